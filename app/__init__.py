@@ -1,0 +1,44 @@
+"""Padrón: a bilingual back-office and portal for everybody an organisation deals with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import cli, domains, errorpages, frame
+from app.backoffice import BackOffice
+from app.extensions import csrf, db, mail, migrate
+from app.i18n.languages import choose_language
+from app.security.guard import guard
+from config import settings
+
+
+def create_app(config: dict[str, Any] | None = None) -> Flask:
+    """Build the application. This is the only place that knows every room.
+
+    Nothing is written: the database is prepared by ``flask --app run setup``.
+    """
+    app = Flask(__name__)
+    app.config.from_mapping(settings() if config is None else config)
+    if app.config["PROXIES"]:
+        hops = app.config["PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+    for extension in (db, csrf, mail):
+        extension.init_app(app)
+    migrate.init_app(app, db, render_as_batch=True, compare_type=True)
+    Bootstrap5(app)
+    domains.load_all()
+    with app.app_context():
+        BackOffice().init_app(app, db.session)
+    babel = app.extensions["babel"]
+    babel.locale_selector = choose_language
+    babel.timezone_selector = lambda: app.config["TIMEZONE"]
+    guard(app)
+    frame.init_app(app)
+    errorpages.init_app(app)
+    for command in cli.COMMANDS:
+        app.cli.add_command(command)
+    return app

@@ -1,0 +1,1 @@
+"""Accounts: the companies and organisations that contacts belong to."""

@@ -1,0 +1,98 @@
+"""An account: a company or organisation."""
+
+from __future__ import annotations
+
+from flask_appbuilder import Model
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from app.entities.models import Entity
+from app.log.models import Logged
+from app.rows import Row
+from app.search.models import Searchable, search_table
+from app.security.scope import Scoped
+from app.text import digits, fold, sort_key
+from app.trash.models import Trashable
+from app.types import SortKey
+
+ACCOUNT_TYPES = {
+    "customer": _l("Customer"),
+    "prospect": _l("Prospect"),
+    "partner": _l("Partner"),
+    "supplier": _l("Supplier"),
+    "other": _l("Other"),
+}
+
+
+class Account(Model, Row, Scoped, Trashable, Searchable, Logged):
+    """A company or organisation, with the addresses its documents go to."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        Index("ix_account_sort", "sort_name", "id"),
+        Index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
+        *Trashable.index_for("account"),
+    )
+    search_table = search_table("account")
+
+    name: Mapped[str] = mapped_column(String(160), info={"label": _l("Name"), "searched": True})
+    sort_name: Mapped[str] = mapped_column(SortKey(), default="")
+    type: Mapped[str] = mapped_column(
+        String(12),
+        default="customer",
+        info={"kind": "choice", "choices": ACCOUNT_TYPES, "label": _l("Type")},
+    )
+    tax_number: Mapped[str | None] = mapped_column(String(40), info={"label": _l("Tax number")})
+    email: Mapped[str | None] = mapped_column(
+        String(254), info={"kind": "email", "label": _l("E-mail")}
+    )
+    phone: Mapped[str | None] = mapped_column(
+        String(40), info={"kind": "phone", "label": _l("Phone")}
+    )
+    website: Mapped[str | None] = mapped_column(
+        String(254), info={"kind": "url", "label": _l("Web site")}
+    )
+    street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
+    postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
+    city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
+    province: Mapped[str | None] = mapped_column(
+        String(80), info={"kind": "province", "label": _l("Province")}
+    )
+    country: Mapped[str | None] = mapped_column(
+        String(2), info={"kind": "country", "label": _l("Country")}
+    )
+    shipping_street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
+    shipping_postcode: Mapped[str | None] = mapped_column(
+        String(16), info={"label": _l("Postcode")}
+    )
+    shipping_city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
+    shipping_province: Mapped[str | None] = mapped_column(
+        String(80), info={"kind": "province", "country": "shipping_country", "label": _l("Province")}
+    )
+    shipping_country: Mapped[str | None] = mapped_column(
+        String(2), info={"kind": "country", "label": _l("Country")}
+    )
+    notes: Mapped[str | None] = mapped_column(Text, info={"label": _l("Notes")})
+    parent_id: Mapped[int | None] = mapped_column(
+        ForeignKey("account.id", ondelete="SET NULL"), index=True
+    )
+    entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
+
+    parent: Mapped[Account | None] = relationship(
+        remote_side="Account.id", passive_deletes=True, info={"label": _l("Parent account")}
+    )
+    entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
+
+    @validates("name")
+    def _keep_sort_name(self, _key: str, name: str) -> str:
+        self.sort_name = sort_key(name or "")
+        return name
+
+    def search_text(self) -> str:
+        """Find an account by name, tax number, e-mail and telephone."""
+        parts = (self.name, self.tax_number, self.email, digits(self.phone or ""))
+        return fold(" ".join(part for part in parts if part))
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,78 @@
+"""The screens of accounts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+
+from app.accounts.models import Account
+from app.crud.interface import Interface, TrashInterface
+from app.crud.modelview import ModelView
+from app.crud.trashview import TrashView
+from app.entities.models import Entity
+from app.entities.queries import root
+from app.extensions import db
+from app.security.actor import current_actor
+from app.security.areas import Area
+
+_ADDRESS = ["street", "postcode", "city", "province", "country"]
+
+
+class AccountView(ModelView):
+    """Companies and organisations."""
+
+    datamodel = Interface(Account)
+    route_base = "/accounts"
+    label = _l("Accounts")
+    singular = _l("Account")
+    add_title = _l("New account")
+    icon = "building"
+    category = "Contacts"
+    order = 20
+    area = Area.CONTACTS
+    label_columns: ClassVar[dict[str, Any]] = {"created_at": _l("Created"), "updated_at": _l("Changed")}
+    list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity"]
+    more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")
+    order_columns: ClassVar[Any] = ["name"]
+    order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
+    base_sort = "name"
+    search_columns: ClassVar[Any] = [
+        "name", "type", "tax_number", "email", "phone", "city", "province", "country", "parent",
+        "entity", "created_at", "updated_at",
+    ]  # fmt: skip
+    edit_fieldsets: ClassVar[Any] = [
+        (_l("Account"), {"fields": ["name", "type", "tax_number", "parent", "entity"]}),
+        (_l("Contact information"), {"fields": ["email", "phone", "website"]}),
+        (_l("Invoicing address"), {"fields": _ADDRESS}),
+        (_l("Shipping address"), {"fields": [f"shipping_{name}" for name in _ADDRESS]}),
+        (_l("Notes"), {"fields": ["notes"]}),
+    ]
+    show_fieldsets = edit_fieldsets
+    unique_columns = ("tax_number",)
+
+    def defaults(self) -> dict[str, Any]:
+        home = current_actor().home_id
+        entity = db.session.get(Entity, home) if home else root(db.session())
+        return {"type": "customer", "entity": entity}
+
+
+class AccountTrashView(TrashView):
+    """Accounts that were deleted."""
+
+    datamodel = TrashInterface(Account)
+    route_base = "/accounts/trash"
+    label = _l("Trash: accounts")
+    singular = _l("Account")
+    icon = "trash3"
+    category = "Contacts"
+    order = 91
+    area = Area.CONTACTS
+    home = "/accounts"
+    label_columns: ClassVar[dict[str, Any]] = {"trashed_at": _l("Deleted")}
+    list_columns: ClassVar[Any] = ["name", "trashed_at", "type", "city", "email", "entity"]
+    order_columns: ClassVar[Any] = ["trashed_at", "name"]
+    order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
+    search_columns: ClassVar[Any] = ["name", "type", "city", "trashed_at"]
+    edit_columns: ClassVar[Any] = ["name"]
+    show_fieldsets = AccountView.show_fieldsets

@@ -1,0 +1,58 @@
+"""Flask-AppBuilder, told which pages there are by the pages themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Flask
+from flask_appbuilder import AppBuilder
+
+from app.crud.modelview import ModelView
+from app.crud.pages import Page, Place
+from app.menu import CATEGORIES
+from app.security.roles import Grant
+from app.staff.manager import SecurityManager
+
+
+class BackOffice(AppBuilder):
+    """The registered pages, the menu and the security manager."""
+
+    security_manager_class = SecurityManager
+
+    def init_app(self, app: Flask, session) -> None:
+        """Register every page that plugs itself in."""
+        app.config["FAB_BASE_TEMPLATE"] = "appbuilder/baselayout.html"
+        self.security_manager_class = SecurityManager
+        super().init_app(app, session)
+
+    def _add_admin_views(self) -> None:
+        """Register our pages where Flask-AppBuilder would register its own."""
+        for name, label, icon in CATEGORIES:
+            self.menu.add_category(name, icon=icon, label=label)
+        pages = sorted((*ModelView.all(), *Page.all()), key=lambda page: page.order)
+        for page in pages:
+            if page.label is None:
+                instance = self.add_view_no_menu(page)
+            else:
+                instance = self.add_view(
+                    page, page.__name__, icon=page.icon, label=page.label, category=page.category
+                )
+            self._note_role(instance)
+
+    def _note_role(self, page: Place) -> None:
+        """Tell Flask-AppBuilder which pages play the parts it asks for by name."""
+        name = type(page).__name__
+        if name == "HomeView":
+            self._indexview = page
+        elif name == "SignInView":
+            self.sm.auth_view = page
+        elif name == "UserView":
+            self.sm.user_view = page
+
+    def places(self) -> Iterator[Place]:
+        """Yield every registered page."""
+        yield from (view for view in self.baseviews if isinstance(view, Place))
+
+    def grants(self) -> set[Grant]:
+        """Gather what every page declares: the permission matrix."""
+        return {grant for place in self.places() for grant in place.grants()}

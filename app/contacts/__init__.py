@@ -1,0 +1,1 @@
+"""Contacts: everybody the organisation deals with, and the lists that describe them."""

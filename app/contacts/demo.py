@@ -1,0 +1,119 @@
+"""A small federation, made up: the same people on every machine."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.models import Account
+from app.contacts.models import Category, Contact, ContactType, Status, Tag
+from app.contacts.services import prepare_contact
+from app.entities.models import Entity
+from app.entities.queries import root
+
+FIRST = (
+    "Ana Belén", "Brian", "Concepción", "Diego", "Eulàlia", "Francisco Javier", "Gabriela",
+    "Hannah", "Íñigo", "José María", "Kepa", "Lucía", "María del Carmen", "Núria", "Óscar",
+    "Patrick", "Raquel", "Sean", "Teresa", "Víctor", "Ximena", "Yolanda", "Zoë", "Emily", "Jack",
+)  # fmt: skip
+LAST = (
+    "García-Margallo y Marfil", "O’Neill", "Núñez Ibáñez", "Fernández de la Serna",
+    "Llach i Puig", "Rodríguez Sáenz", "Monteagudo", "Schmidt-Ortega", "Peña", "Etxeberria",
+    "López", "Castaño Quiñones", "Vázquez", "Ruiz", "Smith", "Ñíguez", "Álvarez de Toledo",
+    "Müller", "Sumelzo Jordán", "Walker", "Hernández", "Torres i Vila", "Domínguez", "Baker",
+)  # fmt: skip
+COMPANIES = (
+    ("Coop. Agrícola San Isidro", "customer", "Cáceres", "ES-CC"),
+    ("Ayuntamiento de Cáceres", "partner", "Cáceres", "ES-CC"),
+    ("Imprenta Luz, S. L.", "supplier", "Sevilla", "ES-SE"),
+    ("Fundació Mar", "partner", "Barcelona", "ES-B"),
+    ("Clínica Vega", "customer", "Badajoz", "ES-BA"),
+    ("Harbour & Sons Ltd", "supplier", "Bilbao", "ES-BI"),
+    ("Editorial Ñandú", "prospect", "Madrid", "ES-M"),
+    ("Transportes Guadiana", "other", "Mérida", "ES-BA"),
+)
+ENTITIES = (
+    ("Región Norte", ("Bilbao", "Santander")),
+    ("Región Oeste", ("Cáceres", "Badajoz")),
+    ("Delegación Sur", ()),
+    ("Catalunya", ("Barcelona",)),
+)
+TAGS = (
+    ("Board", "Junta", "violet"), ("VIP", "VIP", "amber"), ("Translation", "Traducción", "blue"),
+    ("E-invoice", "Factura electrónica", "grey"), ("No SMS", "No enviar SMS", "red"),
+)  # fmt: skip
+CITIES = (
+    ("Cáceres", "ES-CC", "10001"), ("Badajoz", "ES-BA", "06001"), ("Bilbao", "ES-BI", "48001"),
+    ("Barcelona", "ES-B", "08001"), ("Sevilla", "ES-SE", "41001"), ("Santander", "ES-S", "39001"),
+)  # fmt: skip
+POSITIONS = ("", "", "Secretaria de la junta", "Treasurer", "Coordinadora", "Head of volunteers")
+
+
+def fill_with_demo(session: Session) -> None:
+    """Write entities, accounts, tags and 160 contacts."""
+    dice = random.Random(7)
+    top = root(session)
+    entities = [top]
+    for name, branches in ENTITIES:
+        region = Entity(name=name, parent=top)
+        session.add(region)
+        session.flush()
+        entities.append(region)
+        for branch in branches:
+            below = Entity(name=branch, parent=region)
+            session.add(below)
+            session.flush()
+            entities.append(below)
+    tags = list(session.scalars(select(Tag)))
+    for position, (label_en, label_es, colour) in enumerate(TAGS, 2):
+        tag = Tag(
+            label_en=label_en, label_es=label_es, colour=colour, position=position * 10,
+            is_active=True,
+        )  # fmt: skip
+        session.add(tag)
+        tags.append(tag)
+    accounts = []
+    for name, kind, city, province in COMPANIES:
+        account = Account(
+            name=name, type=kind, city=city, province=province, country="ES", entity=top,
+            email=f"info@empresa{len(accounts) + 1}.example", phone=f"+3492721{dice.randint(1000, 9999)}",
+        )  # fmt: skip
+        session.add(account)
+        accounts.append(account)
+    session.flush()
+    types = list(session.scalars(select(ContactType).order_by(ContactType.position)))
+    statuses = list(session.scalars(select(Status).order_by(Status.position)))
+    categories = list(session.scalars(select(Category)))
+    for number in range(160):
+        first, last = dice.choice(FIRST), dice.choice(LAST)
+        if dice.random() < 0.5 and " " not in last:
+            last = f"{last} {dice.choice(LAST).split()[0]}"
+        city, province, postcode = dice.choice(CITIES)
+        contact = Contact(
+            first_name=first,
+            last_name=last,
+            salutation=dice.choice(("mr", "ms", None)),
+            email=f"{number:03d}.persona@example.org" if dice.random() < 0.85 else None,
+            mobile=f"+346{dice.randint(10_000_000, 99_999_999)}" if dice.random() < 0.8 else None,
+            phone=f"+3492{dice.randint(1_000_000, 9_999_999)}" if dice.random() < 0.4 else None,
+            street=f"C/ Mayor, {dice.randint(1, 90)}",
+            city=city,
+            province=province,
+            postcode=postcode,
+            country="ES",
+            birth_date=date(dice.randint(1940, 2008), dice.randint(1, 12), dice.randint(1, 28)),
+            language=dice.choice(("es", "es", "es", "en")),
+            position=dice.choice(POSITIONS) or None,
+            entity=dice.choice(entities),
+            account=dice.choice(accounts) if dice.random() < 0.45 else None,
+            type=dice.choices(types, (50, 15, 12, 8, 10, 5))[0],
+            status=dice.choices(statuses, (80, 12, 8))[0],
+            category=dice.choice(categories) if dice.random() < 0.3 else None,
+            tags=dice.sample(tags, dice.choice((0, 0, 0, 1, 1, 2, 3))),
+        )
+        prepare_contact(session, contact)
+        session.add(contact)
+        session.flush()

@@ -1,0 +1,167 @@
+"""A contact: a person the organisation deals with."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask_appbuilder import Model
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from app.accounts.models import Account
+from app.contacts.models.repositories import Category, ContactType, Status, Tag
+from app.entities.models import Entity
+from app.log.models import Logged
+from app.rows import Row
+from app.search.models import Searchable, search_table
+from app.security.scope import Scoped
+from app.text import digits, fold, sort_key
+from app.trash.models import Trashable
+from app.types import SortKey
+
+SALUTATIONS = {"mr": _l("Mr"), "ms": _l("Ms"), "mx": _l("Mx"), "dr": _l("Dr"), "prof": _l("Prof.")}
+LANGUAGES = {"en": _l("English"), "es": _l("Spanish")}
+
+contact_tag = Table(
+    "contact_tag",
+    Model.metadata,
+    Column("contact_id", ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_id", ForeignKey("tag.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_contact_tag_tag", "tag_id", "contact_id"),
+)
+
+
+def _index(column: str) -> Index:
+    return Index(f"ix_contact_{column}", column, "id")
+
+
+class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
+    """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        Index("ix_contact_sort", "sort_name", "id"),
+        Index("ix_contact_entity_sort", "entity_id", "sort_name", "id"),
+        *(_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
+        *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
+        *Trashable.index_for("contact"),
+    )
+    search_table = search_table("contact")
+    search_linked = "account"
+
+    number: Mapped[str] = mapped_column(
+        String(32).with_variant(String(32, collation="C"), "postgresql"),
+        unique=True,
+        info={"label": _l("Member number"), "searched": True},
+    )
+    salutation: Mapped[str | None] = mapped_column(
+        String(8),
+        info={
+            "kind": "choice",
+            "choices": SALUTATIONS,
+            "label": _l("Salutation"),
+            "also": {
+                "mr": ("Sr", "Sr.", "Don", "D", "Mister"),
+                "ms": ("Sra", "Sra.", "Srta", "Doña", "Dª", "Mrs", "Miss"),
+                "dr": ("Dra", "Doctor", "Doctora"),
+                "prof": ("Profesor", "Profesora", "Professor"),
+            },
+        },
+    )
+    first_name: Mapped[str | None] = mapped_column(String(80), info={"label": _l("First name"), "searched": True})
+    last_name: Mapped[str] = mapped_column(String(120), info={"label": _l("Last name"), "searched": True})
+    sort_name: Mapped[str] = mapped_column(SortKey(), default="")
+    position: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Position")})
+    department: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Department")})
+    email: Mapped[str | None] = mapped_column(
+        SortKey(254), info={"kind": "email", "label": _l("E-mail"), "searched": True}
+    )
+    phone: Mapped[str | None] = mapped_column(
+        String(40), info={"kind": "phone", "label": _l("Phone")}
+    )
+    mobile: Mapped[str | None] = mapped_column(
+        String(40), info={"kind": "phone", "label": _l("Mobile")}
+    )
+    secondary_phone: Mapped[str | None] = mapped_column(
+        String(40), info={"kind": "phone", "label": _l("Secondary phone")}
+    )
+    street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
+    postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
+    city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
+    province: Mapped[str | None] = mapped_column(
+        String(80), info={"kind": "province", "label": _l("Province")}
+    )
+    country: Mapped[str | None] = mapped_column(
+        String(2), info={"kind": "country", "label": _l("Country")}
+    )
+    birth_date: Mapped[date | None] = mapped_column(info={"label": _l("Birth date")})
+    language: Mapped[str | None] = mapped_column(
+        String(2),
+        info={
+            "kind": "choice",
+            "choices": LANGUAGES,
+            "label": _l("Preferred language"),
+            "also": {"en": ("English", "Inglés"), "es": ("Spanish", "Español", "Castellano")},
+        },
+    )
+    photo: Mapped[str | None] = mapped_column(
+        String(80), info={"kind": "photo", "label": _l("Photo")}
+    )
+    notes: Mapped[str | None] = mapped_column(Text, info={"label": _l("Notes")})
+
+    entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    manager_id: Mapped[int | None] = mapped_column(
+        ForeignKey("contact.id", ondelete="SET NULL"), index=True
+    )
+    type_id: Mapped[int | None] = mapped_column(ForeignKey("contact_type.id"))
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"))
+    status_id: Mapped[int | None] = mapped_column(ForeignKey("status.id"))
+
+    entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
+    account: Mapped[Account | None] = relationship(info={"label": _l("Account")})
+    manager: Mapped[Contact | None] = relationship(
+        remote_side="Contact.id", passive_deletes=True, info={"label": _l("Line manager")}
+    )
+    type: Mapped[ContactType | None] = relationship(info={"label": _l("Type")})
+    category: Mapped[Category | None] = relationship(info={"label": _l("Category")})
+    status: Mapped[Status | None] = relationship(info={"label": _l("Status")})
+    tags: Mapped[list[Tag]] = relationship(
+        secondary=contact_tag, order_by="Tag.position, Tag.id", info={"label": _l("Tags")}
+    )
+
+    @validates("first_name", "last_name")
+    def _keep_sort_name(self, key: str, name: str | None) -> str | None:
+        names = {"first_name": self.first_name, "last_name": self.last_name, key: name}
+        self.sort_name = contact_sort_name(names["last_name"], names["first_name"])
+        return name
+
+    @property
+    def name(self) -> str:
+        """Return the name as one addresses the person: first name, last name."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part)
+
+    def search_text(self) -> str:
+        """Find a contact by name, e-mail, telephone digits and member number."""
+        return contact_search_text(
+            self.first_name,
+            self.last_name,
+            self.email,
+            self.number,
+            (self.phone, self.mobile, self.secondary_phone),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def contact_sort_name(last_name: str | None, first_name: str | None) -> str:
+    """Return the key contacts are sorted by: last name, then first name."""
+    return sort_key(f"{last_name or ''} {first_name or ''}".strip())
+
+
+def contact_search_text(first_name, last_name, email, number, phones) -> str:
+    """Return the folded words a contact is found by."""
+    parts = (first_name, last_name, email, number, *(digits(phone or "") for phone in phones))
+    return fold(" ".join(part for part in parts if part))

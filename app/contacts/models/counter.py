@@ -1,0 +1,16 @@
+"""The last member number given."""
+
+from __future__ import annotations
+
+from flask_appbuilder import Model
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class Counter(Model):
+    """A series of numbers, by name."""
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,31 @@
+"""Contact types, categories, statuses and tags."""
+
+from __future__ import annotations
+
+from flask_appbuilder import Model
+
+from app.repositories.models import Repository
+
+
+class ContactType(Model, Repository):
+    """Member, supplier, donor, volunteer, external…"""
+
+    __tablename__ = "contact_type"
+
+
+class Category(Model, Repository):
+    """Office, supervisor…"""
+
+    __tablename__ = "category"
+
+
+class Status(Model, Repository):
+    """Active, deregistered…"""
+
+    __tablename__ = "status"
+
+
+class Tag(Model, Repository):
+    """A label placed on a file, such as “to be completed”."""
+
+    __tablename__ = "tag"

@@ -1,0 +1,122 @@
+"""The screens of contacts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import abort, send_from_directory, current_app
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import lazy_gettext as _l
+
+from app.contacts.models import Contact
+from app.contacts.services import check_contact, prepare_contact
+from app.crud.forms import RowForm
+from app.crud.interface import Interface
+from app.crud.modelview import ModelView
+from app.entities.models import Entity
+from app.entities.queries import root
+from app.extensions import db
+from app.security.actor import current_actor
+from app.security.areas import Area
+from app.storage.services import photo_folder
+
+
+class ContactView(ModelView):
+    """Everybody the organisation deals with."""
+
+    datamodel = Interface(Contact)
+    route_base = "/contacts"
+    label = _l("Contacts")
+    singular = _l("Contact")
+    add_title = _l("New contact")
+    icon = "people"
+    category = "Contacts"
+    order = 10
+    area = Area.CONTACTS
+    title_parts = ("first_name", "last_name")
+    label_columns: ClassVar[dict[str, Any]] = {
+        "name": _l("Name"),
+        "created_at": _l("Created"),
+        "updated_at": _l("Changed"),
+    }
+    list_columns: ClassVar[Any] = [
+        "name", "account", "type", "status", "entity", "email", "phone", "tags",
+    ]  # fmt: skip
+    more_columns = (
+        "number", "category", "mobile", "secondary_phone", "position", "department", "city",
+        "postcode", "province", "country", "birth_date", "language", "manager", "created_at",
+        "updated_at",
+    )  # fmt: skip
+    order_columns: ClassVar[Any] = [
+        "name", "number", "email", "birth_date", "created_at", "updated_at",
+    ]  # fmt: skip
+    order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
+    base_sort = "name"
+    search_columns: ClassVar[Any] = [
+        "type", "category", "status", "tags", "entity", "account", "last_name", "first_name",
+        "number", "email", "phone", "mobile", "secondary_phone", "position", "department",
+        "street", "postcode", "city", "province", "country", "birth_date", "language",
+        "salutation", "manager", "notes", "created_at", "updated_at",
+    ]  # fmt: skip
+    edit_fieldsets: ClassVar[Any] = [
+        (
+            _l("Identity"),
+            {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
+                        "language", "photo"]},
+        ),
+        (
+            _l("Organising"),
+            {"fields": ["type", "category", "status", "tags", "entity"]},
+        ),
+        (_l("Contact information"), {"fields": ["email", "phone", "mobile", "secondary_phone"]}),
+        (_l("Affiliation"), {"fields": ["account", "position", "department", "manager"]}),
+        (_l("Address"), {"fields": ["street", "postcode", "city", "province", "country"]}),
+        (_l("Notes"), {"fields": ["notes"]}),
+    ]  # fmt: skip
+    show_fieldsets: ClassVar[Any] = [
+        (
+            _l("Identity"),
+            {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
+                        "language"]},
+        ),
+        *edit_fieldsets[1:],
+    ]  # fmt: skip
+    unique_columns = ("number",)
+    help_texts: ClassVar[dict[str, Any]] = {
+        "number": _l("Leave empty to get the next free number."),
+        "account": _l("Linking a contact to an account is recommended."),
+    }
+    header_template = "contacts/header.html"
+    side_template = "contacts/side.html"
+
+    def _init_forms(self) -> None:
+        super()._init_forms()
+        # The number is given by the house when it is left empty.
+        for form in (self.add_form, self.edit_form):
+            form.number.kwargs["required"] = False
+
+    def defaults(self) -> dict[str, Any]:
+        home = current_actor().home_id
+        entity = db.session.get(Entity, home) if home else root(db.session())
+        return {"entity": entity, "country": current_app.config["COUNTRY"]}
+
+    def before_save(self, row: Contact, form: RowForm) -> None:
+        prepare_contact(db.session(), row)
+
+    def check(self, row: Contact) -> None:
+        check_contact(row)
+
+    @expose("/photo/<pk>/<string:name>")
+    @has_access
+    @permission_name("show")
+    def photo(self, pk: str, name: str):
+        """Send the photo of a contact within reach."""
+        row = self.find(pk)
+        if not row.photo or row.photo != name:
+            abort(404)
+        reply = send_from_directory(
+            photo_folder(current_app.config["DATA_DIR"]), name, mimetype="image/jpeg"
+        )
+        reply.headers["Cache-Control"] = "private, max-age=86400, immutable"
+        return reply

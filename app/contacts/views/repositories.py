@@ -1,0 +1,62 @@
+"""Settings → Repositories: types, categories, statuses and tags."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+
+from app.contacts.models import Category, ContactType, Status, Tag
+from app.crud.interface import Interface
+from app.crud.modelview import RepositoryView
+from app.security.areas import Area
+
+
+class ContactTypeView(RepositoryView):
+    """Member, supplier, donor, volunteer…"""
+
+    datamodel = Interface(ContactType)
+    route_base = "/contact-types"
+    label = _l("Contact types")
+    singular = _l("Contact type")
+    add_title = _l("New contact type")
+    icon = "person-lines-fill"
+    order = 10
+    area = Area.SETTINGS
+
+
+class CategoryView(RepositoryView):
+    """Office, supervisor…"""
+
+    datamodel = Interface(Category)
+    route_base = "/categories"
+    label = _l("Categories")
+    singular = _l("Category")
+    add_title = _l("New category")
+    icon = "bookmark"
+    order = 20
+    area = Area.SETTINGS
+
+
+class StatusView(RepositoryView):
+    """Active, deregistered…"""
+
+    datamodel = Interface(Status)
+    route_base = "/statuses"
+    label = _l("Statuses")
+    singular = _l("Status")
+    add_title = _l("New status")
+    icon = "toggle-on"
+    order = 30
+    area = Area.SETTINGS
+
+
+class TagView(RepositoryView):
+    """Labels placed on files."""
+
+    datamodel = Interface(Tag)
+    route_base = "/tags"
+    label = _l("Tags")
+    singular = _l("Tag")
+    add_title = _l("New tag")
+    icon = "tags"
+    order = 40
+    area = Area.SETTINGS

@@ -1,0 +1,158 @@
+"""The pages of one file: show it with its tabs, put it in the trash, restore, put values back."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import abort, flash, redirect, render_template, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
+
+from app.crud.columns import Cell, make_column
+from app.crud.interface import Interface
+from app.crud.tabs import tabs_of
+from app.errors import DomainError
+from app.extensions import db
+from app.log.services import entry_of, put_back
+from app.security.actor import current_actor
+from app.trash import services as trash
+from app.trash.models import Trashable
+
+
+class FilePages:
+    """What a ModelView does for one row."""
+
+    datamodel: Interface
+    route_base: str
+    show_template: str
+    show_fieldsets: Any
+    # Drawn above the tabs: name, chips, quick actions.
+    header_template: ClassVar[str] = "crud/header.html"
+    # Drawn beside the details, or nothing.
+    side_template: ClassVar[str] = ""
+
+    def find(self, pk: Any) -> Any:
+        """Return the row with this number, or a 404 when it is not to be seen."""
+        row = self.datamodel.get(pk)
+        if row is None:
+            abort(404)
+        return row
+
+    @expose("/show/<pk>", methods=["GET"])
+    @has_access
+    def show(self, pk: str):
+        """Show a file."""
+        row = self.find(pk)
+        tabs = tabs_of(type(row))
+        name = request.args.get("tab", "")
+        tab = next((tab for tab in tabs if tab.name == name), None)
+        if name and tab is None:
+            abort(404)
+        context: dict[str, Any] = {
+            "row": row,
+            "view": self,
+            "tabs": [(t, t.count(db.session(), row)) for t in tabs],
+            "tab": tab,
+        }
+        if tab is None:
+            context["sections"] = self.sections(row)
+        else:
+            context |= tab.content(db.session(), row, self)
+        if tab is not None and request.headers.get("X-Fragment"):
+            return render_template(tab.template, **context)
+        return self.render_template(self.show_template, title=str(row), **context)
+
+    def sections(self, row: Any) -> list[tuple[Any, list[tuple[Any, Cell]]]]:
+        """Return the details: (title, [(label, cell)]) of each group of fields."""
+        return [
+            (title, [(self.label_of(name), self.detail(row, name)) for name in options["fields"]])
+            for title, options in self.show_fieldsets
+        ]
+
+    def detail(self, row: Any, name: str) -> Cell:
+        """Return one field of a file as a list would draw it."""
+        value = getattr(row, name)
+        if self.datamodel.is_relation_many_to_many(name):
+            return Cell("chips", extra=[(str(v), getattr(v, "colour", "grey")) for v in value])
+        if value is None or value == "":
+            return Cell("none")
+        if self.datamodel.is_relation(name):
+            if hasattr(value, "colour"):
+                return Cell("chip", str(value), value.colour)
+            seen = self.datamodel.get_related_obj(name, value.id)
+            return Cell("link", str(value), value.id) if seen is not None else Cell("none")
+        if name not in self.datamodel.list_properties:
+            return Cell("text", str(value))
+        return make_column(self.datamodel, name, "", ()).cell((value,))
+
+    @expose("/delete/<pk>", methods=["POST"])
+    @has_access
+    def delete(self, pk: str):
+        """Move a file to the trash; what cannot be trashed is deleted, if nothing hangs on it."""
+        row = self.find(pk)
+        name = str(row)
+        try:
+            self.before_delete(row)
+            if isinstance(row, Trashable):
+                trash.put_away(row, current_actor())
+            else:
+                db.session.delete(row)
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(f"{self.route_base}/show/{pk}")
+        except IntegrityError:
+            db.session.rollback()
+            flash(_("“%(name)s” is in use and cannot be deleted.", name=name), "danger")
+            return redirect(f"{self.route_base}/list/")
+        if isinstance(row, Trashable):
+            flash(
+                {"text": _("“%(name)s” is in the trash.", name=name),
+                 "undo": f"{self.route_base}/restore/{pk}"},
+                "success",
+            )  # fmt: skip
+        else:
+            flash(_("“%(name)s” is deleted.", name=name), "success")
+        return redirect(f"{self.route_base}/list/")
+
+    def before_delete(self, row: Any) -> None:
+        """Refuse, with a DomainError, what must not be deleted."""
+
+    @expose("/restore/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("delete")
+    def restore(self, pk: str):
+        """Bring a file back from the trash."""
+        model = self.datamodel.obj
+        if not issubclass(model, Trashable):
+            abort(404)
+        number = self.datamodel.get_trashed(pk)
+        if number is None:
+            abort(404)
+        trash.restore(number)
+        db.session.commit()
+        flash(_("“%(name)s” is back.", name=str(number)), "success")
+        return redirect(f"{self.route_base}/show/{number.id}")
+
+    @expose("/putback/<pk>/<int:entry_id>/<string:field>", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def put_back(self, pk: str, entry_id: int, field: str):
+        """Give a field the value it had before a log entry."""
+        row = self.find(pk)
+        entry = entry_of(db.session(), entry_id) if entry_id < 2**62 else None
+        if entry is None:
+            abort(404)
+        try:
+            put_back(db.session(), row, entry, field, current_actor())
+            self.check(row)
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+        else:
+            flash(_("The old value is back."), "success")
+        return redirect(f"{self.route_base}/show/{pk}?tab=log")

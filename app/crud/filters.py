@@ -1,0 +1,438 @@
+"""Filters of a list: which an attribute has follows from the model, as Flask-AppBuilder does it.
+
+A filter stands in the address by attribute and operator, never by its place in a list, so that
+a saved address keeps its meaning: ``status__is=3,5``, ``last_name__contains=garcía``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from flask_appbuilder.models.filters import BaseFilter, BaseFilterConverter
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, String, func, or_, select
+from sqlalchemy.orm import aliased
+
+from app.extensions import db
+from app.errors import DomainError
+from app.i18n.formats import show_date
+from app.i18n.places import countries
+from app.i18n.languages import current_language
+from app.kinds import Hints, kind_of, read_day
+from app.search.models import Searchable
+from app.search.queries import matching
+from app.security.actor import current_actor
+from app.security.scope import visible
+from app.text import clean, fold, like
+
+SEPARATOR = "__"
+MOST_VALUES = 50
+
+
+class BadFilter(DomainError):
+    """The address asks for a filter that does not exist, or gives it a value it cannot have."""
+
+
+class Filter(BaseFilter):
+    """One condition on one attribute."""
+
+    # How the value is asked for: text, day, whole, pick, choice, or none at all.
+    asks: ClassVar[str] = "text"
+
+    def read(self, raw: str) -> Any:
+        """Return the value written in the address, or raise BadFilter."""
+        value = clean(raw)
+        if not value or len(value) > 200:
+            raise BadFilter(_("This filter needs a value of at most 200 characters."))
+        return value
+
+    def clause(self, value: Any) -> ColumnElement[bool]:
+        """Return the condition."""
+        raise NotImplementedError
+
+    def show(self, value: Any) -> str:
+        """Write the value for the chip above the list."""
+        return str(value)
+
+    def apply(self, query, value):
+        """Add the condition to a query; what Flask-AppBuilder calls."""
+        return query.where(self.clause(value))
+
+    @property
+    def attribute(self):
+        """Return the model's attribute."""
+        return getattr(self.model, self.column_name)
+
+
+class _Text(Filter):
+    def folded(self):
+        """Return the attribute as the search compares it."""
+        return func.padron_fold(self.attribute)
+
+
+class Contains(_Text):
+    name = _l("contains")
+    arg_name = "contains"
+
+    def clause(self, value):
+        pattern = f"%{like(fold(value))}%"
+        condition = self.folded().like(pattern, escape="\\")
+        column = self.datamodel.column(self.column_name)
+        if issubclass(self.model, Searchable) and column.info.get("searched"):
+            # The trigram index leaves few rows for the exact comparison.
+            condition = matching(db.session, self.model, value) & condition
+        return condition
+
+
+class StartsWith(_Text):
+    name = _l("starts with")
+    arg_name = "starts"
+
+    def clause(self, value):
+        return self.folded().like(f"{like(fold(value))}%", escape="\\")
+
+
+class IsText(_Text):
+    name = _l("is")
+    arg_name = "is"
+
+    def clause(self, value):
+        return self.folded() == fold(value)
+
+
+class _Empty(Filter):
+    asks = "none"
+    filled: ClassVar[bool]
+
+    def read(self, raw):
+        return True
+
+    def show(self, value):
+        return ""
+
+    def clause(self, value):
+        nothing = self.attribute.is_(None)
+        column = self.datamodel.column(self.column_name)
+        if isinstance(column.type, String):
+            nothing = or_(nothing, self.attribute == "")
+        return ~nothing if self.filled else nothing
+
+
+class IsEmpty(_Empty):
+    name = _l("is empty")
+    arg_name = "empty"
+    filled = False
+
+
+class IsFilled(_Empty):
+    name = _l("is filled in")
+    arg_name = "filled"
+    filled = True
+
+
+class _Ordered(Filter):
+    def read(self, raw):
+        column = self.datamodel.column(self.column_name)
+        try:
+            value = kind_of(column).parse(raw, Hints())
+        except DomainError as error:
+            raise BadFilter(str(error)) from None
+        if value is None:
+            raise BadFilter(_("This filter needs a value of at most 200 characters."))
+        return value
+
+    def show(self, value):
+        return kind_of(self.datamodel.column(self.column_name)).show(value)
+
+
+class IsValue(_Ordered):
+    name = _l("is")
+    arg_name = "is"
+    asks = "whole"
+
+    def clause(self, value):
+        return self.attribute == value
+
+
+class AtLeast(_Ordered):
+    name = _l("is at least")
+    arg_name = "from"
+    asks = "whole"
+
+    def clause(self, value):
+        return self.attribute >= value
+
+
+class AtMost(_Ordered):
+    name = _l("is at most")
+    arg_name = "to"
+    asks = "whole"
+
+    def clause(self, value):
+        return self.attribute <= value
+
+
+class OnDay(IsValue):
+    name = _l("is on")
+    asks = "day"
+
+
+class FromDay(AtLeast):
+    name = _l("is on or after")
+    asks = "day"
+
+
+class ToDay(AtMost):
+    name = _l("is on or before")
+    asks = "day"
+
+
+class _Moment(Filter):
+    asks = "day"
+
+    def read(self, raw):
+        day = read_day(clean(raw), day_first=True)
+        if day is None or not 1900 <= day.year <= 9998:
+            raise BadFilter(
+                _("“%(value)s” is not a date; write it as 2026-12-31.", value=clean(raw)[:40])
+            )
+        return day
+
+    def show(self, value):
+        return show_date(value)
+
+    def midnight(self, day):
+        """Return the moment a day begins where the organisation is."""
+        zone = ZoneInfo(current_app.config["TIMEZONE"])
+        return datetime.combine(day, time(), zone)
+
+
+
+
+class FromMoment(_Moment):
+    name = _l("is on or after")
+    arg_name = "from"
+
+    def clause(self, value):
+        return self.attribute >= self.midnight(value)
+
+
+class ToMoment(_Moment):
+    name = _l("is on or before")
+    arg_name = "to"
+
+    def clause(self, value):
+        return self.attribute < self.midnight(value + timedelta(days=1))
+
+
+class IsYes(Filter):
+    name = _l("is yes")
+    arg_name = "yes"
+    asks = "none"
+
+    def read(self, raw):
+        return True
+
+    def show(self, value):
+        return ""
+
+    def clause(self, value):
+        return self.attribute.is_(True)
+
+
+class IsNo(IsYes):
+    name = _l("is no")
+    arg_name = "no"
+
+    def clause(self, value):
+        return or_(self.attribute.is_(False), self.attribute.is_(None))
+
+
+class _Codes(Filter):
+    asks = "choice"
+
+    def options(self) -> dict[str, str]:
+        """Return code → label of everything that can be chosen."""
+        info = self.datamodel.info_of(self.column_name)
+        if info.get("kind") == "country":
+            return dict(countries(current_language()))
+        return {code: str(label) for code, label in info["choices"].items()}
+
+    def read(self, raw):
+        codes = raw.split(",")
+        if not set(codes) <= set(self.options()) or len(codes) > MOST_VALUES:
+            raise BadFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+        return codes
+
+    def show(self, value):
+        options = self.options()
+        return ", ".join(options[code] for code in value)
+
+
+class IsCode(_Codes):
+    name = _l("is")
+    arg_name = "is"
+
+    def clause(self, value):
+        return self.attribute.in_(value)
+
+
+class IsNotCode(_Codes):
+    name = _l("is not")
+    arg_name = "not"
+
+    def clause(self, value):
+        return or_(self.attribute.not_in(value), self.attribute.is_(None))
+
+
+class _Linked(Filter):
+    asks = "pick"
+
+    @property
+    def target(self):
+        """Return the model at the other end."""
+        return self.datamodel.get_related_model(self.column_name)
+
+    @property
+    def key(self):
+        """Return the foreign key of a many-to-one link."""
+        column = next(iter(self.datamodel.list_properties[self.column_name].local_columns))
+        return getattr(self.model, self.model.__mapper__.get_property_by_column(column).key)
+
+    def read(self, raw):
+        parts = raw.split(",")
+        if len(parts) > MOST_VALUES or not all(
+            part.isascii() and part.isdigit() and len(part) < 10 for part in parts
+        ):
+            raise BadFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+        return [int(part) for part in parts]
+
+    def chosen(self, value) -> list[Any]:
+        """Return the linked rows that the value names and the actor may see."""
+        query = visible(self.target, current_actor()).where(self.target.id.in_(value))
+        return list(db.session.scalars(query))
+
+    def show(self, value):
+        return ", ".join(str(row) for row in self.chosen(value)) or "—"
+
+
+class IsLinked(_Linked):
+    name = _l("is")
+    arg_name = "is"
+
+    def clause(self, value):
+        return self.key == value[0] if len(value) == 1 else self.key.in_(value)
+
+
+class IsNotLinked(_Linked):
+    name = _l("is not")
+    arg_name = "not"
+
+    def clause(self, value):
+        return or_(self.key.not_in(value), self.key.is_(None))
+
+
+class IsUnlinked(_Linked):
+    name = _l("is empty")
+    arg_name = "empty"
+    asks = "none"
+
+    def read(self, raw):
+        return True
+
+    def show(self, value):
+        return ""
+
+    def clause(self, value):
+        return self.key.is_(None)
+
+
+class IsUnder(_Linked):
+    name = _l("is, or lies below")
+    arg_name = "under"
+
+    def clause(self, value):
+        top, below = aliased(self.target), aliased(self.target)
+        return self.key.in_(
+            select(below.id)
+            .join(top, below.path.like(func.concat(top.path, "%")))
+            .where(top.id.in_(value))
+        )
+
+
+class _Many(_Linked):
+    def linked(self, value) -> Any:
+        """Select the keys of the rows that are linked to one of ``value``."""
+        relation = self.datamodel.list_properties[self.column_name]
+        near = next(iter(relation.secondary.c[pair[1].name] for pair in relation.synchronize_pairs))
+        far = next(
+            iter(relation.secondary.c[pair[1].name] for pair in relation.secondary_synchronize_pairs)
+        )
+        query = select(near)
+        return query if value is None else query.where(far.in_(value))
+
+
+class HasAny(_Many):
+    name = _l("has one of")
+    arg_name = "is"
+
+    def clause(self, value):
+        return self.model.id.in_(self.linked(value))
+
+
+class HasNone(_Many):
+    name = _l("has none of")
+    arg_name = "not"
+
+    def clause(self, value):
+        return self.model.id.not_in(self.linked(value))
+
+
+class HasNothing(_Many):
+    name = _l("is empty")
+    arg_name = "empty"
+    asks = "none"
+
+    def read(self, raw):
+        return True
+
+    def show(self, value):
+        return ""
+
+    def clause(self, value):
+        return self.model.id.not_in(self.linked(None))
+
+
+class FilterConverter(BaseFilterConverter):
+    """Which filters an attribute has, by what it is."""
+
+    conversion_table = (
+        ("is_tree", [IsUnder, IsLinked, IsNotLinked]),
+        ("is_relation_many_to_one", [IsLinked, IsNotLinked, IsUnlinked]),
+        ("is_relation_many_to_many", [HasAny, HasNone, HasNothing]),
+        ("is_relation", []),
+        ("is_choice", [IsCode, IsNotCode, IsEmpty, IsFilled]),
+        ("is_country", [IsCode, IsNotCode, IsEmpty, IsFilled]),
+        ("is_json", []),
+        ("is_boolean", [IsYes, IsNo]),
+        ("is_datetime", [FromMoment, ToMoment]),
+        ("is_date", [FromDay, ToDay, OnDay, IsEmpty, IsFilled]),
+        ("is_integer", [IsValue, AtLeast, AtMost]),
+        ("is_numeric", [IsValue, AtLeast, AtMost]),
+        ("is_text", [Contains, IsEmpty, IsFilled]),
+        ("is_string", [Contains, StartsWith, IsText, IsEmpty, IsFilled]),
+    )
+
+
+def find_filter(datamodel, search_columns: list[str], name: str) -> Filter:
+    """Return the filter that a name in the address, such as ``status__is``, stands for."""
+    column, _sep, operator = name.rpartition(SEPARATOR)
+    if column in search_columns:
+        for filter_ in FilterConverter(datamodel).convert(column) or ():
+            if filter_.arg_name == operator:
+                return filter_
+    raise BadFilter(_("There is no filter “%(name)s”.", name=clean(name)[:80]))

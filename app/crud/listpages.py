@@ -1,0 +1,301 @@
+"""The pages of a list: the list itself, its filters, columns, views and pickers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
+
+from flask import abort, flash, jsonify, redirect, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import func, or_, select
+from werkzeug.datastructures import MultiDict
+
+from app.crud.columns import ListColumn, name_parts
+from app.crud.filters import SEPARATOR, FilterConverter
+from app.crud.interface import Interface, as_id
+from app.crud.listing import SIZES, ListState, load_page, read_state
+from app.crud.models import SavedView
+from app.errors import DomainError
+from app.extensions import db
+from app.repositories.models import Repository
+from app.search.models import Searchable
+from app.search.queries import matching, words
+from app.security.actor import current_actor
+from app.security.scope import visible
+from app.text import clean, fold, like
+
+if TYPE_CHECKING:
+    from app.crud.modelview import ModelView
+
+
+class ListPages:
+    """What a ModelView does for many rows at once."""
+
+    datamodel: Interface
+    columns: dict[str, ListColumn]
+    sorts: dict[str, str]
+    search_columns: list[str]
+    label_columns: dict[str, Any]
+    actions: dict[str, Any]
+    endpoint: str
+    route_base: str
+    list_title: Any
+    # Templates that put links of their own beside the list's: {"label", "url", "icon"}.
+    list_links: ClassVar[tuple] = ()
+
+    @property
+    def list_name(self) -> str:
+        """Return the name under which choices on this list are kept."""
+        return self.route_base.strip("/").replace("/", "-")
+
+    def conditions(self, state: ListState) -> list[Any]:
+        """Return conditions every list of this view obeys."""
+        return []
+
+    def state(self) -> ListState:
+        """Read what the address asks for; a 400 when it asks for the impossible."""
+        kept = (current_user.preferences or {}).get(self.list_name, {})
+        return read_state(self, request.args, kept)
+
+    @expose("/list/")
+    @has_access
+    def list(self):
+        """Show the list."""
+        state = self.state()
+        actor = current_actor()
+        page = load_page(self, state, actor)
+        return self.render_template(
+            self.list_template,
+            title=self.list_title,
+            view=self,
+            page=page,
+            state=state,
+            saved_views=self.saved_views(),
+            sizes=SIZES,
+            links=[link for link in self.list_links if self.may(link.permission)],
+        )
+
+    def may(self, permission: str) -> bool:
+        """Say whether the signed-in user holds a permission on this view."""
+        return permission in self.base_permissions and self.appbuilder.sm.has_access(
+            permission, self.class_permission_name
+        )
+
+    def saved_views(self) -> list[SavedView]:
+        """Return the views of this list that the user sees as tabs."""
+        query = visible(SavedView, current_actor()).where(SavedView.list_name == self.list_name)
+        return list(db.session.scalars(query.order_by(SavedView.name, SavedView.id)))
+
+    # Choosing filters
+
+    @expose("/filters")
+    @has_access
+    @permission_name("list")
+    def filters(self):
+        """Offer every filter the list has; a dialog, or a page without JavaScript."""
+        state = self.state()
+        columns = []
+        for name in self.search_columns:
+            filters = FilterConverter(self.datamodel).convert(name) or []
+            if filters:
+                columns.append((name, self.label_of(name), filters))
+        return self.render_template(
+            "crud/filters.html", view=self, state=state, columns=columns, hidden=state.pairs()
+        )
+
+    @expose("/filter")
+    @has_access
+    @permission_name("list")
+    def filter(self):
+        """Turn the answers of the filter dialog into the address of a list."""
+        pairs = parse_qsl(request.args.get("on", ""), max_num_fields=60)
+        name = request.args.get("filter", "")
+        values = [value for value in request.args.getlist("value") if value]
+        state = read_state(self, MultiDict(pairs), {})
+        column, _sep, operator = name.rpartition(SEPARATOR)
+        known = FilterConverter(self.datamodel).convert(column) if column else ()
+        if not any(f.arg_name == operator for f in known or ()):
+            abort(400)
+        asks = next(f.asks for f in known if f.arg_name == operator)
+        if asks == "none":
+            values = ["1"]
+        if values:
+            pairs = [pair for pair in state.pairs() if pair[0] != name]
+            pairs.append((name, ",".join(values)))
+        return redirect(f"{self.route_base}/list/?{urlencode(pairs)}")
+
+    def label_of(self, name: str) -> Any:
+        """Return the label of an attribute."""
+        return self.label_columns.get(name, name)
+
+    # Choosing columns and page size
+
+    @expose("/columns")
+    @has_access
+    @permission_name("list")
+    def column_choice(self):
+        """Offer the list's columns and page sizes."""
+        return self.render_template(
+            "crud/columns.html", view=self, state=self.state(), sizes=SIZES, on=_on(request.args)
+        )
+
+    @expose("/preferences", methods=["POST"])
+    @has_access
+    @permission_name("list")
+    def keep_preferences(self):
+        """Remember the columns and the page size this user likes."""
+        args = MultiDict(parse_qsl(request.form.get("on", ""), max_num_fields=60))
+        chosen = [name for name in request.form.getlist("cols") if name in self.columns]
+        size = request.form.get("size", "")
+        preferences = dict(current_user.preferences or {})
+        mine = dict(preferences.get(self.list_name, {}))
+        if request.form.get("default"):
+            mine = {}
+        else:
+            if chosen:
+                mine["cols"] = chosen
+            if size in {str(known) for known in SIZES}:
+                mine["size"] = int(size)
+        preferences[self.list_name] = mine
+        current_user.preferences = preferences
+        pairs = [p for p in read_state(self, args, {}).pairs() if p[0] not in ("cols", "size")]
+        db.session.commit()
+        return redirect(f"{self.route_base}/list/?{urlencode(pairs)}")
+
+    # Saved views
+
+    @expose("/views/new", methods=["GET", "POST"])
+    @has_access
+    @permission_name("list")
+    def save_view(self):
+        """Keep the list as it stands under a name: for oneself, or for a role one has."""
+        on = request.values.get("on", "") if request.method == "POST" else _on(request.args)
+        name, error = clean(request.form.get("name", ""))[:60], ""
+        roles = sorted(current_user.roles, key=lambda role: role.name)
+        if request.method == "POST":
+            role_id = as_id(request.form.get("role", "")) if request.form.get("role") else None
+            if role_id is not None and role_id not in {role.id for role in roles}:
+                abort(400)
+            if name:
+                kept = (current_user.preferences or {}).get(self.list_name, {})
+                state = read_state(self, MultiDict(parse_qsl(on, max_num_fields=60)), kept)
+                view = SavedView(
+                    list_name=self.list_name,
+                    name=name,
+                    query=state.complete(),
+                    owner_id=current_user.id,
+                    role_id=role_id,
+                )
+                db.session.add(view)
+                db.session.commit()
+                flash(_("The view “%(name)s” is saved.", name=name), "success")
+                return redirect(f"{self.route_base}/list/?{view.query}&view={view.id}")
+            error = _("Give the view a name.")
+        page = self.render_template(
+            "crud/save_view.html", view=self, on=on, roles=roles, name=name, error=error
+        )
+        return page, 422 if error else 200
+
+    @expose("/views/<int:view_id>/delete", methods=["POST"])
+    @has_access
+    @permission_name("list")
+    def delete_view(self, view_id: int):
+        """Delete a saved view of one's own."""
+        view = db.session.scalar(
+            select(SavedView).where(
+                SavedView.id == view_id,
+                SavedView.owner_id == current_user.id,
+                SavedView.list_name == self.list_name,
+            )
+        )
+        if view is None:
+            abort(404)
+        db.session.delete(view)
+        db.session.commit()
+        flash(_("The view “%(name)s” is deleted.", name=view.name), "success")
+        return redirect(f"{self.route_base}/list/")
+
+    # Pickers
+
+    @expose("/lookup/<string:name>")
+    @has_access
+    @permission_name("list")
+    def lookup(self, name: str):
+        """Answer a picker: at most 20 rows that match what was typed."""
+        pickable = {*(self.add_columns or ()), *(self.edit_columns or ()), *self.search_columns}
+        if name not in pickable or not self.datamodel.is_relation(name):
+            abort(404)
+        typed = clean(request.args.get("q", ""))[:100]
+        return jsonify(results=find_rows(self.datamodel.get_related_model(name), typed, 20))
+
+    # Actions on ticked rows
+
+    @expose("/action_post", methods=["POST"])
+    def action_post(self):
+        """Run an action on the rows ticked in the list: all within reach, or none."""
+        return self._run_action(request.form.get("action", ""), request.form.getlist("rowid"))
+
+    @expose("/action/<string:name>/<pk>", methods=["POST"])
+    def action(self, name: str, pk: str):
+        """Run an action on the row being shown."""
+        return self._run_action(name, [pk])
+
+    def _run_action(self, name: str, pks: list[str]):
+        action = self.actions.get(name)
+        if action is None:
+            abort(404)
+        if not self.may(self.get_action_permission_name(name)):
+            abort(403)
+        ids = {as_id(pk) for pk in pks}
+        if None in ids or len(ids) > max(SIZES):
+            abort(400)
+        if not ids:
+            flash(_("Tick the rows first."), "warning")
+            return redirect(f"{self.route_base}/list/")
+        query = self.datamodel.visible().where(self.datamodel.obj.id.in_(ids))
+        rows = list(db.session.scalars(query))
+        if len(rows) != len(ids):
+            abort(403)
+        try:
+            return action.func(rows)
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(f"{self.route_base}/list/")
+
+
+def _on(args: MultiDict) -> str:
+    """Return the address's parameters as one string, to come back to."""
+    return urlencode(list(args.items(multi=True)))
+
+
+def find_rows(model: Any, typed: str, limit: int) -> list[dict[str, Any]]:
+    """Return ``{id, label, hint}`` of the rows of a model that ``typed`` finds."""
+    query = visible(model, current_actor())
+    if typed and words(typed):
+        if issubclass(model, Searchable):
+            query = query.where(matching(db.session, model, typed))
+        else:
+            pattern = f"%{like(fold(typed))}%"
+            names = (
+                (model.label_en, model.label_es)
+                if issubclass(model, Repository)
+                else [getattr(model, part) for part in name_parts(model)]
+            )
+            query = query.where(
+                or_(*(func.padron_fold(name).like(pattern, escape="\\") for name in names))
+            )
+    if hasattr(model, "sort_name"):
+        query = query.order_by(model.sort_name, model.id)
+    elif hasattr(model, "path"):
+        query = query.order_by(model.path)
+    else:
+        query = query.order_by(model.id)
+    rows = db.session.scalars(query.limit(limit)).unique().all()
+    return [
+        {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
+        for row in rows
+    ]

@@ -1,0 +1,38 @@
+"""Saved views: filters, columns, order and page size of a list, kept under a name."""
+
+from __future__ import annotations
+
+from flask_appbuilder import Model
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, or_
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.log.models import Logged
+from app.rows import Row
+from app.security.actor import Actor
+
+
+class SavedView(Model, Row, Logged):
+    """A list as somebody likes to see it: their own, or shared with everybody of a role.
+
+    ``query`` is the query string of the list's address, without a page.
+    """
+
+    __tablename__ = "saved_view"
+    __table_args__ = (Index("ix_saved_view_list", "list_name", "owner_id"),)
+
+    list_name: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(60), info={"label": _l("Name")})
+    query: Mapped[str] = mapped_column(Text)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"))
+    role_id: Mapped[int | None] = mapped_column(ForeignKey("ab_role.id", ondelete="CASCADE"))
+
+    role = relationship("Role", info={"label": _l("Shared with")})
+
+    @classmethod
+    def scope(cls, actor: Actor) -> ColumnElement[bool]:
+        """See one's own views and those shared with one of one's roles."""
+        return or_(cls.owner_id == actor.id, cls.role_id.in_(sorted(actor.role_ids)))
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,127 @@
+"""A screen over a model, generated: list, file, form, trash; the traps of FAB closed in one place."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import flask_appbuilder as fab
+from flask_babel import gettext as _
+
+from app.crud.columns import ListColumn, make_column, name_parts
+from app.crud.filepages import FilePages
+from app.crud.filters import FilterConverter
+from app.crud.formpages import FormPages
+from app.crud.forms import FormBuilder
+from app.crud.interface import Interface
+from app.crud.listpages import ListPages
+from app.crud.pages import Place
+from app.errors import DomainError
+from app.registry import Plug
+from app.repositories.models import Repository
+
+
+class ModelView(ListPages, FilePages, FormPages, Place, Plug, fab.ModelView, abstract=True):
+    """A screen over a model. Subclass it, name the columns, and the pages follow.
+
+    ``list_columns`` are shown at first; ``more_columns`` can be chosen besides. ``order_by``
+    maps a column to the indexed attribute it is sorted by.
+    """
+
+    datamodel: Interface
+    # The file a deleted row would leave is never downloaded through a view of rows.
+    exclude_route_methods: ClassVar[set[str]] = {"download"}
+    more_columns: ClassVar[tuple[str, ...]] = ()
+    title_parts: ClassVar[tuple[str, ...]] = ()
+    order_by: ClassVar[dict[str, str]] = {}
+    base_sort: ClassVar[str] = "id"
+    # Links of these names are chosen from all rows at once: they are few.
+    inline_links: ClassVar[tuple[str, ...]] = ()
+    help_texts: ClassVar[dict[str, Any]] = {}
+    singular: ClassVar[Any] = ""
+
+    def _init_properties(self) -> None:
+        """Take labels and help from the model, and make the columns of the list."""
+        self.label_columns = dict(self.label_columns or {})
+        for name in self.datamodel.get_columns_list():
+            if label := self.datamodel.info_of(name).get("label"):
+                self.label_columns.setdefault(name, label)
+        self.description_columns = dict(self.help_texts)
+        self.list_columns = list(self.list_columns)
+        self.search_columns = list(self.search_columns or [])
+        self.edit_columns = list(self.edit_columns or _fields(self.edit_fieldsets))
+        self.add_columns = list(self.add_columns or _fields(self.add_fieldsets) or self.edit_columns)
+        self.show_columns = list(self.show_columns or _fields(self.show_fieldsets))
+        super()._init_properties()
+        if not self.edit_fieldsets:
+            self.edit_fieldsets = [(None, {"fields": self.edit_columns})]
+        if not self.add_fieldsets:
+            self.add_fieldsets = (
+                self.edit_fieldsets
+                if self.add_columns == self.edit_columns
+                else [(None, {"fields": self.add_columns})]
+            )
+        if not self.show_fieldsets:
+            self.show_fieldsets = [(None, {"fields": self.show_columns})]
+        parts = self.title_parts or name_parts(self.datamodel.obj)
+        self.columns: dict[str, ListColumn] = {
+            name: make_column(self.datamodel, name, self.label_of(name), parts)
+            for name in dict.fromkeys([*self.list_columns, *self.more_columns])
+        }
+        self.sorts = {"id": "id"} | {
+            name: self.order_by.get(name, name) for name in self.order_columns
+        }
+
+    def _init_forms(self) -> None:
+        """Make the forms; a list's filters are forms of their own."""
+        base = self.route_base or f"/{type(self).__name__.lower()}"
+        builder = FormBuilder(self.datamodel, base, self.inline_links)
+        if not self.add_form:
+            self.add_form = builder.create_form(
+                self.label_columns,
+                self.add_columns,
+                self.description_columns,
+                extra_fields=self.add_form_extra_fields,
+            )
+        if not self.edit_form:
+            self.edit_form = builder.create_form(
+                self.label_columns,
+                self.edit_columns,
+                self.description_columns,
+                extra_fields=self.edit_form_extra_fields,
+            )
+
+    def _init_titles(self) -> None:
+        self.list_title = self.list_title or self.label
+        self.add_title = self.add_title or self.label
+
+    def filters_of(self, name: str) -> list[Any]:
+        """Return the filters of an attribute."""
+        return FilterConverter(self.datamodel).convert(name) or []
+
+
+def _fields(fieldsets: Any) -> list[str]:
+    return [name for _title, options in fieldsets or () for name in options["fields"]]
+
+
+class RepositoryView(ModelView, abstract=True):
+    """A screen over a repository: labels in both languages, colour, place in the list."""
+
+    category = "Repositories"
+    list_template = "appbuilder/general/model/list.html"
+    list_columns: ClassVar[Any] = ["name", "label_en", "label_es", "colour", "position", "is_active"]
+    title_parts = ("label",)
+    order_columns: ClassVar[Any] = ["position"]
+    base_sort = "position"
+    search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
+    edit_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "position", "is_active"]
+    show_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "position", "is_active"]
+
+    def check(self, row: Repository) -> None:
+        """Ask for a label in at least one language."""
+        check_label(row)
+
+
+def check_label(row: Repository) -> None:
+    """Refuse a repository value without any label."""
+    if not (row.label_en or row.label_es):
+        raise DomainError(_("Give it a label in at least one language."), field="label_en")

@@ -1,0 +1,53 @@
+"""Pages of the back-office that are not over a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import flask_appbuilder as fab
+from flask import current_app
+
+from app.registry import Plug
+from app.security.areas import Area, Level
+from app.security.rights import holds
+from app.security.roles import Grant
+
+
+class Place:
+    """Where a page stands in the menu."""
+
+    # None is for a page the menu does not show.
+    label: ClassVar[Any] = None
+    icon: ClassVar[str] = ""
+    category: ClassVar[str] = ""
+    order: ClassVar[int] = 100
+    area: ClassVar[Area | None] = None
+    # What it takes only the right to read; everything else takes the right to edit.
+    read_permissions: ClassVar[frozenset[str]] = frozenset({"can_list", "can_show"})
+
+    base_permissions: Any
+    class_permission_name: Any
+
+    def grants(self) -> Iterator[Grant]:
+        """Yield what it takes to use this page."""
+        for permission in self.base_permissions or ():
+            reads = permission in self.read_permissions
+            level = Level.READ if reads else Level.EDIT
+            yield Grant(self.area, level, permission, self.class_permission_name)
+        if self.label is not None:
+            yield Grant(self.area, Level.READ, "menu_access", type(self).__name__)
+
+
+class Page(Place, Plug, fab.BaseView):
+    """A page with routes of its own."""
+
+
+def menu_groups() -> list[tuple[Any, list[Any]]]:
+    """Return (group, items) of everything in the menu the signed-in user may open."""
+    groups = []
+    for group in current_app.appbuilder.menu.get_list():
+        items = [item for item in group.childs if holds("menu_access", item.name)]
+        if items:
+            groups.append((group, items))
+    return groups

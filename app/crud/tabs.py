@@ -1,0 +1,125 @@
+"""Tabs of a file: a plug each. Every logged model has *Log*; rooms add their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from flask import request
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.crud.interface import as_id
+from app.extensions import db
+from app.kinds import kind_of
+from app.log.models import CHANNELS, EVENTS, Logged
+from app.log.queries import entries_of
+from app.log.values import foreign_keys, many_to_many
+from app.registry import Plug
+
+
+class Tab(Plug):
+    """A tab on the file of every row of ``model``."""
+
+    name: ClassVar[str]
+    label: ClassVar[Any]
+    model: ClassVar[type]
+    template: ClassVar[str]
+    order: ClassVar[int] = 50
+
+    @classmethod
+    def count(cls, session: Session, row: Any) -> int | None:
+        """Return the figure shown on the tab, if it has one."""
+        return None
+
+    @classmethod
+    def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
+        """Return what the template needs."""
+        return {}
+
+
+def tabs_of(model: type) -> list[type[Tab]]:
+    """Return the tabs of a model's file, in order."""
+    return sorted((tab for tab in Tab.all() if issubclass(model, tab.model)), key=lambda t: t.order)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of a log entry, written for people."""
+
+    field: str
+    label: Any
+    old: str
+    new: str
+    can_put_back: bool
+
+
+class LogTab(Tab):
+    """Everything that was done to the file."""
+
+    name = "log"
+    label = _l("Log")
+    model = Logged
+    template = "crud/tabs/log.html"
+    order = 1000
+    page_size = 50
+
+    @classmethod
+    def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
+        before = as_id(request.args.get("before", "")) if request.args.get("before") else None
+        entries = entries_of(session, row, before=before, limit=cls.page_size + 1)
+        return {
+            "entries": [
+                (entry, differences(row, entry, view)) for entry in entries[: cls.page_size]
+            ],
+            "older": entries[cls.page_size - 1].id if len(entries) > cls.page_size else None,
+            "events": EVENTS,
+            "channels": CHANNELS,
+        }
+
+
+def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
+    """Return the fields an entry tells of, labelled and written for the reader."""
+    model = type(row)
+    keys, many = foreign_keys(model), many_to_many(model)
+    found = []
+    for field, (old, new) in (entry.changes or {}).items():
+        name = keys[field][0] if field in keys else field
+        found.append(
+            Difference(
+                field,
+                view.label_of(name) if name in view.label_columns else name,
+                _written(model, field, old, keys, many),
+                _written(model, field, new, keys, many),
+                entry.event in ("changed", "created")
+                and entry.event != "created"
+                and hasattr(model, field)
+                and view.is_editable(name),
+            )
+        )
+    return found
+
+
+def _written(model: type, field: str, value: Any, keys: dict, many: tuple) -> str:
+    if value in (None, "", []):
+        return ""
+    if field in many:
+        return ", ".join(_label(model.__mapper__.relationships[field].mapper.class_, *v) for v in value)
+    if field in keys:
+        return _label(keys[field][1], *value)
+    if field not in model.__mapper__.column_attrs:
+        return str(value)
+    column = model.__mapper__.column_attrs[field].columns[0]
+    kind = kind_of(column)
+    if kind.name in ("day", "moment"):
+        value = column.type.python_type.fromisoformat(value)
+    return kind.show(value)
+
+
+def _label(target: type, row_id: int, label: str) -> str:
+    """Return a linked row's label as it reads now, else as the log kept it."""
+    row = db.session.scalar(
+        select(target).where(target.id == row_id).execution_options(with_trash=True)
+    )
+    return str(row) if row is not None else label or f"#{row_id}"

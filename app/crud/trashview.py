@@ -1,0 +1,74 @@
+"""The trash of a model: search it, restore from it, empty it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import flash, redirect, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.actions import action
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy import func
+
+from app.crud.modelview import ModelView
+from app.extensions import db
+from app.i18n.formats import show_number
+from app.security.actor import current_actor
+from app.text import fold
+from app.trash import services as trash
+
+
+class TrashView(ModelView, abstract=True):
+    """What was deleted from a list; nothing here is lost until the trash is emptied."""
+
+    exclude_route_methods: ClassVar[set[str]] = {
+        "download", "add", "edit", "delete", "duplicate", "put_back", "action",
+    }  # fmt: skip
+    base_sort = "-trashed_at"
+    list_template = "crud/trash.html"
+    header_template = "crud/header.html"
+    # The address of the list that rows go back to.
+    home: ClassVar[str]
+    is_trash = True
+
+    @action("restore", _l("Restore"), "", "arrow-counterclockwise", single=False)
+    def bring_back(self, rows: list[Any]):
+        """Restore the ticked rows."""
+        for row in rows:
+            trash.restore(row)
+        db.session.commit()
+        text = ngettext("%(num)s file is back.", "%(num)s files are back.", len(rows))
+        flash(text, "success")
+        return redirect(f"{self.route_base}/list/")
+
+    @expose("/empty", methods=["GET", "POST"])
+    @has_access
+    @permission_name("empty")
+    def empty(self):
+        """Delete everything in the trash for good, once the word is typed."""
+        count = db.session.scalar(
+            trash.trashed(self.datamodel.obj, current_actor()).with_only_columns(func.count())
+        )
+        word = _("delete for good")
+        error = ""
+        if request.method == "POST":
+            if fold(request.form.get("word", "")) == fold(word):
+                gone = trash.purge_all(db.session(), self.datamodel.obj, current_actor())
+                flash(
+                    ngettext(
+                        "%(num)s file is deleted for good.",
+                        "%(num)s files are deleted for good.",
+                        gone,
+                    ),
+                    "success",
+                )
+                return redirect(f"{self.route_base}/list/")
+            error = _("Type “%(word)s” to go on.", word=word)
+        page = self.render_template(
+            "crud/empty_trash.html", view=self, title=_("Empty the trash"), word=word,
+            count=show_number(count), is_empty=not count, error=error,
+        )  # fmt: skip
+        return page, 422 if error else 200

@@ -1,0 +1,46 @@
+"""The rooms of the house, lowest floor first.
+
+A room may import the ones listed before it, never the ones after. The same order is enforced
+by import-linter (``pyproject.toml``); ``tests/house`` keeps the two lists in step.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
+DOMAINS = (
+    "i18n",
+    "security",
+    "log",
+    "search",
+    "trash",
+    "storage",
+    "repositories",
+    "exchange",
+    "crud",
+    "entities",
+    "staff",
+    "accounts",
+    "contacts",
+)
+
+# Modules that must be imported to take effect. All models come before any listener, all
+# listeners before any view.
+MODULES = ("models", "listeners", "importers", "views", "commands")
+
+
+def load_all() -> None:
+    """Import every plug of every domain."""
+    for kind in MODULES:
+        for domain in DOMAINS:
+            name = f"app.{domain}.{kind}"
+            if find_spec(name):
+                _import_with_children(name)
+
+
+def _import_with_children(name: str) -> None:
+    module = import_module(name)
+    for child in iter_modules(getattr(module, "__path__", ())):
+        import_module(f"{name}.{child.name}")

@@ -1,0 +1,1 @@
+"""Entities: the organisation's tree, which decides what its staff see."""

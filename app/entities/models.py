@@ -1,0 +1,45 @@
+"""The organisation's tree."""
+
+from __future__ import annotations
+
+from flask_appbuilder import Model
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.log.models import Logged
+from app.rows import Row
+from app.security.actor import Actor
+from app.security.scope import within
+from app.types import SortKey
+
+
+class Entity(Model, Row, Logged):
+    """A part of the organisation: region, department, branch…
+
+    ``path`` holds the ids from the root down to the row itself, as in ``/1/4/27/``; all that
+    lies below an entity begins with its path.
+    """
+
+    __tablename__ = "entity"
+
+    name: Mapped[str] = mapped_column(String(120), info={"label": _l("Name")})
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("entity.id"), index=True)
+    path: Mapped[str] = mapped_column(SortKey(500), default="", index=True)
+
+    parent: Mapped[Entity | None] = relationship(
+        remote_side="Entity.id", info={"label": _l("Part of")}
+    )
+
+    @classmethod
+    def scope(cls, actor: Actor) -> ColumnElement[bool]:
+        """See one's own entity and all below it."""
+        return within(cls.id, actor)
+
+    @property
+    def depth(self) -> int:
+        """Return how far below the root the entity lies; the root is 0."""
+        return max(self.path.count("/") - 2, 0)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,20 @@
+"""Read the organisation's tree."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.entities.models import Entity
+
+
+def root(session: Session) -> Entity | None:
+    """Return the organisation itself, the top of the tree."""
+    return session.scalar(select(Entity).where(Entity.parent_id.is_(None)).order_by(Entity.id))
+
+
+def below(session: Session, path: str) -> frozenset[int]:
+    """Return the ids of the entity with this path and of all below it."""
+    return frozenset(
+        session.scalars(select(Entity.id).where(Entity.path.startswith(path, autoescape=True)))
+    )

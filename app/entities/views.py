@@ -1,0 +1,44 @@
+"""The organisation's tree, in Settings."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+
+from app.crud.forms import RowForm
+from app.crud.interface import Interface
+from app.crud.modelview import ModelView
+from app.entities.models import Entity
+from app.entities.services import check_place
+from app.extensions import db
+from app.security.actor import current_actor
+from app.security.areas import Area
+
+
+class EntityView(ModelView):
+    """Regions, departments, branches."""
+
+    datamodel = Interface(Entity)
+    route_base = "/entities"
+    label = _l("Entities")
+    singular = _l("Entity")
+    add_title = _l("New entity")
+    icon = "diagram-3"
+    category = "Settings"
+    order = 10
+    area = Area.SETTINGS
+    label_columns: ClassVar[dict[str, Any]] = {"path": _l("Place in the tree")}
+    list_columns: ClassVar[Any] = ["name", "parent"]
+    order_columns: ClassVar[Any] = ["path"]
+    base_sort = "path"
+    search_columns: ClassVar[Any] = ["name", "parent"]
+    edit_columns: ClassVar[Any] = ["name", "parent"]
+    show_columns: ClassVar[Any] = ["name", "parent"]
+    help_texts: ClassVar[dict[str, Any]] = {
+        "parent": _l("Staff of the entity above see everything in this one.")
+    }
+
+    def before_save(self, row: Entity, form: RowForm) -> None:
+        row.parent_id = None if row.parent is None else row.parent.id
+        check_place(db.session(), row, current_actor())

@@ -1,0 +1,19 @@
+"""Errors a user can understand."""
+
+from __future__ import annotations
+
+
+class DomainError(Exception):
+    """A rule of the business was broken; the message is shown to the user as it is.
+
+    ``field`` names the form field it belongs beside. Anything that is *not* a DomainError is
+    a bug and must reach the error page.
+    """
+
+    def __init__(self, message: object, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Stale(DomainError):
+    """The row was changed by somebody else since the form was opened."""

@@ -1,0 +1,29 @@
+"""Which language a reader gets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flask import current_app, has_request_context, request, session
+from flask_babel import get_locale
+from flask_login import current_user
+
+LANGUAGES = ("en", "es")
+Language = Literal["en", "es"]
+
+
+def choose_language() -> str:
+    """Return what the reader chose, else what their browser asks for, else the default."""
+    if not has_request_context():
+        return current_app.config["BABEL_DEFAULT_LOCALE"]
+    chosen = getattr(current_user, "language", None) or session.get("language")
+    if chosen in LANGUAGES:
+        return chosen
+    asked = request.accept_languages.best_match(LANGUAGES)
+    return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
+
+
+def current_language() -> Language:
+    """Return the language in force: ``en`` or ``es``."""
+    locale = get_locale()
+    return "es" if locale is not None and locale.language == "es" else "en"

@@ -1,0 +1,113 @@
+"""The one place that writes differences to the log, so that nobody can forget to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import event, insert, inspect
+from sqlalchemy.orm import Mapper, Session
+
+from app.log.models import Logged, LogEntry
+from app.log.values import foreign_keys, link, logged_columns, many_to_many, plain
+from app.security.actor import Actor, current_actor
+from app.types import now
+
+
+@event.listens_for(Mapper, "mapper_configured")
+def _remember_old_values(mapper: Mapper, model: type) -> None:
+    """Load a column's old value before it is overwritten, even on an expired row."""
+    if issubclass(model, Logged):
+        for attribute in mapper.column_attrs:
+            getattr(model, attribute.key).impl.active_history = True
+
+
+@event.listens_for(Session, "before_flush")
+def _count_links_as_changes(session: Session, _context, _instances) -> None:
+    """Give a row whose links alone changed a new version, as any other change does."""
+    for row in session.dirty:
+        if isinstance(row, Logged) and hasattr(row, "updated_at"):
+            state = inspect(row)
+            if any(state.attrs[name].history.has_changes() for name in many_to_many(type(row))):
+                row.updated_at = now()
+
+
+@event.listens_for(Session, "after_flush")
+def _write_differences(session: Session, _context) -> None:
+    actor = current_actor()
+    entries = []
+    for row in session.new:
+        if isinstance(row, Logged):
+            entries.append(_entry(row, "created", _values(session, row), actor))
+    for row in session.dirty:
+        if isinstance(row, Logged) and (changes := _changes(session, row)):
+            event_name = _put_away(row) or "changed"
+            entries.append(_entry(row, event_name, changes, actor))
+    entries += [
+        _entry(row, "purged", None, actor) for row in session.deleted if isinstance(row, Logged)
+    ]
+    if entries:
+        session.execute(insert(LogEntry), entries)
+
+
+def _put_away(row: Any) -> str | None:
+    history = getattr(inspect(row).attrs, "trashed_at", None)
+    if history is None or not history.history.has_changes():
+        return None
+    return "restored" if row.trashed_at is None else "trashed"
+
+
+def _entry(row: Any, event_name: str, changes: dict | None, actor: Actor) -> dict[str, Any]:
+    return {
+        "at": now(),
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "channel": actor.channel,
+        "event": event_name,
+        "subject_type": row.__tablename__,
+        "subject_id": row.id,
+        "subject_name": str(row)[:200],
+        "version": getattr(row, "version", None),
+        "changes": changes,
+    }
+
+
+def _values(session: Session, row: Any) -> dict[str, list]:
+    """Return every filled-in field of a new row as [None, value]."""
+    changes = {}
+    for key in logged_columns(type(row)):
+        value = inspect(row).dict.get(key)
+        if value not in (None, ""):
+            changes[key] = [None, _written(session, row, key, value)]
+    for key in many_to_many(type(row)):
+        if linked := [link(other) for other in inspect(row).dict.get(key, ())]:
+            changes[key] = [[], linked]
+    return changes
+
+
+def _changes(session: Session, row: Any) -> dict[str, list]:
+    """Return every changed field of a row as [old, new]."""
+    state = inspect(row)
+    changes = {}
+    keys = logged_columns(type(row)) + (("trashed_at",) if hasattr(row, "trashed_at") else ())
+    for key in keys:
+        history = state.attrs[key].history
+        if not history.has_changes():
+            continue
+        old = history.deleted[0] if history.deleted else None
+        new = history.added[0] if history.added else None
+        if old != new:
+            changes[key] = [_written(session, row, key, old), _written(session, row, key, new)]
+    for key in many_to_many(type(row)):
+        history = state.attrs[key].history
+        if history.has_changes():
+            before = [*history.unchanged, *history.deleted]
+            after = [*history.unchanged, *history.added]
+            changes[key] = [[link(other) for other in before], [link(other) for other in after]]
+    return changes
+
+
+def _written(session: Session, row: Any, key: str, value: Any) -> Any:
+    target = foreign_keys(type(row)).get(key)
+    if target is None or value is None:
+        return plain(value)
+    return link(session.get(target[1], value)) or [value, ""]

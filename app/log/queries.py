@@ -1,0 +1,38 @@
+"""Read the log of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.log.models import LogEntry
+
+
+def entries_of(
+    session: Session, row: Any, *, before: int | None = None, limit: int = 50
+) -> Sequence[LogEntry]:
+    """Return the newest entries of a row, newest first; ``before`` pages on."""
+    query = select(LogEntry).where(
+        LogEntry.subject_type == row.__tablename__, LogEntry.subject_id == row.id
+    )
+    if before is not None:
+        query = query.where(LogEntry.id < before)
+    return session.scalars(query.order_by(LogEntry.id.desc()).limit(limit)).all()
+
+
+def changes_since(session: Session, row: Any, version: int) -> list[LogEntry]:
+    """Return what was done to a row after it had ``version``, oldest first."""
+    return list(
+        session.scalars(
+            select(LogEntry)
+            .where(
+                LogEntry.subject_type == row.__tablename__,
+                LogEntry.subject_id == row.id,
+                LogEntry.version > version,
+            )
+            .order_by(LogEntry.id)
+        )
+    )

@@ -1,0 +1,89 @@
+"""Write facts to the log, and put values back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import insert, inspect, select
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError
+from app.log.models import LogEntry
+from app.log.values import foreign_keys, logged_columns, many_to_many
+from app.security.actor import Actor
+from app.security.scope import visible
+from app.types import now
+
+
+def record_many(
+    session: Session,
+    event: str,
+    subject_type: str,
+    rows: Iterable[dict[str, Any]],
+    actor: Actor,
+) -> None:
+    """Write one entry for each of ``rows``, in one statement.
+
+    Each row gives ``subject_id``, ``subject_name``, ``version`` and ``changes`` (see LogEntry).
+    """
+    common = {
+        "at": now(),
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "channel": actor.channel,
+        "event": event,
+        "subject_type": subject_type,
+    }
+    entries = [
+        common | row | {"subject_name": row["subject_name"][:200]} for row in rows
+    ]
+    if entries:
+        session.execute(insert(LogEntry), entries)
+
+
+def put_back(session: Session, row: Any, entry: LogEntry, field: str, actor: Actor) -> None:
+    """Give ``field`` of ``row`` the value it had before ``entry``; the log tells of it too."""
+    if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
+        raise DomainError(_("This log entry belongs to another file."))
+    if not entry.changes or field not in entry.changes:
+        raise DomainError(_("This log entry has no such field."))
+    old = entry.changes[field][0]
+    model = type(row)
+    if field in many_to_many(model):
+        target = inspect(model).relationships[field].mapper.class_
+        setattr(row, field, _find_all(session, target, [pk for pk, _label in old or []], actor))
+    elif field in foreign_keys(model) and field in logged_columns(model):
+        if old is not None:
+            _find_all(session, foreign_keys(model)[field][1], [old[0]], actor)
+        setattr(row, field, None if old is None else old[0])
+    elif field in logged_columns(model):
+        setattr(row, field, _typed(model, field, old))
+    else:
+        raise DomainError(_("This field can no longer be changed."))
+
+
+def _find_all(session: Session, model: type, ids: list[int], actor: Actor) -> list[Any]:
+    found = list(session.scalars(visible(model, actor).where(model.id.in_(ids)))) if ids else []
+    if len(found) != len(set(ids)):
+        raise DomainError(_("The old value cannot be put back: it no longer exists."))
+    return found
+
+
+def _typed(model: type, field: str, value: Any) -> Any:
+    """Turn JSON back into the column's own type."""
+    column = inspect(model).column_attrs[field].columns[0]
+    if value is None:
+        return None if column.nullable else ""
+    kind = column.type.python_type
+    if kind in (date, datetime):
+        return kind.fromisoformat(value)
+    return Decimal(value) if kind is Decimal else value
+
+
+def entry_of(session: Session, entry_id: int) -> LogEntry | None:
+    """Return one entry by its number."""
+    return session.scalar(select(LogEntry).where(LogEntry.id == entry_id))

@@ -1,0 +1,56 @@
+"""Values as the log writes them, and back."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import RelationshipDirection
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON can hold it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def link(row: Any) -> list | None:
+    """Return a linked row as ``[id, label]``."""
+    return None if row is None else [row.id, str(row)]
+
+
+@lru_cache(maxsize=128)
+def foreign_keys(model: type) -> dict[str, tuple[str, type]]:
+    """Map each foreign key attribute of a model to its relationship's name and target."""
+    mapper = inspect(model)
+    found = {}
+    for relation in mapper.relationships:
+        if relation.direction is RelationshipDirection.MANYTOONE:
+            for column in relation.local_columns:
+                key = mapper.get_property_by_column(column).key
+                found[key] = (relation.key, relation.mapper.class_)
+    return found
+
+
+@lru_cache(maxsize=128)
+def many_to_many(model: type) -> tuple[str, ...]:
+    """Return the names of the many-to-many relationships of a model that its forms edit."""
+    return tuple(
+        relation.key
+        for relation in inspect(model).relationships
+        if relation.direction is RelationshipDirection.MANYTOMANY and not relation.viewonly
+    )
+
+
+@lru_cache(maxsize=128)
+def logged_columns(model: type) -> tuple[str, ...]:
+    """Return the column attributes of a model that the log tells of."""
+    return tuple(
+        attribute.key
+        for attribute in inspect(model).column_attrs
+        if attribute.key not in model.__unlogged__
+    )

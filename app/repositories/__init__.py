@@ -1,0 +1,1 @@
+"""Repositories: the editable lists behind types, categories, statuses and tags."""

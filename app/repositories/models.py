@@ -1,0 +1,41 @@
+"""What every repository has: a label in both languages, a colour, a place in the list."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.i18n.labels import Bilingual
+from app.log.models import Logged
+from app.rows import Row
+
+COLOURS = {
+    "grey": _l("Grey"),
+    "green": _l("Green"),
+    "blue": _l("Blue"),
+    "amber": _l("Amber"),
+    "red": _l("Red"),
+    "violet": _l("Violet"),
+    "teal": _l("Teal"),
+    "pink": _l("Pink"),
+}
+
+
+class Repository(Row, Bilingual, Logged):
+    """One value of a repository."""
+
+    label_en: Mapped[str] = mapped_column(
+        String(120), default="", info={"label": _l("English label"), "kind": "text"}
+    )
+    label_es: Mapped[str] = mapped_column(
+        String(120), default="", info={"label": _l("Spanish label"), "kind": "text"}
+    )
+    colour: Mapped[str] = mapped_column(
+        String(12),
+        default="grey",
+        info={"label": _l("Colour"), "kind": "colour", "choices": COLOURS},
+    )
+    position: Mapped[int] = mapped_column(default=0, info={"label": _l("Position")})
+    # A value that is no longer offered, but still stands on the files that have it.
+    is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Offered in forms")})

@@ -1,0 +1,56 @@
+"""Turn what somebody typed into a condition that an index answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, literal_column, select, text
+from sqlalchemy.orm import Session
+
+from app.search.models import Searchable
+from app.text import clean, digits, fold, like
+
+# A search this long is a mistake or an attack; nobody's name is longer.
+LONGEST = 200
+_ONLY_PHONE = re.compile(r"^[\d\s()+./\-]+$")
+
+
+def words(typed: str) -> tuple[str, ...]:
+    """Return the folded words of a search; a telephone number is one word of digits."""
+    typed = clean(typed)[:LONGEST]
+    if _ONLY_PHONE.match(typed) and len(number := digits(typed)) >= 5 and " " in typed:
+        return (number.removeprefix("00"),)
+    if typed.startswith("+") and _ONLY_PHONE.match(typed):
+        return (digits(typed),) if digits(typed) else ()
+    return tuple(dict.fromkeys(fold(typed).split()))[:10]
+
+
+def has_words(model: type[Searchable], wanted: tuple[str, ...], dialect: str) -> ColumnElement[bool]:
+    """Return the condition, on the table of texts, that a row has all of ``wanted``."""
+    table = model.search_table
+    conditions = [table.c.text.like(f"%{like(word)}%", escape="\\") for word in wanted]
+    long = [word for word in wanted if len(word) >= 3]
+    if dialect == "sqlite" and long:
+        phrase = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
+        fts = f"{table.name}_fts"
+        found = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(phrase=phrase)
+        conditions = [
+            literal_column(f"{table.name}.row_id").in_(found),
+            *(table.c.text.like(f"%{like(w)}%", escape="\\") for w in wanted if len(w) < 3),
+        ]
+    return and_(*conditions)
+
+
+def matching(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
+    """Return the condition that a row of ``model`` is found by ``typed``."""
+    table = model.search_table
+    condition = has_words(model, words(typed), session.get_bind().dialect.name)
+    return model.id.in_(select(table.c.row_id).where(condition))
+
+
+def ids_matching(session: Session, model: Any, typed: str) -> Select:
+    """Select the ids of the texts that ``typed`` finds."""
+    table = model.search_table
+    condition = has_words(model, words(typed), session.get_bind().dialect.name)
+    return select(table.c.row_id).where(condition)

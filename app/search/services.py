@@ -1,0 +1,82 @@
+"""Keep the searchable text true, whoever writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, inspect, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.search.models import Searchable
+from app.text import fold
+
+
+def linked_text(session: Session, row: Any) -> str:
+    """Return the folded name of the row that ``row`` hangs on."""
+    if row.search_linked is None:
+        return ""
+    relation = inspect(type(row)).relationships[row.search_linked]
+    column = next(iter(relation.local_columns))
+    # By the key, not by the relationship: the key may have been set without it.
+    key = getattr(row, inspect(type(row)).get_property_by_column(column).key)
+    found = None if key is None else session.get(relation.mapper.class_, key)
+    return fold(str(found or ""))
+
+
+def index(session: Session, rows: Iterable[Searchable]) -> None:
+    """Write the text of ``rows``, in one statement for each model."""
+    by_table: dict[Any, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_table.setdefault(row.search_table, []).append(
+            {"row_id": row.id, "own": row.search_text(), "linked": linked_text(session, row)}
+        )
+    for table, texts in by_table.items():
+        index_texts(session, table, texts)
+
+
+def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -> None:
+    """Write texts (``row_id``, ``own``, ``linked``) that set-based work computed itself."""
+    if not texts:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    statement = statement.on_conflict_do_update(
+        index_elements=[table.c.row_id],
+        set_={"own": statement.excluded.own, "linked": statement.excluded.linked},
+    )
+    session.execute(statement, list(texts))
+
+
+def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
+    """Write the new name of ``row`` into the text of every ``model`` that hangs on it."""
+    relation = inspect(model).relationships[model.search_linked]
+    column = next(iter(relation.local_columns))
+    table = model.search_table
+    session.execute(
+        update(table)
+        .where(table.c.row_id.in_(select(inspect(model).local_table.c.id).where(column == row.id)))
+        .values(linked=bindparam("name")),
+        {"name": fold(str(row))},
+    )
+
+
+def rebuild(session: Session, model: type[Searchable], chunk: int = 2000) -> int:
+    """Write the text of every row again; return how many there are."""
+    last, count = 0, 0
+    session.execute(delete(model.search_table))
+    while True:
+        rows = session.scalars(
+            select(model)
+            .where(model.id > last)
+            .order_by(model.id)
+            .limit(chunk)
+            .execution_options(with_trash=True)
+        ).all()
+        if not rows:
+            return count
+        index(session, rows)
+        last, count = rows[-1].id, count + len(rows)
+        session.commit()
+        session.expunge_all()

@@ -1,0 +1,57 @@
+"""Who is acting: a signed-in user, or the house itself."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from flask import g, has_request_context
+from flask_login import current_user
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """The author of a change, as the log remembers it, and what they may see.
+
+    ``entity_ids`` holds the entities within reach; None means all of them.
+    """
+
+    id: int | None
+    name: str
+    entity_ids: frozenset[int] | None
+    home_id: int | None = None
+    channel: str = "web"
+    role_ids: frozenset[int] = frozenset()
+
+    def through(self, channel: str) -> Actor:
+        """Return the same actor, working through another channel (cli, import, api…)."""
+        return replace(self, channel=channel)
+
+
+SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli")
+NOBODY = Actor(id=None, name="", entity_ids=frozenset())
+
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting_as(actor: Actor):
+    """Do what follows in the name of ``actor``."""
+    token = _acting.set(actor)
+    try:
+        yield actor
+    finally:
+        _acting.reset(token)
+
+
+def current_actor() -> Actor:
+    """Return who acts now: the one named by ``acting_as``, the signed-in user, or the house."""
+    named = _acting.get()
+    if named is not None:
+        return named
+    if not has_request_context():
+        return SYSTEM
+    if "actor" not in g:
+        g.actor = current_user.as_actor() if current_user.is_authenticated else NOBODY
+    return g.actor

@@ -1,0 +1,43 @@
+"""Flask-AppBuilder's security manager: our users, our screens, one query for all rights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app.extensions import db
+from app.security.rights import holds
+from app.staff.models import StaffUser
+
+
+class SecurityManager(FabSecurityManager):
+    """Who signs in and what they hold."""
+
+    user_model = StaffUser
+    # Registered as pages of ours, with the rest of the house.
+    userstatschartview = None
+
+    def register_views(self) -> None:
+        """Register nothing: ``app/staff/views`` has the pages, as plugs like all others."""
+
+    def load_user(self, pk: Any) -> StaffUser | None:
+        """Return the user of a session, roles and entity with it, in one statement."""
+        if not str(pk).isdigit():
+            return None
+        user = db.session.scalar(
+            select(StaffUser)
+            .where(StaffUser.id == int(pk))
+            .options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
+        )
+        return user if user is not None and user.is_active else None
+
+    def get_user_roles(self, user: Any) -> list[Any]:
+        """Return the roles of a user; groups are not used here."""
+        return list(user.roles) if user.is_authenticated else []
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        """Say whether the signed-in user holds a permission."""
+        return holds(permission_name, view_name)

@@ -1,0 +1,1 @@
+"""Screens of staff: signing in, one's own profile, users and roles."""

@@ -1,0 +1,52 @@
+"""Store a picture: re-encoded, turned upright, without its metadata, under a random name."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import warnings
+from pathlib import Path
+from typing import IO
+
+from flask_babel import gettext as _
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from app.errors import DomainError
+
+SIDE = 512
+MOST_PIXELS = 50_000_000
+
+
+def photo_folder(data_dir: str) -> Path:
+    """Return the folder photos are kept in."""
+    return Path(data_dir) / "photos"
+
+
+def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
+    """Keep a picture, at most 512 pixels a side, and return its name; DomainError if it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(stream, formats=("JPEG", "PNG", "WEBP", "GIF"))
+            if image.width * image.height > MOST_PIXELS:
+                raise DomainError(_("This picture is too large."), field=field)
+            image = ImageOps.exif_transpose(image).convert("RGB")
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombWarning,
+        Image.DecompressionBombError,
+    ):
+        raise DomainError(
+            _("This file is not a picture; send a JPEG, PNG, WebP or GIF."), field=field
+        ) from None
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    name = f"{secrets.token_hex(16)}.jpg"
+    folder = photo_folder(data_dir)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / name).write_bytes(buffer.getvalue())
+    return name

@@ -1,0 +1,36 @@
+"""The mark of a row that can be put in the trash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.types import Moment
+
+
+class Trashable:
+    """A row that deleting puts in the trash."""
+
+    trashed_at: Mapped[datetime | None] = mapped_column(Moment)
+    trashed_by_id: Mapped[int | None]
+
+    @staticmethod
+    def index_for(table: str) -> tuple[Index]:
+        """Return the index, to be put in ``__table_args__``, that a page of the trash reads."""
+        condition = text("trashed_at IS NOT NULL")
+        return (
+            Index(
+                f"ix_{table}_trashed",
+                "trashed_at",
+                "id",
+                sqlite_where=condition,
+                postgresql_where=condition,
+            ),
+        )
+
+    @property
+    def is_trashed(self) -> bool:
+        """Say whether the row is in the trash."""
+        return self.trashed_at is not None

@@ -1,0 +1,65 @@
+"""Alembic's environment: every table is its own, Flask-AppBuilder's included."""
+
+from __future__ import annotations
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import DateTime
+
+from app.extensions import db
+from app.types import Moment
+
+target = db.metadata
+
+
+def render_item(kind, item, autogen_context):
+    """Write our own types as the plain ones they are, so that no migration imports the app."""
+    if kind == "type" and isinstance(item, Moment):
+        return "sa.DateTime()"
+    return False
+
+
+def include_object(item, name, kind, reflected, compare_to):
+    """Leave alone what only one database has: FTS tables, and trigram indexes on the other."""
+    if kind == "table" and "_fts" in name:
+        return False
+    if kind == "index":
+        only = item.info.get("only") if not reflected else None
+        if only and only != db.engine.dialect.name:
+            return False
+    return True
+
+
+def compare_type(ctx, inspected, declared, inspected_type, declared_type):
+    """Take a moment for the plain date and time it is in the database."""
+    if isinstance(declared_type, Moment) and isinstance(inspected_type, DateTime):
+        return False
+    return None
+
+
+def run_migrations() -> None:
+    """Run the migrations in one transaction each."""
+    settings = dict(current_app.extensions["migrate"].configure_args)
+    settings["compare_type"] = compare_type
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # A table is altered by copying it; the copy must not empty the tables that point to it.
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=target,
+            render_item=render_item,
+            include_object=include_object,
+            transaction_per_migration=True,
+            **settings,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        if connection.dialect.name == "sqlite":
+            connection.rollback()
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+            connection.commit()
+
+
+run_migrations()
