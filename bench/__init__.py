@@ -1,0 +1,1 @@
+"""How fast Padrón is with many contacts, each page beside a raw-SQL view of the same page."""
