@@ -1,0 +1,1 @@
+"""Tests of Padrón: ``make test``."""

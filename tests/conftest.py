@@ -1,0 +1,99 @@
+"""Fixtures every test may ask for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from flask import has_request_context, request
+from flask.testing import FlaskClient
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Engine, event
+
+from app.extensions import db
+from tests.databases import BOTH, migrated_app
+from tests.people import PEOPLE, Person, move_in
+
+
+@pytest.fixture(scope="session", params=BOTH)
+def app(request, tmp_path_factory):
+    """One application for each database, for the whole run; building it is the slow part."""
+    with migrated_app(request.param, tmp_path_factory.mktemp("data")) as app:
+        app.test_client_class = Browser
+        with app.app_context():
+            move_in(app.appbuilder.grants())
+        yield app
+
+
+@pytest.fixture
+def session(app, monkeypatch):
+    """Everything a test writes, commits included, is undone when it ends."""
+    with app.app_context(), db.engine.connect() as connection, connection.begin() as work:
+        monkeypatch.setattr(Session, "get_bind", lambda self, *args, **kwargs: connection)
+        yield db.session
+        db.session.remove()
+        work.rollback()
+
+
+class Browser(FlaskClient):
+    """A client whose requests are as apart from the test as they are in life.
+
+    Each gets an application context, and so a session and a ``g``, of its own: Flask's client
+    would reuse the test's, and with it the actor of the request before.
+    """
+
+    def open(self, *args, **kwargs):
+        db.session.commit()
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
+@pytest.fixture
+def client_as(app, session):
+    """Give a browser in which somebody is signed in: ``client_as(BRUNO).get("/contacts/list/")``."""
+
+    def sign_in(person: Person | None) -> FlaskClient:
+        browser = app.test_client()
+        if person is not None:
+            with browser.session_transaction() as cookie:
+                cookie["_user_id"] = str(person.user.id)
+                cookie["_fresh"] = True
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture(params=PEOPLE, ids=lambda person: person.name)
+def person(request) -> Person:
+    """Give each of the persons in turn."""
+    return request.param
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _looking_writes_nothing(connection, cursor, statement, parameters, context, many):
+    """Refuse a write during a GET, on both databases; SQLite refuses it outside of tests."""
+    if has_request_context() and request.method in ("GET", "HEAD"):
+        verb = statement.lstrip().split(None, 1)[0].upper()
+        assert verb not in ("INSERT", "UPDATE", "DELETE"), f"a GET writes: {statement}"
+
+
+@contextmanager
+def counted_statements():
+    """Collect the SQL statements run inside the block, savepoints left out."""
+    found: list[str] = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA", "BEGIN")):
+            found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def counting():
+    """Give the counter of SQL statements: ``with counting() as statements: …``."""
+    return counted_statements

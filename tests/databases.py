@@ -1,0 +1,74 @@
+"""The two databases every test runs on, made new for each run and thrown away after it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+
+from app import create_app
+from app.extensions import db
+from config import settings
+
+SERVER = os.environ.get(
+    "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
+)
+BOTH = ("sqlite", "postgres")
+
+
+@contextmanager
+def empty_database(kind: str, folder: Path) -> Iterator[str]:
+    """Give the address of an empty database, gone when the block ends."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / f'{secrets.token_hex(4)}.sqlite3'}"
+        return
+    name = f"padron_test_{secrets.token_hex(6)}"
+    try:
+        server = psycopg.connect(SERVER, autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as error:
+        sentence = f"PostgreSQL does not answer at PADRON_TEST_POSTGRES_URL: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    with server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{SERVER.rpartition('/')[0]}/{name}"
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server.close()
+
+
+def make_app(url: str, folder: Path, **more) -> Flask:
+    """Build the application over a database, with settings fit for tests."""
+    config = settings(
+        {
+            "PADRON_DATA_DIR": str(folder),
+            "PADRON_DATABASE_URL": url,
+            "PADRON_SECRET_KEY": "only for the tests, thirty-two characters",
+            "PADRON_ORGANISATION": "Federación",
+        }
+    )
+    # Hashing is slow on purpose; the tests sign in often.
+    cheap = {"FAB_PASSWORD_HASH_METHOD": "pbkdf2:sha256:1", "WTF_CSRF_ENABLED": False}
+    return create_app(config | cheap | {"TESTING": True} | more)
+
+
+@contextmanager
+def migrated_app(kind: str, folder: Path, **more) -> Iterator[Flask]:
+    """Give an application over a new database with all its tables, made by the migrations."""
+    with empty_database(kind, folder) as url:
+        app = make_app(url, folder, **more)
+        with app.app_context():
+            upgrade()
+        yield app
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()

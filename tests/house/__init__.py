@@ -1,0 +1,1 @@
+"""Promises every page and plug keeps, written or not yet written."""

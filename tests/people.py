@@ -1,0 +1,84 @@
+"""Persons with fixed parts: who works where, and what they may do.
+
+Alicia administers everything. Bruno edits the contacts of the Northern entity, Clara may only
+read them. Diego signs in and holds no role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import select
+
+from app.contacts.commands import fill_repositories
+from app.entities.models import Entity
+from app.entities.services import ensure_root
+from app.extensions import db
+from app.security.actor import Actor
+from app.security.areas import Area, Level
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import role_name, sync_roles
+from app.staff.models import StaffUser
+
+EDITS_CONTACTS = role_name(Area.CONTACTS, Level.EDIT)
+READS_CONTACTS = role_name(Area.CONTACTS, Level.READ)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who signs in."""
+
+    name: str
+    entity: str
+    role: str | None
+
+    @property
+    def user(self) -> StaffUser:
+        """Return the person's row."""
+        return db.session.scalars(select(StaffUser).where(StaffUser.username == self.name)).one()
+
+    def as_actor(self) -> Actor:
+        """Return the person as the author of changes."""
+        return self.user.as_actor()
+
+
+ALICIA = Person("alicia", "Federación", ADMINISTRATOR)
+BRUNO = Person("bruno", "Norte", EDITS_CONTACTS)
+CLARA = Person("clara", "Norte", READS_CONTACTS)
+DIEGO = Person("diego", "Norte", None)
+PEOPLE = (ALICIA, BRUNO, CLARA, DIEGO)
+
+
+def move_in(grants) -> None:
+    """Write roles, a tree of entities, the usual repositories and the persons."""
+    sync_roles(grants)
+    top = ensure_root(db.session(), "Federación")
+    north = Entity(name="Norte", parent_id=top.id)
+    south = Entity(name="Sur", parent_id=top.id)
+    db.session.add_all([north, south])
+    db.session.flush()
+    db.session.add(Entity(name="Bilbao", parent_id=north.id))
+    db.session.flush()
+    for person in PEOPLE:
+        add_person(person)
+    fill_repositories(False)
+    db.session.commit()
+
+
+def add_person(person: Person) -> StaffUser:
+    """Write somebody who signs in."""
+    user = StaffUser(
+        username=person.name,
+        first_name=person.name.capitalize(),
+        last_name="García",
+        email=f"{person.name}@example.org",
+        active=True,
+        password="cannot sign in by password",
+        entity=db.session.scalars(select(Entity).where(Entity.name == person.entity)).one(),
+    )
+    if person.role:
+        user.roles = [db.session.scalars(select(Role).where(Role.name == person.role)).one()]
+    db.session.add(user)
+    db.session.flush()
+    return user
