@@ -29,7 +29,9 @@ def database(kind: str, count: int, folder: str, server: str) -> str:
 
     name = f"padron_bench_{count}"
     with psycopg.connect(server, autocommit=True) as connection:
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        known = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", (name,)
+        ).fetchone()
         if not known:
             connection.execute(f'CREATE DATABASE "{name}"')
     return f"{server.rsplit('/', 1)[0]}/{name}"
@@ -49,7 +51,9 @@ def application(url: str, folder: str, count: int):
     )
     with app.app_context():
         prepare(demo=False)
-        if not db.session.scalar(text("SELECT count(*) FROM (SELECT 1 FROM contact LIMIT 1) AS c")):
+        if not db.session.scalar(
+            text("SELECT count(*) FROM (SELECT 1 FROM contact LIMIT 1) AS c")
+        ):
             start = time.monotonic()
             db.session.rollback()
             with db.engine.begin() as connection:

@@ -28,7 +28,9 @@ Smith Jones Taylor Brown Williams Wilson Johnson Davies Patel Robinson Wright Th
 White Roberts Green Hall Wood Jackson Clarke O’Neill O’Brien Murphy Kelly McCarthy Byrne Doyle
 Baker Cooper Harris Ward Turner Hughes Edwards Collins Stewart Morris Rogers Cook Bailey Bell""".split()
 RARE = "Zubizarreta"
-CITIES = "Madrid Sevilla Bilbao Cáceres Badajoz Valencia London Dublin Leeds Cork Vigo Gijón".split()
+CITIES = (
+    "Madrid Sevilla Bilbao Cáceres Badajoz Valencia London Dublin Leeds Cork Vigo Gijón".split()
+)
 KINDS = "Cooperativa Imprenta Clínica Fundación Talleres Bodegas Harbour Northern United Editorial".split()
 
 
@@ -48,7 +50,13 @@ def seed(connection: Connection, contacts: int, accounts: int = 50_000) -> None:
                 "INSERT INTO tag (label_en, label_es, colour, position, is_active, version,"
                 " created_at, updated_at) VALUES (:en, :es, 'grey', :n, :yes, 1, :at, :at)"
             ),
-            {"en": f"Tag {number}", "es": f"Etiqueta {number}", "n": number, "yes": True, "at": moment},
+            {
+                "en": f"Tag {number}",
+                "es": f"Etiqueta {number}",
+                "n": number,
+                "yes": True,
+                "at": moment,
+            },
         )
     tags = [row[0] for row in connection.execute(text("SELECT id FROM tag ORDER BY id"))]
     companies = _accounts(dice, accounts, entities, moment)
@@ -83,11 +91,15 @@ def seed(connection: Connection, contacts: int, accounts: int = 50_000) -> None:
                 links += [(row[0], tag) for tag in dice.sample(tags, 3)]
         _write(connection, "contact_tag", "contact_id tag_id", links)
     connection.execute(text("DELETE FROM counter"))
-    connection.execute(text("INSERT INTO counter (name, value) VALUES ('contact', :n)"), {"n": contacts})
+    connection.execute(
+        text("INSERT INTO counter (name, value) VALUES ('contact', :n)"), {"n": contacts}
+    )
     if connection.dialect.name == "postgresql":
         for table in ("account", "contact", "tag"):
             connection.execute(
-                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
+                )
             )
 
 
@@ -99,7 +111,9 @@ def _entities(connection: Connection, root: int) -> tuple[list[int], list[int]]:
     )
 
     def add(name: str, parent: int, above: str) -> tuple[int, str]:
-        number = connection.scalar(insert, {"name": name, "parent": parent, "path": "", "at": moment})
+        number = connection.scalar(
+            insert, {"name": name, "parent": parent, "path": "", "at": moment}
+        )
         path = f"{above}{number}/"
         connection.execute(
             text("UPDATE entity SET path = :path WHERE id = :id"), {"path": path, "id": number}
@@ -167,7 +181,14 @@ def _write(connection: Connection, table: str, columns: str, rows: list[tuple]) 
         return
     marks = ", ".join("?" for _ in names)
     plain = [
-        tuple(v.isoformat(" ") if isinstance(v, datetime) else v.isoformat() if isinstance(v, date) else v for v in row)
+        tuple(
+            v.isoformat(" ")
+            if isinstance(v, datetime)
+            else v.isoformat()
+            if isinstance(v, date)
+            else v
+            for v in row
+        )
         for row in rows
     ]
     connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", plain)

@@ -30,8 +30,8 @@ class Account(Model, Row, Scoped, Trashable, Searchable, Logged):
 
     __tablename__ = "account"
     __table_args__ = (
-        Index("ix_account_sort", "sort_name", "id"),
-        Index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
+        *Trashable.live_index("ix_account_sort", "sort_name", "id"),
+        *Trashable.live_index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
         *Trashable.index_for("account"),
     )
     search_table = search_table("account")

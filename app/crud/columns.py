@@ -17,7 +17,6 @@ from app.extensions import db
 from app.kinds import Kind
 from app.repositories.models import Repository
 from app.security.actor import Actor
-from app.security.scope import scope_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,9 @@ class Title(ListColumn):
 
     shape = "title"
 
-    def __init__(self, datamodel: Interface, name: str, label: Any, parts: tuple[str, ...]) -> None:
+    def __init__(
+        self, datamodel: Interface, name: str, label: Any, parts: tuple[str, ...]
+    ) -> None:
         super().__init__(datamodel, name, label)
         self.parts = parts
 
@@ -86,28 +87,49 @@ class Title(ListColumn):
         return Cell("title", " ".join(filled), initials(filled))
 
 
-class Chip(ListColumn):
+class Joined(ListColumn):
+    """A row that this one links to, joined in."""
+
+    def __init__(self, datamodel: Interface, name: str, label: Any) -> None:
+        super().__init__(datamodel, name, label)
+        relation = datamodel.list_properties[name]
+        model = datamodel.obj
+        key = model.__mapper__.get_property_by_column(next(iter(relation.local_columns))).key
+        # Made once: an alias costs more than the rest of the query.
+        self.target: Any = aliased(relation.mapper.class_)
+        self.condition = getattr(model, key) == self.target.id
+        self.is_scoped = hasattr(relation.mapper.class_, "scope")
+
+    def join(self, query: Select, actor: Actor) -> Select:
+        """Join the linked row, unless it is out of the actor's sight."""
+        condition = self.condition
+        if self.is_scoped and actor.entity_ids is not None:
+            # SQLAlchemy lends the alias the class method, so the scope speaks of the alias.
+            condition = and_(condition, self.target.scope(actor))
+        return query.outerjoin(self.target, condition)
+
+
+class Chip(Joined):
     """A value of a repository."""
 
     shape = "chip"
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        target, query = _joined(self, query, actor)
-        return query, [target.label, target.colour]
+        return self.join(query, actor), [self.target.label, self.target.colour]
 
     def cell(self, values: tuple) -> Cell:
         return NOTHING if values[0] is None else Cell("chip", values[0], values[1])
 
 
-class Link(ListColumn):
+class Link(Joined):
     """Another row, by name; out of the actor's sight it is left blank."""
 
     shape = "link"
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        target, query = _joined(self, query, actor)
         model = self.datamodel.get_related_model(self.name)
-        return query, [target.id, *(getattr(target, part) for part in name_parts(model))]
+        parts = [getattr(self.target, part) for part in name_parts(model)]
+        return self.join(query, actor), [self.target.id, *parts]
 
     def cell(self, values: tuple) -> Cell:
         if values[0] is None:
@@ -152,24 +174,10 @@ def name_parts(model: type) -> tuple[str, ...]:
 def initials(parts: list[str]) -> str:
     """Return one or two letters to stand for a name: those of the first and last part."""
     words = [word for part in (parts[:1] + parts[-1:]) for word in part.split()[:1]]
-    letters = [word[0].upper() for word in (words if len(parts) > 1 else " ".join(parts).split()[:2])]
+    letters = [
+        word[0].upper() for word in (words if len(parts) > 1 else " ".join(parts).split()[:2])
+    ]
     return "".join(letters)
-
-
-def _joined(column: ListColumn, query: Select, actor: Actor) -> tuple[Any, Select]:
-    model = column.datamodel.obj
-    relation = column.datamodel.list_properties[column.name]
-    target = aliased(relation.mapper.class_)
-    key = next(iter(relation.local_columns))
-    condition = getattr(model, model.__mapper__.get_property_by_column(key).key) == target.id
-    if hasattr(relation.mapper.class_, "scope") and actor.entity_ids is not None:
-        # Repeats the scope on the alias, so that the join itself hides what is out of sight.
-        condition = and_(condition, target.id.in_(_seen(relation.mapper.class_, actor)))
-    return target, query.outerjoin(target, condition)
-
-
-def _seen(model: Any, actor: Actor) -> Any:
-    return select(model.id).where(scope_of(model, actor))
 
 
 def make_column(
@@ -198,6 +206,7 @@ class Plan:
     def apply(self, query: Select, actor: Actor) -> Select:
         """Add every column's joins and expressions; the query already selects two of its own."""
         place = 2
+        self.expressions, self.spans = [], []
         for column in self.columns:
             query, expressions = column.select(query, actor)
             self.expressions += expressions

@@ -47,7 +47,12 @@ def merge(session: Session, form: RowForm, row: Any) -> tuple[list[Clash], list[
             taken.append(str(field.label.text))
         else:
             clashes.append(
-                Clash(field, show(field, saved) or _("nothing"), show(field, field.data), _raw(field, saved))
+                Clash(
+                    field,
+                    show(field, saved) or _("nothing"),
+                    show(field, field.data),
+                    _raw(field, saved),
+                )
             )
     return clashes, taken
 

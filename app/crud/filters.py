@@ -211,8 +211,6 @@ class _Moment(Filter):
         return datetime.combine(day, time(), zone)
 
 
-
-
 class FromMoment(_Moment):
     name = _l("is on or after")
     arg_name = "from"
@@ -368,9 +366,13 @@ class _Many(_Linked):
     def linked(self, value) -> Any:
         """Select the keys of the rows that are linked to one of ``value``."""
         relation = self.datamodel.list_properties[self.column_name]
-        near = next(iter(relation.secondary.c[pair[1].name] for pair in relation.synchronize_pairs))
+        near = next(
+            iter(relation.secondary.c[pair[1].name] for pair in relation.synchronize_pairs)
+        )
         far = next(
-            iter(relation.secondary.c[pair[1].name] for pair in relation.secondary_synchronize_pairs)
+            iter(
+                relation.secondary.c[pair[1].name] for pair in relation.secondary_synchronize_pairs
+            )
         )
         query = select(near)
         return query if value is None else query.where(far.in_(value))

@@ -67,9 +67,7 @@ class FormPages:
         """Open the form of a new file, filled in with what another holds."""
         row = self.find(pk)
         left_out = {*self.unique_columns, "photo"}
-        data = {
-            name: getattr(row, name) for name in self.add_columns if name not in left_out
-        }
+        data = {name: getattr(row, name) for name in self.add_columns if name not in left_out}
         page = self._form_page(
             self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row
         )
@@ -164,9 +162,11 @@ class FormPages:
                 continue
             upload = field.data
             if isinstance(upload, FileStorage) and upload.filename:
-                setattr(row, field.name, store_photo(
-                    upload.stream, current_app.config["DATA_DIR"], field.name
-                ))
+                setattr(
+                    row,
+                    field.name,
+                    store_photo(upload.stream, current_app.config["DATA_DIR"], field.name),
+                )
             elif request.form.get(f"{field.name}_remove"):
                 setattr(row, field.name, None)
 

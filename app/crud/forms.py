@@ -101,7 +101,9 @@ class FormBuilder(GeneralModelConverter):
         column = self.datamodel.column(name)
         if kind.name == "photo":
             return PhotoField(label, **common)
-        default = column.default.arg if column.default is not None and column.default.is_scalar else None
+        default = (
+            column.default.arg if column.default is not None and column.default.is_scalar else None
+        )
         if kind.name == "flag":
             return FlagField(label, default=default, **common)
         common |= {

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.crud.modelview import ModelView
 
 SIZES = (25, 50, 100, 200)
+# A filtered or searched list is counted this far with the page; the browser asks for the rest.
+NARROW_CAP = 1_000
 
 
 @dataclass(frozen=True)
@@ -168,29 +170,45 @@ class ListPage:
 
 
 def load_page(view: ModelView, state: ListState, actor: Actor) -> ListPage:
-    """Fetch a page: one statement for the count, one or two for the rows, one for each chips column."""
+    """Fetch a page: one statement for the count, one or two for the rows, one for each chips column.
+
+    The ids of a list that is narrowed to few rows are read first, in whatever order comes
+    cheapest; only then are they sorted. Left to itself, a database walks the whole sort index
+    in search of them.
+    """
     model = view.datamodel.obj
     sort: InstrumentedAttribute = getattr(model, view.sorts[state.sort])
     order = Order(sort, model.id, state.descending, nullable=sort.expression.nullable)
     base = filtered(view, state)
-    count = db.session.scalar(
-        select(func.count()).select_from(
-            base.with_only_columns(model.id).limit(CAP + 1).order_by(None).subquery()
-        ),
-        execution_options=base.get_execution_options(),
-    )
+    cap = NARROW_CAP if state.filters or state.q else CAP
+    if cap == NARROW_CAP:
+        ids = db.session.scalars(base.with_only_columns(model.id).limit(cap + 1)).all()
+        count = len(ids)
+        if count <= cap:
+            base = view.datamodel.visible().where(model.id.in_(ids))
+    else:
+        count = count_rows(view, state, cap)
+    capped = count > cap
     plan = Plan([view.columns[name] for name in state.cols])
-    query = plan.apply(base.with_only_columns(model.id, sort), actor)
+    options = base.get_execution_options()
+
+    def run(statement: Select, descending: bool):
+        # First the ids, from an index alone; then the columns of just those rows.
+        found = statement.subquery()
+        outer = select(found.c.row_id, found.c.sort).join(model, model.id == found.c.row_id)
+        keys = (found.c.sort, found.c.row_id)
+        outer = plan.apply(outer, actor).order_by(*(k.desc() if descending else k for k in keys))
+        return db.session.execute(outer, execution_options=options).all()
+
     kind = _python_type(sort)
     after = Cursor.read(state.after, kind) if state.after else None
     before = Cursor.read(state.before, kind) if state.before else None
-    capped = count > CAP
     size = state.size
     if state.last and not capped and count % size:
         size = count % size
     found = fetch(
-        lambda statement: db.session.execute(statement).all(),
-        query,
+        run,
+        base.with_only_columns(model.id.label("row_id"), sort.label("sort")),
         order,
         size,
         after=after,
@@ -201,7 +219,7 @@ def load_page(view: ModelView, state: ListState, actor: Actor) -> ListPage:
         state,
         plan.columns,
         plan.cells(list(found.rows)),
-        min(count, CAP),
+        min(count, cap),
         _first_place(state, after, before, len(found.rows), None if capped else count),
         is_capped=capped,
         chips=[(active, active.filter.show(active.value)) for active in state.filters],
@@ -211,6 +229,15 @@ def load_page(view: ModelView, state: ListState, actor: Actor) -> ListPage:
     if found.rows and found.has_next:
         page.next = state.url(after=Cursor(found.rows[-1][1], found.rows[-1][0], page.last))
     return page
+
+
+def count_rows(view: ModelView, state: ListState, cap: int = CAP) -> int:
+    """Count the rows of a list, as far as one more than ``cap``."""
+    base = filtered(view, state)
+    rows = base.with_only_columns(view.datamodel.obj.id).limit(cap + 1).subquery()
+    return db.session.scalar(
+        select(func.count()).select_from(rows), execution_options=base.get_execution_options()
+    )
 
 
 def filtered(view: ModelView, state: ListState) -> Select:

@@ -16,10 +16,12 @@ from werkzeug.datastructures import MultiDict
 from app.crud.columns import ListColumn, name_parts
 from app.crud.filters import SEPARATOR, FilterConverter
 from app.crud.interface import Interface, as_id
-from app.crud.listing import SIZES, ListState, load_page, read_state
+from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
 from app.crud.models import SavedView
+from app.crud.paging import CAP
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.formats import show_number
 from app.repositories.models import Repository
 from app.search.models import Searchable
 from app.search.queries import matching, words
@@ -77,6 +79,14 @@ class ListPages:
             sizes=SIZES,
             links=[link for link in self.list_links if self.may(link.permission)],
         )
+
+    @expose("/count")
+    @has_access
+    @permission_name("list")
+    def count(self):
+        """Count a filtered list further than its page does; the page asks when it is drawn."""
+        count = count_rows(self, self.state())
+        return jsonify(text=show_count(count))
 
     def may(self, permission: str) -> bool:
         """Say whether the signed-in user holds a permission on this view."""
@@ -265,6 +275,11 @@ class ListPages:
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.route_base}/list/")
+
+
+def show_count(count: int) -> str:
+    """Write a count, with a plus when it goes on."""
+    return f"{show_number(CAP)}+" if count > CAP else show_number(count)
 
 
 def _on(args: MultiDict) -> str:

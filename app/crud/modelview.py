@@ -49,7 +49,9 @@ class ModelView(ListPages, FilePages, FormPages, Place, Plug, fab.ModelView, abs
         self.list_columns = list(self.list_columns)
         self.search_columns = list(self.search_columns or [])
         self.edit_columns = list(self.edit_columns or _fields(self.edit_fieldsets))
-        self.add_columns = list(self.add_columns or _fields(self.add_fieldsets) or self.edit_columns)
+        self.add_columns = list(
+            self.add_columns or _fields(self.add_fieldsets) or self.edit_columns
+        )
         self.show_columns = list(self.show_columns or _fields(self.show_fieldsets))
         super()._init_properties()
         if not self.edit_fieldsets:
@@ -108,7 +110,14 @@ class RepositoryView(ModelView, abstract=True):
 
     category = "Repositories"
     list_template = "appbuilder/general/model/list.html"
-    list_columns: ClassVar[Any] = ["name", "label_en", "label_es", "colour", "position", "is_active"]
+    list_columns: ClassVar[Any] = [
+        "name",
+        "label_en",
+        "label_es",
+        "colour",
+        "position",
+        "is_active",
+    ]
     title_parts = ("label",)
     order_columns: ClassVar[Any] = ["position"]
     base_sort = "position"

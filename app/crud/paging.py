@@ -80,7 +80,7 @@ class Slice:
 
 
 def fetch(
-    run: Callable[[Select], Sequence[Row]],
+    run: Callable[[Select, bool], Sequence[Row]],
     query: Select,
     order: Order,
     size: int,
@@ -89,7 +89,10 @@ def fetch(
     before: Cursor | None = None,
     last: bool = False,
 ) -> Slice:
-    """Fetch one page; ``run`` executes a statement. At most two statements are run."""
+    """Fetch one page; at most two statements are run.
+
+    ``run`` executes a statement and is told whether its rows come in descending order.
+    """
     backwards = last or before is not None
     cursor = after or before
     rows: list[Row] = []
@@ -97,7 +100,8 @@ def fetch(
         wanted = size + 1 - len(rows)
         if wanted <= 0:
             break
-        rows += run(query.where(*part.conditions).order_by(*part.order).limit(wanted))
+        statement = query.where(*part.conditions).order_by(*part.order).limit(wanted)
+        rows += run(statement, order.descending != backwards)
     more = len(rows) > size
     rows = rows[:size]
     if backwards:

@@ -41,7 +41,9 @@ class Tab(Plug):
 
 def tabs_of(model: type) -> list[type[Tab]]:
     """Return the tabs of a model's file, in order."""
-    return sorted((tab for tab in Tab.all() if issubclass(model, tab.model)), key=lambda t: t.order)
+    return sorted(
+        (tab for tab in Tab.all() if issubclass(model, tab.model)), key=lambda t: t.order
+    )
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def _written(model: type, field: str, value: Any, keys: dict, many: tuple) -> st
     if value in (None, "", []):
         return ""
     if field in many:
-        return ", ".join(_label(model.__mapper__.relationships[field].mapper.class_, *v) for v in value)
+        return ", ".join(
+            _label(model.__mapper__.relationships[field].mapper.class_, *v) for v in value
+        )
     if field in keys:
         return _label(keys[field][1], *value)
     if field not in model.__mapper__.column_attrs:

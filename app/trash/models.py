@@ -30,6 +30,12 @@ class Trashable:
             ),
         )
 
+    @staticmethod
+    def live_index(name: str, *columns: str) -> tuple[Index]:
+        """Return an index over the rows that are not in the trash: it alone answers a list."""
+        condition = text("trashed_at IS NULL")
+        return (Index(name, *columns, sqlite_where=condition, postgresql_where=condition),)
+
     @property
     def is_trashed(self) -> bool:
         """Say whether the row is in the trash."""

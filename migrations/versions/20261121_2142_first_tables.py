@@ -371,10 +371,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
     )
     op.create_index(
-        "ix_account_entity_sort", "account", ["entity_id", "sort_name", "id"], unique=False
+        "ix_account_entity_sort", "account", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL')
     )
     op.create_index("ix_account_parent_id", "account", ["parent_id"], unique=False)
-    op.create_index("ix_account_sort", "account", ["sort_name", "id"], unique=False)
+    op.create_index("ix_account_sort", "account", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'))
     op.create_index(
         "ix_account_trashed",
         "account",
@@ -591,10 +591,10 @@ def upgrade() -> None:
     op.create_index("ix_contact_created_at", "contact", ["created_at", "id"], unique=False)
     op.create_index("ix_contact_email", "contact", ["email", "id"], unique=False)
     op.create_index(
-        "ix_contact_entity_sort", "contact", ["entity_id", "sort_name", "id"], unique=False
+        "ix_contact_entity_sort", "contact", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL')
     )
     op.create_index("ix_contact_manager_id", "contact", ["manager_id"], unique=False)
-    op.create_index("ix_contact_sort", "contact", ["sort_name", "id"], unique=False)
+    op.create_index("ix_contact_sort", "contact", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'))
     op.create_index("ix_contact_status_id", "contact", ["status_id", "id"], unique=False)
     op.create_index(
         "ix_contact_trashed",
