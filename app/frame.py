@@ -5,15 +5,32 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, current_app, request, session, url_for
+from flask import Flask, Response, current_app, request, session, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
+from app.crud.columns import initials
+from app.crud.modelview import ModelView
 from app.crud.pages import menu_groups
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
+from app.security.rights import holds
+
+# Everything comes from this server, and nothing on a page runs or styles itself.
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+    )
+)
 
 
 def init_app(app: Flask) -> None:
@@ -21,19 +38,30 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(icon=icon, asset=asset, menu_groups=menu_groups)
+    app.jinja_env.globals.update(
+        icon=icon, asset=asset, menu=menu, holds=holds, route_of=route_of, initials=initials
+    )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)
+    app.after_request(_harden)
 
-    @app.after_request
-    def forbid_keeping(response):
-        """Keep pages with personal data out of shared and disk caches."""
-        if request.endpoint and not request.endpoint.endswith("static"):
-            response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.setdefault("X-Content-Type-Options", "nosniff")
-            response.headers.setdefault("X-Frame-Options", "DENY")
-            response.headers.setdefault("Referrer-Policy", "same-origin")
-        return response
+
+def _harden(response: Response) -> Response:
+    """Keep pages out of shared caches, strange scripts out of pages, and dialogs in place."""
+    if not (request.endpoint and request.endpoint.endswith("static")):
+        headers = response.headers
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Content-Security-Policy", POLICY)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        if request.headers.get("X-Fragment") and response.status_code in (301, 302, 303):
+            # A script that follows a redirect would read the page's message and drop it, so
+            # it is told where to lead the reader instead.
+            headers["X-Location"] = headers.pop("Location")
+            response.status_code = 204
+            response.set_data(b"")
+    return response
 
 
 def _context() -> dict[str, Any]:
@@ -44,7 +72,52 @@ def _context() -> dict[str, Any]:
         "languages": LANGUAGES,
         "theme": theme,
         "here": here,
+        "is_fragment": bool(request.headers.get("X-Fragment")),
     }
+
+
+class MenuLink(NamedTuple):
+    """A line of the menu."""
+
+    label: Any
+    icon: str
+    url: str
+    is_here: bool
+
+
+def menu() -> list[tuple[Any, list[MenuLink]]]:
+    """Return (group, links) of what the signed-in user may open; the page's own is marked."""
+    groups = [(group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()]
+    urls = [url for _group, items in groups for _item, url in items]
+    # /contacts/trash/list/ lies below /contacts/ too: the longest address wins.
+    here = max((url for url in urls if request.path.startswith(_base(url))), key=len, default="")
+    return [
+        (group, [MenuLink(item.label, item.icon, url, url == here) for item, url in items])
+        for group, items in groups
+    ]
+
+
+def _base(url: str) -> str:
+    return url.removesuffix("list/")
+
+
+def route_of(view: ModelView, name: str) -> str:
+    """Return the address that rows linked by an attribute have in common, or nothing.
+
+    Nothing is returned when they have no page, or none the signed-in user may open.
+    """
+    if not view.datamodel.is_relation(name):
+        return ""
+    model = view.datamodel.get_related_model(name)
+    for other in current_app.appbuilder.baseviews:
+        if (
+            isinstance(other, ModelView)
+            and other.datamodel.obj is model
+            and not other.datamodel.with_trash
+            and holds("can_show", other.class_permission_name)
+        ):
+            return f"{other.route_base}/show/"
+    return ""
 
 
 @lru_cache(maxsize=256)
@@ -52,9 +125,10 @@ def icon(name: str, label: str = "") -> Markup:
     """Return an icon of Bootstrap's set; with a label it speaks, without it is decoration."""
     href = f"/bootstrap/static/icons/bootstrap-icons.svg#{name}"
     if label:
-        return Markup(
-            '<svg class="icon" role="img" aria-label="%s"><use href="%s"/></svg>'
-        ) % (label, href)
+        return Markup('<svg class="icon" role="img" aria-label="%s"><use href="%s"/></svg>') % (
+            label,
+            href,
+        )
     return Markup('<svg class="icon" aria-hidden="true"><use href="%s"/></svg>') % href
 
 

@@ -11,7 +11,18 @@ from markupsafe import Markup
 from sqlalchemy import String
 from wtforms import Field, FileField
 from wtforms.validators import ValidationError
-from wtforms.widgets import CheckboxInput, Input, TextArea, html_params
+from wtforms.widgets import (
+    CheckboxInput,
+    DateInput,
+    DateTimeLocalInput,
+    EmailInput,
+    NumberInput,
+    TelInput,
+    TextArea,
+    TextInput,
+    URLInput,
+    html_params,
+)
 
 from app.crud.interface import as_id
 from app.errors import DomainError
@@ -119,11 +130,8 @@ class CodeField(KindField):
         return [(code, str(label)) for code, label in self.kind.choices.items()]
 
 
-class ProvinceWidget(Input):
+class ProvinceWidget(TextInput):
     """A text input with the provinces of the chosen country as suggestions."""
-
-    def __init__(self) -> None:
-        super().__init__("text")
 
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
         country = hints_of(field.form_, field.kind).country if field.form_ is not None else "ES"
@@ -312,13 +320,13 @@ class PhotoField(FileField):
 
 
 WIDGETS = {
-    "text": Input("text"),
+    "text": TextInput(),
     "lines": TextArea(),
-    "email": Input("email"),
-    "phone": Input("tel"),
-    "url": Input("url"),
-    "day": Input("date"),
-    "moment": Input("datetime-local"),
-    "whole": Input("number"),
-    "number": Input("text"),
+    "email": EmailInput(),
+    "phone": TelInput(),
+    "url": URLInput(),
+    "day": DateInput(),
+    "moment": DateTimeLocalInput(),
+    "whole": NumberInput(),
+    "number": TextInput(),
 }

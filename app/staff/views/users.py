@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flask import abort, flash, g, redirect, request, url_for
-from flask_appbuilder import expose, has_access
-from flask_appbuilder.security.decorators import permission_name
+from flask_appbuilder import expose
 from flask_appbuilder.security.forms import ResetPasswordForm
 from flask_appbuilder.security.sqla.models import Role
 from flask_appbuilder.security.views import (
@@ -202,13 +201,9 @@ class UserPasswordView(ResetPasswordView, Page):
     form = PasswordForm
     form_title = _l("Give a new password")
 
-    @expose("/form", methods=["GET"])
-    @has_access
-    @permission_name("this_form_post")
-    def this_form_get(self):
-        """Ask for the new password."""
+    def form_get(self, form):
+        """Ask for the new password of somebody who is there."""
         self._whose()
-        return super().this_form_get()
 
     def _whose(self) -> StaffUser:
         user = Interface(StaffUser).get(request.args.get("pk", ""))
