@@ -58,6 +58,10 @@ class Interface(SQLAInterface):
             return None
         return self.session.scalar(trashed(self.obj, current_actor(), self.obj.id == number))
 
+    def get_related_interface(self, col_name: str) -> Interface:
+        """Return the way to the rows at the other end of a link."""
+        return Interface(self.get_related_model(col_name))
+
     def get_related_obj(self, col_name: str, value: Any) -> Any:
         """Return a linked row by its number, if the actor may see it."""
         return self.get_related_interface(col_name).get(value)
