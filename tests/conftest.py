@@ -10,16 +10,19 @@ from flask.testing import FlaskClient
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Engine, event
 
+from app.domains import load_all
 from app.extensions import db
 from tests.databases import BOTH, migrated_app
 from tests.people import PEOPLE, Person, move_in
+
+# Tests are parametrised over views, tabs and other plugs, so these come first.
+load_all()
 
 
 @pytest.fixture(scope="session", params=BOTH)
 def app(request, tmp_path_factory):
     """One application for each database, for the whole run; building it is the slow part."""
     with migrated_app(request.param, tmp_path_factory.mktemp("data")) as app:
-        app.test_client_class = Browser
         with app.app_context():
             move_in(app.appbuilder.grants())
         yield app
@@ -33,19 +36,6 @@ def session(app, monkeypatch):
         yield db.session
         db.session.remove()
         work.rollback()
-
-
-class Browser(FlaskClient):
-    """A client whose requests are as apart from the test as they are in life.
-
-    Each gets an application context, and so a session and a ``g``, of its own: Flask's client
-    would reuse the test's, and with it the actor of the request before.
-    """
-
-    def open(self, *args, **kwargs):
-        db.session.commit()
-        with self.application.app_context():
-            return super().open(*args, **kwargs)
 
 
 @pytest.fixture

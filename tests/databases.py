@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from app import create_app
@@ -46,6 +47,19 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
     server.close()
 
 
+class Browser(FlaskClient):
+    """A client whose requests are as apart from the test as they are in life.
+
+    Each gets an application context, and so a session and a ``g``, of its own: Flask's client
+    would reuse the test's, and with it the actor of the request before.
+    """
+
+    def open(self, *args, **kwargs):
+        db.session.commit()
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
 def make_app(url: str, folder: Path, **more) -> Flask:
     """Build the application over a database, with settings fit for tests."""
     config = settings(
@@ -58,7 +72,9 @@ def make_app(url: str, folder: Path, **more) -> Flask:
     )
     # Hashing is slow on purpose; the tests sign in often.
     cheap = {"FAB_PASSWORD_HASH_METHOD": "pbkdf2:sha256:1", "WTF_CSRF_ENABLED": False}
-    return create_app(config | cheap | {"TESTING": True} | more)
+    app = create_app(config | cheap | {"TESTING": True} | more)
+    app.test_client_class = Browser
+    return app
 
 
 @contextmanager

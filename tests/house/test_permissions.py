@@ -1,0 +1,11 @@
+"""The permission matrix is a file, so that every change of it is seen in review."""
+
+from __future__ import annotations
+
+from tests.house.matrix import FILE, matrix
+
+
+def test_the_matrix_is_the_one_we_agreed_on(app, session):
+    assert matrix(app).splitlines() == FILE.read_text(encoding="utf-8").splitlines(), (
+        "run `make permissions` and have the change reviewed"
+    )
