@@ -28,7 +28,7 @@ DOMAINS = (
 
 # Modules that must be imported to take effect. All models come before any listener, all
 # listeners before any view.
-MODULES = ("models", "listeners", "importers", "views", "commands")
+MODULES = ("models", "listeners", "importers", "tabs", "views", "commands")
 
 
 def load_all() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flask import request
+from flask import g, request
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -94,8 +94,7 @@ def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
                 view.label_of(name) if name in view.label_columns else name,
                 _written(model, field, old, keys, many),
                 _written(model, field, new, keys, many),
-                entry.event in ("changed", "created")
-                and entry.event != "created"
+                entry.event == "changed"
                 and hasattr(model, field)
                 and view.is_editable(name),
             )
@@ -123,7 +122,12 @@ def _written(model: type, field: str, value: Any, keys: dict, many: tuple) -> st
 
 def _label(target: type, row_id: int, label: str) -> str:
     """Return a linked row's label as it reads now, else as the log kept it."""
-    row = db.session.scalar(
-        select(target).where(target.id == row_id).execution_options(with_trash=True)
-    )
-    return str(row) if row is not None else label or f"#{row_id}"
+    known = g.setdefault("log_labels", {})
+    if target not in known:
+        known[target] = {}
+    if row_id not in known[target]:
+        row = db.session.scalar(
+            select(target).where(target.id == row_id).execution_options(with_trash=True)
+        )
+        known[target][row_id] = str(row) if row is not None else label or f"#{row_id}"
+    return known[target][row_id]

@@ -7,7 +7,7 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import no_cache
 from flask_appbuilder.security.forms import LoginForm_db
 from flask_appbuilder.security.views import AuthDBView
-from flask_appbuilder.utils.base import get_safe_redirect
+from flask_appbuilder.utils.base import is_safe_redirect_url
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 
@@ -19,6 +19,11 @@ from app.security.guard import public
 THEMES = ("light", "dark", "auto")
 
 
+def safe_target(asked: str | None) -> str:
+    """Return where to go next: what was asked for if it lies within the site, else home."""
+    return asked if asked and is_safe_redirect_url(asked) else "/"
+
+
 class SignInView(AuthDBView, Page):
     """The door of the back-office."""
 
@@ -27,7 +32,7 @@ class SignInView(AuthDBView, Page):
     @public
     def login(self):
         """Sign in; a wrong name and a wrong password get the same answer."""
-        target = get_safe_redirect(request.args.get("next", ""))
+        target = safe_target(request.args.get("next"))
         if g.user is not None and g.user.is_authenticated:
             return redirect(target)
         form = LoginForm_db()
@@ -71,7 +76,7 @@ class ChoiceView(Page):
             if current_user.is_authenticated:
                 current_user.language = chosen
                 db.session.commit()
-        return redirect(get_safe_redirect(request.form.get("next", "")))
+        return redirect(safe_target(request.form.get("next")))
 
     @expose("/theme", methods=["POST"])
     @public
@@ -85,4 +90,4 @@ class ChoiceView(Page):
                 db.session.commit()
         if request.headers.get("X-Fragment"):
             return jsonify(theme=chosen)
-        return redirect(get_safe_redirect(request.form.get("next", "")))
+        return redirect(safe_target(request.form.get("next")))
