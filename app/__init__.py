@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, domains, errorpages, frame
 from app.backoffice import BackOffice
+from app.edge import EdgeRequest
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.languages import choose_language
 from app.security.guard import guard
@@ -22,6 +23,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     Nothing is written: the database is prepared by ``flask --app run setup``.
     """
     app = Flask(__name__)
+    app.request_class = EdgeRequest
     app.config.from_mapping(settings() if config is None else config)
     if app.config["PROXIES"]:
         hops = app.config["PROXIES"]

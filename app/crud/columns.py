@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import aliased
 
@@ -166,6 +167,21 @@ class Chips(ListColumn):
         return Cell("chips", extra=values[0]) if values and values[0] else NOTHING
 
 
+class Completeness(ListColumn):
+    """Whether a repository value has a label in both languages."""
+
+    shape = "chip"
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, [self.datamodel.obj.label_en, self.datamodel.obj.label_es]
+
+    def cell(self, values: tuple) -> Cell:
+        if all(values):
+            return Cell("chip", _("Complete"), "green")
+        missing = _("Spanish is missing") if values[0] else _("English is missing")
+        return Cell("chip", missing, "amber")
+
+
 def name_parts(model: type) -> tuple[str, ...]:
     """Return the attributes that make up the name of a model's rows."""
     return getattr(model, "name_parts", ("name",))
@@ -186,6 +202,8 @@ def make_column(
     """Return the column for an attribute, by what the attribute is."""
     if name == "name" and title_parts:
         return Title(datamodel, name, label, title_parts)
+    if name == "languages":
+        return Completeness(datamodel, name, label)
     if datamodel.is_relation_many_to_many(name):
         return Chips(datamodel, name, label)
     if datamodel.is_relation(name):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import flask_appbuilder as fab
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.crud.columns import ListColumn, make_column, name_parts
 from app.crud.filepages import FilePages
@@ -125,10 +126,12 @@ class RepositoryView(ModelView, abstract=True):
 
     category = "Repositories"
     list_template = "appbuilder/general/model/list.html"
+    label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
     list_columns: ClassVar[Any] = [
         "name",
         "label_en",
         "label_es",
+        "languages",
         "colour",
         "position",
         "is_active",

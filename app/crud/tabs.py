@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flask import g, request
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +18,8 @@ from app.log.models import CHANNELS, EVENTS, Logged
 from app.log.queries import entries_of
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
+from app.security.actor import current_actor
+from app.security.scope import visible
 
 
 class Tab(Plug):
@@ -94,9 +97,7 @@ def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
                 view.label_of(name) if name in view.label_columns else name,
                 _written(model, field, old, keys, many),
                 _written(model, field, new, keys, many),
-                entry.event == "changed"
-                and hasattr(model, field)
-                and view.is_editable(name),
+                entry.event == "changed" and hasattr(model, field) and view.is_editable(name),
             )
         )
     return found
@@ -122,12 +123,20 @@ def _written(model: type, field: str, value: Any, keys: dict, many: tuple) -> st
 
 def _label(target: type, row_id: int, label: str) -> str:
     """Return a linked row's label as it reads now, else as the log kept it."""
-    known = g.setdefault("log_labels", {})
-    if target not in known:
-        known[target] = {}
-    if row_id not in known[target]:
+    known = g.setdefault("log_labels", {}).setdefault(target, {})
+    if row_id not in known:
         row = db.session.scalar(
             select(target).where(target.id == row_id).execution_options(with_trash=True)
         )
-        known[target][row_id] = str(row) if row is not None else label or f"#{row_id}"
-    return known[target][row_id]
+        if row is None:
+            known[row_id] = label or f"#{row_id}"
+        elif _is_seen(target, row_id):
+            known[row_id] = str(row)
+        else:
+            known[row_id] = _("somebody or something you may not see")
+    return known[row_id]
+
+
+def _is_seen(target: type, row_id: int) -> bool:
+    query = visible(target, current_actor()).where(target.id == row_id)
+    return db.session.scalar(query.execution_options(with_trash=True)) is not None
