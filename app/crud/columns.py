@@ -66,6 +66,8 @@ class Plain(ListColumn):
         value = values[0]
         if value is None or value == "":
             return NOTHING
+        if self.kind.name == "colour":
+            return Cell("chip", self.kind.show(value), value)
         return Cell(self.shape, self.kind.show(value), value)
 
 
