@@ -7,6 +7,7 @@ FLASK := $(BIN)/flask --app run
 CATALOGUES := $(wildcard translations/*/LC_MESSAGES/*.po)
 COMPILED := $(CATALOGUES:.po=.mo)
 N ?= 100000
+DB ?= postgres
 
 .PHONY: help run setup test check fix translations migration demo bench permissions
 
@@ -15,7 +16,7 @@ help: ## Say what can be made
 		| awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 run: $(VENV)/.installed $(COMPILED) ## Start the program, with everything it needs
-	@exec $(FLASK) serve --prepare
+	@exec $(FLASK) serve --prepare $(if $(filter no,$(DEMO)),--no-demo)
 
 setup: $(VENV)/.installed $(COMPILED) ## Prepare the database without starting the program
 	@$(FLASK) setup
@@ -51,8 +52,8 @@ migration: $(VENV)/.installed-dev ## Write a migration of what the models change
 demo: $(VENV)/.installed $(COMPILED) ## Fill an empty database with demo data
 	@$(FLASK) setup --demo
 
-bench: $(VENV)/.installed $(COMPILED) ## Measure the speed with N=100000 contacts
-	@$(BIN)/python -m bench $(N) $(ARGS)
+bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite
+	@$(BIN)/python -m bench $(N) $(DB)
 
 permissions: $(VENV)/.installed-dev ## Write the permission matrix again, to be reviewed
 	@$(BIN)/python -m tests.house.matrix

@@ -84,11 +84,12 @@ def _is_current() -> bool:
 @command
 @click.command("serve")
 @click.option("--prepare", "prepares", is_flag=True, help="Run “setup” first.")
+@click.option("--demo/--no-demo", default=True, help="Fill an empty database with demo data.")
 @with_appcontext
-def serve(prepares: bool) -> None:
+def serve(prepares: bool, demo: bool) -> None:
     """Serve the program over HTTP, with waitress."""
     if prepares:
-        prepare(demo=True)
+        prepare(demo)
     config = current_app.config
     processes = config["PROCESSES"]
     if processes > 1 and db.engine.dialect.name == "sqlite":
