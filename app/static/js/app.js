@@ -1,1 +1,13 @@
-
+// Loads every behaviour; each is a module that finds its own elements.
+import "./confirm.js";
+import "./forms.js";
+import "./menus.js";
+import "./palette.js";
+import "./panel.js";
+import "./photo.js";
+import "./picker.js";
+import "./side.js";
+import "./show.js";
+import "./themes.js";
+import "./ticks.js";
+import "./toasts.js";

@@ -1,0 +1,11 @@
+// Runs every registered behaviour on a part of the page: at first all of it, later a dialog.
+const behaviours = [];
+
+export function onEnhance(behaviour) {
+  behaviours.push(behaviour);
+  behaviour(document);
+}
+
+export function enhance(part) {
+  for (const behaviour of behaviours) behaviour(part);
+}

@@ -1,0 +1,101 @@
+// Forms: warn before typed text is lost, bring errors into view, fill in the other's value.
+import { onEnhance } from "./enhance.js";
+
+let isDirty = false;
+
+for (const form of document.querySelectorAll("form[data-guard]")) {
+  isDirty = "dirty" in form.dataset;
+  form.addEventListener("input", () => (isDirty = true));
+  form.addEventListener("change", () => (isDirty = true));
+  form.addEventListener("submit", (event) => {
+    // A second click while the first is on its way would send everything twice.
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "1";
+    isDirty = false;
+  });
+}
+
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+window.addEventListener("beforeunload", (event) => {
+  if (isDirty) event.preventDefault();
+});
+
+document.addEventListener("keydown", (event) => {
+  const form = document.querySelector("form[data-guard]");
+  if (form && (event.ctrlKey || event.metaKey) && event.key === "s") {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector(".savebar .btn-primary"));
+  }
+});
+
+document.querySelector("[data-focus]")?.focus();
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-use]");
+  if (button) return take(button);
+  const link = event.target.closest?.('.banner a[href^="#"]');
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (field) {
+    event.preventDefault();
+    const target = field.hidden ? field.parentElement.querySelector("input") : field;
+    target.focus();
+    target.scrollIntoView({ block: "center" });
+  }
+});
+
+function take(button) {
+  const field = document.getElementById(button.dataset.for);
+  const values = JSON.parse(button.dataset.use);
+  if (field.type === "checkbox") field.checked = values[0] === "1";
+  else if (field.tagName === "SELECT") {
+    for (const value of values) {
+      if (![...field.options].some((option) => option.value === value)) {
+        field.add(new Option(button.closest(".clash").querySelector("b").textContent, value));
+      }
+    }
+    for (const option of field.options) option.selected = values.includes(option.value);
+  } else field.value = values[0] ?? "";
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  isDirty = true;
+  (field.hidden ? field.parentElement.querySelector("input") : field).focus();
+}
+
+// Choosing how a filter compares shows the value it asks for, and only that is sent.
+onEnhance((part) => {
+  for (const form of part.querySelectorAll("[data-filter-form]")) {
+    const choice = form.elements.filter;
+    const set = () => {
+      const asks = choice.selectedOptions[0].dataset.asks;
+      for (const value of form.querySelectorAll(".filter-value")) {
+        value.hidden = value.dataset.for !== asks;
+        for (const field of value.querySelectorAll("[name]")) field.disabled = value.hidden;
+      }
+    };
+    choice.addEventListener("change", set);
+    set();
+  }
+  for (const box of part.querySelectorAll("[data-narrow]")) {
+    const rows = [...part.querySelectorAll(box.dataset.narrow)];
+    const none = part.querySelector("[data-narrow-none]");
+    const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+    box.addEventListener("input", () => {
+      let found = 0;
+      for (const row of rows) {
+        row.hidden = !fold(row.querySelector("summary").textContent).includes(fold(box.value.trim()));
+        found += !row.hidden;
+      }
+      none.hidden = found > 0;
+    });
+    box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      const first = rows.find((row) => !row.hidden);
+      if (!first) return;
+      first.open = true;
+      first.querySelector("form select, form input:not([type=hidden])").focus();
+    });
+  }
+});
