@@ -143,7 +143,10 @@ class Url(Kind):
     def read(self, value: str, hints: Hints) -> str:
         if "://" not in value:
             value = f"https://{value}"
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # half an IPv6 address
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or "." not in (parts.hostname or ""):
             raise DomainError(_("“%(value)s” is not a web address.", value=value[:80]))
         return value
@@ -231,7 +234,8 @@ class Number(Kind):
             found = Decimal(plain)
         except InvalidOperation:
             found = Decimal("NaN")
-        if not found.is_finite():
+        # An exponent that no column holds is a mistake, and costs the memory of its zeros.
+        if not found.is_finite() or abs(found.adjusted()) > 15:
             raise DomainError(_("“%(value)s” is not a number.", value=value[:40]))
         return found
 

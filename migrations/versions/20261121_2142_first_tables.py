@@ -19,8 +19,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
   SELECT btrim(regexp_replace(lower(
     replace(replace(replace(replace(replace(replace(replace(
       translate(
-        regexp_replace(normalize(value, NFKD), '[\u0300-\u036f]', '', 'g'),
-        'łŁøØđĐðÐı’‘´`ʼ–—‐‑', 'lLoOdDdDi\'\'\'\'\'----'),
+        regexp_replace(normalize(replace(value, '´', ''''), NFKD), '[\u0300-\u036f]', '', 'g'),
+        'łŁøØđĐðÐıς’‘`ʼ–—‐‑', 'lLoOdDdDiσ\'\'\'\'----'),
       'ß', 'ss'), 'æ', 'ae'), 'Æ', 'ae'), 'œ', 'oe'), 'Œ', 'oe'), 'þ', 'th'), 'Þ', 'th')
   ), '\s+', ' ', 'g'))
 $$

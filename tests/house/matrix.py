@@ -84,10 +84,13 @@ def _said(may: list[str]) -> str:
 def main() -> None:
     """Write the file."""
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder, migrated_app("sqlite", Path(folder)) as app:
-        with app.app_context():
-            move_in(app.appbuilder.grants())
-            FILE.write_text(matrix(app), encoding="utf-8")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        migrated_app("sqlite", Path(folder)) as app,
+        app.app_context(),
+    ):
+        move_in(app.appbuilder.grants())
+        FILE.write_text(matrix(app), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ def test_every_room_with_business_has_its_inside_order_held():
 @every_module
 def test_a_module_says_what_it_is_for(path):
     sentence = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert sentence and sentence.splitlines()[0].rstrip().endswith((".", "…", "?"))
+    assert sentence
+    assert sentence.splitlines()[0].rstrip().endswith((".", "…", "?"))
 
 
 @every_module

@@ -1,0 +1,127 @@
+"""Text as people type it: kept, found and sorted the same way on every database."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from app.contacts.demo import COMPANIES, FIRST, LAST
+from app.text import clean, clean_lines, digits, fold, like, sort_key
+
+NAMES = (
+    *FIRST, *LAST, *(company[0] for company in COMPANIES),
+    "Łukasz Świątek", "Øystein Bjørn", "Þóra Æsir", "Œuvre", "Straße", "STRASSE", "Đorđe Ðorš",
+    "Ñoño", "n\u0303andu\u0301", "İstanbul", "ıspanak", "O´Neill", "O`Neill", "d’Ávila", "L‘Été",
+    "Jean–Luc", "Anna—Marie", "Pérez  de   Ayala", "JOSÉ MARÍA", "ǆungla", "Ångström", "Zażółć",
+    "ﬁlm", "½", "№ 5", "Ⅳ", "Σίσυφος", "Юлия Ёлкина", "مريم", "李小龍", "Nguyễn Thị Hồng", "x²",
+)  # fmt: skip
+
+any_text = st.text(max_size=60)
+
+
+@given(any_text)
+def test_folding_twice_is_folding_once(text):
+    assert fold(fold(text)) == fold(text)
+
+
+@given(any_text)
+def test_cleaning_twice_is_cleaning_once(text):
+    assert clean(clean(text)) == clean(text)
+    assert clean_lines(clean_lines(text)) == clean_lines(text)
+
+
+@given(any_text)
+def test_clean_text_holds_nothing_a_database_refuses(text):
+    cleaned = clean(text)
+    cleaned.encode("utf-8")
+    assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned)
+    assert cleaned == cleaned.strip()
+
+
+@given(any_text)
+def test_a_sort_key_fits_its_column(text):
+    assert len(sort_key(text)) <= 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_database_folds_as_the_program_does(session, name):
+    assert session.scalar(select(func.padron_fold(name))) == fold(name)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.text(
+        st.characters(min_codepoint=0x20, max_codepoint=0x17F, blacklist_categories=["Cc"]),
+        max_size=30,
+    )
+)
+def test_the_database_folds_any_western_name_as_the_program_does(session, name):
+    assert session.scalar(select(func.padron_fold(clean(name)))) == fold(clean(name))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  Ana   Belén ", "Ana Belén"),
+        ("Ana\tBelén\r\n", "Ana Belén"),
+        ("Ana\x00\x07Belén", "AnaBelén"),
+        ("Bele\u0301n", "Belén"),
+        ("\ufeffAna", "Ana"),
+        ("\u202eanA", "anA"),
+        ("\ud83dAna", "Ana"),
+        ("Ana\u2028Belén", "Ana Belén"),
+        ("🙂 Ana", "🙂 Ana"),
+        ("👩\u200d👧", "👩\u200d👧"),
+    ],
+)
+def test_a_line_is_kept_without_what_nobody_sees(typed, kept):
+    assert clean(typed) == kept
+
+
+def test_several_lines_keep_their_line_ends():
+    assert clean_lines(" uno\r\ndos\rtres\n ") == "uno\ndos\ntres"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("García", "garcia"), ("Núñez", "NUNEZ"), ("O’Neill", "o'neill"), ("Straße", "STRASSE"),
+        ("Jean–Luc", "jean-luc"), ("Łukasz", "lukasz"), ("Æsir", "AESIR"),
+    ],
+)  # fmt: skip
+def test_what_reads_alike_folds_alike(one, other):
+    assert fold(one) == fold(other)
+
+
+def test_names_are_sorted_as_in_a_spanish_telephone_book():
+    names = [
+        "Nz",
+        "Ñíguez",
+        "Oa",
+        "Na",
+        "nuñez",
+        "nunez",
+        "nunoz",
+        "Álvarez",
+        "Zapata",
+        "alvarado",
+    ]
+    assert sorted(names, key=sort_key) == [
+        "alvarado", "Álvarez", "Na", "nunez", "nunoz", "nuñez", "Nz", "Ñíguez", "Oa", "Zapata",
+    ]  # fmt: skip
+
+
+def test_only_digits_of_a_telephone_number_count():
+    assert digits("+34 (927) 21-45 67 ٣") == "34927214567"
+
+
+def test_the_wildcards_of_like_are_letters():
+    assert like(r"50%_off\now") == r"50\%\_off\\now"
