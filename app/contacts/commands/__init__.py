@@ -1,0 +1,1 @@
+"""Commands about contacts, and the first contents of a new database."""

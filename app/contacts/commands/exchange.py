@@ -1,0 +1,99 @@
+"""``contacts import`` and ``contacts export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from app.cli import command
+from app.contacts.importers import ContactImporter
+from app.errors import DomainError
+from app.exchange.importer import Options, run
+from app.exchange.reading import Source
+from app.extensions import db
+from app.security.actor import SYSTEM
+
+
+@command
+@click.group("contacts")
+def contacts() -> None:
+    """Import and export contacts."""
+
+
+def refuse(error: DomainError) -> None:
+    """Say on stderr why nothing can be done, and end with status 2."""
+    click.echo(str(error), err=True)
+    sys.exit(2)
+
+
+@contacts.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(allow_dash=False))
+@click.option(
+    "--match",
+    default="",
+    help="How rows find their contact: member_number, email or name. Default: by the headers.",
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="HEADER=FIELD",
+    help="Which field a column is; an empty field ignores the column. Repeat as needed.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@click.option("--create-values", is_flag=True, help="Create unknown types, tags, accounts…")
+@click.option("--entity", default="", help="Name or number of the entity new contacts go to.")
+@click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
+@click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
+@with_appcontext
+def import_(
+    path: str,
+    match: str,
+    maps: tuple[str, ...],
+    dry_run: bool,
+    create_values: bool,
+    entity: str,
+    delimiter: str | None,
+    encoding: str | None,
+) -> None:
+    """Create and update contacts from a CSV file; print one JSON object."""
+    session = db.session()
+    try:
+        source = Source(path, encoding=encoding, delimiter=delimiter)
+        options = Options(
+            country=current_app.config["COUNTRY"],
+            mapping=dict(_pair(text) for text in maps),
+            match={"number": "member_number"}.get(match, match),
+            create_values=create_values,
+            entity=entity,
+        )
+        plan = ContactImporter().plan(session, source, SYSTEM, options)
+        report = run(session, source, plan, SYSTEM, dry_run=dry_run)
+    except DomainError as error:
+        session.rollback()
+        refuse(error)
+    told: dict[str, Any] = report.as_dict()
+    told |= {
+        "file": path,
+        "dry_run": dry_run,
+        "match": plan.match.name,
+        "mapping": plan.mapped,
+        "ignored": plan.ignored,
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+        "country": plan.country,
+    }
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Split HEADER=FIELD at the last “=”: a header may hold one, a field never does."""
+    header, sign, name = text.rpartition("=")
+    if not sign:
+        raise DomainError(f"“{text}” is not HEADER=FIELD.")
+    return header, name

@@ -1,0 +1,209 @@
+"""What can be imported into contacts, and exported again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from app.contacts.models import Contact
+from app.contacts.models.contact import contact_search_text, contact_sort_name
+from app.contacts.services import next_numbers
+from app.entities.queries import root
+from app.exchange.fields import Field, LinkField, ManyField, ValueField
+from app.exchange.importer import Importer, Match
+from app.exchange.links import Named, Tree, Values
+from app.security.actor import Actor
+
+
+@cache
+def contact_fields() -> tuple[Field, ...]:
+    """Return every field of a contact that a file can hold, in the order of an export."""
+    return (
+        ValueField(
+            "member_number", Contact.number,
+            "number", "membership number", "member no", "member id", "membership no",
+            "numero de miembro", "no miembro", "num miembro", "n miembro",
+            "numero de socio", "numero socio", "no socio", "n socio", "num socio", "nro socio",
+            "nº socio", "nº de socio", "n de socio", "socio n", "numero", "nro", "num",
+            "numero de afiliado", "n afiliado", "matricula",
+        ),
+        ValueField(
+            "salutation", Contact.salutation,
+            "title", "prefix", "honorific", "tratamiento", "titulo", "saludo",
+        ),
+        ValueField(
+            "first_name", Contact.first_name,
+            "firstname", "given name", "givenname", "forename", "christian name", "first", "name",
+            "nombre", "nombres", "nombre de pila", "primer nombre",
+        ),
+        ValueField(
+            "last_name", Contact.last_name,
+            "lastname", "surname", "surnames", "family name", "familyname", "last", "last names",
+            "apellidos", "apellido", "apellido s", "apellidos del contacto",
+        ),
+        LinkField(
+            "type", Contact.type, Values,
+            "contact type", "tipo", "tipo de contacto", "clase", needs_known=True,
+        ),
+        LinkField(
+            "category", Contact.category, Values, "categoria", "group", "grupo", needs_known=True
+        ),
+        LinkField(
+            "status", Contact.status, Values,
+            "state of membership", "estatus", "estado", "situacion", needs_known=True,
+        ),
+        ManyField("tags", Contact.tags, Values, "tag", "labels", "etiquetas", "etiqueta"),
+        LinkField(
+            "entity", Contact.entity, Tree,
+            "branch", "section", "entidad", "delegacion", "sede", "seccion",
+        ),
+        ValueField(
+            "email", Contact.email,
+            "e mail", "mail", "email address", "e mail address", "mail address",
+            "correo", "correo electronico", "direccion de correo", "direccion de e mail",
+            "direccion de correo electronico", "e correo",
+        ),
+        ValueField(
+            "phone", Contact.phone,
+            "telephone", "phone number", "telephone number", "tel", "landline", "phone 1", "tlf",
+            "telefono", "tfno", "telf", "telefono fijo", "fijo", "telefono 1",
+            "numero de telefono",
+        ),
+        ValueField(
+            "mobile", Contact.mobile,
+            "mobile phone", "cell", "cell phone", "cellphone", "mobile number",
+            "movil", "telefono movil", "celular", "telefono celular",
+        ),
+        ValueField(
+            "secondary_phone", Contact.secondary_phone,
+            "other phone", "phone 2", "second phone", "alternative phone",
+            "telefono secundario", "telefono 2", "otro telefono", "segundo telefono",
+        ),
+        LinkField(
+            "account", Contact.account, Named,
+            "company", "organisation", "organization", "company name", "employer", "account name",
+            "cuenta", "empresa", "organizacion", "razon social",
+        ),
+        ValueField(
+            "position", Contact.position,
+            "job title", "job", "role", "cargo", "puesto", "puesto de trabajo",
+        ),
+        ValueField("department", Contact.department, "departamento", "dept", "depto"),
+        ValueField(
+            "street", Contact.street,
+            "address", "street address", "address 1", "address line 1", "postal address",
+            "direccion", "direccion postal", "calle", "domicilio", "via",
+        ),
+        ValueField(
+            "postcode", Contact.postcode,
+            "zip", "zip code", "zipcode", "postal code", "post code", "postalcode",
+            "codigo postal", "cp", "c p", "cod postal",
+        ),
+        ValueField(
+            "city", Contact.city,
+            "town", "locality", "ciudad", "localidad", "municipio", "poblacion",
+        ),
+        ValueField(
+            "province", Contact.province,
+            "state", "county", "region", "provincia", "estado o provincia", "comunidad",
+        ),
+        ValueField("country", Contact.country, "pais", "nation", "country code"),
+        ValueField(
+            "birth_date", Contact.birth_date,
+            "birthday", "birthdate", "date of birth", "dob", "born", "born on",
+            "fecha de nacimiento", "fecha nacimiento", "nacimiento", "f nacimiento", "f nac",
+            "fecha nac", "cumpleanos", "nacido el",
+        ),
+        ValueField(
+            "language", Contact.language,
+            "preferred language", "lang", "idioma", "lengua", "idioma preferido",
+        ),
+        ValueField(
+            "notes", Contact.notes,
+            "note", "comments", "comment", "remarks", "notas", "nota", "observaciones",
+            "comentarios",
+        ),
+    )  # fmt: skip
+
+
+class ContactImporter(Importer):
+    """Contacts, matched by member number, by e-mail or by name and birth date."""
+
+    name = "contacts"
+    model = Contact
+    required = ("last_name",)
+    matches: ClassVar[tuple[Match, ...]] = (
+        Match("member_number", _l("Member number"), ("member_number",)),
+        Match("email", _l("E-mail"), ("email",)),
+        Match("name", _l("Name, and birth date if there is one"), ("last_name",)),
+    )
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields of a contact."""
+        return contact_fields()
+
+    def key(self, match: Match, values: dict[str, Any]) -> tuple | None:
+        """Return number, e-mail, or name and birth date."""
+        if match.name != "name":
+            value = values.get(self.field(match.name).key)
+            return (value,) if value else None
+        if not values.get("last_name"):
+            return None
+        name = contact_sort_name(values["last_name"], values.get("first_name"))
+        return (name, values.get("birth_date")) if name else None
+
+    def having(self, match: Match, keys: Sequence[Any]) -> ColumnElement[bool]:
+        """Return the indexed condition for number, e-mail or name."""
+        column = {
+            "member_number": Contact.number,
+            "email": Contact.email,
+            "name": Contact.sort_name,
+        }[match.name]
+        return column.in_({key[0] for key in keys})
+
+    def pick(self, match: Match, key: Any, found: Sequence[Any]) -> Sequence[Any]:
+        """Return the contacts born that day, else those whose birth date nobody knows."""
+        if match.name != "name" or key[1] is None:
+            return found
+        same = [row for row in found if row["birth_date"] == key[1]]
+        return same or [row for row in found if row["birth_date"] is None]
+
+    def derived(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep the key that contacts are sorted by true."""
+        return {"sort_name": contact_sort_name(values["last_name"], values.get("first_name"))}
+
+    def complete(self, session: Session, rows: list[dict[str, Any]]) -> None:
+        """Give every contact that has none the next free member number."""
+        taken = {row["number"] for row in rows if row.get("number")}
+        without = [row for row in rows if not row.get("number")]
+        numbers = next_numbers(session, len(without), taken) if without else []
+        for row, number in zip(without, numbers, strict=True):
+            row["number"] = number
+
+    def search_text(self, values: dict[str, Any]) -> str:
+        """Return the words a contact is found by."""
+        return contact_search_text(
+            values.get("first_name"),
+            values.get("last_name"),
+            values.get("email"),
+            values.get("number"),
+            (values.get("phone"), values.get("mobile"), values.get("secondary_phone")),
+        )
+
+    def title(self, values: dict[str, Any]) -> str:
+        """Return the contact's name."""
+        parts = (values.get("first_name"), values.get("last_name"))
+        return " ".join(part for part in parts if part)
+
+    def default_entity(self, session: Session, actor: Actor) -> int:
+        """Return the actor's own entity, else the organisation itself."""
+        if actor.home_id is not None:
+            return actor.home_id
+        top = root(session)
+        assert top is not None  # ``sync`` makes it
+        return top.id

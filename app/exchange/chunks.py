@@ -1,0 +1,515 @@
+"""One chunk of an import: parse, compare with what is stored, write; a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError
+from app.exchange.fields import LinkField, ManyField, ValueField
+from app.exchange.links import Ref, split_list
+from app.exchange.reading import SourceRow
+from app.exchange.report import MOST_SAMPLES, Report
+from app.kinds import Hints
+from app.log.services import record_many
+from app.log.values import plain
+from app.search.services import index_texts
+from app.security.actor import Actor
+from app.text import clean, fold, sort_key
+from app.types import now
+
+if TYPE_CHECKING:
+    from app.exchange.importer import Plan
+
+
+class ChangedMeanwhileError(Exception):
+    """A row was changed by somebody else between comparing and writing."""
+
+
+@dataclass
+class Draft:
+    """What is known of one row of the file."""
+
+    row: SourceRow
+    values: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    links: dict[str, Ref] = field(default_factory=dict)
+    many: dict[str, list[Ref]] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    outcome: str = ""
+    key: Any = None
+    stored: dict[str, Any] | None = None
+    row_id: int = 0
+    # Field key → (old, new), as values, Refs or lists of Refs.
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def refuse(self, outcome: str, field_name: str, reason: object) -> None:
+        """Note why the row is not taken over."""
+        self.problems.append((field_name, str(reason)))
+        self.outcome = outcome
+
+
+class Chunk:
+    """Some rows of the file, from text to the database."""
+
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        actor: Actor,
+        rows: Iterable[SourceRow],
+        seen: dict[int, int],
+    ) -> None:
+        self.session = session
+        self.plan = plan
+        self.importer = plan.importer
+        self.model = plan.importer.model
+        self.actor = actor
+        self.seen = seen
+        self.drafts = [Draft(row) for row in rows]
+        # Tags and the like of the rows that are stored: field name → row id → ids.
+        self.stored_many: dict[str, dict[int, list[int]]] = {}
+
+    # Text to values: no database
+
+    def parse(self) -> None:
+        """Read every cell."""
+        mapping = [
+            (place, found) for place, found in self.plan.mapping.items() if found is not None
+        ]
+        # The country says how telephones and provinces are to be read.
+        mapping.sort(key=lambda pair: pair[1].name != "country")
+        cache: dict[tuple, Any] = {}
+        for draft in self.drafts:
+            if draft.row.problem:
+                draft.refuse("invalid", "", draft.row.problem)
+            else:
+                self._parse_row(draft, mapping, cache)
+
+    def _parse_row(self, draft: Draft, mapping: list, cache: dict[tuple, Any]) -> None:
+        for place, found in mapping:
+            cell = draft.row.cells[place]
+            if not cell or cell.isspace():
+                continue
+            if isinstance(found, ValueField):
+                country = draft.values.get("country") or self.plan.country
+                hints = Hints(country, self.plan.day_first.get(place, True))
+                try:
+                    value = self._parse_cell(found, cell, hints, cache)
+                except DomainError as error:
+                    draft.refuse("invalid", found.name, error)
+                    continue
+                if value is not None:
+                    draft.values[found.key] = value
+            elif text := clean(cell) if isinstance(found, LinkField) else cell:
+                draft.texts[found.name] = text
+        draft.key = self.importer.key(self.plan.match, draft.values)
+        if draft.key is not None:
+            mark = hash(draft.key)
+            first = self.seen.setdefault(mark, draft.row.number)
+            if first != draft.row.number:
+                draft.refuse("invalid", self.plan.match.needs[0], _same_contact(first))
+
+    def _parse_cell(
+        self, found: ValueField, cell: str, hints: Hints, cache: dict[tuple, Any]
+    ) -> Any:
+        if not found.is_cached:
+            try:
+                return found.parse(cell, hints)
+            except DomainError:
+                if found.kind.name == "phone" and hints.country != self.plan.country:
+                    # Somebody who lives abroad keeps a telephone at home.
+                    return found.parse(cell, Hints(self.plan.country))
+                raise
+        key = (found.name, cell, hints)
+        if key not in cache:
+            cache[key] = found.parse(cell, hints)
+        return cache[key]
+
+    # Values to outcomes: the database is only read
+
+    def compare(self) -> None:
+        """Find out what each row would change."""
+        self._match()
+        self._refuse_taken_numbers()
+        resolvers = self.plan.resolvers
+        fields = {found.name: found for found in self.plan.fields}
+        open_drafts = [draft for draft in self.drafts if not draft.outcome]
+        for name, resolver in resolvers.items():
+            if isinstance(fields[name], LinkField):
+                resolver.look_up(
+                    draft.texts[name] for draft in open_drafts if name in draft.texts
+                )
+        self._load_many(open_drafts)
+        for draft in open_drafts:
+            self._resolve(draft, fields)
+            if draft.stored is None:
+                for name in self.importer.required:
+                    if draft.values.get(self.importer.field(name).key) in (None, ""):
+                        draft.refuse("invalid", name, _("A new contact needs this field."))
+            if not draft.outcome:
+                self._decide(draft, fields)
+
+    def _match(self) -> None:
+        """Fetch the rows that the keys name, in one statement."""
+        by_key = {
+            draft.key: draft
+            for draft in self.drafts
+            if draft.key is not None and not draft.outcome
+        }
+        if not by_key:
+            return
+        match = self.plan.match
+        condition = self.importer.having(match, list(by_key))
+        found: dict[Any, list[dict[str, Any]]] = {}
+        for stored in self._fetch(condition):
+            found.setdefault(self.importer.key(match, stored)[0], []).append(stored)
+        for key, draft in by_key.items():
+            rows = self.importer.pick(match, key, found.get(key[0], ()))
+            reach = self.actor.entity_ids
+            near = [row for row in rows if reach is None or row["entity_id"] in reach]
+            live = [row for row in near if row["trashed_at"] is None]
+            name = match.needs[0]
+            if len(live) > 1:
+                reason = ngettext(
+                    "%(num)d contact has this key.", "%(num)d contacts have this key.", len(live)
+                )
+                draft.refuse("invalid", name, reason)
+            elif live:
+                draft.stored = live[0]
+                draft.row_id = live[0]["id"]
+                # Another key may have found the same contact.
+                first = self.seen.setdefault(hash(("row", draft.row_id)), draft.row.number)
+                if first != draft.row.number:
+                    draft.refuse("invalid", name, _same_contact(first))
+            elif near:
+                draft.refuse("skipped", name, _("This contact is in the trash."))
+            elif rows:
+                draft.refuse("skipped", name, _("This contact belongs to another entity."))
+
+    def _fetch(self, condition: Any) -> list[dict[str, Any]]:
+        """Return stored rows as dictionaries, trash and other entities included."""
+        model = self.model
+        columns = {column.key: column for column in model.__mapper__.column_attrs}
+        query: Any = select(*(getattr(model, key) for key in columns))
+        for found in self.importer.fields():
+            if isinstance(found, LinkField) and found.is_joined:
+                query = query.outerjoin(
+                    found.model, getattr(model, found.key) == found.model.id
+                ).add_columns(found.model.name.label(f"{found.name}_label"))
+        rows = self.session.execute(
+            query.where(condition), execution_options={"with_trash": True}
+        )
+        return [dict(row) for row in rows.mappings()]
+
+    def _refuse_taken_numbers(self) -> None:
+        """Refuse values that must be unique and belong to another row."""
+        for found in self.plan.fields:
+            if not isinstance(found, ValueField) or not found.column.unique:
+                continue
+            if found.name in self.plan.match.needs:
+                continue
+            attribute = getattr(self.model, found.key)
+            drafts = [d for d in self.drafts if not d.outcome and d.values.get(found.key)]
+            taken = dict(
+                self.session.execute(
+                    select(attribute, self.model.id).where(
+                        attribute.in_([draft.values[found.key] for draft in drafts])
+                    ),
+                    execution_options={"with_trash": True},
+                ).all()
+            )  # type: ignore[arg-type]
+            for draft in drafts:
+                value = draft.values[found.key]
+                first = self.seen.setdefault(hash((found.name, value)), draft.row.number)
+                if taken.get(value, draft.row_id) != draft.row_id or first != draft.row.number:
+                    reason = _("“%(value)s” is already in use.", value=value)
+                    draft.refuse("invalid", found.name, reason)
+
+    def _load_many(self, drafts: list[Draft]) -> None:
+        ids = [draft.row_id for draft in drafts if draft.row_id]
+        for found in self.plan.fields:
+            if isinstance(found, ManyField):
+                links: dict[int, list[int]] = {}
+                query = select(found.near, found.far).where(found.near.in_(ids))
+                for near, far in self.session.execute(query) if ids else ():
+                    links.setdefault(near, []).append(far)
+                self.stored_many[found.name] = links
+
+    def _resolve(self, draft: Draft, fields: dict[str, Any]) -> None:
+        """Turn the names of other rows into those rows."""
+        stored = draft.stored or {}
+        for name, text in draft.texts.items():
+            found, resolver = fields[name], self.plan.resolvers[name]
+            try:
+                if isinstance(found, ManyField):
+                    parts = split_list(text, resolver)
+                    draft.many[name] = list(dict.fromkeys(map(resolver.find, parts)))
+                    continue
+                current = stored.get(found.key)
+                label = stored.get(f"{name}_label")
+                if current and label and sort_key(text) == sort_key(label):
+                    draft.links[name] = Ref(current, label)
+                else:
+                    draft.links[name] = resolver.find(text, current)
+            except DomainError as error:
+                draft.refuse("invalid", name, error)
+
+    def _decide(self, draft: Draft, fields: dict[str, Any]) -> None:
+        """Say what becomes of a row that nothing is wrong with."""
+        if draft.stored is None:
+            draft.outcome = "new"
+            return
+        stored = draft.stored
+        for key, value in draft.values.items():
+            if stored[key] != value:
+                draft.changes[key] = (stored[key], value)
+        for name, ref in draft.links.items():
+            key = fields[name].key
+            if ref.id is None or stored[key] != ref.id:
+                draft.changes[key] = (self._old_link(name, stored), ref)
+        for name, refs in draft.many.items():
+            labels = self.plan.resolvers[name].labels
+            old = [Ref(pk, labels.get(pk, "")) for pk in self._linked(name, draft.row_id)]
+            if {ref.id for ref in old} != {ref.id for ref in refs}:
+                draft.changes[name] = (old, refs)
+        draft.outcome = "updated" if draft.changes else "unchanged"
+
+    def _linked(self, name: str, row_id: int) -> list[int]:
+        return self.stored_many[name].get(row_id, [])
+
+    def _old_link(self, name: str, stored: dict[str, Any]) -> Ref | None:
+        key = self.importer.field(name).key
+        if stored[key] is None:
+            return None
+        known = self.plan.resolvers[name].labels
+        return Ref(stored[key], stored.get(f"{name}_label") or known.get(stored[key], ""))
+
+    # Outcomes to rows
+
+    def write(self) -> None:
+        """Write the chunk; the caller commits."""
+        new = [draft for draft in self.drafts if draft.outcome == "new"]
+        updated = [draft for draft in self.drafts if draft.outcome == "updated"]
+        if not new and not updated:
+            return
+        self._create_wanted([*new, *updated])
+        if new:
+            self._insert(new)
+        if updated:
+            self._update(updated)
+        self._link_many([*new, *updated])
+        self._log(new, updated)
+        self._index(new, updated)
+
+    def _create_wanted(self, drafts: list[Draft]) -> None:
+        for name, resolver in self.plan.resolvers.items():
+            wanted: list[Ref] = []
+            entity_ids: dict[int, int] = {}
+            for draft in drafts:
+                refs = draft.many.get(name) or [draft.links[name]] if (
+                    name in draft.links or name in draft.many
+                ) else []
+                for ref in refs:
+                    if ref.id is None:
+                        wanted.append(ref)
+                        entity_ids.setdefault(id(ref), self._entity_of(draft))
+            resolver.created = []
+            if wanted:
+                resolver.create_wanted(wanted, entity_ids)
+
+    def _entity_of(self, draft: Draft) -> int:
+        ref = draft.links.get("entity")
+        if ref is not None and ref.id is not None:
+            return ref.id
+        return draft.stored["entity_id"] if draft.stored else self.plan.entity_id
+
+    def _columns_of(self, draft: Draft) -> dict[str, Any]:
+        """Return every mapped column of a row, new where the file says so."""
+        stored = draft.stored or {}
+        found: dict[str, Any] = {}
+        for other in self.plan.fields:
+            if isinstance(other, ManyField):
+                continue
+            value = draft.values.get(other.key)
+            if isinstance(other, LinkField) and other.name in draft.links:
+                value = draft.links[other.name].id
+            found[other.key] = stored.get(other.key) if value is None else value
+        return found
+
+    def _insert(self, drafts: list[Draft]) -> None:
+        table = self.model.__table__
+        moment = now()
+        rows = []
+        for draft in drafts:
+            row = self._columns_of(draft)
+            row["entity_id"] = self._entity_of(draft)
+            row |= self.importer.derived(row)
+            row |= {"version": 1, "created_at": moment, "updated_at": moment}
+            rows.append(row)
+        self.importer.complete(self.session, rows)
+        ids = self.session.connection().execute(
+            insert(table).returning(table.c.id, sort_by_parameter_order=True), rows
+        )
+        for draft, row, row_id in zip(drafts, rows, ids.scalars(), strict=True):
+            draft.row_id = row_id
+            draft.stored = row | {"id": row_id, "created": True}
+
+    def _update(self, drafts: list[Draft]) -> None:
+        table = self.model.__table__
+        moment = now()
+        rows = []
+        for draft in drafts:
+            stored = draft.stored or {}
+            row = self._columns_of(draft)
+            row |= self.importer.derived(stored | row)
+            rows.append(
+                {f"new_{key}": value for key, value in row.items()}
+                | {"old_id": draft.row_id, "old_version": stored["version"]}
+                | {"new_version": stored["version"] + 1, "new_updated_at": moment}
+            )
+            draft.stored = stored | row | {"version": stored["version"] + 1}
+        keys = [name.removeprefix("new_") for name in rows[0] if name.startswith("new_")]
+        statement = (
+            update(table)
+            .where(
+                and_(
+                    table.c.id == bindparam("old_id"),
+                    table.c.version == bindparam("old_version"),
+                )
+            )
+            .values({table.c[key]: bindparam(f"new_{key}") for key in keys})
+        )
+        result = self.session.connection().execute(statement, rows)
+        if result.rowcount != len(rows):
+            raise ChangedMeanwhileError
+
+    def _link_many(self, drafts: list[Draft]) -> None:
+        for found in self.plan.fields:
+            if not isinstance(found, ManyField):
+                continue
+            added, removed = [], []
+            for draft in drafts:
+                if found.name not in draft.many:
+                    continue
+                wanted = {ref.id for ref in draft.many[found.name]}
+                had = set(self._linked(found.name, draft.row_id))
+                added += [{"near": draft.row_id, "far": pk} for pk in sorted(wanted - had)]
+                removed += [{"near": draft.row_id, "far": pk} for pk in sorted(had - wanted)]
+            connection = self.session.connection()
+            if removed:
+                connection.execute(
+                    delete(found.table).where(
+                        found.near == bindparam("near"), found.far == bindparam("far")
+                    ),
+                    removed,
+                )
+            if added:
+                rows = [{found.near.name: r["near"], found.far.name: r["far"]} for r in added]
+                connection.execute(insert(found.table), rows)
+
+    def _log(self, new: list[Draft], updated: list[Draft]) -> None:
+        kind = self.model.__tablename__
+        for event, drafts in (("created", new), ("changed", updated)):
+            entries = [
+                {
+                    "subject_id": draft.row_id,
+                    "subject_name": self.importer.title(draft.stored or {}),
+                    "version": (draft.stored or {})["version"],
+                    "changes": self._first_values(draft)
+                    if event == "created"
+                    else {key: [_logged(o), _logged(n)] for key, (o, n) in draft.changes.items()},
+                }
+                for draft in drafts
+            ]
+            record_many(self.session, event, kind, entries, self.actor)
+
+    def _first_values(self, draft: Draft) -> dict[str, list]:
+        """Return every filled-in field of a new row as [None, value]."""
+        stored = draft.stored or {}
+        unlogged = self.model.__unlogged__ | {"created"}
+        refs = {self.importer.field(name).key: ref for name, ref in draft.links.items()}
+        changes: dict[str, list] = {}
+        for key, value in stored.items():
+            if key in unlogged or value in (None, ""):
+                continue
+            if key == "entity_id" and key not in refs:
+                changes[key] = [None, [value, self._entity_label(value)]]
+            else:
+                changes[key] = [None, refs[key].as_log() if key in refs else plain(value)]
+        for name, linked in draft.many.items():
+            if linked:
+                changes[name] = [[], _logged(linked)]
+        return changes
+
+    def _entity_label(self, entity_id: int) -> str:
+        return self.plan.entity_labels.get(entity_id, "")
+
+    def _index(self, new: list[Draft], updated: list[Draft]) -> None:
+        linked = self.model.search_linked
+        texts = []
+        for draft in (*new, *updated):
+            stored = draft.stored or {}
+            label = stored.get(f"{linked}_label") or ""
+            if linked in draft.links:
+                label = draft.links[linked].label
+            texts.append(
+                {
+                    "row_id": draft.row_id,
+                    "own": self.importer.search_text(stored),
+                    "linked": fold(label),
+                }
+            )
+        index_texts(self.session, self.model.search_table, texts)
+
+    # Telling
+
+    def tell(self, report: Report) -> None:
+        """Add what became of the rows to a report."""
+        for draft in self.drafts:
+            report.count(draft.outcome)
+            for name, reason in draft.problems:
+                report.refuse(draft.row.number, name, reason)
+            if draft.outcome == "updated" and len(report.samples) < MOST_SAMPLES:
+                report.samples.append(self._sample(draft))
+
+    def _sample(self, draft: Draft) -> dict[str, Any]:
+        names = {found.key: found for found in self.plan.fields}
+        changes = []
+        for key, (old, new) in draft.changes.items():
+            found = names[key]
+            kind = found.kind if isinstance(found, ValueField) else None
+            old_text, new_text = (_shown(value, kind) for value in (old, new))
+            changes.append({"field": str(found.label), "old": old_text, "new": new_text})
+        title = self.importer.title(draft.stored or {})
+        return {"row": draft.row.number, "name": title, "changes": changes}
+
+
+def _same_contact(row: int) -> str:
+    return _("Row %(row)d is about the same contact.", row=row)
+
+
+def _logged(value: Any) -> Any:
+    """Return a value, a link or links as the log writes them."""
+    if isinstance(value, Ref):
+        return value.as_log()
+    if isinstance(value, list):
+        return [ref.as_log() for ref in value]
+    return plain(value)
+
+
+def _shown(value: Any, kind: Any) -> str:
+    """Return a value, a link or links for a person to read."""
+    if value is None:
+        return ""
+    if isinstance(value, Ref):
+        return value.label
+    if isinstance(value, list):
+        return ", ".join(ref.label for ref in value)
+    return str(kind.show(value))[:200]

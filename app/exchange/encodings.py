@@ -1,0 +1,114 @@
+"""Find out how the text of a file is encoded."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from flask_babel import gettext as _
+
+from app.errors import DomainError
+
+# Named in the order they are tried; what fits best wins, the first of equals.
+_EIGHT_BIT = ("cp1252", "iso8859-15", "mac-roman")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_OTHER_FILES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"SQLite format")
+_USUAL = frozenset("áéíóúàèìòùäëïöüâêîôûñçãõåøæßœªº·€’“”–—¿¡«»ÁÉÍÓÚÑÜÇÀÈÒ")
+_BLOCK = 1 << 20
+
+FALLBACK = "padron-cp1252"
+
+
+def _read_as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """Read bytes that another encoding cannot have as cp1252; lose those that it cannot either."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return wrong.decode("cp1252", "ignore"), error.end
+
+
+codecs.register_error(FALLBACK, _read_as_cp1252)
+
+
+def find_encoding(path: Path) -> str:
+    """Return the name of the encoding of a text file; DomainError when it is no text at all."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if not head.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
+        raise DomainError(_("This file is empty."))
+    if head.startswith(_WORKBOOKS):
+        raise DomainError(
+            _("This is a workbook, not a CSV file. Save it as CSV and send that.")
+        )
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1a" for byte in head)
+    if head.startswith(_OTHER_FILES) or controls > max(8, len(head) // 50):
+        raise DomainError(_("This is not a text file. Send a CSV file."))
+    if _is_mostly_utf8(path):
+        return "utf-8"
+    return _eight_bit(path)
+
+
+def check_encoding(name: str) -> str:
+    """Return the name of an encoding somebody asked for; DomainError when there is none."""
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError):
+        raise DomainError(_("“%(name)s” is not an encoding.", name=name[:40])) from None
+    if not getattr(codec, "_is_text_encoding", True):
+        raise DomainError(_("“%(name)s” is not an encoding.", name=name[:40]))
+    return codec.name
+
+
+def _is_mostly_utf8(path: Path) -> bool:
+    """Say whether the file is UTF-8, but for a few lines that were pasted in from elsewhere."""
+    wrong = 0
+
+    def count(error: UnicodeDecodeError) -> tuple[str, int]:
+        nonlocal wrong
+        wrong += 1
+        return "", error.end
+
+    codecs.register_error("padron-count", count)  # type: ignore[arg-type]
+    decoder = codecs.getincrementaldecoder("utf-8")("padron-count")
+    accented = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            text = decoder.decode(block)
+            if not text.isascii():
+                accented += sum(character > "\x7f" for character in text)
+            if wrong > 200 and wrong > accented:
+                return False
+        decoder.decode(b"", True)
+    return wrong == 0 or accented > 10 * wrong
+
+
+def _eight_bit(path: Path) -> str:
+    with path.open("rb") as file:
+        sample = file.read(4 * _BLOCK)
+    return max(_EIGHT_BIT, key=lambda name: _likeness(sample, name))
+
+
+def _likeness(sample: bytes, encoding: str) -> int:
+    """Return how much the sample looks like Spanish or English, read in this encoding."""
+    text = sample.decode(encoding, "replace")
+    score = 0
+    for before, character in zip(" " + text, text, strict=False):
+        if character < "\x80":
+            continue
+        if character in "\ufffd¤" or character < "\xa0":
+            score -= 3
+        elif character.isupper() and before.islower():
+            score -= 2
+        elif character in _USUAL:
+            score += 1
+        elif before.isalpha():
+            score -= 1
+    return score
