@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 
 from app.crud.interface import Interface
 from app.extensions import db
+from app.i18n.labels import label_in_sql
 from app.kinds import Kind
 from app.repositories.models import Repository
 from app.security.actor import Actor
@@ -118,7 +119,7 @@ class Chip(Joined):
     shape = "chip"
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        return self.join(query, actor), [self.target.label, self.target.colour]
+        return self.join(query, actor), [label_in_sql(self.target), self.target.colour]
 
     def cell(self, values: tuple) -> Cell:
         return NOTHING if values[0] is None else Cell("chip", values[0], values[1])

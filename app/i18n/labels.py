@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, func
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, func
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,9 +33,7 @@ class Bilingual:
     @label.inplace.expression
     @classmethod
     def _label(cls):
-        if current_language() == "es":
-            return func.coalesce(func.nullif(cls.label_es, ""), cls.label_en)
-        return func.coalesce(func.nullif(cls.label_en, ""), cls.label_es)
+        return label_in_sql(cls)
 
     @property
     def is_complete(self) -> bool:
@@ -42,3 +42,17 @@ class Bilingual:
 
     def __str__(self) -> str:
         return self.label
+
+
+def label_in_sql(rows: Any) -> ColumnElement[str]:
+    """Return the label, in the reader's language, of a model or of an alias of one.
+
+    An alias must not be asked for ``label``: it remembers the answer, and with it the language
+    of whoever asked first.
+    """
+    first, second = (
+        (rows.label_es, rows.label_en)
+        if current_language() == "es"
+        else (rows.label_en, rows.label_es)
+    )
+    return func.coalesce(func.nullif(first, ""), second)
