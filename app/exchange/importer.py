@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.exchange.chunks import ChangedMeanwhileError, Chunk
 from app.exchange.fields import Field
 from app.exchange.guessing import (
     Column,
@@ -28,6 +27,7 @@ from app.exchange.guessing import (
 from app.exchange.links import Resolver, Tree
 from app.exchange.reading import Source, SourceRow
 from app.exchange.report import Report
+from app.exchange.writing import ChangedMeanwhileError, Chunk
 from app.extensions import reading
 from app.registry import Plug
 from app.security.actor import Actor, acting_as

@@ -44,6 +44,8 @@ class Resolver:
         self.may_create = may_create
         self.known: dict[str, list[Ref]] = {}
         self.labels: dict[int, str] = {}
+        # What a row is called in a file, so that it is found again.
+        self.texts: dict[int, str] = {}
         self.wanted: dict[str, Ref] = {}
         self.created: list[Ref] = []
 
@@ -126,6 +128,13 @@ class Values(Resolver):
                 for label in (label_en, label_es):
                     if label:
                         self.known.setdefault(fold_it(label), [refs[row_id]])
+        self.texts = {
+            row_id: next(
+                (t for t in (refs[row_id].label, en, es) if t and self.find(t).id == row_id),
+                refs[row_id].label,
+            )
+            for row_id, en, es in rows
+        }
 
     def new_row(self, ref: Ref, entity_id: int | None) -> Repository:
         """Return a new value, labelled in the reader's language."""
@@ -143,12 +152,11 @@ class Tree(Resolver):
         names = {row_id: name for row_id, name, _path in rows}
         reach = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
         folded = [fold(name) for name in names.values()]
-        self.paths: dict[int, str] = {}
         for row_id, name, path in rows:
             steps = [names.get(int(step), "") for step in path.split("/") if step]
             whole = " / ".join(steps)
             self.labels[row_id] = name
-            self.paths[row_id] = name if folded.count(fold(name)) == 1 else whole
+            self.texts[row_id] = name if folded.count(fold(name)) == 1 else whole
             if row_id in reach:
                 ref = Ref(row_id, name)
                 self.known.setdefault(fold(name), []).append(ref)

@@ -21,8 +21,9 @@ from app.text import clean
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 MOST_COLUMNS = 1000
-# No line is longer; csv itself refuses a cell of more than 131,072 characters.
-LONGEST_LINE = 1_000_000
+LONGEST_CELL = 1_000_000
+LONGEST_LINE = 2_000_000
+csv.field_size_limit(LONGEST_CELL)
 # A file with more broken quotation marks than this is not worth rescuing line by line.
 MOST_RESCUES = 50
 _SEPARATOR_LINE = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)

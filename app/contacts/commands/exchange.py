@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from flask_babel import force_locale
 
 from app.cli import command
+from app.contacts.exporters import contact_columns, contacts_where
 from app.contacts.importers import ContactImporter
+from app.contacts.models import Contact
 from app.errors import DomainError
+from app.exchange.exporter import Exporter
 from app.exchange.importer import Options, run
 from app.exchange.reading import Source
-from app.extensions import db
+from app.extensions import db, reading
+from app.i18n.languages import LANGUAGES, current_language
 from app.security.actor import SYSTEM
 
 
@@ -25,7 +30,7 @@ def contacts() -> None:
     """Import and export contacts."""
 
 
-def refuse(error: DomainError) -> None:
+def refuse(error: DomainError) -> NoReturn:
     """Say on stderr why nothing can be done, and end with status 2."""
     click.echo(str(error), err=True)
     sys.exit(2)
@@ -97,3 +102,29 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise DomainError(f"“{text}” is not HEADER=FIELD.")
     return header, name
+
+
+@contacts.command("export")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Such as type=member, tag=VIP, entity=North, q=words. Repeat as needed.",
+)
+@click.option("--columns", default="", help="Fields, separated by commas. Default: all.")
+@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+@click.option("--language", type=click.Choice(LANGUAGES), default=None)
+@with_appcontext
+def export(where: tuple[str, ...], columns: str, output: TextIO, language: str | None) -> None:
+    """Print contacts as CSV."""
+    session = db.session()
+    with force_locale(language or current_language()), reading():
+        try:
+            query = contacts_where(session, where, SYSTEM, current_app.config["COUNTRY"])
+            exporter = Exporter(session, Contact, contact_columns(columns), SYSTEM)
+        except DomainError as error:
+            refuse(error)
+        if hasattr(output, "reconfigure"):
+            output.reconfigure(encoding="utf-8", newline="")
+        for line in exporter.lines(query):
+            output.write(line)

@@ -1,62 +1,31 @@
-"""One chunk of an import: parse, compare with what is stored, write; a fixed number of statements."""
+"""Compare a chunk of a file with what is stored; the database is only read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
+from app.exchange.drafts import Draft
 from app.exchange.fields import LinkField, ManyField, ValueField
 from app.exchange.links import Ref, split_list
 from app.exchange.reading import SourceRow
 from app.exchange.report import MOST_SAMPLES, Report
 from app.kinds import Hints
-from app.log.services import record_many
-from app.log.values import plain
-from app.search.services import index_texts
 from app.security.actor import Actor
-from app.text import clean, fold, sort_key
-from app.types import now
+from app.text import clean, sort_key
 
 if TYPE_CHECKING:
     from app.exchange.importer import Plan
 
 
-class ChangedMeanwhileError(Exception):
-    """A row was changed by somebody else between comparing and writing."""
-
-
-@dataclass
-class Draft:
-    """What is known of one row of the file."""
-
-    row: SourceRow
-    values: dict[str, Any] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    links: dict[str, Ref] = field(default_factory=dict)
-    many: dict[str, list[Ref]] = field(default_factory=dict)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    outcome: str = ""
-    key: Any = None
-    stored: dict[str, Any] | None = None
-    row_id: int = 0
-    # Field key → (old, new), as values, Refs or lists of Refs.
-    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-
-    def refuse(self, outcome: str, field_name: str, reason: object) -> None:
-        """Note why the row is not taken over."""
-        self.problems.append((field_name, str(reason)))
-        self.outcome = outcome
-
-
-class Chunk:
-    """Some rows of the file, from text to the database."""
+class Comparison:
+    """Some rows of the file, and what each would change."""
 
     def __init__(
         self,
@@ -178,7 +147,9 @@ class Chunk:
             name = match.needs[0]
             if len(live) > 1:
                 reason = ngettext(
-                    "%(num)d contact has this key.", "%(num)d contacts have this key.", len(live)
+                    "%(num)d contact matches this row.",
+                    "%(num)d contacts match this row.",
+                    len(live),
                 )
                 draft.refuse("invalid", name, reason)
             elif live:
@@ -291,183 +262,6 @@ class Chunk:
         known = self.plan.resolvers[name].labels
         return Ref(stored[key], stored.get(f"{name}_label") or known.get(stored[key], ""))
 
-    # Outcomes to rows
-
-    def write(self) -> None:
-        """Write the chunk; the caller commits."""
-        new = [draft for draft in self.drafts if draft.outcome == "new"]
-        updated = [draft for draft in self.drafts if draft.outcome == "updated"]
-        if not new and not updated:
-            return
-        self._create_wanted([*new, *updated])
-        if new:
-            self._insert(new)
-        if updated:
-            self._update(updated)
-        self._link_many([*new, *updated])
-        self._log(new, updated)
-        self._index(new, updated)
-
-    def _create_wanted(self, drafts: list[Draft]) -> None:
-        for name, resolver in self.plan.resolvers.items():
-            wanted: list[Ref] = []
-            entity_ids: dict[int, int] = {}
-            for draft in drafts:
-                refs = draft.many.get(name) or [draft.links[name]] if (
-                    name in draft.links or name in draft.many
-                ) else []
-                for ref in refs:
-                    if ref.id is None:
-                        wanted.append(ref)
-                        entity_ids.setdefault(id(ref), self._entity_of(draft))
-            resolver.created = []
-            if wanted:
-                resolver.create_wanted(wanted, entity_ids)
-
-    def _entity_of(self, draft: Draft) -> int:
-        ref = draft.links.get("entity")
-        if ref is not None and ref.id is not None:
-            return ref.id
-        return draft.stored["entity_id"] if draft.stored else self.plan.entity_id
-
-    def _columns_of(self, draft: Draft) -> dict[str, Any]:
-        """Return every mapped column of a row, new where the file says so."""
-        stored = draft.stored or {}
-        found: dict[str, Any] = {}
-        for other in self.plan.fields:
-            if isinstance(other, ManyField):
-                continue
-            value = draft.values.get(other.key)
-            if isinstance(other, LinkField) and other.name in draft.links:
-                value = draft.links[other.name].id
-            found[other.key] = stored.get(other.key) if value is None else value
-        return found
-
-    def _insert(self, drafts: list[Draft]) -> None:
-        table = self.model.__table__
-        moment = now()
-        rows = []
-        for draft in drafts:
-            row = self._columns_of(draft)
-            row["entity_id"] = self._entity_of(draft)
-            row |= self.importer.derived(row)
-            row |= {"version": 1, "created_at": moment, "updated_at": moment}
-            rows.append(row)
-        self.importer.complete(self.session, rows)
-        ids = self.session.connection().execute(
-            insert(table).returning(table.c.id, sort_by_parameter_order=True), rows
-        )
-        for draft, row, row_id in zip(drafts, rows, ids.scalars(), strict=True):
-            draft.row_id = row_id
-            draft.stored = row | {"id": row_id, "created": True}
-
-    def _update(self, drafts: list[Draft]) -> None:
-        table = self.model.__table__
-        moment = now()
-        rows = []
-        for draft in drafts:
-            stored = draft.stored or {}
-            row = self._columns_of(draft)
-            row |= self.importer.derived(stored | row)
-            rows.append(
-                {f"new_{key}": value for key, value in row.items()}
-                | {"old_id": draft.row_id, "old_version": stored["version"]}
-                | {"new_version": stored["version"] + 1, "new_updated_at": moment}
-            )
-            draft.stored = stored | row | {"version": stored["version"] + 1}
-        keys = [name.removeprefix("new_") for name in rows[0] if name.startswith("new_")]
-        statement = (
-            update(table)
-            .where(
-                and_(
-                    table.c.id == bindparam("old_id"),
-                    table.c.version == bindparam("old_version"),
-                )
-            )
-            .values({table.c[key]: bindparam(f"new_{key}") for key in keys})
-        )
-        result = self.session.connection().execute(statement, rows)
-        if result.rowcount != len(rows):
-            raise ChangedMeanwhileError
-
-    def _link_many(self, drafts: list[Draft]) -> None:
-        for found in self.plan.fields:
-            if not isinstance(found, ManyField):
-                continue
-            added, removed = [], []
-            for draft in drafts:
-                if found.name not in draft.many:
-                    continue
-                wanted = {ref.id for ref in draft.many[found.name]}
-                had = set(self._linked(found.name, draft.row_id))
-                added += [{"near": draft.row_id, "far": pk} for pk in sorted(wanted - had)]
-                removed += [{"near": draft.row_id, "far": pk} for pk in sorted(had - wanted)]
-            connection = self.session.connection()
-            if removed:
-                connection.execute(
-                    delete(found.table).where(
-                        found.near == bindparam("near"), found.far == bindparam("far")
-                    ),
-                    removed,
-                )
-            if added:
-                rows = [{found.near.name: r["near"], found.far.name: r["far"]} for r in added]
-                connection.execute(insert(found.table), rows)
-
-    def _log(self, new: list[Draft], updated: list[Draft]) -> None:
-        kind = self.model.__tablename__
-        for event, drafts in (("created", new), ("changed", updated)):
-            entries = [
-                {
-                    "subject_id": draft.row_id,
-                    "subject_name": self.importer.title(draft.stored or {}),
-                    "version": (draft.stored or {})["version"],
-                    "changes": self._first_values(draft)
-                    if event == "created"
-                    else {key: [_logged(o), _logged(n)] for key, (o, n) in draft.changes.items()},
-                }
-                for draft in drafts
-            ]
-            record_many(self.session, event, kind, entries, self.actor)
-
-    def _first_values(self, draft: Draft) -> dict[str, list]:
-        """Return every filled-in field of a new row as [None, value]."""
-        stored = draft.stored or {}
-        unlogged = self.model.__unlogged__ | {"created"}
-        refs = {self.importer.field(name).key: ref for name, ref in draft.links.items()}
-        changes: dict[str, list] = {}
-        for key, value in stored.items():
-            if key in unlogged or value in (None, ""):
-                continue
-            if key == "entity_id" and key not in refs:
-                changes[key] = [None, [value, self._entity_label(value)]]
-            else:
-                changes[key] = [None, refs[key].as_log() if key in refs else plain(value)]
-        for name, linked in draft.many.items():
-            if linked:
-                changes[name] = [[], _logged(linked)]
-        return changes
-
-    def _entity_label(self, entity_id: int) -> str:
-        return self.plan.entity_labels.get(entity_id, "")
-
-    def _index(self, new: list[Draft], updated: list[Draft]) -> None:
-        linked = self.model.search_linked
-        texts = []
-        for draft in (*new, *updated):
-            stored = draft.stored or {}
-            label = stored.get(f"{linked}_label") or ""
-            if linked in draft.links:
-                label = draft.links[linked].label
-            texts.append(
-                {
-                    "row_id": draft.row_id,
-                    "own": self.importer.search_text(stored),
-                    "linked": fold(label),
-                }
-            )
-        index_texts(self.session, self.model.search_table, texts)
-
     # Telling
 
     def tell(self, report: Report) -> None:
@@ -493,15 +287,6 @@ class Chunk:
 
 def _same_contact(row: int) -> str:
     return _("Row %(row)d is about the same contact.", row=row)
-
-
-def _logged(value: Any) -> Any:
-    """Return a value, a link or links as the log writes them."""
-    if isinstance(value, Ref):
-        return value.as_log()
-    if isinstance(value, list):
-        return [ref.as_log() for ref in value]
-    return plain(value)
 
 
 def _shown(value: Any, kind: Any) -> str:
