@@ -24,6 +24,9 @@ class BackOffice(AppBuilder):
         app.config["FAB_BASE_TEMPLATE"] = "appbuilder/baselayout.html"
         self.security_manager_class = SecurityManager
         super().init_app(app, session)
+        app.extensions["open_to_all"] = frozenset(
+            (grant.permission, grant.resource) for grant in self.grants() if grant.area is None
+        )
 
     def _add_admin_views(self) -> None:
         """Register our pages where Flask-AppBuilder would register its own."""

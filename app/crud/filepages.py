@@ -149,6 +149,8 @@ class FilePages:
         try:
             put_back(db.session(), row, entry, field, current_actor())
             self.check(row)
+            with db.session.no_autoflush:
+                self.check_unique(row)
             db.session.commit()
         except DomainError as error:
             db.session.rollback()

@@ -356,9 +356,7 @@ class IsUnder(_Linked):
     def clause(self, value):
         top, below = aliased(self.target), aliased(self.target)
         return self.key.in_(
-            select(below.id)
-            .join(top, below.path.like(func.concat(top.path, "%")))
-            .where(top.id.in_(value))
+            select(below.id).join(top, below.path.like(top.path + "%")).where(top.id.in_(value))
         )
 
 

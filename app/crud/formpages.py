@@ -126,7 +126,7 @@ class FormPages:
                 self._store_photos(form, row)
                 self.before_save(row, form)
                 self.check(row)
-                self._check_unique(row)
+                self.check_unique(row)
             db.session.add(row)
             db.session.flush()
             self.after_save(row, form)
@@ -170,7 +170,7 @@ class FormPages:
             elif request.form.get(f"{field.name}_remove"):
                 setattr(row, field.name, None)
 
-    def _check_unique(self, row: Any) -> None:
+    def check_unique(self, row: Any) -> None:
         """Refuse a value that must be unique and is not, the trash included."""
         model = type(row)
         for attribute in model.__mapper__.column_attrs:

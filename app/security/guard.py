@@ -26,7 +26,10 @@ def guard(app: Flask) -> None:
             return None
         if current_user.is_authenticated:
             return None
-        if request.headers.get("X-Fragment") or request.accept_mimetypes.best == "application/json":
+        if (
+            request.headers.get("X-Fragment")
+            or request.accept_mimetypes.best == "application/json"
+        ):
             return jsonify(error="sign in"), 401
         target = request.full_path.rstrip("?") if request.method == "GET" else None
         target = None if target == "/" else target

@@ -84,12 +84,11 @@ def _names(model, names: set[str]) -> dict[str, int]:
 
 def _sync_seeded(grants: list[Grant], known: dict[tuple[str, str], int]) -> int:
     """Give the seeded roles exactly what the code grants them; return how many links changed."""
-    everybody = {known[g.permission, g.resource] for g in grants if g.area is None}
     content = {ADMINISTRATOR: set(known.values()) & {known[g[2], g[3]] for g in grants}}
     content[PUBLIC] = set()
     for area in {grant.area for grant in grants if grant.area is not None}:
         for level in (Level.READ, Level.EDIT):
-            content[role_name(area, level)] = everybody | {
+            content[role_name(area, level)] = {
                 known[g.permission, g.resource]
                 for g in grants
                 if g.area is area and g.level <= level

@@ -25,13 +25,11 @@ class SecurityManager(FabSecurityManager):
 
     def load_user(self, pk: Any) -> StaffUser | None:
         """Return the user of a session, roles and entity with it, in one statement."""
-        if not str(pk).isdigit():
+        if not str(pk).isdigit() or len(str(pk)) > 9:
             return None
-        user = db.session.scalar(
-            select(StaffUser)
-            .where(StaffUser.id == int(pk))
-            .options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
-        )
+        query = select(StaffUser).where(StaffUser.id == int(pk))
+        query = query.options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
+        user = db.session.scalars(query).unique().one_or_none()
         return user if user is not None and user.is_active else None
 
     def get_user_roles(self, user: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from app.entities.models import Entity
 from app.entities.queries import below
+from app.log.models import Logged
 from app.security.actor import Actor
 from app.security.scope import within
 from app.types import Json
@@ -18,8 +19,21 @@ from app.types import Json
 LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
 
-class StaffUser(User):
+class StaffUser(User, Logged):
     """Somebody who signs in: sees their entity and all below it."""
+
+    __unlogged__ = Logged.__unlogged__ | {
+        "password",
+        "last_login",
+        "login_count",
+        "fail_login_count",
+        "created_on",
+        "changed_on",
+        "created_by_fk",
+        "changed_by_fk",
+        "preferences",
+        "theme",
+    }
 
     language: Mapped[str | None] = mapped_column(
         String(2), info={"kind": "choice", "choices": LANGUAGE_CHOICES, "label": _l("Language")}

@@ -61,7 +61,14 @@ class UserView(ModelView):
     list_columns: ClassVar[Any] = ["name", "username", "email", "entity", "active", "last_login"]
     order_columns: ClassVar[Any] = ["username"]
     base_sort = "username"
-    search_columns: ClassVar[Any] = ["first_name", "last_name", "username", "email", "active", "roles"]
+    search_columns: ClassVar[Any] = [
+        "first_name",
+        "last_name",
+        "username",
+        "email",
+        "active",
+        "roles",
+    ]
     inline_links = ("roles",)
     edit_columns: ClassVar[Any] = [
         "first_name", "last_name", "username", "email", "language", "entity", "roles", "active",
@@ -112,7 +119,9 @@ class UserView(ModelView):
     @expose("/userinfo/")
     def userinfo(self):
         """Show one's own profile."""
-        return self.render_template("staff/profile.html", title=_("Your profile"), view=self, row=current_user)
+        return self.render_template(
+            "staff/profile.html", title=_("Your profile"), view=self, row=current_user
+        )
 
 
 class RoleView(ModelView):
