@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from app.crud.pages import menu_groups
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
 from app.security.rights import holds
+
+_SYMBOL = re.compile(r'<symbol[^>]* id="([^"]+)"[^>]*>(.*?)</symbol>', re.DOTALL)
 
 # Everything comes from this server, and nothing on a page runs or styles itself.
 POLICY = "; ".join(
@@ -120,16 +123,23 @@ def route_of(view: ModelView, name: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> Markup:
     """Return an icon of Bootstrap's set; with a label it speaks, without it is decoration."""
-    href = f"/bootstrap/static/icons/bootstrap-icons.svg#{name}"
-    if label:
-        return Markup('<svg class="icon" role="img" aria-label="%s"><use href="%s"/></svg>') % (
-            label,
-            href,
-        )
-    return Markup('<svg class="icon" aria-hidden="true"><use href="%s"/></svg>') % href
+    speech = Markup('role="img" aria-label="%s"') % label if label else Markup('aria-hidden="true"')
+    # Drawn in place: the whole set is a megabyte, the few a page shows are not.
+    return Markup('<svg class="icon" viewBox="0 0 16 16" %s>%s</svg>') % (
+        speech,
+        Markup(_drawings().get(name, "")),
+    )
+
+
+@lru_cache(maxsize=1)
+def _drawings() -> dict[str, str]:
+    """Return what is inside each icon of the set, by name."""
+    folder = current_app.blueprints["bootstrap"].static_folder or ""
+    text = Path(folder, "icons", "bootstrap-icons.svg").read_text(encoding="utf-8")
+    return dict(_SYMBOL.findall(text))
 
 
 @lru_cache(maxsize=64)

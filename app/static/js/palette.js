@@ -110,6 +110,7 @@ if (dialog) {
     if (event.key === "ArrowDown") choose(on + 1);
     else if (event.key === "ArrowUp") choose(on - 1);
     else if (event.key === "Enter" && rows[on]) rows[on].click();
+    else if (event.key === "Escape") dialog.close();
     else return;
     event.preventDefault();
   });

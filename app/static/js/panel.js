@@ -59,6 +59,11 @@ if (panel) {
     fetch(form.action, { method: "POST", body, headers: HEADERS }).then(read).catch(failed);
   });
 
+  // A search box would take the first Escape for itself.
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) panel.close();
+  });
+
   panel.addEventListener("click", (event) => {
     const wants = event.target.closest("[data-close], [data-cancel]");
     if (wants || event.target === panel) {
