@@ -48,7 +48,7 @@ def reading():
 
 def only_reads() -> bool:
     """Say whether the transaction that begins now may change nothing."""
-    if has_request_context():
+    if has_request_context() and not _reading.get():
         return request.method in ("GET", "HEAD", "OPTIONS")
     return _reading.get()
 

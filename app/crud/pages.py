@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import flask_appbuilder as fab
@@ -37,6 +38,18 @@ class Place:
             yield Grant(self.area, level, permission, self.class_permission_name)
         if self.label is not None:
             yield Grant(self.area, Level.READ, "menu_access", type(self).__name__)
+
+
+@dataclass(frozen=True)
+class ListLink:
+    """A link among the Actions of a list, for whoever holds a permission on the list's view."""
+
+    label: Any
+    url: str
+    icon: str
+    permission: str
+    # Whether the list's filters go with it.
+    keeps_query: bool = True
 
 
 class Page(Place, Plug, fab.BaseView):

@@ -150,14 +150,14 @@ class Tree(Resolver):
         super().__init__(session, model, actor, False)
         rows = session.execute(select(model.id, model.name, model.path)).all()
         names = {row_id: name for row_id, name, _path in rows}
-        reach = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
+        self.reach = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
         folded = [fold(name) for name in names.values()]
         for row_id, name, path in rows:
             steps = [names.get(int(step), "") for step in path.split("/") if step]
             whole = " / ".join(steps)
             self.labels[row_id] = name
             self.texts[row_id] = name if folded.count(fold(name)) == 1 else whole
-            if row_id in reach:
+            if row_id in self.reach:
                 ref = Ref(row_id, name)
                 self.known.setdefault(fold(name), []).append(ref)
                 if len(steps) > 1:
@@ -171,6 +171,10 @@ class Tree(Resolver):
                     if ref.id == int(text):
                         return ref
         return super().find(text, current)
+
+    def is_near(self, entity_id: int) -> bool:
+        """Say whether an entity is within the actor's reach."""
+        return entity_id in self.reach
 
     def unknown(self, text: str) -> str:
         """Return the sentence that there is no such entity."""

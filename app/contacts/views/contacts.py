@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact
 from app.contacts.services import check_contact, prepare_contact
+from app.contacts.views.exchange import ExchangePages
 from app.crud.forms import RowForm
 from app.crud.interface import Interface
 from app.crud.modelview import ModelView
@@ -22,7 +23,7 @@ from app.security.areas import Area
 from app.storage.services import photo_folder
 
 
-class ContactView(ModelView):
+class ContactView(ExchangePages, ModelView):
     """Everybody the organisation deals with."""
 
     datamodel = Interface(Contact)
