@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.contacts.commands import fill_repositories
+from app.contacts.commands.starting import fill_repositories
 from app.entities.models import Entity
 from app.entities.services import ensure_root
 from app.extensions import db

@@ -49,6 +49,7 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
     )
     search_table = search_table("contact")
     search_linked = "account"
+    name_parts = ("first_name", "last_name")
 
     number: Mapped[str] = mapped_column(
         String(32).with_variant(String(32, collation="C"), "postgresql"),

@@ -1,0 +1,142 @@
+"""Walking through a list visits every row once, in order, there and back."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import select
+
+from app.contacts.models import Contact
+from app.crud.paging import BadPage, Cursor, Order, fetch
+from app.extensions import db
+from tests.factories import the_entity
+from tests.people import ALICIA
+
+SIZES = (1, 2, 3, 5, 7, 50)
+SORTS = ("sort_name", "birth_date", "email", "number", "created_at", "id")
+
+
+@pytest.fixture
+def contacts(session):
+    """Write 23 contacts with many equal and many missing values."""
+    home = the_entity("Norte")
+    names = ["Peña", "Ruiz", "Ñíguez", "peña", "Núñez"]
+    for number in range(23):
+        contact = Contact(
+            first_name=None,
+            last_name=names[number % 5],
+            number=f"P{number:03d}",
+            email=f"e{number % 4}@example.org" if number % 3 else None,
+            birth_date=date(1980, 1, 1) + timedelta(days=number % 5) if number % 4 else None,
+            entity=home,
+        )
+        session.add(contact)
+    session.commit()
+
+
+def walk(order, size, backwards):
+    """Return the pages of a walk from one end of the list to the other."""
+
+    def run(statement, is_descending):
+        return db.session.execute(statement).all()
+
+    query = select(Contact.id, order.attribute)
+    page = fetch(run, query, order, size, last=backwards)
+    pages = [page]
+    while page.has_previous if backwards else page.has_next:
+        row = page.rows[0] if backwards else page.rows[-1]
+        cursor = Cursor.read(str(Cursor(row[1], row[0], None)), type(row[1]))
+        way = {"before": cursor} if backwards else {"after": cursor}
+        page = fetch(run, query, order, size, **way)
+        pages.append(page)
+        assert len(pages) < 60, "the walk does not end"
+    return pages[::-1] if backwards else pages
+
+
+def expected(sort, descending):
+    """Return the ids in the order the list promises: values, then blanks; ids among equals."""
+    rows = db.session.execute(select(Contact.id, getattr(Contact, sort))).all()
+    filled = sorted((value, number) for number, value in rows if value is not None)
+    blank = sorted(number for number, value in rows if value is None)
+    if descending:
+        filled, blank = filled[::-1], blank[::-1]
+    return [number for _value, number in filled] + blank
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["forward", "back"])
+def test_every_row_is_visited_once_and_in_order(contacts, sort, descending, backwards):
+    attribute = getattr(Contact, sort)
+    order = Order(attribute, Contact.id, descending, attribute.expression.nullable)
+    for size in SIZES:
+        pages = walk(order, size, backwards)
+        visited = [row[0] for page in pages for row in page.rows]
+        assert visited == expected(sort, descending), size
+
+
+def test_the_ends_of_the_list_know_they_are_ends(contacts):
+    order = Order(Contact.sort_name, Contact.id, False, False)
+    pages = walk(order, 10, backwards=False)
+    assert [(page.has_previous, page.has_next) for page in pages] == [
+        (False, True),
+        (True, True),
+        (True, False),
+    ]
+
+
+@pytest.mark.parametrize("value", ["Peña", None, "", "~", "a/b+c=d", "ñ" * 200])
+def test_a_cursor_survives_its_journey_through_the_address(value):
+    cursor = Cursor(value, 7, 12)
+    assert Cursor.read(str(cursor), str) == cursor
+    assert re.fullmatch(r"[\w-]+", str(cursor))
+
+
+@pytest.mark.parametrize("kind", [str, int, date])
+@pytest.mark.parametrize("text", ["", "abc", "W10", "bnVsbA", "e30", "WzEsMl0", "MQ", "_" * 5000])
+def test_a_cursor_that_was_tampered_with_is_refused(text, kind):
+    with pytest.raises(BadPage):
+        Cursor.read(text, kind)
+
+
+def test_the_pages_of_the_program_lead_through_the_whole_list(contacts, client_as):
+    """Follow the links as a person does, with the smallest page there is."""
+    home = the_entity("Norte")
+    for number in range(60):
+        db.session.add(Contact(last_name="Zapata", number=f"Z{number:03d}", entity=home))
+    db.session.commit()
+    browser = client_as(ALICIA)
+    seen, address = [], "?size=25&sort=name"
+    while address:
+        page = browser.get(f"/contacts/list/{address}").text
+        shown = list(dict.fromkeys(re.findall(r"/contacts/show/(\d+)", page)))
+        seen += shown
+        links = re.findall(r'href="(\?[^"]*after=[^"]*)"', page)
+        address = links[0].replace("&amp;", "&") if links else ""
+        assert len(seen) <= 83
+    assert [int(number) for number in seen] == expected("sort_name", False)
+
+
+def test_the_last_page_is_one_click_away_and_shows_the_last_row(contacts, client_as):
+    page = client_as(ALICIA).get("/contacts/list/?size=25&page=last&sort=name").text
+    assert f"/contacts/show/{expected('sort_name', False)[-1]}" in page
+
+
+def test_a_page_that_has_moved_under_the_reader_loses_and_repeats_nothing(contacts):
+    order = Order(Contact.sort_name, Contact.id, False, False)
+
+    def run(statement, is_descending):
+        return db.session.execute(statement).all()
+
+    query = select(Contact.id, Contact.sort_name)
+    first = fetch(run, query, order, 5)
+    last = first.rows[-1]
+    db.session.add(Contact(last_name="Aaron", number="NEW", entity=the_entity("Norte")))
+    db.session.commit()
+    second = fetch(run, query, order, 5, after=Cursor(last[1], last[0], None))
+    rows = [*first.rows, *second.rows]
+    assert all((a[1], a[0]) < (b[1], b[0]) for a, b in pairwise(rows))
+    assert len({row[0] for row in rows}) == 10

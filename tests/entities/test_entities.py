@@ -1,0 +1,105 @@
+"""The organisation's tree: whoever works above sees what lies below."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from app.entities.models import Entity
+from app.entities.queries import below, root
+from app.entities.services import ensure_root
+from app.errors import DomainError
+from app.extensions import db
+from tests.factories import a_contact, an_entity, the_entity
+from tests.people import ALICIA, BRUNO, DIEGO
+
+
+def names_below(entity: Entity) -> set[str]:
+    ids = below(db.session(), entity.path)
+    return set(db.session.scalars(select(Entity.name).where(Entity.id.in_(ids))))
+
+
+def test_a_path_leads_from_the_root_to_the_entity(session):
+    top, north, bilbao = (the_entity(name) for name in ("Federación", "Norte", "Bilbao"))
+    assert bilbao.path == f"/{top.id}/{north.id}/{bilbao.id}/"
+    assert (top.depth, north.depth, bilbao.depth) == (0, 1, 2)
+
+
+def test_a_move_takes_everything_below_along(session):
+    deusto = an_entity("Deusto", "Bilbao")
+    south, bilbao = the_entity("Sur"), the_entity("Bilbao")
+    bilbao.parent_id = south.id
+    db.session.commit()
+
+    assert names_below(south) == {"Sur", "Bilbao", "Deusto"}
+    assert names_below(the_entity("Norte")) == {"Norte"}
+    assert deusto.path.startswith(bilbao.path)
+
+
+def test_a_number_that_begins_alike_is_not_below(session):
+    """The path /1/2/ must not be taken for an ancestor of /1/20/."""
+    north = the_entity("Norte")
+    neighbours = [an_entity(f"Vecina {n}") for n in range(12)]
+    assert not names_below(north) & {entity.name for entity in neighbours}
+
+
+def test_nothing_lies_below_itself(session):
+    north = the_entity("Norte")
+    north.parent_id = the_entity("Bilbao").id
+    with pytest.raises(DomainError, match="below itself"):
+        db.session.flush()
+
+
+@pytest.mark.parametrize("parent", ["Bilbao", "Norte"])
+def test_the_form_refuses_a_place_below_itself(client_as, parent):
+    north = the_entity("Norte")
+    before = north.path
+    form = {"version": north.version, "name": "Norte", "parent": the_entity(parent).id}
+    reply = client_as(ALICIA).post(f"/entities/edit/{north.id}", data=form)
+    assert reply.status_code == 422
+    assert north.path == before
+
+
+def test_only_one_entity_stands_at_the_top(client_as):
+    reply = client_as(ALICIA).post("/entities/add", data={"name": "Otra", "parent": ""})
+    assert reply.status_code == 422
+    assert "Federación" in reply.text
+
+
+def test_the_root_is_made_once(session):
+    assert ensure_root(db.session(), "Otra") == root(db.session()) == the_entity("Federación")
+
+
+def test_an_entity_in_use_cannot_be_deleted(client_as):
+    a_contact(entity="Bilbao")
+    bilbao = the_entity("Bilbao")
+    reply = client_as(ALICIA).post(f"/entities/delete/{bilbao.id}", follow_redirects=True)
+    assert reply.status_code == 200
+    assert the_entity("Bilbao").id == bilbao.id
+
+
+def test_what_somebody_sees_follows_from_where_they_work(session):
+    north, bilbao = the_entity("Norte"), the_entity("Bilbao")
+    assert ALICIA.as_actor().entity_ids is None
+    assert BRUNO.as_actor().entity_ids == {north.id, bilbao.id}
+
+
+def test_whoever_works_nowhere_sees_nothing(session):
+    user = DIEGO.user
+    user.entity = None
+    db.session.commit()
+    assert DIEGO.as_actor().entity_ids == frozenset()
+
+
+def test_a_move_is_seen_at_the_next_request(client_as):
+    contact = a_contact(entity="Bilbao")
+    browser = client_as(BRUNO)
+    assert browser.get(f"/contacts/show/{contact.id}").status_code == 200
+    the_entity("Bilbao").parent_id = the_entity("Sur").id
+    db.session.commit()
+    assert browser.get(f"/contacts/show/{contact.id}").status_code == 404
+
+
+def test_a_new_contact_gets_the_entity_of_whoever_makes_it(client_as):
+    page = client_as(BRUNO).get("/contacts/add").text
+    assert f'value="{the_entity("Norte").id}" selected' in page

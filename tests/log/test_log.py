@@ -1,0 +1,250 @@
+"""Whatever is done to a file is in its log: who, how, old and new value."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from app.contacts.models import Status, Tag
+from app.errors import DomainError
+from app.extensions import db
+from app.log.models import LogEntry
+from app.log.queries import entries_of
+from app.log.services import put_back, record_many
+from app.security.actor import acting_as
+from app.trash.services import purge, put_away, restore
+from tests.factories import a_contact, an_account, the_entity, the_value
+from tests.people import ALICIA, BRUNO, CLARA
+
+
+def last_entry(row) -> LogEntry:
+    return entries_of(db.session(), row, limit=1)[0]
+
+
+def test_a_new_file_is_logged_with_every_value_it_began_with(session):
+    tag = the_value(Tag, "To be completed")
+    contact = a_contact(last_name="Peña", birth_date=date(1978, 3, 14), tags=[tag])
+
+    entry = last_entry(contact)
+
+    assert entry.event == "created"
+    assert entry.changes["last_name"] == [None, "Peña"]
+    assert entry.changes["birth_date"] == [None, "1978-03-14"]
+    assert entry.changes["entity_id"] == [None, [the_entity("Norte").id, "Norte"]]
+    assert entry.changes["tags"] == [[], [[tag.id, str(tag)]]]
+    assert "sort_name" not in entry.changes
+    assert "notes" not in entry.changes
+
+
+def test_a_change_is_logged_with_the_old_value_and_the_new(session):
+    contact = a_contact(last_name="Peña")
+    with acting_as(BRUNO.as_actor()):
+        contact.last_name = "Peña Ruiz"
+        db.session.commit()
+
+    entry = last_entry(contact)
+
+    assert entry.event == "changed"
+    assert entry.changes == {"last_name": ["Peña", "Peña Ruiz"]}
+    assert (entry.actor_id, entry.actor_name) == (BRUNO.user.id, "Bruno García")
+    assert entry.version == contact.version
+
+
+def test_the_old_value_is_known_even_of_a_row_that_was_not_loaded(session):
+    contact = a_contact(last_name="Peña")
+    db.session.commit()
+    assert "last_name" not in contact.__dict__
+    contact.last_name = "Ruiz"
+    db.session.commit()
+    assert last_entry(contact).changes == {"last_name": ["Peña", "Ruiz"]}
+
+
+def test_links_are_logged_by_number_and_name(session):
+    active, pending = the_value(Status, "Active"), the_value(Status, "Pending")
+    contact = a_contact(status=active)
+    contact.status = pending
+    db.session.commit()
+    assert last_entry(contact).changes == {
+        "status_id": [[active.id, "Active"], [pending.id, "Pending"]]
+    }
+
+
+def test_tags_are_logged_as_the_whole_list_before_and_after(session):
+    tag = the_value(Tag, "To be completed")
+    contact = a_contact(tags=[tag])
+    version = contact.version
+    contact.tags = []
+    db.session.commit()
+    assert last_entry(contact).changes == {"tags": [[[tag.id, str(tag)]], []]}
+    assert contact.version == version + 1
+
+
+def test_saving_without_a_change_logs_nothing(session):
+    contact = a_contact(last_name="Peña")
+    contact.last_name = "Peña"
+    db.session.commit()
+    assert len(entries_of(db.session(), contact)) == 1
+
+
+def test_trash_and_restore_and_purge_are_logged_as_such(session):
+    contact = a_contact()
+    number = contact.id
+    put_away(contact, ALICIA.as_actor())
+    db.session.commit()
+    restore(contact)
+    db.session.commit()
+    purge(db.session(), contact)
+    db.session.commit()
+    events = db.session.scalars(
+        select(LogEntry.event)
+        .where(LogEntry.subject_type == "contact", LogEntry.subject_id == number)
+        .order_by(LogEntry.id)
+    )
+    assert list(events) == ["created", "trashed", "restored", "purged"]
+
+
+def test_what_is_rolled_back_is_not_logged(session):
+    contact = a_contact()
+    contact.last_name = "Nobody"
+    db.session.flush()
+    db.session.rollback()
+    assert [entry.event for entry in entries_of(db.session(), contact)] == ["created"]
+
+
+@pytest.mark.parametrize(("channel", "expected"), [("web", "web"), ("import", "import")])
+def test_the_log_says_through_which_channel_it_came(session, channel, expected):
+    with acting_as(ALICIA.as_actor().through(channel)):
+        contact = a_contact()
+    assert last_entry(contact).channel == expected
+
+
+def test_the_command_line_is_the_house_itself(session):
+    entry = last_entry(a_contact())
+    assert (entry.actor_id, entry.actor_name, entry.channel) == (None, "Padrón", "cli")
+
+
+def test_many_entries_are_written_in_one_statement(session, counting):
+    rows = [
+        {"subject_id": n, "subject_name": "x" * 300, "version": 1, "changes": None}
+        for n in range(50)
+    ]
+    actor = ALICIA.as_actor()
+    with counting() as statements:
+        record_many(db.session(), "changed", "contact", rows, actor)
+    assert len(statements) == 1
+
+
+def test_an_edit_in_the_browser_is_logged_under_the_users_name(client_as):
+    contact = a_contact(last_name="Peña")
+    form = {"version": contact.version, "last_name": "Peña Ruiz"}
+    assert client_as(BRUNO).post(f"/contacts/edit/{contact.id}", data=form).status_code == 302
+    entry = last_entry(contact)
+    assert (entry.actor_name, entry.channel) == ("Bruno García", "web")
+    assert entry.changes == {"last_name": ["Peña", "Peña Ruiz"]}
+
+
+CHANGES = {
+    "text": ("last_name", "Peña", "Ruiz"),
+    "blank text": ("first_name", None, "Ana"),
+    "day": ("birth_date", date(1978, 3, 14), None),
+    "choice": ("salutation", "mr", "ms"),
+    "phone": ("phone", "+34927214567", "+34927000000"),
+    "country": ("country", "ES", "IE"),
+    "lines": ("notes", "uno\ndos", ""),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_value_can_be_put_back(session, client_as, kind):
+    field, old, new = CHANGES[kind]
+    contact = a_contact(**{field: old})
+    setattr(contact, field, new)
+    db.session.commit()
+    entry = last_entry(contact)
+
+    reply = client_as(BRUNO).post(f"/contacts/putback/{contact.id}/{entry.id}/{field}")
+
+    assert reply.status_code == 302
+    assert getattr(contact, field) == old
+    assert last_entry(contact).actor_name == "Bruno García"
+
+
+def test_a_link_and_tags_can_be_put_back(session):
+    account, tag = an_account(), the_value(Tag, "To be completed")
+    contact = a_contact(account=account, tags=[tag])
+    # Read first: otherwise reading the tags writes the account, in an entry of its own.
+    assert contact.tags
+    contact.account, contact.tags = None, []
+    db.session.commit()
+    entry = last_entry(contact)
+
+    for field in ("account_id", "tags"):
+        put_back(db.session(), contact, entry, field, ALICIA.as_actor())
+    db.session.commit()
+
+    assert contact.account == account
+    assert contact.tags == [tag]
+
+
+def test_a_link_to_what_is_gone_or_out_of_reach_is_not_put_back(session):
+    gone, far = an_account(), an_account(entity="Sur")
+    contact = a_contact(account=gone)
+    contact.account = far
+    db.session.commit()
+    to_gone = last_entry(contact)
+    contact.account = None
+    db.session.commit()
+    to_far = last_entry(contact)
+    db.session.delete(gone)
+    db.session.commit()
+
+    for entry in (to_gone, to_far):
+        with pytest.raises(DomainError, match="cannot be put back"):
+            put_back(db.session(), contact, entry, "account_id", BRUNO.as_actor())
+
+
+def test_another_files_entry_is_not_put_back(session):
+    contact, other = a_contact(last_name="Peña"), a_contact()
+    other.last_name = "Ruiz"
+    db.session.commit()
+    with pytest.raises(DomainError, match="another file"):
+        put_back(db.session(), contact, last_entry(other), "last_name", ALICIA.as_actor())
+
+
+@pytest.mark.parametrize("field", ["version", "sort_name", "id", "__class__", "nope"])
+def test_a_field_that_is_not_in_the_entry_is_not_put_back(client_as, field):
+    contact = a_contact(last_name="Peña")
+    contact.last_name = "Ruiz"
+    db.session.commit()
+    entry = last_entry(contact)
+    before = contact.version
+    client_as(ALICIA).post(f"/contacts/putback/{contact.id}/{entry.id}/{field}")
+    assert contact.version == before
+
+
+def test_a_reader_cannot_put_anything_back(client_as):
+
+    contact = a_contact(last_name="Peña")
+    contact.last_name = "Ruiz"
+    db.session.commit()
+    url = f"/contacts/putback/{contact.id}/{last_entry(contact).id}/last_name"
+    assert client_as(CLARA).post(url).status_code == 403
+    assert contact.last_name == "Ruiz"
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_log_tab_tells_the_story(client_as, language):
+    contact = a_contact(last_name="Peña", birth_date=date(1978, 3, 14), country="ES")
+    contact.birth_date = date(1979, 3, 14)
+    contact.country = "IE"
+    db.session.commit()
+    browser = client_as(ALICIA)
+    browser.post("/language", data={"language": language})
+
+    page = browser.get(f"/contacts/show/{contact.id}?tab=log").text
+
+    assert "Padrón" in page
+    assert "1978" in page
+    assert ("Irlanda" if language == "es" else "Ireland") in page

@@ -1,0 +1,169 @@
+"""The search finds a file by any part of any word that people remember."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from app.accounts.models import Account
+from app.contacts.models import Contact
+from app.extensions import db
+from app.search.queries import matching, words
+from app.search.services import rebuild
+from app.trash.services import put_away, restore
+from tests.factories import a_contact, an_account
+from tests.people import ALICIA, BRUNO
+
+
+@pytest.fixture
+def ana(session):
+    """Write one contact with everything the search reads, and a neighbour without."""
+    contact = a_contact(
+        first_name="María del Carmen", last_name="Núñez O’Neill", email="mcarmen@example.org",
+        mobile="+34612345678", number="A-0042", account=an_account(name="Imprenta Luz, S. L."),
+    )  # fmt: skip
+    a_contact(first_name="Zoë", last_name="Walker")
+    return contact
+
+
+def finds(typed: str) -> list[str]:
+    return [str(row) for row in db.session.scalars(select(Contact).where(matching(db.session(), Contact, typed)))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "María", "maria", "CARMEN", "carmen nunez", "núñez maría", "neill", "o'neill", "O’NEILL",
+        "uñez", "arme", "mcarmen@example.org", "example.org", "mcarmen", "612345678", "5678",
+        "612 34 56 78", "+34 612 345 678", "(612) 345-678", "A-0042", "0042", "imprenta",
+        "luz nuñez", "imprenta maria", "nunez   maria", "s. l.", "de", "ma nu", "nu",
+    ],
+)  # fmt: skip
+def test_a_contact_is_found_by(ana, typed):
+    assert finds(typed) == [str(ana)]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["%", "_", "mar_a", "mar%a", '"', '"maria"', "maria*", "maria OR zoe", "NOT maria", "\\",
+     "maria -carmen", "'; DROP TABLE contact; --", "zzzz", "maria zzzz", "a-0043", "(maria)",
+     "own:maria", "^maria", "NEAR(maria carmen)", "maria\x00zzz"],
+)  # fmt: skip
+def test_signs_are_letters_and_not_commands(ana, typed):
+    assert finds(typed) == []
+
+
+def test_a_quotation_mark_can_be_searched_for(session):
+    a_contact(last_name='Pérez "el Chato"')
+    assert finds('"el chato"') == ['Ana Pérez "el Chato"']
+    assert finds('"el') == ['Ana Pérez "el Chato"']
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "\\"])
+def test_a_sign_that_is_in_a_name_is_found(session, sign):
+    a_contact(first_name=None, last_name=f"Club 50{sign}x")
+    a_contact(first_name=None, last_name="Club 500x")
+    assert finds(f"50{sign}x") == [f"Club 50{sign}x"]
+
+
+def test_a_change_is_found_at_once(ana):
+    ana.last_name = "Ibáñez"
+    db.session.commit()
+    assert finds("ibanez") == [str(ana)]
+    assert finds("nunez") == []
+
+
+def test_a_new_name_of_the_account_is_found_at_once(ana):
+    ana.account.name = "Talleres Sol"
+    db.session.commit()
+    assert finds("talleres sol") == [str(ana)]
+    assert finds("imprenta") == []
+
+
+def test_another_account_is_found_at_once(ana):
+    ana.account = an_account(name="Editorial Ñandú")
+    db.session.commit()
+    assert finds("nandu carmen") == [str(ana)]
+    assert finds("imprenta") == []
+    ana.account_id = None
+    db.session.commit()
+    assert finds("nandu") == []
+
+
+def test_what_is_in_the_trash_is_not_found_until_it_is_back(ana):
+    put_away(ana, ALICIA.as_actor())
+    db.session.commit()
+    assert finds("carmen") == []
+    restore(ana)
+    db.session.commit()
+    assert finds("carmen") == [str(ana)]
+
+
+def test_the_texts_can_be_written_again_from_the_rows(ana):
+    name = str(ana)
+    db.session.execute(Contact.search_table.delete())
+    assert finds("imprenta 5678") == []
+    rebuild(db.session(), Contact)
+    assert finds("imprenta 5678") == [name]
+
+
+def test_a_row_that_is_deleted_for_good_takes_its_text_along(ana):
+    number = ana.id
+    db.session.delete(ana)
+    db.session.commit()
+    table = Contact.search_table
+    assert db.session.scalar(select(table.c.own).where(table.c.row_id == number)) is None
+    assert finds("carmen") == []
+
+
+def test_an_account_is_found_by_name_and_tax_number(session):
+    an_account(name="Coop. Agrícola", tax_number="B-10203040")
+    for typed in ("agricola", "b-1020", "coop agri"):
+        found = select(Account).where(matching(session(), Account, typed))
+        assert [str(row) for row in session.scalars(found)] == ["Coop. Agrícola"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("", ()),
+        ("   ", ()),
+        ("Ana  ana", ("ana",)),
+        ("0034 612 34 56 78", ("34612345678",)),
+        ("+34 612", ("34612",)),
+        ("a b c d e f g h i j k l", tuple("abcdefghij")),
+    ],
+)
+def test_what_is_typed_becomes_words(typed, expected):
+    assert words(typed) == expected
+
+
+def test_a_very_long_search_is_cut_rather_than_run(client_as):
+    assert client_as(ALICIA).get(f"/search?q={'a' * 5000}").status_code == 200
+
+
+def test_the_search_button_finds_contacts_and_accounts(ana, client_as):
+    reply = client_as(ALICIA).get("/search?q=imprenta", headers={"X-Fragment": "1"})
+    groups = {group["label"]: group["rows"] for group in reply.get_json()["groups"]}
+    assert [row["label"] for row in groups["Contacts"]] == [str(ana)]
+    assert [row["label"] for row in groups["Accounts"]] == ["Imprenta Luz, S. L."]
+    assert groups["Contacts"][0]["url"] == f"/contacts/show/{ana.id}"
+
+
+def test_the_search_button_finds_nothing_out_of_reach(client_as):
+    a_contact(entity="Sur", last_name="Lejano")
+    a_contact(entity="Bilbao", last_name="Lejano Cerca")
+    reply = client_as(BRUNO).get("/search?q=lejano", headers={"X-Fragment": "1"})
+    (group,) = reply.get_json()["groups"]
+    assert [row["label"] for row in group["rows"]] == ["Ana Lejano Cerca"]
+
+
+def test_the_search_works_as_a_page_without_scripts(ana, client_as):
+    assert str(ana).replace("’", "’") in client_as(ALICIA).get("/search?q=carmen").text
+
+
+def test_the_list_is_searched_by_the_same_engine(ana, client_as):
+    page = client_as(ALICIA).get("/contacts/list/?q=luz+5678").text
+    assert set(re.findall(r"/contacts/show/(\d+)", page)) == {str(ana.id)}

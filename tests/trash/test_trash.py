@@ -1,0 +1,168 @@
+"""Deleting puts away; restoring brings everything back; emptying deletes for good."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import func, select
+
+from app.contacts.models import Contact, Status, Tag
+from app.extensions import db
+from app.security.scope import visible
+from app.trash.services import purge, purge_all, put_away, trashed
+from tests.factories import a_contact, an_account, the_value
+from tests.people import ALICIA, BRUNO, CLARA
+
+
+def in_database(row_id: int) -> dict:
+    table = Contact.__table__
+    return dict(db.session.execute(select(table).where(table.c.id == row_id)).mappings().one())
+
+
+def bin_contact(**fields) -> Contact:
+    contact = a_contact(**fields)
+    put_away(contact, ALICIA.as_actor())
+    db.session.commit()
+    return contact
+
+
+def test_a_deleted_contact_is_in_the_trash_and_nowhere_else(client_as):
+    contact = a_contact(last_name="Peña Única")
+    browser = client_as(BRUNO)
+
+    reply = browser.post(f"/contacts/delete/{contact.id}")
+
+    assert reply.status_code == 302
+    link = f"/contacts/show/{contact.id}"
+    assert link not in browser.get("/contacts/list/").text
+    assert browser.get(link).status_code == 404
+    assert f"/contacts/trash/show/{contact.id}" in browser.get("/contacts/trash/list/").text
+    found = browser.get("/search?q=unica", headers={"X-Fragment": "1"}).get_json()["groups"]
+    assert found == []
+    assert in_database(contact.id)["trashed_by_id"] == BRUNO.user.id
+
+
+def test_restoring_brings_back_exactly_what_was_put_away(client_as):
+    contact = a_contact(
+        last_name="Peña", account=an_account(), status=the_value(Status, "Active"),
+        tags=[the_value(Tag, "To be completed")], phone="+34927214567",
+    )  # fmt: skip
+    before, tags = in_database(contact.id), list(contact.tags)
+    browser = client_as(BRUNO)
+
+    browser.post(f"/contacts/delete/{contact.id}")
+    browser.post(f"/contacts/restore/{contact.id}")
+
+    after = in_database(contact.id)
+    changing = ("version", "updated_at")
+    assert {k: v for k, v in after.items() if k not in changing} == {
+        k: v for k, v in before.items() if k not in changing
+    }
+    assert db.session.get(Contact, contact.id).tags == tags
+
+
+def test_the_undo_link_stands_in_the_message(client_as):
+    contact = a_contact()
+    browser = client_as(BRUNO)
+    page = browser.post(f"/contacts/delete/{contact.id}", follow_redirects=True).text
+    assert f"/contacts/restore/{contact.id}" in page
+
+
+def test_a_trashed_row_is_left_out_of_counts_joins_and_links(session):
+    account = an_account()
+    contact = a_contact(account=account)
+    other = a_contact(manager=contact)
+    bin_contact(last_name="Other")
+    put_away(contact, ALICIA.as_actor())
+    db.session.commit()
+    db.session.expire_all()
+
+    assert db.session.scalar(select(func.count(Contact.id))) == 1
+    assert [row.id for row in db.session.scalars(visible(Contact, ALICIA.as_actor()))] == [
+        other.id
+    ]
+    joined = select(Contact.id).join(Contact.account)
+    assert db.session.scalars(joined).all() == []
+
+
+def test_ticked_contacts_come_back_together(client_as):
+    rows = [bin_contact(last_name=f"Peña {n}") for n in range(3)]
+    ticked = {"action": "restore", "rowid": [rows[0].id, rows[2].id]}
+
+    client_as(BRUNO).post("/contacts/trash/action_post", data=ticked)
+
+    left = db.session.scalars(trashed(Contact, ALICIA.as_actor())).all()
+    assert [row.id for row in left] == [rows[1].id]
+
+
+@pytest.mark.parametrize("word", ["", "delete", "deleteforgood", "yes"])
+def test_the_trash_is_not_emptied_without_the_word(client_as, word):
+    contact = bin_contact()
+    reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": word})
+    assert reply.status_code == 422
+    assert in_database(contact.id)
+
+
+def test_emptying_deletes_what_is_in_reach_for_good_and_nothing_else(client_as):
+    gone, far = bin_contact().id, bin_contact(entity="Sur").id
+    kept = a_contact().id
+
+    reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": "Delete for good "})
+
+    assert reply.status_code == 302
+    left = set(db.session.scalars(select(Contact.__table__.c.id)))
+    assert left == {far, kept}
+    assert gone not in left
+
+
+def test_what_points_to_a_purged_contact_stays_and_loses_the_link(session):
+    account = an_account()
+    manager = a_contact(last_name="Jefa", account=account)
+    worker = a_contact(last_name="Peña", manager=manager, account=account)
+
+    purge(db.session(), manager)
+    db.session.commit()
+    purge(db.session(), account)
+    db.session.commit()
+
+    assert worker.manager is None
+    assert worker.account is None
+    assert worker.last_name == "Peña"
+
+
+def test_a_large_trash_is_emptied_chunk_by_chunk(session):
+    for number in range(7):
+        bin_contact(last_name=f"Peña {number}")
+    assert purge_all(db.session(), Contact, ALICIA.as_actor(), chunk=3) == 7
+    assert db.session.scalars(trashed(Contact, ALICIA.as_actor())).all() == []
+
+
+def test_the_member_number_of_a_trashed_contact_is_not_given_again(session, client_as):
+    contact = bin_contact(number="000777")
+    form = {"last_name": "Otra", "number": "000777", "entity": contact.entity_id}
+    reply = client_as(ALICIA).post("/contacts/add", data=form)
+    assert reply.status_code == 422
+    assert "000777" in reply.text
+
+
+def test_the_trash_can_be_searched(client_as):
+    contact = bin_contact(last_name="Peña Única")
+    a_contact(last_name="Única Viva")
+    page = client_as(BRUNO).get("/contacts/trash/list/?q=unica").text
+    assert re.findall(r"/contacts/trash/show/(\d+)", page)[:1] == [str(contact.id)]
+    assert "Viva" not in page
+
+
+def test_a_reader_sees_the_trash_and_cannot_touch_it(client_as):
+    contact = bin_contact()
+    browser = client_as(CLARA)
+    assert browser.get("/contacts/trash/list/").status_code == 200
+    assert browser.post(f"/contacts/restore/{contact.id}").status_code == 403
+    assert browser.post(f"/contacts/trash/restore/{contact.id}").status_code == 403
+    assert (
+        browser.post("/contacts/trash/empty", data={"word": "delete for good"}).status_code == 403
+    )
+    ticked = {"action": "restore", "rowid": contact.id}
+    assert browser.post("/contacts/trash/action_post", data=ticked).status_code == 403
+    assert in_database(contact.id)["trashed_at"] is not None
