@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ListColumn, name_parts
-from app.crud.filters import SEPARATOR, FilterConverter
+from app.crud.filters import SEPARATOR, BadFilter, FilterConverter
 from app.crud.interface import Interface, as_id
 from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
 from app.crud.models import SavedView
@@ -121,7 +121,7 @@ class ListPages:
     @permission_name("list")
     def filter(self):
         """Turn the answers of the filter dialog into the address of a list."""
-        pairs = parse_qsl(request.args.get("on", ""), max_num_fields=60)
+        pairs = _pairs(request.args.get("on", ""))
         name = request.args.get("filter", "")
         values = [value for value in request.args.getlist("value") if value]
         state = read_state(self, MultiDict(pairs), {})
@@ -157,7 +157,7 @@ class ListPages:
     @permission_name("list")
     def keep_preferences(self):
         """Remember the columns and the page size this user likes."""
-        args = MultiDict(parse_qsl(request.form.get("on", ""), max_num_fields=60))
+        args = MultiDict(_pairs(request.form.get("on", "")))
         chosen = [name for name in request.form.getlist("cols") if name in self.columns]
         size = request.form.get("size", "")
         preferences = dict(current_user.preferences or {})
@@ -191,7 +191,7 @@ class ListPages:
                 abort(400)
             if name:
                 kept = (current_user.preferences or {}).get(self.list_name, {})
-                state = read_state(self, MultiDict(parse_qsl(on, max_num_fields=60)), kept)
+                state = read_state(self, MultiDict(_pairs(on)), kept)
                 view = SavedView(
                     list_name=self.list_name,
                     name=name,
@@ -285,6 +285,14 @@ def show_count(count: int) -> str:
 def _on(args: MultiDict) -> str:
     """Return the address's parameters as one string, to come back to."""
     return urlencode(list(args.items(multi=True)))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Return the parameters in a string that ``_on`` made."""
+    try:
+        return parse_qsl(text, max_num_fields=60)
+    except ValueError:
+        raise BadFilter(_("These are too many filters at once.")) from None
 
 
 def find_rows(model: Any, typed: str, limit: int) -> list[dict[str, Any]]:

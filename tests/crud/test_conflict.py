@@ -1,0 +1,89 @@
+"""Two people change the same file: nothing is lost, and nothing overwritten unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.contacts.models import Status, Tag
+from app.extensions import db
+from tests.factories import a_contact, the_value
+from tests.people import ALICIA, BRUNO
+
+
+@pytest.fixture
+def contact(session):
+    return a_contact(last_name="Peña", city="Cáceres", position="Vocal")
+
+
+def save(browser, contact, version, **fields):
+    form = {"version": version, "last_name": "Peña", "city": "Cáceres", "position": "Vocal"}
+    return browser.post(f"/contacts/edit/{contact.id}", data=form | fields)
+
+
+def test_a_clash_shows_both_values_and_keeps_what_was_typed(client_as, contact):
+    opened = contact.version
+    assert save(client_as(ALICIA), contact, opened, city="Badajoz").status_code == 302
+
+    reply = save(client_as(BRUNO), contact, opened, city="Mérida")
+
+    assert reply.status_code == 409
+    assert "Badajoz" in reply.text
+    assert "Mérida" in reply.text
+    assert contact.city == "Badajoz"
+
+
+def test_saving_again_after_the_clash_wins(client_as, contact):
+    opened = contact.version
+    save(client_as(ALICIA), contact, opened, city="Badajoz")
+    bruno = client_as(BRUNO)
+    save(bruno, contact, opened, city="Mérida")
+    assert save(bruno, contact, contact.version, city="Mérida").status_code == 302
+    assert contact.city == "Mérida"
+
+
+def test_a_field_only_the_other_changed_is_taken_over(client_as, contact):
+    opened = contact.version
+    save(client_as(ALICIA), contact, opened, position="Presidenta")
+
+    reply = save(client_as(BRUNO), contact, opened, city="Mérida")
+
+    assert reply.status_code == 409
+    assert 'value="Presidenta"' in reply.text
+    assert 'value="Mérida"' in reply.text
+
+
+def test_changes_of_links_and_tags_are_noticed(client_as, contact):
+    opened = contact.version
+    contact.status = the_value(Status, "Active")
+    contact.tags = [the_value(Tag, "To be completed")]
+    db.session.commit()
+
+    pending = the_value(Status, "Pending")
+    reply = save(client_as(BRUNO), contact, opened, status=pending.id, tags="")
+
+    assert reply.status_code == 409
+    assert "Active" in reply.text
+    assert contact.status.label_en == "Active"
+    assert len(contact.tags) == 1
+
+
+@pytest.mark.parametrize("version", ["", "0", "abc", "999999999", "99999999999999999999", "-1"])
+def test_a_version_that_makes_no_sense_never_overwrites(client_as, contact, version):
+    reply = save(client_as(BRUNO), contact, version, city="Mérida")
+    assert reply.status_code == 409
+    assert contact.city == "Cáceres"
+
+
+def test_a_mistake_in_a_stale_form_is_not_lost_either(client_as, contact):
+    opened = contact.version
+    save(client_as(ALICIA), contact, opened, city="Badajoz")
+    reply = save(client_as(BRUNO), contact, opened, email="nobody", city="Mérida")
+    assert reply.status_code in (409, 422)
+    assert "nobody" in reply.text
+    assert "Mérida" in reply.text
+
+
+def test_a_file_deleted_meanwhile_is_not_there(client_as, contact):
+    opened = contact.version
+    client_as(ALICIA).post(f"/contacts/delete/{contact.id}")
+    assert save(client_as(BRUNO), contact, opened, city="Mérida").status_code == 404

@@ -1,0 +1,91 @@
+"""Each reader gets their language, on every page."""
+
+from __future__ import annotations
+
+import pytest
+from flask_babel import force_locale
+from sqlalchemy import select
+
+from app.contacts.models import Tag
+from app.extensions import db
+from app.i18n.formats import show_date, show_number
+from app.i18n.languages import current_language
+from tests.factories import a_contact, a_value
+from tests.people import BRUNO
+
+
+def language_of(browser, page="/login/", **headers) -> str:
+    text = browser.get(page, headers=headers).text
+    return text.split('lang="', 1)[1][:2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [("es-MX,es;q=0.9", "es"), ("en-GB", "en"), ("de, es;q=0.5", "es"), ("fr", "en"), ("", "en")],
+)
+def test_a_visitor_gets_what_the_browser_asks_for(client_as, asked, language):
+    assert language_of(client_as(None), **{"Accept-Language": asked}) == language
+
+
+def test_a_visitors_choice_wins_over_the_browser(client_as):
+    browser = client_as(None)
+    browser.post("/language", data={"language": "es"})
+    assert language_of(browser, **{"Accept-Language": "en"}) == "es"
+
+
+def test_a_users_choice_is_kept_for_the_next_time(client_as):
+    client_as(BRUNO).post("/language", data={"language": "es"})
+    assert BRUNO.user.language == "es"
+    assert language_of(client_as(BRUNO), "/contacts/list/") == "es"
+
+
+@pytest.mark.parametrize("chosen", ["fr", "", "../es", "e" * 5000])
+def test_a_language_there_is_not_changes_nothing(client_as, chosen):
+    reply = client_as(BRUNO).post("/language", data={"language": chosen})
+    assert reply.status_code == 302
+    assert BRUNO.user.language is None
+
+
+def test_choosing_a_language_leads_back_to_the_page(client_as):
+    browser = client_as(BRUNO)
+    form = {"language": "es", "next": "/contacts/list/?q=ana"}
+    assert browser.post("/language", data=form).location == "/contacts/list/?q=ana"
+    form["next"] = "https://evil.example/"
+    assert "evil" not in browser.post("/language", data=form).location
+
+
+@pytest.mark.parametrize("chosen", ["dark", "light", "auto"])
+def test_the_theme_is_kept_for_the_next_time(client_as, chosen):
+    client_as(BRUNO).post("/theme", data={"theme": chosen})
+    assert BRUNO.user.theme == chosen
+
+
+def test_a_repository_value_is_shown_in_the_readers_language(client_as):
+    tag = a_value(Tag, label_en="Translation", label_es="Traducción")
+    a_contact(tags=[tag])
+    browser = client_as(BRUNO)
+    assert "Translation" in browser.get("/contacts/list/").text
+    browser.post("/language", data={"language": "es"})
+    page = browser.get("/contacts/list/").text
+    assert "Traducción" in page
+    assert "Translation" not in page
+
+
+def test_a_label_missing_in_one_language_falls_back_to_the_other(session):
+    tag = a_value(Tag, label_en="", label_es="Traducción")
+    with force_locale("en"):
+        assert str(tag) == "Traducción"
+        assert db.session.scalar(select(Tag.label).where(Tag.id == tag.id)) == "Traducción"
+    assert not tag.is_complete
+
+
+def test_numbers_and_dates_are_written_as_the_reader_does(app):
+    from datetime import date
+
+    with app.test_request_context(), force_locale("es"):
+        assert current_language() == "es"
+        assert show_number(12480) == "12.480"
+        assert show_date(date(1978, 3, 14)) == "14 mar 1978"
+    with app.test_request_context(), force_locale("en"):
+        assert show_number(12480) == "12,480"
+        assert show_date(date(1978, 3, 14)) == "Mar 14, 1978"
