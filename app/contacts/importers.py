@@ -136,6 +136,7 @@ class ContactImporter(Importer):
 
     name = "contacts"
     model = Contact
+    unique = "number"
     required = ("last_name",)
     matches: ClassVar[tuple[Match, ...]] = (
         Match("member_number", _l("Member number"), ("member_number",)),

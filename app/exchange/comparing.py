@@ -197,9 +197,11 @@ class Comparison:
                 ).all()
             )  # type: ignore[arg-type]
             for draft in drafts:
-                value = draft.values[found.key]
-                first = self.seen.setdefault(hash((found.name, value)), draft.row.number)
-                if taken.get(value, draft.row_id) != draft.row_id or first != draft.row.number:
+                value, row = draft.values[found.key], draft.row.number
+                is_free = taken.get(value, draft.row_id) == draft.row_id
+                if is_free:
+                    is_free = self.seen.setdefault(hash((found.name, value)), row) == row
+                if not is_free:
                     reason = _("“%(value)s” is already in use.", value=value)
                     draft.refuse("invalid", found.name, reason)
 

@@ -102,6 +102,8 @@ class Importer(Plug):
     name: ClassVar[str]
     model: ClassVar[Any]
     matches: ClassVar[tuple[Match, ...]]
+    # A unique column that every row has.
+    unique: ClassVar[str]
     # Names of fields a new row must have.
     required: ClassVar[tuple[str, ...]] = ()
 

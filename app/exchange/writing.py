@@ -85,12 +85,16 @@ class Chunk(Comparison):
             row |= {"version": 1, "created_at": moment, "updated_at": moment}
             rows.append(row)
         self.importer.complete(self.session, rows)
-        ids = self.session.connection().execute(
-            insert(table).returning(table.c.id, sort_by_parameter_order=True), rows
+        # In no order, but by a column that is unique: to keep the order costs SQLite a statement
+        # for each row.
+        unique = self.importer.unique
+        made = self.session.connection().execute(
+            insert(table).returning(table.c[unique], table.c.id), rows
         )
-        for draft, row, row_id in zip(drafts, rows, ids.scalars(), strict=True):
-            draft.row_id = row_id
-            draft.stored = row | {"id": row_id, "created": True}
+        ids = {value: row_id for value, row_id in made}  # noqa: C416 - rows are not pairs
+        for draft, row in zip(drafts, rows, strict=True):
+            draft.row_id = ids[row[unique]]
+            draft.stored = row | {"id": draft.row_id}
 
     def _update(self, drafts: list[Draft]) -> None:
         table = self.model.__table__
@@ -164,7 +168,7 @@ class Chunk(Comparison):
     def _first_values(self, draft: Draft) -> dict[str, list]:
         """Return every filled-in field of a new row as [None, value]."""
         stored = draft.stored or {}
-        unlogged = self.model.__unlogged__ | {"created"}
+        unlogged = self.model.__unlogged__
         refs = {self.importer.field(name).key: ref for name, ref in draft.links.items()}
         changes: dict[str, list] = {}
         for key, value in stored.items():

@@ -89,7 +89,7 @@ class ExchangePages:
         delimiter = ";" if current_language() == "es" else ","
         lines = exporter.lines(filtered(self, state), delimiter)
         reply = Response(
-            stream_with_context(_in_blocks(lines)), mimetype="text/csv", content_type="text/csv; charset=utf-8"
+            stream_with_context(_in_blocks(lines)), content_type="text/csv; charset=utf-8"
         )
         name = f"{_('contacts')}-{now():%Y-%m-%d}.csv"
         reply.headers.set("Content-Disposition", "attachment", filename=name)
@@ -197,7 +197,8 @@ class ExchangePages:
         source = _source(upload)
         plan = _plan(source, actor, upload.state["choices"])
         session = db.session()
-        report = run(session, source, plan, actor, dry_run=True)
+        with FailedRows(upload.failed, source.headers, source.delimiter) as failed:
+            report = run(session, source, plan, actor, dry_run=True, on_failed=failed.add)
         upload.state["report"] = _told(report, plan)
         upload.save()
 

@@ -1,0 +1,41 @@
+"""Import a few lines as a test would write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.contacts.exporters import contact_columns, contacts_where
+from app.contacts.importers import ContactImporter
+from app.contacts.models import Contact
+from app.exchange.exporter import Exporter
+from app.exchange.importer import Options, run
+from app.exchange.reading import Source
+from app.exchange.report import Report
+from app.extensions import db
+from app.security.actor import SYSTEM, Actor
+
+Importing = Callable[..., Report]
+
+
+def import_file(path: Path, actor: Actor = SYSTEM, *, dry_run: bool = False, **options: Any) -> Report:
+    """Import a file of contacts."""
+    size = options.pop("chunk_size", 1000)
+    source = Source(path)
+    session = db.session()
+    plan = ContactImporter().plan(session, source, actor, Options(country="ES", **options))
+    return run(session, source, plan, actor, dry_run=dry_run, chunk_size=size)
+
+
+def export_text(actor: Actor = SYSTEM, where: tuple[str, ...] = (), columns: str = "") -> str:
+    """Return contacts as CSV."""
+    session = db.session()
+    query = contacts_where(session, where, actor, "ES")
+    return "".join(Exporter(session, Contact, contact_columns(columns), actor).lines(query))
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Return the counts that are not zero."""
+    names = ("new", "updated", "unchanged", "skipped", "invalid")
+    return {name: getattr(report, name) for name in names if getattr(report, name)}
