@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Request
 from werkzeug.datastructures import ImmutableMultiDict
@@ -27,7 +28,7 @@ class EdgeRequest(Request):
             self.__dict__["form"] = _possible(self.__dict__["form"])
 
 
-def _possible(values: ImmutableMultiDict[str, str]) -> ImmutableMultiDict[str, str]:
+def _possible(values: Any) -> ImmutableMultiDict[str, str]:
     pairs = list(values.items(multi=True))
     if not any(_IMPOSSIBLE.search(name) or _IMPOSSIBLE.search(value) for name, value in pairs):
         return values

@@ -69,7 +69,7 @@ def _impossible(error: DataError):
 
 
 def _bug(error: Exception):
-    log.exception("a bug", exc_info=error)
+    log.error("a bug", exc_info=error)
     if isinstance(error, OperationalError):
         return _page(503, _("The database does not answer"), _("Wait a moment and try again."))
     return _page(500, _("Something went wrong"), _("It is noted. Nothing was changed."))

@@ -266,12 +266,16 @@ class Choice(Kind):
     @property
     def choices(self) -> dict[str, Any]:
         """Return code → label."""
-        return self.column.info["choices"]
+        return self._info["choices"]
+
+    @property
+    def _info(self) -> dict[str, Any]:
+        return {} if self.column is None else self.column.info
 
     def read(self, value: str, hints: Hints) -> str:
         wanted = fold(value).rstrip(".")
         for code, label in self.choices.items():
-            also = self.column.info.get("also", {}).get(code, ())
+            also = self._info.get("also", {}).get(code, ())
             if wanted in {fold(code), *(fold(str(known)).rstrip(".") for known in (label, *also))}:
                 return code
         raise DomainError(_("“%(value)s” is not one of the choices.", value=value[:80]))

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import time
 
-from sqlalchemy import text
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import select, text
+from werkzeug.security import generate_password_hash
 
 import config
 from app import create_app
+from app.entities.models import Entity
 from app.extensions import db
 from app.staff.commands import prepare
 from app.staff.models import StaffUser
-from app.entities.models import Entity
 from bench.seed import seed
-from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import select
-from werkzeug.security import generate_password_hash
 
 PASSWORD = "bench-padron-2026"
 

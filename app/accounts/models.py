@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.entities.models import Entity
@@ -68,7 +68,8 @@ class Account(Model, Row, Scoped, Trashable, Searchable, Logged):
     )
     shipping_city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
     shipping_province: Mapped[str | None] = mapped_column(
-        String(80), info={"kind": "province", "country": "shipping_country", "label": _l("Province")}
+        String(80),
+        info={"kind": "province", "country": "shipping_country", "label": _l("Province")},
     )
     shipping_country: Mapped[str | None] = mapped_column(
         String(2), info={"kind": "country", "label": _l("Country")}

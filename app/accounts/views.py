@@ -31,7 +31,10 @@ class AccountView(ModelView):
     category = "Contacts"
     order = 20
     area = Area.CONTACTS
-    label_columns: ClassVar[dict[str, Any]] = {"created_at": _l("Created"), "updated_at": _l("Changed")}
+    label_columns: ClassVar[dict[str, Any]] = {
+        "created_at": _l("Created"),
+        "updated_at": _l("Changed"),
+    }
     list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity"]
     more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")
     order_columns: ClassVar[Any] = ["name"]

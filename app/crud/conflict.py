@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.crud.fields import FlagField, KindField, LinkField, LinksField
 from app.crud.forms import RowForm
 from app.log.queries import changes_since
-from app.log.values import foreign_keys, link, plain
+from app.log.values import foreign_keys, plain
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def merge(session: Session, form: RowForm, row: Any) -> tuple[list[Clash], list[
         if not isinstance(field, KindField | LinkField | LinksField | FlagField):
             continue
         name = keys.get(field.name, field.name)
-        touched = [entry.changes[name] for entry in entries if name in (entry.changes or {})]
+        touched = [e.changes[name] for e in entries if e.changes and name in e.changes]
         saved = getattr(row, field.name)
         if not touched or _same(saved, field.data):
             continue
@@ -78,7 +78,7 @@ def _written(value: Any) -> Any:
     if isinstance(value, list):
         return sorted(row.id for row in value)
     if hasattr(value, "id"):
-        return link(value)[0]
+        return value.id
     return plain(value) or None
 
 

@@ -410,7 +410,7 @@ class HasNothing(_Many):
 class FilterConverter(BaseFilterConverter):
     """Which filters an attribute has, by what it is."""
 
-    conversion_table = (
+    conversion_table: ClassVar[Any] = (
         ("is_tree", [IsUnder, IsLinked, IsNotLinked]),
         ("is_relation_many_to_one", [IsLinked, IsNotLinked, IsUnlinked]),
         ("is_relation_many_to_many", [HasAny, HasNone, HasNothing]),

@@ -19,7 +19,6 @@ from app.crud.forms import RowForm
 from app.crud.interface import Interface
 from app.errors import DomainError
 from app.extensions import db
-from app.security.actor import current_actor
 from app.storage.services import store_photo
 
 

@@ -235,9 +235,10 @@ def count_rows(view: ModelView, state: ListState, cap: int = CAP) -> int:
     """Count the rows of a list, as far as one more than ``cap``."""
     base = filtered(view, state)
     rows = base.with_only_columns(view.datamodel.obj.id).limit(cap + 1).subquery()
-    return db.session.scalar(
+    count = db.session.scalar(
         select(func.count()).select_from(rows), execution_options=base.get_execution_options()
     )
+    return count or 0
 
 
 def filtered(view: ModelView, state: ListState) -> Select:

@@ -30,7 +30,7 @@ from app.security.scope import visible
 from app.text import clean, fold, like
 
 if TYPE_CHECKING:
-    from app.crud.modelview import ModelView
+    pass
 
 
 class ListPages:

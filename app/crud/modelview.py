@@ -32,7 +32,7 @@ class ModelView(ListPages, FilePages, FormPages, Place, Plug, fab.ModelView, abs
 
     datamodel: Interface
     # The file a deleted row would leave is never downloaded through a view of rows.
-    exclude_route_methods: set[str] = {"download"}  # noqa: RUF012 - replaced, never changed
+    exclude_route_methods: set[str] = {"download"}
     more_columns: ClassVar[tuple[str, ...]] = ()
     title_parts: ClassVar[tuple[str, ...]] = ()
     order_by: ClassVar[dict[str, str]] = {}

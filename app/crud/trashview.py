@@ -24,7 +24,7 @@ from app.trash import services as trash
 class TrashView(ModelView, abstract=True):
     """What was deleted from a list; nothing here is lost until the trash is emptied."""
 
-    exclude_route_methods = {  # noqa: RUF012 - replaced, never changed
+    exclude_route_methods = {
         "download", "add", "edit", "delete", "duplicate", "put_back", "action",
     }  # fmt: skip
     base_sort = "-trashed_at"

@@ -37,4 +37,9 @@ def _keep_paths(session: Session, _context) -> None:
 
 def _path_of(session: Session, entity_id: int) -> str:
     table = Entity.__table__
-    return session.scalar(table.select().with_only_columns(table.c.path).where(table.c.id == entity_id)) or "/"
+    return (
+        session.scalar(
+            table.select().with_only_columns(table.c.path).where(table.c.id == entity_id)
+        )
+        or "/"
+    )

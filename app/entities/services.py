@@ -16,7 +16,10 @@ def check_place(session: Session, entity: Entity, actor: Actor) -> None:
     top = root(session)
     if entity.parent_id is None and top is not None and top.id != entity.id:
         raise DomainError(
-            _("Choose what this entity is part of; only %(name)s stands at the top.", name=top.name),
+            _(
+                "Choose what this entity is part of; only %(name)s stands at the top.",
+                name=top.name,
+            ),
             field="parent",
         )
     if entity.id and entity.parent is not None and entity.parent.path.startswith(entity.path):

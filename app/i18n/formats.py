@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from flask_babel import format_date, format_datetime, format_decimal, format_timedelta
 
@@ -28,7 +29,7 @@ def show_ago(value: datetime | None) -> str:
     return format_timedelta(value - now(), add_direction=True, granularity="minute")
 
 
-def show_number(value: int | float | None) -> str:
+def show_number(value: int | float | Decimal | None) -> str:
     """Write a number: 12,480 in English, 12.480 in Spanish."""
     return "" if value is None else format_decimal(value)
 

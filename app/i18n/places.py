@@ -26,7 +26,7 @@ def country_name(code: str | None, language: str) -> str:
 
 @lru_cache(maxsize=8)
 def _country_codes() -> dict[str, str]:
-    codes = {}
+    codes: dict[str, str] = {}
     for country in pycountry.countries:
         for known in (
             country.alpha_2,

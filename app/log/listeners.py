@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
-from app.log.models import Logged, LogEntry
+from app.log.models import LogEntry, Logged
 from app.log.values import foreign_keys, link, logged_columns, many_to_many, plain
 from app.security.actor import Actor, current_actor
 from app.types import now

@@ -37,9 +37,7 @@ class LogEntry(Model):
     __tablename__ = "log_entry"
     __table_args__ = (Index("ix_log_entry_subject", "subject_type", "subject_id", "id"),)
 
-    id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True
-    )
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, default=now)
     actor_id: Mapped[int | None]
     actor_name: Mapped[str] = mapped_column(String(160))

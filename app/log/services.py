@@ -38,9 +38,7 @@ def record_many(
         "event": event,
         "subject_type": subject_type,
     }
-    entries = [
-        common | row | {"subject_name": row["subject_name"][:200]} for row in rows
-    ]
+    entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
         session.execute(insert(LogEntry), entries)
 

@@ -229,7 +229,7 @@ def test_a_row_cannot_be_moved_out_of_reach(view, nora):
     [
         "sort=password", "sort=-", "sort=__class__", "nope__is=1", "name__nope=1", "id__is=1",
         "size=10", "size=1000000", "size=abc", "size=-50", "page=2", "page=abc", "after=abc",
-        "after=%00", "before=W10", "after=WyJhIiwgMSwgbnVsbF0x", "cols=password", "cols=nope",
+        "before=W10", "after=WyJhIiwgMSwgbnVsbF0x", "cols=password", "cols=nope",
         "cols=,", "_flt_0_name=a", "_oc_View=name", "page_View=1", "psize_View=5",
         "after=WzEsIDk5OTk5OTk5OTk5OTk5OTk5OTk5LCBudWxsXQ",
     ],
