@@ -18,6 +18,7 @@ from app.crud.pages import menu_groups
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
 from app.security.rights import holds
+from app.staff.rights_table import rights_table
 
 _SYMBOL = re.compile(r'<symbol[^>]* id="([^"]+)"[^>]*>(.*?)</symbol>', re.DOTALL)
 
@@ -42,7 +43,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        icon=icon, asset=asset, menu=menu, holds=holds, route_of=route_of, initials=initials
+        icon=icon, asset=asset, menu=menu, holds=holds, route_of=route_of, rights_table=_rights, initials=initials
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)
@@ -94,6 +95,8 @@ def menu() -> list[tuple[Any, list[MenuLink]]]:
     urls = [url for _group, items in groups for _item, url in items]
     # /contacts/trash/list/ lies below /contacts/ too: the longest address wins.
     here = max((url for url in urls if request.path.startswith(_base(url))), key=len, default="")
+    if request.endpoint == "UserView.userinfo":
+        here = ""  # one's own profile lies below the users' address, and is nobody else's
     return [
         (group, [MenuLink(item.label, item.icon, url, url == here) for item, url in items])
         for group, items in groups
@@ -102,6 +105,12 @@ def menu() -> list[tuple[Any, list[MenuLink]]]:
 
 def _base(url: str) -> str:
     return url.removesuffix("list/")
+
+
+def _rights(rights: list[Any], held: Any) -> Any:
+    """Return rights by page; ``held`` are those of the role, or their numbers."""
+    numbers = {getattr(right, "id", right) for right in held}
+    return rights_table(current_app.appbuilder.places(), rights, numbers)
 
 
 def route_of(view: ModelView, name: str) -> str:

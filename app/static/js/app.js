@@ -6,6 +6,7 @@ import "./palette.js";
 import "./panel.js";
 import "./photo.js";
 import "./picker.js";
+import "./rights.js";
 import "./side.js";
 import "./show.js";
 import "./themes.js";
