@@ -1,0 +1,84 @@
+"""``contacts import`` and ``contacts export`` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.factories import a_contact
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture
+def run(app, session):
+    """Give the command line: ``run("import", "file.csv")``."""
+
+    def run(*words: str):
+        return app.test_cli_runner().invoke(args=["contacts", *map(str, words)])
+
+    return run
+
+
+def test_an_import_prints_one_object_and_nothing_else(run):
+    done = run("import", DATA / "congreso-es-cp1252.csv", "--dry-run")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert {name: told[name] for name in ("new", "updated", "unchanged", "skipped", "invalid")} == {
+        "new": 54, "updated": 0, "unchanged": 0, "skipped": 0, "invalid": 0,
+    }  # fmt: skip
+    assert told["errors"] == []
+    assert told["dry_run"] is True
+    assert (told["encoding"], told["delimiter"], told["match"]) == ("cp1252", ";", "name")
+    assert told["mapping"] == {"Apellidos": "last_name", "Nombre": "first_name"}
+    assert told["ignored"] == ["Sexo", "Formación electoral", "Circunscripción"]
+
+
+def test_columns_and_match_can_be_said(run):
+    words = ("--match", "member_number", "--map", "bioguide_id=member_number")
+    first = run("import", DATA / "us-congress.csv", *words)
+    again = run("import", DATA / "us-congress.csv", *words)
+    assert json.loads(first.stdout)["new"] == 537
+    assert json.loads(again.stdout)["unchanged"] == 537
+
+
+def test_rows_that_are_refused_still_end_well(run, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("last name,email\nPeña,nothing\n")
+    done = run("import", path)
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["errors"] == [
+        {"row": 2, "field": "email", "reason": "“nothing” is not an e-mail address."}
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import", "/nowhere/at/all.csv"),
+        ("import", str(DATA)),
+        ("import", str(DATA / "us-congress.csv"), "--match", "shoe"),
+        ("import", str(DATA / "us-congress.csv"), "--map", "nonsense"),
+        ("import", str(DATA / "us-congress.csv"), "--encoding", "klingon"),
+        ("export", "--where", "shoe=42"),
+        ("export", "--columns", "shoe"),
+    ],
+)
+def test_what_cannot_be_done_is_said_on_stderr(run, words):
+    done = run(*words)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_an_export_is_printed_or_written(run, tmp_path):
+    a_contact(last_name="Peña", first_name="Ana")
+    words = ("export", "--where", "q=peña", "--columns", "last_name,first_name")
+    assert run(*words).stdout.replace("\r\n", "\n") == "Last name,First name\nPeña,Ana\n"
+    path = tmp_path / "out.csv"
+    assert run(*words, "--output", path).exit_code == 0
+    assert path.read_bytes().decode() == "Last name,First name\r\nPeña,Ana\r\n"
+    assert json.loads(run("import", path).stdout)["unchanged"] == 1

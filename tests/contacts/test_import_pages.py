@@ -1,0 +1,194 @@
+"""The pages of importing and exporting, as people go through them."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.contacts.models import Contact
+from app.exchange.uploads import KEPT_FOR, keep_upload
+from tests.factories import a_contact
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO
+
+FILE = "Apellidos;Nombre;Correo\nPeña;Ana;p@example.org\nRuiz;Eva;no-mail\n"
+
+
+def send(browser, content: str | bytes = FILE, name: str = "socios.csv"):
+    content = content.encode() if isinstance(content, str) else content
+    return browser.post("/contacts/import", data={"file": (io.BytesIO(content), name)})
+
+
+def decide(browser, at: str, **changes):
+    """Send the page of columns as it is offered, but for some changes."""
+    page = browser.get(at).text
+    fields = []
+    for select_ in re.findall(r'<select class="form-select" name="field".*?</select>', page, re.S):
+        chosen = re.search(r'value="([^"]*)" selected', select_)
+        fields.append(chosen[1] if chosen else "-")
+    data = {
+        "header": [html.unescape(h) for h in re.findall(r'name="header" value="([^"]*)"', page)],
+        "field": fields,
+        "match": "",
+        "entity": re.search(r'name="entity".*?value="(\d+)" selected', page, re.S)[1],
+        "encoding": "utf-8",
+        "delimiter": ";",
+    }
+    return browser.post(at, data=data | changes)
+
+
+def test_a_file_goes_through_all_the_steps(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    assert "Peña" in browser.get(at).text
+    checked = decide(browser, at)
+    assert checked.location == f"{at}/check"
+    page = browser.get(checked.location).text
+    assert "Import 1 contact<" in page
+    assert "no-mail" in page
+    assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
+    done = browser.post(f"{at}/run")
+    assert done.location == f"{at}/result"
+    page = browser.get(done.location).text
+    assert "failed.csv" in page
+    contact = session.scalars(select(Contact).where(Contact.last_name == "Peña")).one()
+    assert contact.entity.name == "Norte"
+
+
+def test_the_rows_that_failed_can_be_corrected_and_imported(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    decide(browser, at)
+    browser.post(f"{at}/run")
+    with browser.get(f"{at}/failed.csv") as reply:
+        failed = reply.text
+    assert "Ruiz;Eva;no-mail;" in failed
+    assert "Peña" not in failed
+    at = send(browser, failed.replace("no-mail", "r@example.org")).location
+    decide(browser, at)
+    browser.post(f"{at}/run")
+    assert session.scalars(select(Contact.email).where(Contact.last_name == "Ruiz")).one()
+
+
+def test_an_import_asked_for_twice_is_done_once(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser, "Apellidos;Nombre\nPeña;Ana\n").location
+    decide(browser, at)
+    for _turn in range(2):
+        assert browser.post(f"{at}/run").location == f"{at}/result"
+    assert len(session.scalars(select(Contact).where(Contact.last_name == "Peña")).all()) == 1
+
+
+def test_what_was_chosen_stays_when_it_cannot_be(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    page = decide(browser, at, field=["last_name", "last_name", "email"], create_values="1")
+    assert page.status_code == 422
+    assert "Two columns cannot both be" in page.text
+    assert page.text.count('value="last_name" selected') == 2
+    assert 'name="create_values" value="1" checked' in page.text
+
+
+def test_the_file_can_be_read_again_in_another_encoding(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    page = decide(browser, at, encoding="cp1252", reread="1")
+    assert "PeÃ±a" in page.text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04", "workbook"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "not a text file"),
+        (b"", "empty"),
+    ],
+)
+def test_what_is_no_csv_is_refused_on_the_page(client_as, app, session, content, said):
+    page = send(client_as(BRUNO), content, "x.xlsx")
+    assert page.status_code == 422
+    assert said in page.text
+
+
+def test_no_file_at_all_is_a_sentence(client_as, session):
+    page = client_as(BRUNO).post("/contacts/import", data={})
+    assert page.status_code == 422
+    assert "Choose a file" in page.text
+
+
+def test_nobody_elses_upload_can_be_seen(client_as, session):
+    at = send(client_as(BRUNO)).location
+    for way in ("", "/check", "/result", "/failed.csv"):
+        assert client_as(ALICIA).get(at + way).status_code == 404
+    for way in ("", "/run", "/cancel"):
+        assert client_as(ALICIA).post(at + way).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["x", "a" * 32, "..%2f..%2fetc", "%2e%2e"])
+def test_an_upload_that_is_none_is_not_found(client_as, session, token):
+    assert client_as(BRUNO).get(f"/contacts/import/{token}").status_code == 404
+
+
+def test_cancelling_removes_the_file(client_as, app, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    folder = Path(app.config["DATA_DIR"], "imports", at.rpartition("/")[2])
+    assert folder.stat().st_mode & 0o077 == 0
+    browser.post(f"{at}/cancel")
+    assert not folder.exists()
+    assert browser.get(at).status_code == 404
+
+
+def test_an_upload_is_forgotten_after_a_day(tmp_path):
+    old = keep_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
+    moment = old.folder.stat().st_mtime - KEPT_FOR - 60
+    os.utime(old.folder, (moment, moment))
+    new = keep_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
+    assert not old.folder.exists()
+    assert new.path.exists()
+
+
+def test_text_of_a_file_is_never_markup(client_as, session):
+    browser = client_as(BRUNO)
+    bad = "<script>alert(1)</script>"
+    at = send(browser, f"Apellidos;{bad}\n{bad};{bad}\n;x\n", f"{bad}.csv").location
+    checked = decide(browser, at)
+    for page in (browser.get(at), browser.get(checked.location)):
+        assert bad not in page.text
+
+
+def test_reading_is_not_enough_to_import_and_enough_to_export(client_as, session):
+    browser = client_as(CLARA)
+    assert browser.get("/contacts/export").status_code == 200
+    assert browser.get("/contacts/export.csv").status_code == 200
+    assert browser.get("/contacts/import").status_code in (302, 403)
+    assert send(browser).status_code in (302, 403)
+    assert client_as(DIEGO).get("/contacts/export.csv").status_code in (302, 403)
+    page = browser.get("/contacts/list/").text
+    assert "/contacts/export" in page
+    assert "/contacts/import" not in page
+
+
+def test_an_export_holds_what_the_list_shows(client_as, session):
+    a_contact("Norte", last_name="Peña", city="Irún", notes="private")
+    a_contact("Norte", last_name="Peña", city="Bilbao")
+    a_contact("Norte", last_name="Ruiz", city="Irún")
+    a_contact("Sur", last_name="Peña", city="Irún")
+    browser = client_as(CLARA)
+    query = "q=peña&city__is=irun&cols=name,city"
+    assert 'value="irun"' in browser.get(f"/contacts/export?{query}").text
+    reply = browser.get(f"/contacts/export.csv?{query}&fields=list")
+    header, row, _end = reply.data.decode("utf-8-sig").split("\r\n")
+    assert header == "Member number,First name,Last name,City"
+    assert row.endswith(",Peña,Irún")
+    assert "attachment" in reply.headers["Content-Disposition"]
+    assert "private" in browser.get(f"/contacts/export.csv?{query}&fields=all").text
+
+
+def test_an_impossible_filter_is_no_export(client_as, session):
+    assert client_as(CLARA).get("/contacts/export.csv?shoe__is=42").status_code == 400
