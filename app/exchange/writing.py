@@ -133,7 +133,7 @@ class Chunk(Comparison):
             for draft in drafts:
                 if found.name not in draft.many:
                     continue
-                wanted = {ref.id for ref in draft.many[found.name]}
+                wanted = {ref.id for ref in draft.many[found.name] if ref.id is not None}
                 had = set(self._linked(found.name, draft.row_id))
                 added += [{"near": draft.row_id, "far": pk} for pk in sorted(wanted - had)]
                 removed += [{"near": draft.row_id, "far": pk} for pk in sorted(had - wanted)]
