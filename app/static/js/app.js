@@ -1,4 +1,5 @@
 // Loads every behaviour; each is a module that finds its own elements.
+import "./cards.js";
 import "./confirm.js";
 import "./forms.js";
 import "./menus.js";
