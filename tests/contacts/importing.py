@@ -19,7 +19,9 @@ from app.security.actor import SYSTEM, Actor
 Importing = Callable[..., Report]
 
 
-def import_file(path: Path, actor: Actor = SYSTEM, *, dry_run: bool = False, **options: Any) -> Report:
+def import_file(
+    path: Path, actor: Actor = SYSTEM, *, dry_run: bool = False, **options: Any
+) -> Report:
     """Import a file of contacts."""
     size = options.pop("chunk_size", 1000)
     source = Source(path)

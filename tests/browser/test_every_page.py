@@ -1,0 +1,107 @@
+"""Every main page: accessible in both themes and languages, and fit for a telephone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+PAGES = (
+    "/contacts/list/",
+    "/contacts/list/?country__is=ES&q=a",
+    "/contacts/list/?q=zzzzzz",
+    "/contacts/show/1",
+    "/contacts/show/1?tab=log",
+    "/contacts/add",
+    "/contacts/edit/1",
+    "/contacts/trash/list/",
+    "/contacts/filters",
+    "/contacts/columns",
+    "/contacts/views/new",
+    "/contacts/import",
+    "/accounts/list/",
+    "/accounts/show/1",
+    "/accounts/edit/1",
+    "/entities/list/",
+    "/tags/list/",
+    "/tags/edit/1",
+    "/users/list/",
+    "/users/add",
+    "/users/show/1",
+    "/users/userinfo/",
+    "/roles/list/",
+    "/roles/edit/1",
+    "/profile/form",
+    "/resetmypassword/form",
+    "/search?q=garcia",
+)
+PHONE = {"width": 390, "height": 844}
+
+both_languages = pytest.mark.parametrize("language", ["en", "es"])
+both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
+
+
+def violations(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{page.url}: {each['id']}: {node['html'][:160]}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+@both_languages
+@both_themes
+def test_axe_finds_nothing(open_page, language, theme):
+    page = open_page(color_scheme=theme)
+    page.goto("/contacts/list/")
+    page.locator(f".segment button[value={language}]").click()
+    found = []
+    for address in PAGES:
+        page.goto(address)
+        found += violations(page)
+    page.locator(".segment button[value=en]").first.click()
+    assert found == []
+
+
+@both_languages
+@both_themes
+def test_axe_finds_nothing_at_the_door(open_page, language, theme):
+    page = open_page(visitor=True, color_scheme=theme, locale=language)
+    page.goto("/login/")
+    assert page.locator("html").get_attribute("lang") == language
+    assert violations(page) == []
+
+
+def test_no_page_scrolls_sideways_on_a_telephone(open_page):
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    wide = []
+    for address in PAGES:
+        page.goto(address)
+        width = page.evaluate("document.scrollingElement.scrollWidth")
+        if width > PHONE["width"]:
+            wide.append((address, width))
+    assert wide == []
+
+
+def test_the_menu_opens_and_closes_on_a_telephone(open_page):
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    page.goto("/contacts/list/")
+    page.get_by_role("link", name="Open the menu").tap()
+    page.locator("#side").get_by_role("link", name="Accounts", exact=True).tap()
+    page.wait_for_url("**/accounts/list/")
+
+
+def test_every_link_of_the_menu_leads_to_a_page(open_page):
+    page = open_page()
+    page.goto("/contacts/list/")
+    links = page.locator("#side .side-scroll a").evaluate_all("all => all.map(a => a.href)")
+    assert len(links) >= 8
+    for link in links:
+        assert page.goto(link).status == 200
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_contents(open_page):
+    page = open_page()
+    page.goto("/contacts/list/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
