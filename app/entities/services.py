@@ -24,9 +24,9 @@ def check_place(session: Session, entity: Entity, actor: Actor) -> None:
         )
     if entity.id and entity.parent is not None and entity.parent.path.startswith(entity.path):
         raise DomainError(_("An entity cannot be part of itself."), field="parent")
-    if actor.entity_ids is not None and entity.parent_id not in actor.entity_ids:
-        if entity.id != actor.home_id:
-            raise DomainError(_("Choose an entity you work in."), field="parent")
+    is_home = entity.id is not None and entity.id == actor.home_id
+    if actor.entity_ids is not None and entity.parent_id not in actor.entity_ids and not is_home:
+        raise DomainError(_("Choose an entity you work in."), field="parent")
 
 
 def ensure_root(session: Session, name: str) -> Entity:
