@@ -112,9 +112,7 @@ class Comparison:
         open_drafts = [draft for draft in self.drafts if not draft.outcome]
         for name, resolver in resolvers.items():
             if isinstance(fields[name], LinkField):
-                resolver.look_up(
-                    draft.texts[name] for draft in open_drafts if name in draft.texts
-                )
+                resolver.look_up(draft.texts[name] for draft in open_drafts if name in draft.texts)
         self._load_many(open_drafts)
         for draft in open_drafts:
             self._resolve(draft, fields)
@@ -174,9 +172,7 @@ class Comparison:
                 query = query.outerjoin(
                     found.model, getattr(model, found.key) == found.model.id
                 ).add_columns(found.model.name.label(f"{found.name}_label"))
-        rows = self.session.execute(
-            query.where(condition), execution_options={"with_trash": True}
-        )
+        rows = self.session.execute(query.where(condition), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
     def _refuse_taken_numbers(self) -> None:

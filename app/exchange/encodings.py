@@ -42,9 +42,7 @@ def find_encoding(path: Path) -> str:
     if not head.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
         raise DomainError(_("This file is empty."))
     if head.startswith(_WORKBOOKS):
-        raise DomainError(
-            _("This is a workbook, not a CSV file. Save it as CSV and send that.")
-        )
+        raise DomainError(_("This is a workbook, not a CSV file. Save it as CSV and send that."))
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name

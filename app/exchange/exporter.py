@@ -77,9 +77,7 @@ class Exporter:
     def _join(self, query: Select, found: LinkField) -> Select:
         """Add the name of a linked row, if the actor may see that row."""
         target: Any = aliased(found.model)
-        condition = and_(
-            getattr(self.model, found.key) == target.id, scope_of(target, self.actor)
-        )
+        condition = and_(getattr(self.model, found.key) == target.id, scope_of(target, self.actor))
         return query.outerjoin(target, condition).add_columns(
             target.name.label(f"{found.name}_text")
         )
@@ -93,7 +91,9 @@ class Exporter:
         ):
             linked.setdefault(near, []).append(far)
         return {
-            near: [texts[far] for far in sorted(fars, key=lambda pk: order.get(pk, 0)) if far in texts]
+            near: [
+                texts[far] for far in sorted(fars, key=lambda pk: order.get(pk, 0)) if far in texts
+            ]
             for near, fars in linked.items()
         }
 

@@ -13,9 +13,7 @@ from app.kinds import Hints, Kind, kind_of
 class Field:
     """A field: its name on the command line, its label, what others call it."""
 
-    def __init__(
-        self, name: str, label: Any, *synonyms: str, key: str | None = None
-    ) -> None:
+    def __init__(self, name: str, label: Any, *synonyms: str, key: str | None = None) -> None:
         self.name = name
         self.label = label
         self.synonyms = synonyms
@@ -26,9 +24,7 @@ class Field:
 class ValueField(Field):
     """A field that stands in a column of its own."""
 
-    def __init__(
-        self, name: str, attribute: Any, *synonyms: str, key: str | None = None
-    ) -> None:
+    def __init__(self, name: str, attribute: Any, *synonyms: str, key: str | None = None) -> None:
         self.column: Column = attribute.property.columns[0]
         super().__init__(name, self.column.info["label"], *synonyms, key=key or attribute.key)
         self.kind: Kind = kind_of(self.column)
@@ -79,9 +75,7 @@ class ManyField(Field):
 
     needs_known = True
 
-    def __init__(
-        self, name: str, relation: Any, resolver: type[Resolver], *synonyms: str
-    ) -> None:
+    def __init__(self, name: str, relation: Any, resolver: type[Resolver], *synonyms: str) -> None:
         prop = relation.property
         super().__init__(name, prop.info["label"], *synonyms)
         self.model = prop.mapper.class_

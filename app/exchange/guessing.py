@@ -106,8 +106,10 @@ def guess(
     def try_to_fit(place: int, wanted: str) -> None:
         used = {other.name for other in found.values() if other is not None}
         for name, known in names.items():
-            if name not in used and wanted in known and _is_likely(
-                by_name[name], columns[place], resolvers
+            if (
+                name not in used
+                and wanted in known
+                and _is_likely(by_name[name], columns[place], resolvers)
             ):
                 found[place] = by_name[name]
                 return
@@ -139,9 +141,7 @@ def _is_likely(field_: Field, column: Column, resolvers: dict[str, Resolver]) ->
     return False
 
 
-def find_region(
-    columns: Sequence[Column], mapping: dict[int, Field | None], default: str
-) -> str:
+def find_region(columns: Sequence[Column], mapping: dict[int, Field | None], default: str) -> str:
     """Return the country the telephone numbers of a file belong to."""
     numbers = [
         number

@@ -175,9 +175,7 @@ class Importer(Plug):
             entity_labels=_tree(resolvers).labels,
         )
 
-    def _asked(
-        self, columns: Sequence[Column], asked: dict[str, str]
-    ) -> dict[int, Field | None]:
+    def _asked(self, columns: Sequence[Column], asked: dict[str, str]) -> dict[int, Field | None]:
         """Return column → field for what was decided."""
         taken: dict[int, Field | None] = {}
         for header, name in asked.items():
@@ -188,9 +186,7 @@ class Importer(Plug):
                 if plain_words(column.header) == plain_words(header)
             ]
             if not place:
-                raise DomainError(
-                    _("The file has no column “%(header)s”.", header=header[:80])
-                )
+                raise DomainError(_("The file has no column “%(header)s”.", header=header[:80]))
             if name in ("", IGNORE, "ignore"):
                 taken[place[0]] = None
                 continue

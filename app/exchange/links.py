@@ -139,7 +139,10 @@ class Values(Resolver):
     def new_row(self, ref: Ref, entity_id: int | None) -> Repository:
         """Return a new value, labelled in the reader's language."""
         return self.model(
-            position=990, is_active=True, colour="grey", **{f"label_{current_language()}": ref.label}
+            position=990,
+            is_active=True,
+            colour="grey",
+            **{f"label_{current_language()}": ref.label},
         )
 
 
@@ -223,7 +226,9 @@ class Named(Resolver):
 def split_list(cell: str, known: Resolver) -> list[str]:
     """Return the parts of a cell that holds several values, as ``join_list`` wrote them."""
     parts = []
-    for part in next(csv.reader([cell.replace("\n", ";")], delimiter=";", skipinitialspace=True), []):
+    for part in next(
+        csv.reader([cell.replace("\n", ";")], delimiter=";", skipinitialspace=True), []
+    ):
         part = clean(part)
         if not part or known.knows(part):
             parts.append(part)

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -60,12 +61,12 @@ class _Lines:
         return line
 
     def _read(self) -> str:
-        line = self.file.readline(LONGEST_LINE)
+        line = _readline(self.file)
         if not line:
             self.ended = True
             raise StopIteration
         if len(line) == LONGEST_LINE and line[-1] not in "\r\n":
-            while (rest := self.file.readline(LONGEST_LINE)) and rest[-1] not in "\r\n":
+            while (rest := _readline(self.file)) and rest[-1] not in "\r\n":
                 pass
             self.taken.append(line[:200])
             raise TooLongLineError
@@ -123,26 +124,24 @@ class Source:
     def _open(self) -> IO[str]:
         file = self.path.open(encoding=self.encoding, errors=self._errors(), newline="")
         if self.skip_first_line:
-            file.readline(LONGEST_LINE)
+            _readline(file)
         return file
 
     def _errors(self) -> str:
         return FALLBACK if codecs.lookup(self.encoding).name in ("utf-8", "cp1252") else "replace"
 
     def _delimiter(self, asked: str | None) -> str:
+        with self._open() as file:
+            sample = "".join(islice(iter(lambda: _readline(file), ""), 500))[: 1 << 16]
+        lines = sample.replace("\0", "").splitlines(keepends=True)
+        if lines and (named := _SEPARATOR_LINE.match(lines[0])):
+            self.skip_first_line = True
+            asked = asked or named[1]
         if asked:
             asked = DELIMITER_NAMES.get(asked.lower(), asked)
             if len(asked) != 1 or asked in '"\r\n' or asked.isalnum():
-                raise DomainError(
-                    _("The delimiter must be one of: comma, semicolon, tab, pipe.")
-                )
+                raise DomainError(_("The delimiter must be one of: comma, semicolon, tab, pipe."))
             return asked
-        with self._open() as file:
-            sample = file.read(1 << 16).replace("\0", "")
-        lines = sample.splitlines(keepends=True)
-        if lines and (named := _SEPARATOR_LINE.match(lines[0])):
-            self.skip_first_line = True
-            return named[1]
         if len(sample) == 1 << 16:
             lines = lines[:-1] or lines
         return max(DELIMITERS, key=lambda delimiter: _evenness(lines, delimiter))
@@ -160,6 +159,14 @@ class Source:
                         )  # fmt: skip
                     return row.number, row.cells
         raise DomainError(_("This file is empty."))
+
+
+def _readline(file: IO[str]) -> str:
+    """Return a line, or as much of it as a line may have."""
+    try:
+        return file.readline(LONGEST_LINE)
+    except UnicodeError:
+        raise DomainError(_("The file cannot be read in this encoding.")) from None
 
 
 def read_rows(file: IO[str], delimiter: str) -> Iterator[SourceRow]:

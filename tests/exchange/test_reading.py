@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from app.errors import DomainError
@@ -83,8 +85,9 @@ def test_commas_inside_cells_do_not_deceive(source):
 
 
 def test_the_first_line_of_excel_names_the_delimiter(source):
-    file = source("sep=|\nlast name|notes\nPeña|a,b,c\n")
-    assert (file.delimiter, cells(file)) == ("|", [["Peña", "a,b,c"]])
+    for options in ({}, {"delimiter": "|"}):
+        file = source("sep=|\nlast name|notes\nPeña|a,b,c\n", **options)
+        assert (file.delimiter, cells(file)) == ("|", [["Peña", "a,b,c"]])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -165,6 +168,13 @@ def test_what_is_no_csv_is_refused_with_a_sentence(source, content, said):
 def test_an_encoding_that_does_not_exist_is_refused(source, name):
     with pytest.raises(DomainError, match="not an encoding"):
         source(ROWS, encoding=name)
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-7", "idna", "unicode-escape", "undefined"])
+def test_an_encoding_that_does_not_fit_never_breaks_the_reader(source, name):
+    # What comes out is odd letters or a sentence; nothing else may be raised.
+    with suppress(DomainError):
+        list(source(ROWS + "\\N{x}+-/é\n", encoding=name).rows())
 
 
 @pytest.mark.parametrize("delimiter", ["ab", '"', "a", "\n"])

@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale
+from flask_babel import gettext as _
 
 from app.cli import command
 from app.contacts.exporters import contact_columns, contacts_where
@@ -100,7 +101,7 @@ def _pair(text: str) -> tuple[str, str]:
     """Split HEADER=FIELD at the last “=”: a header may hold one, a field never does."""
     header, sign, name = text.rpartition("=")
     if not sign:
-        raise DomainError(f"“{text}” is not HEADER=FIELD.")
+        raise DomainError(_("“%(text)s” is not HEADER=FIELD.", text=text[:80]))
     return header, name
 
 
