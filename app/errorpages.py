@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, current_app, g, jsonify, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
@@ -71,5 +71,7 @@ def _impossible(error: DataError):
 def _bug(error: Exception):
     log.error("a bug", exc_info=error)
     if isinstance(error, OperationalError):
+        # The page must not ask the database who is reading it.
+        g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
         return _page(503, _("The database does not answer"), _("Wait a moment and try again."))
     return _page(500, _("Something went wrong"), _("It is noted. Nothing was changed."))
