@@ -14,7 +14,7 @@ from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.contacts.services import next_numbers
 from app.entities.queries import root
-from app.exchange.fields import Field, LinkField, ManyField, ValueField
+from app.exchange.fields import Field, LinkField, ManyField, MoreField, ValueField
 from app.exchange.importer import Importer, Match
 from app.exchange.links import Named, Tree, Values
 from app.security.actor import Actor
@@ -44,7 +44,8 @@ def contact_fields() -> tuple[Field, ...]:
         ValueField(
             "last_name", Contact.last_name,
             "lastname", "surname", "surnames", "family name", "familyname", "last", "last names",
-            "apellidos", "apellido", "apellido s", "apellidos del contacto",
+            "first surname", "last name 1", "primer apellido", "apellido 1", "1 apellido",
+            "apellido paterno", "apellidos", "apellido", "apellido s", "apellidos del contacto",
         ),
         LinkField(
             "type", Contact.type, Values,
@@ -64,7 +65,7 @@ def contact_fields() -> tuple[Field, ...]:
         ),
         ValueField(
             "email", Contact.email,
-            "e mail", "mail", "email address", "e mail address", "mail address",
+            "e mail", "mail", "email 1", "correo 1", "email address", "e mail address", "mail address",
             "correo", "correo electronico", "direccion de correo", "direccion de e mail",
             "direccion de correo electronico", "e correo",
         ),
@@ -77,7 +78,7 @@ def contact_fields() -> tuple[Field, ...]:
         ValueField(
             "mobile", Contact.mobile,
             "mobile phone", "cell", "cell phone", "cellphone", "mobile number",
-            "movil", "telefono movil", "celular", "telefono celular",
+            "tel movil", "tlf movil", "mobile no", "movil", "telefono movil", "celular", "telefono celular",
         ),
         ValueField(
             "secondary_phone", Contact.secondary_phone,
@@ -117,7 +118,7 @@ def contact_fields() -> tuple[Field, ...]:
             "birth_date", Contact.birth_date,
             "birthday", "birthdate", "date of birth", "dob", "born", "born on",
             "fecha de nacimiento", "fecha nacimiento", "nacimiento", "f nacimiento", "f nac",
-            "fecha nac", "cumpleanos", "nacido el",
+            "fecha nac", "fecha de nac", "cumpleanos", "nacido el",
         ),
         ValueField(
             "language", Contact.language,
@@ -127,6 +128,17 @@ def contact_fields() -> tuple[Field, ...]:
             "notes", Contact.notes,
             "note", "comments", "comment", "remarks", "notas", "nota", "observaciones",
             "comentarios",
+        ),
+    )  # fmt: skip
+
+
+@cache
+def _more_fields() -> tuple[Field, ...]:
+    return (
+        MoreField(
+            "second_last_name", _l("Second last name"), Contact.last_name,
+            "second surname", "last name 2", "surname 2", "mother s maiden name",
+            "segundo apellido", "apellido 2", "2 apellido", "2o apellido", "apellido materno",
         ),
     )  # fmt: skip
 
@@ -145,8 +157,8 @@ class ContactImporter(Importer):
     )
 
     def fields(self) -> tuple[Field, ...]:
-        """Return the fields of a contact."""
-        return contact_fields()
+        """Return the fields of a contact, and what other programs keep in one more column."""
+        return (*contact_fields(), *_more_fields())
 
     def key(self, match: Match, values: dict[str, Any]) -> tuple | None:
         """Return number, e-mail, or name and birth date."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.exchange.drafts import Draft
-from app.exchange.fields import LinkField, ManyField, ValueField
+from app.exchange.fields import LinkField, ManyField, MoreField, ValueField
 from app.exchange.links import Ref, split_list
 from app.exchange.reading import SourceRow
 from app.exchange.report import MOST_SAMPLES, Report
@@ -52,8 +52,9 @@ class Comparison:
         mapping = [
             (place, found) for place, found in self.plan.mapping.items() if found is not None
         ]
-        # The country says how telephones and provinces are to be read.
-        mapping.sort(key=lambda pair: pair[1].name != "country")
+        # The country says how telephones and provinces are to be read; what stands behind
+        # another text comes after it.
+        mapping.sort(key=lambda pair: (pair[1].name != "country", isinstance(pair[1], MoreField)))
         cache: dict[tuple, Any] = {}
         for draft in self.drafts:
             if draft.row.problem:
@@ -69,6 +70,8 @@ class Comparison:
             if isinstance(found, ValueField):
                 country = draft.values.get("country") or self.plan.country
                 hints = Hints(country, self.plan.day_first.get(place, True))
+                if isinstance(found, MoreField):
+                    cell = f"{draft.values.get(found.key) or ''} {cell}"
                 try:
                     value = self._parse_cell(found, cell, hints, cache)
                 except DomainError as error:

@@ -90,7 +90,7 @@ def _is_mostly_utf8(path: Path) -> bool:
 
 def _eight_bit(path: Path) -> str:
     with path.open("rb") as file:
-        sample = file.read(4 * _BLOCK)
+        sample = file.read(_BLOCK)
     return max(_EIGHT_BIT, key=lambda name: _likeness(sample, name))
 
 

@@ -47,6 +47,14 @@ class ValueField(Field):
         return self.kind.write(value)
 
 
+class MoreField(ValueField):
+    """A column whose text stands behind that of another: the second of two surnames."""
+
+    def __init__(self, name: str, label: Any, attribute: Any, *synonyms: str) -> None:
+        super().__init__(name, attribute, *synonyms)
+        self.label = label
+
+
 class LinkField(Field):
     """A field that names one other row."""
 

@@ -16,6 +16,7 @@ from app.exchange.fields import Field, LinkField, ManyField, ValueField
 from app.exchange.links import Resolver, split_list
 from app.exchange.reading import Source
 from app.i18n.languages import LANGUAGES
+from app.kinds import Hints
 from app.text import fold
 
 LOOK_AT_ROWS = 20_000
@@ -131,6 +132,9 @@ def guess(
 
 def _is_likely(field_: Field, column: Column, resolvers: dict[str, Resolver]) -> bool:
     """Say whether a repository knows at least one of the values of a column."""
+    if isinstance(field_, ValueField) and field_.kind.name == "choice":
+        # “Title” is Mrs here and Treasurer there.
+        return not column.distinct or any(_is_choice(field_, text) for text in column.distinct)
     if not getattr(field_, "needs_known", False):
         return True
     resolver = resolvers[field_.name]
@@ -139,6 +143,14 @@ def _is_likely(field_: Field, column: Column, resolvers: dict[str, Resolver]) ->
         if any(resolver.knows(part) for part in parts):
             return True
     return False
+
+
+def _is_choice(field_: ValueField, text: str) -> bool:
+    try:
+        field_.parse(text, Hints())
+    except DomainError:
+        return False
+    return True
 
 
 def find_region(columns: Sequence[Column], mapping: dict[int, Field | None], default: str) -> str:

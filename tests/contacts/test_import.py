@@ -232,6 +232,22 @@ def test_an_account_out_of_reach_cannot_be_linked(load):
     assert counts(load("last name,account\nPeña,Luz\n", BRUNO.as_actor())) == {"invalid": 1}
 
 
+def test_two_surnames_in_two_columns_are_one(load):
+    text = "Segundo apellido,Primer apellido,Nombre\nNúñez,Peña,Ana\n,Ruiz,Eva\n"
+    assert counts(load(text)) == {"new": 2}
+    assert [the_contact(name).first_name for name in ("Peña Núñez", "Ruiz")] == ["Ana", "Eva"]
+    assert counts(load(text)) == {"unchanged": 2}
+    long = "x" * 100
+    assert counts(load(f"Primer apellido,Segundo apellido\n{long},{long}\n")) == {"invalid": 1}
+
+
+def test_a_title_that_is_no_salutation_is_left_out(load):
+    load("last name,title\nPeña,Treasurer\n")
+    assert the_contact("Peña").salutation is None
+    load("last name,title\nRuiz,Mrs.\n")
+    assert the_contact("Ruiz").salutation == "ms"
+
+
 def test_days_are_read_in_the_order_the_column_shows(load):
     load("last name,birthday\nPeña,01/02/1980\nRuiz,12/31/1980\n")
     assert the_contact("Peña").birth_date == date(1980, 1, 2)

@@ -101,6 +101,15 @@ def test_the_file_can_be_read_again_in_another_encoding(client_as, session):
     assert "PeÃ±a" in page.text
 
 
+def test_an_encoding_that_does_not_fit_loses_nothing(client_as, session):
+    browser = client_as(BRUNO)
+    at = send(browser).location
+    page = decide(browser, at, encoding="utf-16", reread="1")
+    assert "cannot be read in this encoding" in page.text
+    assert "Peña" in page.text
+    assert decide(browser, at).location == f"{at}/check"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

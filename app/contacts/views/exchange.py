@@ -156,16 +156,15 @@ class ExchangePages:
     def _columns_page(self, upload: Upload, error: str | None):
         actor = current_actor()
         choices = upload.state.get("choices", {})
-        plan = None
         try:
             source = _source(upload)
-            plan = _plan(source, actor, {})
         except DomainError as refused:
-            error = error or str(refused)
-        if plan is None:
-            upload.remove()
-            flash(error or "", "danger")
-            return redirect(f"{self.route_base}/import")
+            # An encoding or a separator that does not fit; what was found at first does.
+            error = str(refused)
+            choices |= {"encoding": "", "delimiter": ""}
+            upload.save()
+            source = _source(upload)
+        plan = _plan(source, actor, {})
         tree = Tree(db.session(), Entity, actor, False)
         entities = [(pk, text) for pk, text in tree.texts.items() if tree.is_near(pk)]
         chosen = choices.get("mapping", {}) if "reread" not in request.form else {}
@@ -180,7 +179,7 @@ class ExchangePages:
                 (column, chosen.get(column.header, plan.mapped.get(column.header, IGNORE)))
                 for column in plan.columns
             ],
-            fields=contact_fields(),
+            fields=ContactImporter().fields(),
             matches=ContactImporter.matches,
             encodings=dict.fromkeys([source.encoding, *ENCODINGS]),
             entities=sorted(entities, key=lambda pair: pair[1]),
@@ -283,7 +282,7 @@ class ExchangePages:
     def _report_page(self, template: str, upload: Upload):
         key = "result" if template.endswith("result.html") else "report"
         report = upload.state[key]
-        labels = {found.name: str(found.label) for found in contact_fields()}
+        labels = {found.name: str(found.label) for found in ContactImporter().fields()}
         return self.render_template(
             template,
             title=_("Import contacts"),
