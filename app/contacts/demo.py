@@ -75,7 +75,7 @@ def fill_with_demo(session: Session) -> None:
         )  # fmt: skip
         session.add(tag)
         tags.append(tag)
-    accounts = []
+    accounts: list[Account] = []
     for name, kind, city, province in COMPANIES:
         account = Account(
             name=name, type=kind, city=city, province=province, country="ES", entity=top,

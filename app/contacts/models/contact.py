@@ -70,8 +70,12 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
             },
         },
     )
-    first_name: Mapped[str | None] = mapped_column(String(80), info={"label": _l("First name"), "searched": True})
-    last_name: Mapped[str] = mapped_column(String(120), info={"label": _l("Last name"), "searched": True})
+    first_name: Mapped[str | None] = mapped_column(
+        String(80), info={"label": _l("First name"), "searched": True}
+    )
+    last_name: Mapped[str] = mapped_column(
+        String(120), info={"label": _l("Last name"), "searched": True}
+    )
     sort_name: Mapped[str] = mapped_column(SortKey(), default="")
     position: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Position")})
     department: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Department")})

@@ -31,7 +31,15 @@ class ContactTrashView(TrashView):
         **ContactView.label_columns,
         "trashed_at": _l("Deleted"),
     }
-    list_columns: ClassVar[Any] = ["name", "trashed_at", "account", "type", "status", "entity", "email"]
+    list_columns: ClassVar[Any] = [
+        "name",
+        "trashed_at",
+        "account",
+        "type",
+        "status",
+        "entity",
+        "email",
+    ]
     more_columns = ("number", "category", "phone", "city")
     order_columns: ClassVar[Any] = ["trashed_at", "name"]
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
