@@ -43,7 +43,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        icon=icon, asset=asset, menu=menu, holds=holds, route_of=route_of, rights_table=_rights, initials=initials
+        icon=icon,
+        asset=asset,
+        menu=menu,
+        holds=holds,
+        route_of=route_of,
+        rights_table=_rights,
+        initials=initials,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)
@@ -91,7 +97,9 @@ class MenuLink(NamedTuple):
 
 def menu() -> list[tuple[Any, list[MenuLink]]]:
     """Return (group, links) of what the signed-in user may open; the page's own is marked."""
-    groups = [(group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()]
+    groups = [
+        (group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()
+    ]
     urls = [url for _group, items in groups for _item, url in items]
     # /contacts/trash/list/ lies below /contacts/ too: the longest address wins.
     here = max((url for url in urls if request.path.startswith(_base(url))), key=len, default="")
@@ -135,7 +143,9 @@ def route_of(view: ModelView, name: str) -> str:
 @lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> Markup:
     """Return an icon of Bootstrap's set; with a label it speaks, without it is decoration."""
-    speech = Markup('role="img" aria-label="%s"') % label if label else Markup('aria-hidden="true"')
+    speech = (
+        Markup('role="img" aria-label="%s"') % label if label else Markup('aria-hidden="true"')
+    )
     # Drawn in place: the whole set is a megabyte, the few a page shows are not.
     return Markup('<svg class="icon" viewBox="0 0 16 16" %s>%s</svg>') % (
         speech,

@@ -10,5 +10,9 @@
   new MutationObserver(apply).observe(root, { attributeFilter: ["data-theme"] });
   apply();
   root.classList.add("js");
-  if (localStorage.getItem("side") === "folded") root.classList.add("side-folded");
+  try {
+    if (localStorage.getItem("side") === "folded") root.classList.add("side-folded");
+  } catch {
+    // A browser that keeps nothing: the menu is simply unfolded.
+  }
 })();
