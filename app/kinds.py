@@ -98,9 +98,7 @@ class Phone(Kind):
     def read(self, value: str, hints: Hints) -> str:
         number = read_phone(value, hints.country)
         if number is None:
-            raise DomainError(
-                _("“%(value)s” is not a telephone number.", value=value[:40])
-            )
+            raise DomainError(_("“%(value)s” is not a telephone number.", value=value[:40]))
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         return f"{written};ext={number.extension}" if number.extension else written
 
@@ -198,9 +196,7 @@ class When(Kind):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            raise DomainError(
-                _("“%(value)s” is not a date and time.", value=value[:40])
-            ) from None
+            raise DomainError(_("“%(value)s” is not a date and time.", value=value[:40])) from None
 
     def show(self, value: datetime | None) -> str:
         return show_moment(value)

@@ -100,7 +100,7 @@ def _raw_q(who: str, *searches: str) -> list[str]:
 def _middle(browser: Browser, _first: str) -> tuple[str, str, int]:
     from app.crud.paging import Cursor
 
-    status, page, _s = browser.ask("GET", "/contacts/list/?last_name__starts=m&sort=name")
+    _status, page, _s = browser.ask("GET", "/contacts/list/?last_name__starts=m&sort=name")
     row_id = int(re.findall(r"/contacts/show/(\d+)", page)[-1])
     value = "m"
     return f"/contacts/list/?after={Cursor(value, row_id, None)}", value, row_id

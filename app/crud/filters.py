@@ -17,11 +17,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, String, func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.extensions import db
 from app.errors import DomainError
+from app.extensions import db
 from app.i18n.formats import show_date
-from app.i18n.places import countries
 from app.i18n.languages import current_language
+from app.i18n.places import countries
 from app.kinds import Hints, kind_of, read_day
 from app.search.models import Searchable
 from app.search.queries import matching
