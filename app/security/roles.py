@@ -60,7 +60,8 @@ def sync_roles(grants: Iterable[Grant]) -> dict[str, int]:
         link = assoc_permissionview_role
         db.session.execute(delete(link).where(link.c.permission_view_id.in_(gone)))
         db.session.execute(delete(PermissionView).where(PermissionView.id.in_(gone)))
-    for permission, resource in sorted(wanted - set(known)):
+    new = sorted(wanted - set(known))
+    for permission, resource in new:
         row = PermissionView(
             permission_id=permissions[permission], view_menu_id=resources[resource]
         )
@@ -68,7 +69,7 @@ def sync_roles(grants: Iterable[Grant]) -> dict[str, int]:
         db.session.flush()
         known[permission, resource] = row.id
     changed = _sync_seeded(grants, known)
-    return {"permissions": len(wanted - set(known)), "removed": len(gone), "roles": changed}
+    return {"permissions": len(new), "removed": len(gone), "roles": changed}
 
 
 def _names(model, names: set[str]) -> dict[str, int]:
