@@ -11,12 +11,21 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from flask_appbuilder.models.filters import BaseFilter, BaseFilterConverter
+from flask_appbuilder.models.filters import BaseFilterConverter
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, String, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import String, func, or_
 
+from app.crud.filterbase import MOST_VALUES, SEPARATOR, BadFilter, Filter
+from app.crud.linkfilters import (
+    HasAny,
+    HasNone,
+    HasNothing,
+    IsLinked,
+    IsNotLinked,
+    IsUnder,
+    IsUnlinked,
+)
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_date
@@ -25,47 +34,9 @@ from app.i18n.places import countries
 from app.kinds import Hints, kind_of, read_day
 from app.search.models import Searchable
 from app.search.queries import matching
-from app.security.actor import current_actor
-from app.security.scope import visible
 from app.text import clean, fold, like
 
-SEPARATOR = "__"
-MOST_VALUES = 50
-
-
-class BadFilter(DomainError):
-    """The address asks for a filter that does not exist, or gives it a value it cannot have."""
-
-
-class Filter(BaseFilter):
-    """One condition on one attribute."""
-
-    # How the value is asked for: text, day, whole, pick, choice, or none at all.
-    asks: ClassVar[str] = "text"
-
-    def read(self, raw: str) -> Any:
-        """Return the value written in the address, or raise BadFilter."""
-        value = clean(raw)
-        if not value or len(value) > 200:
-            raise BadFilter(_("This filter needs a value of at most 200 characters."))
-        return value
-
-    def clause(self, value: Any) -> ColumnElement[bool]:
-        """Return the condition."""
-        raise NotImplementedError
-
-    def show(self, value: Any) -> str:
-        """Write the value for the chip above the list."""
-        return str(value)
-
-    def apply(self, query, value):
-        """Add the condition to a query; what Flask-AppBuilder calls."""
-        return query.where(self.clause(value))
-
-    @property
-    def attribute(self):
-        """Return the model's attribute."""
-        return getattr(self.model, self.column_name)
+__all__ = ["SEPARATOR", "BadFilter", "Filter", "FilterConverter", "find_filter"]
 
 
 class _Text(Filter):
@@ -285,126 +256,6 @@ class IsNotCode(_Codes):
 
     def clause(self, value):
         return or_(self.attribute.not_in(value), self.attribute.is_(None))
-
-
-class _Linked(Filter):
-    asks = "pick"
-
-    @property
-    def target(self):
-        """Return the model at the other end."""
-        return self.datamodel.get_related_model(self.column_name)
-
-    @property
-    def key(self):
-        """Return the foreign key of a many-to-one link."""
-        column = next(iter(self.datamodel.list_properties[self.column_name].local_columns))
-        return getattr(self.model, self.model.__mapper__.get_property_by_column(column).key)
-
-    def read(self, raw):
-        parts = raw.split(",")
-        if len(parts) > MOST_VALUES or not all(
-            part.isascii() and part.isdigit() and len(part) < 10 for part in parts
-        ):
-            raise BadFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
-        return [int(part) for part in parts]
-
-    def chosen(self, value) -> list[Any]:
-        """Return the linked rows that the value names and the actor may see."""
-        query = visible(self.target, current_actor()).where(self.target.id.in_(value))
-        return list(db.session.scalars(query))
-
-    def show(self, value):
-        return ", ".join(str(row) for row in self.chosen(value)) or "—"
-
-
-class IsLinked(_Linked):
-    name = _l("is")
-    arg_name = "is"
-
-    def clause(self, value):
-        return self.key == value[0] if len(value) == 1 else self.key.in_(value)
-
-
-class IsNotLinked(_Linked):
-    name = _l("is not")
-    arg_name = "not"
-
-    def clause(self, value):
-        return or_(self.key.not_in(value), self.key.is_(None))
-
-
-class IsUnlinked(_Linked):
-    name = _l("is empty")
-    arg_name = "empty"
-    asks = "none"
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
-
-    def clause(self, value):
-        return self.key.is_(None)
-
-
-class IsUnder(_Linked):
-    name = _l("is, or lies below")
-    arg_name = "under"
-
-    def clause(self, value):
-        top, below = aliased(self.target), aliased(self.target)
-        return self.key.in_(
-            select(below.id).join(top, below.path.like(top.path + "%")).where(top.id.in_(value))
-        )
-
-
-class _Many(_Linked):
-    def linked(self, value) -> Any:
-        """Select the keys of the rows that are linked to one of ``value``."""
-        relation = self.datamodel.list_properties[self.column_name]
-        near = next(
-            iter(relation.secondary.c[pair[1].name] for pair in relation.synchronize_pairs)
-        )
-        far = next(
-            iter(
-                relation.secondary.c[pair[1].name] for pair in relation.secondary_synchronize_pairs
-            )
-        )
-        query = select(near)
-        return query if value is None else query.where(far.in_(value))
-
-
-class HasAny(_Many):
-    name = _l("has one of")
-    arg_name = "is"
-
-    def clause(self, value):
-        return self.model.id.in_(self.linked(value))
-
-
-class HasNone(_Many):
-    name = _l("has none of")
-    arg_name = "not"
-
-    def clause(self, value):
-        return self.model.id.not_in(self.linked(value))
-
-
-class HasNothing(_Many):
-    name = _l("is empty")
-    arg_name = "empty"
-    asks = "none"
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
-
-    def clause(self, value):
-        return self.model.id.not_in(self.linked(None))
 
 
 class FilterConverter(BaseFilterConverter):
