@@ -26,7 +26,9 @@ def words(typed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fold(typed).split()))[:10]
 
 
-def has_words(model: type[Searchable], wanted: tuple[str, ...], dialect: str) -> ColumnElement[bool]:
+def has_words(
+    model: type[Searchable], wanted: tuple[str, ...], dialect: str
+) -> ColumnElement[bool]:
     """Return the condition, on the table of texts, that a row has all of ``wanted``."""
     table = model.search_table
     conditions = [table.c.text.like(f"%{like(word)}%", escape="\\") for word in wanted]
@@ -34,7 +36,9 @@ def has_words(model: type[Searchable], wanted: tuple[str, ...], dialect: str) ->
     if dialect == "sqlite" and long:
         phrase = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
         fts = f"{table.name}_fts"
-        found = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(phrase=phrase)
+        found = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(
+            phrase=phrase
+        )
         conditions = [
             literal_column(f"{table.name}.row_id").in_(found),
             *(table.c.text.like(f"%{like(w)}%", escape="\\") for w in wanted if len(w) < 3),
