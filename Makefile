@@ -43,7 +43,7 @@ translations: $(VENV)/.installed-dev ## Take new strings into the catalogues and
 		--no-location --sort-output --output-file=translations/messages.pot .
 	$(BIN)/pybabel -q update --input-file=translations/messages.pot --output-dir=translations \
 		--no-fuzzy-matching --omit-header --ignore-obsolete
-	$(BIN)/pybabel -q compile --directory=translations
+	$(BIN)/pybabel -q compile --use-fuzzy --directory=translations
 
 migration: $(VENV)/.installed-dev ## Write a migration of what the models changed: m="what it does"
 	@test -n "$(m)" || { echo 'Say what it does: make migration m="add a field"'; exit 2; }
@@ -91,5 +91,5 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@touch $@
 
 %.mo: %.po | $(VENV)/.installed
-	@$(BIN)/pybabel -q compile --input-file=$< --output-file=$@
+	@$(BIN)/pybabel -q compile --use-fuzzy --input-file=$< --output-file=$@
 	@touch $@

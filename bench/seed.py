@@ -174,10 +174,13 @@ def _write(connection: Connection, table: str, columns: str, rows: list[tuple]) 
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        with connection.connection.cursor() as cursor:
-            with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+        columns = ", ".join(names)
+        with (
+            connection.connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
         return
     marks = ", ".join("?" for _ in names)
     plain = [

@@ -113,7 +113,7 @@ class _Ordered(Filter):
         except DomainError as error:
             raise BadFilter(str(error)) from None
         if value is None:
-            raise BadFilter(_("This filter needs a value of at most 200 characters."))
+            raise BadFilter(_("This filter needs a value."))
         return value
 
     def show(self, value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_babel import gettext as _
 from sqlalchemy import event, func, inspect, update
 from sqlalchemy.orm import Session
 
@@ -23,7 +24,7 @@ def _keep_paths(session: Session, _context) -> None:
         path = f"{parent}{row.id}/"
         old = inspect(row).dict.get("path") or ""
         if old and parent.startswith(old):
-            raise DomainError("An entity cannot lie below itself.", field="parent")
+            raise DomainError(_("An entity cannot be part of itself."), field="parent")
         table = Entity.__table__
         if old and old != path:
             session.execute(

@@ -36,6 +36,6 @@ class Repository(Row, Bilingual, Logged):
         default="grey",
         info={"label": _l("Colour"), "kind": "colour", "choices": COLOURS},
     )
-    position: Mapped[int] = mapped_column(default=0, info={"label": _l("Position")})
+    position: Mapped[int] = mapped_column(default=0, info={"label": _l("Place in the list")})
     # A value that is no longer offered, but still stands on the files that have it.
     is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Offered in forms")})

@@ -19,6 +19,10 @@ from app.types import Json
 LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
 
+# What our forms and filters need to know of a column that is not ours.
+User.__table__.c.email.info["kind"] = "email"
+
+
 class StaffUser(User, Logged):
     """Somebody who signs in: sees their entity and all below it."""
 

@@ -18,8 +18,8 @@ VERBS = {
     "can_delete": _l("delete"),
     "restore": _l("restore"),
     "can_empty": _l("empty the trash"),
-    "can_import": _l("import"),
-    "can_export": _l("export"),
+    "can_import": _l("import files"),
+    "can_export": _l("export files"),
     "can_this_form_get": _l("open"),
     "can_this_form_post": _l("change"),
 }

@@ -28,7 +28,7 @@ def ensure_administrator(session: Session, organisation: str, password: str | No
         username="admin",
         first_name="Admin",
         last_name=organisation[:64],
-        email="admin@localhost",
+        email="admin@example.org",
         active=True,
         password=generate_password_hash(password or made or ""),
         entity=top,

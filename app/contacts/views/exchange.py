@@ -91,7 +91,8 @@ class ExchangePages:
         reply = Response(
             stream_with_context(_in_blocks(lines)), content_type="text/csv; charset=utf-8"
         )
-        name = f"{_('contacts')}-{now():%Y-%m-%d}.csv"
+        stem = _("contacts")
+        name = f"{stem}-{now():%Y-%m-%d}.csv"
         reply.headers.set("Content-Disposition", "attachment", filename=name)
         return reply
 
@@ -257,11 +258,12 @@ class ExchangePages:
         upload = self._upload(token)
         if not upload.failed.exists():
             abort(404)
+        stem = _("to-correct")
         return send_file(
             upload.failed,
             mimetype="text/csv",
             as_attachment=True,
-            download_name=f"{_('to-correct')}-{now():%Y-%m-%d}.csv",
+            download_name=f"{stem}-{now():%Y-%m-%d}.csv",
         )
 
     @expose("/import/<string:token>/cancel", methods=["POST"])
