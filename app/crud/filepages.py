@@ -33,6 +33,11 @@ class FilePages:
     # Drawn beside the details, or nothing.
     side_template: ClassVar[str] = ""
 
+    @property
+    def home(self) -> str:
+        """Return the address of the list that a restored file goes back to."""
+        return self.route_base
+
     def find(self, pk: Any) -> Any:
         """Return the row with this number, or a 404 when it is not to be seen."""
         row = self.datamodel.get(pk)
@@ -129,13 +134,13 @@ class FilePages:
         model = self.datamodel.obj
         if not issubclass(model, Trashable):
             abort(404)
-        number = self.datamodel.get_trashed(pk)
-        if number is None:
+        row = self.datamodel.get_trashed(pk)
+        if row is None:
             abort(404)
-        trash.restore(number)
+        trash.restore(row)
         db.session.commit()
-        flash(_("“%(name)s” is back.", name=str(number)), "success")
-        return redirect(f"{self.route_base}/show/{number.id}")
+        flash(_("“%(name)s” is back.", name=str(row)), "success")
+        return redirect(f"{self.home}/show/{row.id}")
 
     @expose("/putback/<pk>/<int:entry_id>/<string:field>", methods=["POST"])
     @has_access

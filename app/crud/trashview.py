@@ -31,7 +31,7 @@ class TrashView(ModelView, abstract=True):
     list_template = "crud/trash.html"
     header_template = "crud/header.html"
     # The address of the list that rows go back to.
-    home: ClassVar[str]
+    home: ClassVar[str]  # type: ignore[misc]
     is_trash = True
 
     @action("restore", _l("Restore"), "", "arrow-counterclockwise", single=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from flask_appbuilder import Model
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -40,3 +42,9 @@ class Trashable:
     def is_trashed(self) -> bool:
         """Say whether the row is in the trash."""
         return self.trashed_at is not None
+
+
+def trashables() -> list[Any]:
+    """Return every model that has a trash, in the order of their tables' names."""
+    models = [m.class_ for m in Model.registry.mappers if issubclass(m.class_, Trashable)]
+    return sorted(models, key=lambda model: model.__tablename__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, delete, func
 from sqlalchemy.orm import Session
 
 from app.log.services import record_many
@@ -39,14 +40,22 @@ def trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -> Any:
     )
 
 
-def purge_all(session: Session, model: Any, actor: Actor, chunk: int = 500) -> int:
+def purge_all(
+    session: Session,
+    model: Any,
+    actor: Actor,
+    *,
+    before: datetime | None = None,
+    chunk: int = 500,
+) -> int:
     """Empty the trash of what the actor may see, a chunk a transaction; return how many went.
 
-    The rows of a chunk go in one statement; the database's foreign keys take what belongs to
+    ``before`` spares what was put there later. The rows of a chunk go in one statement; the database's foreign keys take what belongs to
     them and unlink what pointed to them.
     """
     count = 0
-    while rows := session.scalars(trashed(model, actor).order_by(model.id).limit(chunk)).all():
+    query = trashed(model, actor, *_older(model, before)).order_by(model.id).limit(chunk)
+    while rows := session.scalars(query).all():
         gone = [
             {
                 "subject_id": row.id,
@@ -66,3 +75,13 @@ def purge_all(session: Session, model: Any, actor: Actor, chunk: int = 500) -> i
         session.expunge_all()
         count += len(ids)
     return count
+
+
+def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:
+    """Return how many rows ``purge_all`` would delete."""
+    query = trashed(model, actor, *_older(model, before))
+    return session.scalar(query.with_only_columns(func.count(model.id))) or 0
+
+
+def _older(model: Any, before: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    return () if before is None else (model.trashed_at < before,)

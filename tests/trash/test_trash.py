@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -11,6 +13,7 @@ from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
 from app.security.scope import visible
 from app.trash.services import purge, purge_all, put_away, trashed
+from app.types import now
 from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
@@ -166,3 +169,28 @@ def test_a_reader_sees_the_trash_and_cannot_touch_it(client_as):
     ticked = {"action": "restore", "rowid": contact.id}
     assert browser.post("/contacts/trash/action_post", data=ticked).status_code == 403
     assert in_database(contact.id)["trashed_at"] is not None
+
+
+def test_the_command_purges_only_what_has_lain_there_for_long(app, session):
+    old, young = bin_contact(last_name="Old"), bin_contact(last_name="Young")
+    old.trashed_at = now() - timedelta(days=40)
+    db.session.commit()
+    ids = old.id, young.id
+
+    asked = app.test_cli_runner().invoke(args=["trash", "purge", "--days", "30", "--dry-run"])
+    done = app.test_cli_runner().invoke(args=["trash", "purge", "--days", "30"])
+
+    assert json.loads(asked.output)["purged"]["contact"] == 1
+    assert json.loads(done.output)["purged"]["contact"] == 1
+    left = db.session.scalars(
+        select(Contact.id).where(Contact.id.in_(ids)).execution_options(with_trash=True)
+    ).all()
+    assert left == [ids[1]]
+
+
+def test_restoring_from_the_trash_leads_to_the_file(client_as):
+    contact = bin_contact(last_name="Peña")
+
+    reply = client_as(BRUNO).post(f"/contacts/trash/restore/{contact.id}")
+
+    assert reply.location == f"/contacts/show/{contact.id}"

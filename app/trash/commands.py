@@ -1,0 +1,36 @@
+"""``trash purge``: delete for good what has lain in the trash for long; cron can call it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import click
+from flask.cli import AppGroup
+
+from app.cli import command
+from app.extensions import db
+from app.security.actor import SYSTEM
+from app.trash.models import trashables
+from app.trash.services import count_trashed, purge_all
+from app.types import now
+
+trash = command(AppGroup("trash", help="The trash."))
+
+
+@trash.command("purge")
+@click.option("--days", type=click.IntRange(1, 36500), required=True, help="How long is long.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def purge(days: int, dry_run: bool) -> None:
+    """Delete for good what was put in the trash more than so many days ago.
+
+    Prints one JSON object: how many of each kind.
+    """
+    before = now() - timedelta(days=days)
+    gone = {}
+    for model in trashables():
+        if dry_run:
+            gone[model.__tablename__] = count_trashed(db.session(), model, SYSTEM, before)
+        else:
+            gone[model.__tablename__] = purge_all(db.session(), model, SYSTEM, before=before)
+    click.echo(json.dumps({"dry_run": dry_run, "days": days, "purged": gone}))
