@@ -41,3 +41,15 @@ class Level(IntEnum):
     FORBIDDEN = 0
     READ = 1
     EDIT = 2
+
+    @property
+    def label(self):
+        """Return the level's name for people."""
+        return LEVEL_LABELS[self]
+
+
+LEVEL_LABELS = {
+    Level.FORBIDDEN: _l("forbidden"),
+    Level.READ: _l("read"),
+    Level.EDIT: _l("edit"),
+}

@@ -12,6 +12,7 @@ from flask_appbuilder.security.sqla.models import (
     ViewMenu,
     assoc_permissionview_role,
 )
+from flask_babel import gettext as _
 from sqlalchemy import delete, insert, select
 
 from app.extensions import db
@@ -36,6 +37,26 @@ class Grant(NamedTuple):
 def role_name(area: Area, level: Level) -> str:
     """Return the name of the role that ``sync`` keeps for a level in an area."""
     return f"{area.value.capitalize()}: {level.name.lower()}"
+
+
+_SEEDED = {role_name(area, level): (area, level) for area in Area for level in Level}
+
+
+def role_label(name: str) -> str:
+    """Return the name of a role as people read it: a seeded one in their language."""
+    if name == ADMINISTRATOR:
+        return _("Administrator")
+    if name == PUBLIC:
+        return _("Visitors")
+    if name not in _SEEDED:
+        return name
+    area, level = _SEEDED[name]
+    return f"{area.label}: {level.label}"
+
+
+def is_seeded(name: str) -> bool:
+    """Say whether ``sync`` keeps the role of this name as the code declares it."""
+    return name in (ADMINISTRATOR, PUBLIC) or name in _SEEDED
 
 
 def sync_roles(grants: Iterable[Grant]) -> dict[str, int]:

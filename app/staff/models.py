@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_appbuilder.security.sqla.models import User
+from flask_appbuilder.security.sqla.models import Role, User
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
@@ -13,6 +13,7 @@ from app.entities.models import Entity
 from app.entities.queries import below
 from app.log.models import Logged
 from app.security.actor import Actor
+from app.security.roles import role_label
 from app.security.scope import within
 from app.types import Json
 
@@ -21,6 +22,10 @@ LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
 # What our forms and filters need to know of a column that is not ours.
 User.__table__.c.email.info["kind"] = "email"
+
+
+# A role that the program made is called by its name in the reader's language.
+Role.__str__ = lambda role: role_label(role.name)  # type: ignore[method-assign]
 
 
 class StaffUser(User, Logged):

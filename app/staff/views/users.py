@@ -16,11 +16,12 @@ from flask_appbuilder.security.views import (
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from werkzeug.security import generate_password_hash
 from wtforms import PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, Length
 
+from app.crud.columns import Cell, Title
 from app.crud.forms import RowForm
 from app.crud.interface import Interface
 from app.crud.modelview import ModelView
@@ -31,6 +32,7 @@ from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.rights import ADMINISTRATOR
+from app.security.roles import is_seeded, role_label
 from app.staff.models import StaffUser
 
 
@@ -124,6 +126,13 @@ class UserView(ModelView):
         )
 
 
+class RoleName(Title):
+    """The name of a role, in the reader's language where the program gave it."""
+
+    def cell(self, values: tuple) -> Cell:
+        return Cell("title", role_label(values[0]), "")
+
+
 class RoleView(ModelView):
     """Roles: what somebody who holds one may do."""
 
@@ -146,8 +155,23 @@ class RoleView(ModelView):
     show_columns: ClassVar[Any] = ["name", "permissions"]
     unique_columns = ("name",)
 
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        self.columns["name"] = RoleName(self.datamodel, "name", self.label_of("name"), ("name",))
+
+    def detail(self, row: Role, name: str) -> Cell:
+        return Cell("text", str(row)) if name == "name" else super().detail(row, name)
+
+    def before_save(self, row: Role, form: RowForm) -> None:
+        before = inspect(row).attrs.name.history.deleted
+        if is_seeded(before[0] if before else row.name):
+            raise DomainError(
+                _("This role is part of the program: duplicate it and change the copy."),
+                field="name",
+            )
+
     def before_delete(self, row: Role) -> None:
-        if row.name in (ADMINISTRATOR, "Public"):
+        if is_seeded(row.name):
             raise DomainError(_("This role is part of the program."))
         if row.user:
             raise DomainError(_("Somebody has this role; take it from them first."))
