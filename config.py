@@ -168,7 +168,6 @@ def _engine_options(database: str) -> dict[str, Any]:
     if database.startswith("sqlite"):
         return {"connect_args": {"timeout": 30}}
     return {
-        "pool_pre_ping": True,
         "pool_size": 10,
         "max_overflow": 20,
         "connect_args": {"options": " ".join(f"-c {setting}" for setting in _POSTGRES)},

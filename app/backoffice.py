@@ -34,7 +34,7 @@ class BackOffice(AppBuilder):
             self.menu.add_category(name, icon=icon, label=label)
         pages = sorted((*ModelView.all(), *Page.all()), key=lambda page: page.order)
         for page in pages:
-            if page.label is None:
+            if page.label is None or not page.in_menu:
                 instance = self.add_view_no_menu(page)
             else:
                 instance = self.add_view(

@@ -10,6 +10,5 @@ CATEGORIES = (
     ("Sales", _l("Sales"), "briefcase"),
     ("Communication", _l("Communication"), "envelope"),
     ("Settings", _l("Settings"), "gear"),
-    ("Repositories", _l("Repositories"), "list-ul"),
     ("Security", _l("Security"), "shield-lock"),
 )

@@ -14,6 +14,7 @@ from itertools import islice
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from app.search.models import SEPARATOR
 from app.text import fold, sort_key
 
 FIRST = """María José Ana Luis Carmen Antonio Lucía Javier Elena Íñigo Núria Óscar Raúl Begoña Álvaro
@@ -66,12 +67,12 @@ def seed(connection: Connection, contacts: int, accounts: int = 50_000) -> None:
     for row in companies:
         names.append(fold(row[1]))
         rows.append(row)
-        texts.append((row[0], f"{fold(row[1])} {row[3]}", ""))
+        texts.append((row[0], f"{fold(row[1])} {row[3]}{SEPARATOR}"))
     _write(
         connection, "account",
         "id name sort_name email type city country entity_id version created_at updated_at", rows,
     )  # fmt: skip
-    _write(connection, "account_search", "row_id own linked", texts)
+    _write(connection, "account_search", "row_id text", texts)
     people = _contacts(dice, contacts, accounts, entities, small, lists, moment)
     while chunk := list(islice(people, 20_000)):
         _write(
@@ -82,9 +83,14 @@ def seed(connection: Connection, contacts: int, accounts: int = 50_000) -> None:
             [row for row, _own in chunk],
         )  # fmt: skip
         _write(
-            connection, "contact_search", "row_id own linked",
-            [(row[0], own, names[row[13] - 1] if row[13] else "") for row, own in chunk],
-        )  # fmt: skip
+            connection,
+            "contact_search",
+            "row_id text",
+            [
+                (row[0], f"{own}{SEPARATOR}{names[row[13] - 1] if row[13] else ''}")
+                for row, own in chunk
+            ],
+        )
         links = []
         for row, _own in chunk:
             if dice.random() < 0.3:

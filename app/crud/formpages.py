@@ -20,6 +20,7 @@ from app.crud.interface import Interface
 from app.errors import DomainError
 from app.extensions import db
 from app.storage.services import store_photo
+from app.text import clean
 
 
 class FormPages:
@@ -90,7 +91,9 @@ class FormPages:
         """Fill in links named in the address (a contact made from its account)."""
         found = {}
         for name in self.add_columns:
-            if name in request.args and self.datamodel.is_relation_many_to_one(name):
+            if name == "name" and name in request.args:
+                found[name] = clean(request.args[name])[:100]
+            elif name in request.args and self.datamodel.is_relation_many_to_one(name):
                 row = self.datamodel.get_related_obj(name, request.args[name])
                 if row is not None:
                     found[name] = row

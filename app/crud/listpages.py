@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
-from flask import abort, flash, jsonify, redirect, request
+from flask import abort, current_app, flash, jsonify, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
@@ -239,7 +239,8 @@ class ListPages:
         if name not in pickable or not self.datamodel.is_relation(name):
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
-        return jsonify(results=find_rows(self.datamodel.get_related_model(name), typed, 20))
+        model = self.datamodel.get_related_model(name)
+        return jsonify(results=find_rows(model, typed, 20), create=_where_to_add(model))
 
     # Actions on ticked rows
 
@@ -275,6 +276,19 @@ class ListPages:
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.route_base}/list/")
+
+
+def _where_to_add(model: Any) -> str | None:
+    """Return the address of the form for a new row of a model, if the user may add one."""
+    for view in current_app.appbuilder.baseviews:
+        if (
+            isinstance(view, ListPages)
+            and view.datamodel.obj is model
+            and not view.datamodel.with_trash
+            and view.may("can_add")
+        ):
+            return f"{view.route_base}/add"
+    return None
 
 
 def show_count(count: int) -> str:

@@ -124,7 +124,9 @@ def _fields(fieldsets: Any) -> list[str]:
 class RepositoryView(ModelView, abstract=True):
     """A screen over a repository: labels in both languages, colour, place in the list."""
 
-    category = "Repositories"
+    # Reached from the overview of all repositories, which stands in the menu for them.
+    category = "Settings"
+    in_menu = False
     list_template = "appbuilder/general/model/list.html"
     label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
     list_columns: ClassVar[Any] = [

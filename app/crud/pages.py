@@ -22,6 +22,7 @@ class Place:
     label: ClassVar[Any] = None
     icon: ClassVar[str] = ""
     category: ClassVar[str] = ""
+    in_menu: ClassVar[bool] = True
     order: ClassVar[int] = 100
     area: ClassVar[Area | None] = None
     # What it takes only the right to read; everything else takes the right to edit.
@@ -36,7 +37,7 @@ class Place:
             reads = permission in self.read_permissions
             level = Level.READ if reads else Level.EDIT
             yield Grant(self.area, level, permission, self.class_permission_name)
-        if self.label is not None:
+        if self.label is not None and self.in_menu:
             yield Grant(self.area, Level.READ, "menu_access", type(self).__name__)
 
 

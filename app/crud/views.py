@@ -5,20 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app, jsonify, redirect, request, url_for
-from flask_appbuilder import expose
+from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
-from sqlalchemy import text
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select, text
 
 from app.crud.listing import quick_hits
-from app.crud.modelview import ModelView
+from app.crud.modelview import ModelView, RepositoryView
 from app.crud.pages import Page, menu_groups
 from app.extensions import db
+from app.i18n.languages import current_language
+from app.i18n.places import provinces
 from app.search.models import Searchable
 from app.search.queries import LONGEST, words
 from app.security.actor import current_actor
+from app.security.areas import Area
 from app.security.guard import public
 from app.security.rights import holds
 from app.text import clean
+
+# A repository longer than this shows its first values on the overview.
+MOST_VALUES = 60
 
 
 class HomeView(Page):
@@ -33,6 +40,46 @@ class HomeView(Page):
         for _group, items in menu_groups():
             return redirect(items[0].get_url())
         return redirect(url_for("UserView.userinfo"))
+
+
+class PlaceView(Page):
+    """Lists of places that forms ask for."""
+
+    route_base = ""
+
+    @expose("/provinces/<string:country>")
+    def provinces(self, country: str):
+        """Name the provinces of a country, in the reader's language."""
+        found = provinces(country.upper()[:2], current_language())
+        return jsonify(names=[name for _code, name in found])
+
+
+class RepositoriesView(Page):
+    """Settings → Repositories: every editable list, and whether both languages are complete."""
+
+    route_base = "/repositories"
+    default_view = "overview"
+    label = _l("Repositories")
+    icon = "list-ul"
+    category = "Settings"
+    order = 20
+    area = Area.SETTINGS
+    read_permissions = frozenset({"can_overview"})
+
+    @expose("/")
+    @has_access
+    def overview(self):
+        """Show every repository with its values."""
+        lists = []
+        for view in current_app.appbuilder.baseviews:
+            if isinstance(view, RepositoryView) and view.may("can_list"):
+                model = view.datamodel.obj
+                query = select(model).order_by(model.position, model.id).limit(MOST_VALUES)
+                lists.append((view, db.session.scalars(query).all()))
+        lists.sort(key=lambda pair: pair[0].order)
+        return self.render_template(
+            "crud/repositories.html", title=_("Repositories"), lists=lists, most=MOST_VALUES
+        )
 
 
 class HealthView(Page):

@@ -32,7 +32,8 @@ from app.extensions import reading
 from app.registry import Plug
 from app.security.actor import Actor, acting_as
 
-CHUNK = 1000
+# SQLite has one writer at a time: others wait no longer than a chunk takes.
+CHUNKS = {"postgresql": 1000, "sqlite": 250}
 _TRIES = 5
 IGNORE = "-"
 
@@ -229,9 +230,11 @@ def run(
     *,
     dry_run: bool = False,
     on_failed: Callable[[SourceRow, list[str]], None] | None = None,
-    chunk_size: int = CHUNK,
+    chunk_size: int | None = None,
 ) -> Report:
     """Import every row of a file, a chunk a transaction; a dry run only says what would happen."""
+    if chunk_size is None:
+        chunk_size = CHUNKS[session.get_bind().dialect.name]
     report = Report()
     actor = actor.through("import")
     seen: dict[int, int] = {}

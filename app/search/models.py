@@ -8,19 +8,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flask_appbuilder import Model
-from sqlalchemy import Column, Computed, ForeignKey, Index, Integer, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table
 
 from app.types import Folded
 
+# Stands between a row's own words and those of the row it hangs on (a contact's account).
+# Folded words never hold it. One column of text, since its size decides the speed of a search.
+SEPARATOR = "\x1f"
+
 
 class Searchable:
-    """A row that the search finds.
-
-    ``own`` is the row's own text; ``linked`` that of a row it hangs on (a contact's account).
-    """
+    """A row that the search finds: by words of its own, and by the name of a row it hangs on."""
 
     search_table: ClassVar[Table]
-    # The relationship whose target lends its name to ``linked``, if any.
+    # The relationship whose target lends its name, if any.
     search_linked: ClassVar[str | None] = None
 
     def search_text(self) -> str:
@@ -41,9 +42,7 @@ def search_table(target: str) -> Table:
             primary_key=True,
             autoincrement=False,
         ),
-        Column("own", Folded(), nullable=False),
-        Column("linked", Folded(), nullable=False, server_default=""),
-        Column("text", Folded(), Computed("own || ' ' || linked", persisted=True)),
+        Column("text", Folded(), nullable=False),
     )
     Index(
         f"ix_{name}_text",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, inspect, select, update
+from sqlalchemy import bindparam, delete, func, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.search.models import Searchable
+from app.search.models import SEPARATOR, Searchable
 from app.text import fold
 
 
@@ -43,10 +43,13 @@ def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
     statement = statement.on_conflict_do_update(
-        index_elements=[table.c.row_id],
-        set_={"own": statement.excluded.own, "linked": statement.excluded.linked},
+        index_elements=[table.c.row_id], set_={"text": statement.excluded.text}
     )
-    session.execute(statement, list(texts))
+    rows = [
+        {"row_id": text["row_id"], "text": f"{text['own']}{SEPARATOR}{text['linked']}"}
+        for text in texts
+    ]
+    session.execute(statement, rows)
 
 
 def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
@@ -54,11 +57,15 @@ def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
     relation = inspect(model).relationships[model.search_linked]
     column = next(iter(relation.local_columns))
     table = model.search_table
+    if session.get_bind().dialect.name == "postgresql":
+        own: Any = func.split_part(table.c.text, SEPARATOR, 1)
+    else:
+        own = func.substr(table.c.text, 1, func.instr(table.c.text, SEPARATOR) - 1)
     session.execute(
         update(table)
         .where(table.c.row_id.in_(select(inspect(model).local_table.c.id).where(column == row.id)))
-        .values(linked=bindparam("name")),
-        {"name": fold(str(row))},
+        .values(text=own.concat(bindparam("name"))),
+        {"name": SEPARATOR + fold(str(row))},
     )
 
 

@@ -33,10 +33,17 @@ class Trashable:
         )
 
     @staticmethod
-    def live_index(name: str, *columns: str) -> tuple[Index]:
-        """Return an index over the rows that are not in the trash: it alone answers a list."""
+    def live_index(name: str, *columns: str, also: tuple[str, ...] = ()) -> tuple[Index]:
+        """Return an index over the rows that are not in the trash: it alone answers a list.
+
+        ``also`` names columns that lists are often filtered by besides; PostgreSQL keeps them
+        in the index, so that such a filter need not look at the rows.
+        """
         condition = text("trashed_at IS NULL")
-        return (Index(name, *columns, sqlite_where=condition, postgresql_where=condition),)
+        options: dict[str, Any] = {"postgresql_include": list(also)} if also else {}
+        return (
+            Index(name, *columns, sqlite_where=condition, postgresql_where=condition, **options),
+        )
 
     @property
     def is_trashed(self) -> bool:

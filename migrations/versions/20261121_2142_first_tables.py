@@ -489,19 +489,7 @@ def upgrade() -> None:
         "account_search",
         sa.Column("row_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column(
-            "own", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
-        ),
-        sa.Column(
-            "linked",
-            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
-            server_default="",
-            nullable=False,
-        ),
-        sa.Column(
-            "text",
-            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
-            sa.Computed("own || ' ' || linked", persisted=True),
-            nullable=True,
+            "text", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
         sa.ForeignKeyConstraint(
             ["row_id"],
@@ -591,7 +579,8 @@ def upgrade() -> None:
     op.create_index("ix_contact_created_at", "contact", ["created_at", "id"], unique=False)
     op.create_index("ix_contact_email", "contact", ["email", "id"], unique=False)
     op.create_index(
-        "ix_contact_entity_sort", "contact", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL')
+        "ix_contact_entity_sort", "contact", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'),
+        postgresql_include=["type_id", "status_id"],
     )
     op.create_index("ix_contact_manager_id", "contact", ["manager_id"], unique=False)
     op.create_index("ix_contact_sort", "contact", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'))
@@ -638,19 +627,7 @@ def upgrade() -> None:
         "contact_search",
         sa.Column("row_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column(
-            "own", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
-        ),
-        sa.Column(
-            "linked",
-            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
-            server_default="",
-            nullable=False,
-        ),
-        sa.Column(
-            "text",
-            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
-            sa.Computed("own || ' ' || linked", persisted=True),
-            nullable=True,
+            "text", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
         sa.ForeignKeyConstraint(
             ["row_id"],

@@ -114,7 +114,7 @@ def test_a_row_that_is_deleted_for_good_takes_its_text_along(ana):
     db.session.delete(ana)
     db.session.commit()
     table = Contact.search_table
-    assert db.session.scalar(select(table.c.own).where(table.c.row_id == number)) is None
+    assert db.session.scalar(select(table.c.text).where(table.c.row_id == number)) is None
     assert finds("carmen") == []
 
 

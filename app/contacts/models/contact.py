@@ -42,7 +42,13 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
     __tablename__ = "contact"
     __table_args__ = (
         *Trashable.live_index("ix_contact_sort", "sort_name", "id"),
-        *Trashable.live_index("ix_contact_entity_sort", "entity_id", "sort_name", "id"),
+        *Trashable.live_index(
+            "ix_contact_entity_sort",
+            "entity_id",
+            "sort_name",
+            "id",
+            also=("type_id", "status_id"),
+        ),
         *(_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         *Trashable.index_for("contact"),

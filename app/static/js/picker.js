@@ -128,7 +128,8 @@ class Picker {
     }
     try {
       const answer = await fetch(`${this.lookup}?q=${encodeURIComponent(typed)}`, { headers: { "X-Fragment": "1" } });
-      const { results } = await answer.json();
+      const { results, create } = await answer.json();
+      if (create) results.push({ id: "", label: words.create, hint: typed, create });
       if (mine === this.asked && document.activeElement === this.input) this.open(results);
     } catch {
       if (mine === this.asked) this.open([], words.failed);
@@ -187,6 +188,11 @@ class Picker {
   }
 
   pick(row) {
+    if (row.create) {
+      // In a window of its own: what is typed in this form stays.
+      window.open(row.hint ? `${row.create}?name=${encodeURIComponent(row.hint)}` : row.create, "_blank");
+      return this.shut();
+    }
     const option = [...this.select.options].find((one) => one.value === row.id) ?? new Option(row.label, row.id);
     if (!option.parentElement) this.select.add(option);
     if (!this.isMany) {
