@@ -7,7 +7,7 @@ however many columns it shows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 from sqlalchemy import Select, and_, select
@@ -21,8 +21,7 @@ from app.repositories.models import Repository
 from app.security.actor import Actor
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """What a template draws: a shape, and what goes in it.
 
     Shapes: title, text, email, phone, url, chip, chips, link, none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -94,10 +95,13 @@ class ListPages:
             permission, self.class_permission_name
         )
 
-    def saved_views(self) -> list[SavedView]:
-        """Return the views of this list that the user sees as tabs."""
+    def saved_views(self) -> Sequence[Any]:
+        """Return (id, name, query, owner_id, role_id) of the views the user sees as tabs."""
         query = visible(SavedView, current_actor()).where(SavedView.list_name == self.list_name)
-        return list(db.session.scalars(query.order_by(SavedView.name, SavedView.id)))
+        query = query.with_only_columns(
+            SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
+        )
+        return db.session.execute(query.order_by(SavedView.name, SavedView.id)).all()
 
     # Choosing filters
 

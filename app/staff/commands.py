@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -118,6 +119,8 @@ def serve(prepares: bool, demo: bool) -> None:
 def _serve(app, listener: socket.socket) -> None:
     from waitress import serve as waitress_serve
 
+    # A request that waits its turn for a moment is nothing to write home about.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     waitress_serve(
         app,
         sockets=[listener],
