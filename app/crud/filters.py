@@ -30,11 +30,11 @@ from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_date
 from app.i18n.languages import current_language
-from app.i18n.places import countries
+from app.i18n.places import countries, provinces_called
 from app.kinds import Hints, kind_of, read_day
 from app.search.models import Searchable
 from app.search.queries import matching
-from app.text import clean, fold, like
+from app.text import clean, digits, fold, like
 
 __all__ = ["SEPARATOR", "BadFilter", "Filter", "FilterConverter", "find_filter"]
 
@@ -57,6 +57,30 @@ class Contains(_Text):
             # The trigram index leaves few rows for the exact comparison.
             condition = matching(db.session, self.model, value) & condition
         return condition
+
+
+class HasDigits(Filter):
+    """Part of a telephone number, however it is spaced."""
+
+    name = _l("contains")
+    arg_name = "contains"
+
+    def read(self, raw):
+        value = super().read(raw)
+        if not digits(value):
+            raise BadFilter(_("“%(value)s” is not a telephone number.", value=value[:40]))
+        return value
+
+    def clause(self, value):
+        return self.attribute.like(f"%{digits(value).removeprefix('00')}%")
+
+
+class InProvince(Contains):
+    """Part of the name of a province, which is kept by its code."""
+
+    def clause(self, value):
+        codes = provinces_called(value, current_language())
+        return or_(self.attribute.in_(codes), super().clause(value))
 
 
 class StartsWith(_Text):
@@ -268,6 +292,8 @@ class FilterConverter(BaseFilterConverter):
         ("is_relation", []),
         ("is_choice", [IsCode, IsNotCode, IsEmpty, IsFilled]),
         ("is_country", [IsCode, IsNotCode, IsEmpty, IsFilled]),
+        ("is_phone", [HasDigits, IsEmpty, IsFilled]),
+        ("is_province", [InProvince, IsEmpty, IsFilled]),
         ("is_json", []),
         ("is_boolean", [IsYes, IsNo]),
         ("is_datetime", [FromMoment, ToMoment]),

@@ -102,6 +102,14 @@ class Interface(SQLAInterface):
         """Say whether an attribute is one of a few choices."""
         return not self.is_relation(name) and "choices" in self.info_of(name)
 
+    def is_phone(self, name: str) -> bool:
+        """Say whether an attribute is a telephone number."""
+        return self.info_of(name).get("kind") == "phone"
+
+    def is_province(self, name: str) -> bool:
+        """Say whether an attribute is a province."""
+        return self.info_of(name).get("kind") == "province"
+
     def is_country(self, name: str) -> bool:
         """Say whether an attribute is a country."""
         return self.info_of(name).get("kind") == "country"

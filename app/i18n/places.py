@@ -92,3 +92,15 @@ def province_name(code: str | None, language: str) -> str:
             if known == code:
                 return name
     return code
+
+
+@lru_cache(maxsize=4)
+def _folded_provinces(language: str) -> tuple[tuple[str, str], ...]:
+    translate = _translator(language)
+    return tuple((s.code, fold(translate(s.name))) for s in pycountry.subdivisions)
+
+
+def provinces_called(text: str, language: str) -> list[str]:
+    """Return the codes of all provinces whose name has ``text`` in it."""
+    wanted = fold(text)
+    return [code for code, name in _folded_provinces(language) if wanted in name]
