@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -119,6 +120,9 @@ def serve(prepares: bool, demo: bool) -> None:
 def _serve(app, listener: socket.socket) -> None:
     from waitress import serve as waitress_serve
 
+    # What start-up made stays: the garbage collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     # A request that waits its turn for a moment is nothing to write home about.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     waitress_serve(

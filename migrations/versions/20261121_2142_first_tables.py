@@ -374,7 +374,9 @@ def upgrade() -> None:
         "ix_account_entity_sort", "account", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL')
     )
     op.create_index("ix_account_parent_id", "account", ["parent_id"], unique=False)
-    op.create_index("ix_account_sort", "account", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'))
+    op.create_index("ix_account_sort", "account", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'),
+        postgresql_include=["entity_id"],
+    )
     op.create_index(
         "ix_account_trashed",
         "account",
@@ -574,16 +576,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_contact_number")),
     )
     op.create_index("ix_contact_account_id", "contact", ["account_id", "id"], unique=False)
-    op.create_index("ix_contact_birth_date", "contact", ["birth_date", "id"], unique=False)
+    op.create_index("ix_contact_birth_date", "contact", ["birth_date", "id"], unique=False, postgresql_include=["entity_id", "trashed_at"])
     op.create_index("ix_contact_category_id", "contact", ["category_id", "id"], unique=False)
-    op.create_index("ix_contact_created_at", "contact", ["created_at", "id"], unique=False)
-    op.create_index("ix_contact_email", "contact", ["email", "id"], unique=False)
+    op.create_index("ix_contact_created_at", "contact", ["created_at", "id"], unique=False, postgresql_include=["entity_id", "trashed_at"])
+    op.create_index("ix_contact_email", "contact", ["email", "id"], unique=False, postgresql_include=["entity_id", "trashed_at"])
     op.create_index(
         "ix_contact_entity_sort", "contact", ["entity_id", "sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'),
         postgresql_include=["type_id", "status_id"],
     )
     op.create_index("ix_contact_manager_id", "contact", ["manager_id"], unique=False)
-    op.create_index("ix_contact_sort", "contact", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'))
+    op.create_index("ix_contact_sort", "contact", ["sort_name", "id"], unique=False, sqlite_where=sa.text('trashed_at IS NULL'), postgresql_where=sa.text('trashed_at IS NULL'),
+        postgresql_include=["entity_id"],
+    )
     op.create_index("ix_contact_status_id", "contact", ["status_id", "id"], unique=False)
     op.create_index(
         "ix_contact_trashed",
@@ -594,7 +598,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("trashed_at IS NOT NULL"),
     )
     op.create_index("ix_contact_type_id", "contact", ["type_id", "id"], unique=False)
-    op.create_index("ix_contact_updated_at", "contact", ["updated_at", "id"], unique=False)
+    op.create_index("ix_contact_updated_at", "contact", ["updated_at", "id"], unique=False, postgresql_include=["entity_id", "trashed_at"])
 
     op.create_table(
         "saved_view",

@@ -32,6 +32,12 @@ contact_tag = Table(
 )
 
 
+def _sorted(column: str) -> Index:
+    """Return an index that a list is sorted by, and that also says who may see the row."""
+    also = ["entity_id", "trashed_at"]
+    return Index(f"ix_contact_{column}", column, "id", postgresql_include=also)
+
+
 def _index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id")
 
@@ -41,7 +47,7 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
 
     __tablename__ = "contact"
     __table_args__ = (
-        *Trashable.live_index("ix_contact_sort", "sort_name", "id"),
+        *Trashable.live_index("ix_contact_sort", "sort_name", "id", also=("entity_id",)),
         *Trashable.live_index(
             "ix_contact_entity_sort",
             "entity_id",
@@ -49,7 +55,7 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
             "id",
             also=("type_id", "status_id"),
         ),
-        *(_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
+        *(_sorted(name) for name in ("email", "birth_date", "created_at", "updated_at")),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         *Trashable.index_for("contact"),
     )
