@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, request, session, url_for
+from flask import Flask, Response, current_app, render_template, request, session, url_for
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         icon=icon,
         asset=asset,
-        menu=menu,
+        sidebar=sidebar,
         holds=holds,
         route_of=route_of,
         rights_table=_rights,
@@ -93,6 +93,18 @@ class MenuLink(NamedTuple):
     icon: str
     url: str
     is_here: bool
+
+
+def sidebar() -> Markup:
+    """Return the menu, drawn once for all who may open the same pages."""
+    names = tuple(item.name for _group, items in menu_groups() for item in items)
+    groups = menu()
+    here = next((link.url for _group, links in groups for link in links if link.is_here), "")
+    drawn = current_app.extensions.setdefault("sidebars", {})
+    key = (current_language(), names, here)
+    if key not in drawn:
+        drawn[key] = Markup(render_template("frame/sidebar.html", groups=groups))
+    return drawn[key]
 
 
 def menu() -> list[tuple[Any, list[MenuLink]]]:

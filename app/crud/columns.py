@@ -151,13 +151,14 @@ class Chips(ListColumn):
     def load(self, ids: list[int]) -> dict[int, list[tuple[str, str]]]:
         """Return the (label, colour) pairs of each row."""
         relation = self.datamodel.list_properties[self.name]
-        target = relation.mapper.class_
+        target = relation.mapper.class_.__table__.c
         near = relation.secondary.c[relation.synchronize_pairs[0][1].name]
         far = relation.secondary.c[relation.secondary_synchronize_pairs[0][1].name]
         found: dict[int, list[tuple[str, str]]] = {}
-        rows = db.session.execute(
-            select(near, target.label, target.colour)
-            .join(target, far == target.id)
+        # Plain tables: of repositories nothing is hidden, and it costs half as much.
+        rows = db.session.connection().execute(
+            select(near, label_in_sql(target), target.colour)
+            .join_from(relation.secondary, target.id.table, far == target.id)
             .where(near.in_(ids))
             .order_by(target.position, target.id)
         )

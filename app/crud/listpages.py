@@ -101,7 +101,8 @@ class ListPages:
         query = query.with_only_columns(
             SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
         )
-        return db.session.execute(query.order_by(SavedView.name, SavedView.id)).all()
+        query = query.order_by(SavedView.name, SavedView.id)
+        return db.session.connection().execute(query).all()
 
     # Choosing filters
 
