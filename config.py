@@ -70,7 +70,8 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "ADMIN_PASSWORD": env.get("PADRON_ADMIN_PASSWORD"),
         "HOST": host,
         "PORT": port,
-        "THREADS": _whole(env, "PADRON_THREADS", 8, 1, 256),
+        # Threads of one process take turns: fewer of them answer more when there are more processes.
+        "THREADS": _whole(env, "PADRON_THREADS", 8 if processes == 1 else 4, 1, 256),
         "PROCESSES": processes,
         "PROXIES": _whole(env, "PADRON_PROXIES", 0, 0, 10),
         "PUBLIC_URL": public_url,

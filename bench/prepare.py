@@ -44,6 +44,8 @@ def application(url: str, folder: str, count: int):
                 "PADRON_DATABASE_URL": url,
                 "PADRON_DATA_DIR": folder,
                 "PADRON_ADMIN_PASSWORD": PASSWORD,
+                # As a site with two cores would.
+                "PADRON_PROCESSES": "1" if url.startswith("sqlite") else "2",
                 **{k: v for k, v in os.environ.items() if k == "PADRON_THREADS"},
             }
         )

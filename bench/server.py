@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 
@@ -119,7 +118,7 @@ def main() -> None:
     listener.bind(("127.0.0.1", port))
     listener.listen(256)
     print("ready", flush=True)
-    processes = int(os.environ.get("BENCH_PROCESSES", "1" if url.startswith("sqlite") else "2"))
+    processes = app.config["PROCESSES"]
     if processes == 1:
         _serve(app, listener)
     else:
