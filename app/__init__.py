@@ -12,6 +12,7 @@ from app import cli, domains, errorpages, frame
 from app.backoffice import BackOffice
 from app.edge import EdgeRequest
 from app.extensions import csrf, db, mail, migrate
+from app.i18n.catalogue import QuickDomain
 from app.i18n.languages import choose_language
 from app.security.guard import guard
 from config import settings
@@ -37,6 +38,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         BackOffice().init_app(app, db.session)
     babel = app.extensions["babel"]
     babel.locale_selector = choose_language
+    messages = QuickDomain(translation_directories=babel.translation_directories)
+    app.before_request(messages.as_default)
     babel.timezone_selector = lambda: app.config["TIMEZONE"]
     guard(app)
     frame.init_app(app)

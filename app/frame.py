@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
         icon=icon,
         asset=asset,
         sidebar=sidebar,
+        dialogs=dialogs,
         holds=holds,
         route_of=route_of,
         rights_table=_rights,
@@ -105,6 +106,15 @@ def sidebar() -> Markup:
     if key not in drawn:
         drawn[key] = Markup(render_template("frame/sidebar.html", groups=groups))
     return drawn[key]
+
+
+def dialogs() -> Markup:
+    """Return the dialogs every page carries, drawn once a language."""
+    drawn = current_app.extensions.setdefault("dialogs", {})
+    language = current_language()
+    if language not in drawn:
+        drawn[language] = Markup(render_template("frame/dialogs.html"))
+    return drawn[language]
 
 
 def menu() -> list[tuple[Any, list[MenuLink]]]:
