@@ -48,3 +48,17 @@ class Filter(BaseFilter):
     def attribute(self):
         """Return the model's attribute."""
         return getattr(self.model, self.column_name)
+
+
+class Valueless(Filter):
+    """A condition that needs no value: is empty, is yes."""
+
+    asks = "none"
+
+    def read(self, raw: str) -> bool:
+        """Take whatever stands in the address."""
+        return True
+
+    def show(self, value: Any) -> str:
+        """Write nothing: the name of the filter says it all."""
+        return ""

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, or_
 
-from app.crud.filterbase import MOST_VALUES, SEPARATOR, BadFilter, Filter
+from app.crud.filterbase import MOST_VALUES, SEPARATOR, BadFilter, Filter, Valueless
 from app.crud.linkfilters import (
     HasAny,
     HasNone,
@@ -99,15 +99,8 @@ class IsText(_Text):
         return self.folded() == fold(value)
 
 
-class _Empty(Filter):
-    asks = "none"
+class _Empty(Valueless):
     filled: ClassVar[bool]
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
 
     def clause(self, value):
         nothing = self.attribute.is_(None)
@@ -222,16 +215,9 @@ class ToMoment(_Moment):
         return self.attribute < self.midnight(value + timedelta(days=1))
 
 
-class IsYes(Filter):
+class IsYes(Valueless):
     name = _l("is yes")
     arg_name = "yes"
-    asks = "none"
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
 
     def clause(self, value):
         return self.attribute.is_(True)

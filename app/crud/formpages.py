@@ -16,7 +16,7 @@ from werkzeug.datastructures import FileStorage
 from app.crud.conflict import merge
 from app.crud.fields import PhotoField
 from app.crud.forms import RowForm
-from app.crud.interface import Interface
+from app.crud.interface import Interface, as_id
 from app.errors import DomainError
 from app.extensions import db
 from app.storage.services import store_photo
@@ -102,13 +102,12 @@ class FormPages:
     def _is_stale(self, form: RowForm, row: Any) -> bool:
         if not hasattr(row, "version"):
             return False
-        typed = form.version.data or ""
-        return not typed.isdigit() or len(typed) > 9 or int(typed) != row.version
+        return as_id(form.version.data or "") != row.version
 
     def _conflict(self, form: RowForm, row: Any):
         """Show what both changed; what was typed stays, what only the other changed is taken."""
         form.validate()
-        if not (form.version.data or "").isdigit() or len(form.version.data) > 9:
+        if as_id(form.version.data or "") is None:
             form.version.data = "0"
         clashes, taken = merge(db.session(), form, row)
         form.version.data = str(row.version)

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
-from app.crud.filterbase import MOST_VALUES, BadFilter, Filter
+from app.crud.filterbase import MOST_VALUES, BadFilter, Filter, Valueless
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.scope import visible
@@ -63,16 +63,9 @@ class IsNotLinked(_Linked):
         return or_(self.key.not_in(value), self.key.is_(None))
 
 
-class IsUnlinked(_Linked):
+class IsUnlinked(Valueless, _Linked):
     name = _l("is empty")
     arg_name = "empty"
-    asks = "none"
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
 
     def clause(self, value):
         return self.key.is_(None)
@@ -121,16 +114,9 @@ class HasNone(_Many):
         return self.model.id.not_in(self.linked(value))
 
 
-class HasNothing(_Many):
+class HasNothing(Valueless, _Many):
     name = _l("is empty")
     arg_name = "empty"
-    asks = "none"
-
-    def read(self, raw):
-        return True
-
-    def show(self, value):
-        return ""
 
     def clause(self, value):
         return self.model.id.not_in(self.linked(None))

@@ -18,6 +18,7 @@ PAGES = (
     "/contacts/columns",
     "/contacts/views/new",
     "/contacts/import",
+    "/repositories/",
     "/accounts/list/",
     "/accounts/show/1",
     "/accounts/edit/1",

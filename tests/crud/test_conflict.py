@@ -87,3 +87,15 @@ def test_a_file_deleted_meanwhile_is_not_there(client_as, contact):
     opened = contact.version
     client_as(ALICIA).post(f"/contacts/delete/{contact.id}")
     assert save(client_as(BRUNO), contact, opened, city="Mérida").status_code == 404
+
+
+@pytest.mark.parametrize("version", ["²", "-1", "", "abc", "9" * 30])
+def test_a_version_that_is_none_is_a_conflict_and_no_error(client_as, version):
+    contact = a_contact(last_name="Peña")
+
+    reply = client_as(BRUNO).post(
+        f"/contacts/edit/{contact.id}", data={"version": version, "last_name": "Ruiz"}
+    )
+
+    assert reply.status_code == 409
+    assert "Ruiz" in reply.text
