@@ -9,7 +9,7 @@ COMPILED := $(CATALOGUES:.po=.mo)
 N ?= 100000
 DB ?= postgres
 
-.PHONY: help run setup test check fix translations migration demo bench permissions
+.PHONY: help run worker setup test check fix translations migration demo bench permissions
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -17,6 +17,9 @@ help: ## Say what can be made
 
 run: $(VENV)/.installed $(COMPILED) ## Start the program, with everything it needs
 	@exec $(FLASK) serve --prepare $(if $(filter no,$(DEMO)),--no-demo)
+
+worker: $(VENV)/.installed $(COMPILED) ## Do jobs apart from the server, on any host
+	@exec $(FLASK) worker
 
 setup: $(VENV)/.installed $(COMPILED) ## Prepare the database without starting the program
 	@$(FLASK) setup
@@ -52,8 +55,8 @@ migration: $(VENV)/.installed-dev ## Write a migration of what the models change
 demo: $(VENV)/.installed $(COMPILED) ## Fill an empty database with demo data
 	@$(FLASK) setup --demo
 
-bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite
-	@$(BIN)/python -m bench $(N) $(DB)
+bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite, WHAT=operations or meanwhile
+	@$(BIN)/python -m bench$(if $(WHAT),.$(WHAT)) $(N) $(DB)
 
 permissions: $(VENV)/.installed-dev ## Write the permission matrix again, to be reviewed
 	@$(BIN)/python -m tests.house.matrix

@@ -11,32 +11,43 @@ import os
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from email_validator import EmailNotValidError, validate_email
 
 ROOT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
 
 KNOWN = {
     "PADRON_ADMIN_PASSWORD",
+    "PADRON_BACKGROUND_ABOVE",
     "PADRON_COUNTRY",
     "PADRON_DATABASE_URL",
     "PADRON_DATA_DIR",
     "PADRON_HOST",
+    "PADRON_IDLE_MINUTES",
     "PADRON_LANGUAGE",
+    "PADRON_MAIL_FROM",
+    "PADRON_MAIL_URL",
     "PADRON_MAX_UPLOAD_MB",
     "PADRON_ORGANISATION",
     "PADRON_PORT",
     "PADRON_PROCESSES",
     "PADRON_PROXIES",
     "PADRON_PUBLIC_URL",
+    "PADRON_REDIS_URL",
     "PADRON_SECRET_KEY",
+    "PADRON_SESSION_HOURS",
     "PADRON_THREADS",
     "PADRON_TIMEZONE",
     "PADRON_TRUSTED_HOSTS",
+    "PADRON_WORKERS",
     # Read by the tests and the benchmark, never by the program.
+    "PADRON_TEST_FULL",
     "PADRON_TEST_POSTGRES_URL",
 }
 
@@ -63,6 +74,7 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     if language not in ("en", "es"):
         raise SettingsError(f"PADRON_LANGUAGE is “{language}”; write en or es.")
     processes = _whole(env, "PADRON_PROCESSES", 1, 1, 64)
+    hours = _whole(env, "PADRON_SESSION_HOURS", 12, 1, 168)
     return {
         "VERSION": VERSION,
         "DATA_DIR": _folder(data_dir),
@@ -73,6 +85,8 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         # Threads of one process take turns: fewer of them answer more when there are more processes.
         "THREADS": _whole(env, "PADRON_THREADS", 8 if processes == 1 else 4, 1, 256),
         "PROCESSES": processes,
+        # A collective action on more rows than this is done in the background.
+        "BACKGROUND_ABOVE": _whole(env, "PADRON_BACKGROUND_ABOVE", 200, 0, 5_000),
         "PROXIES": _whole(env, "PADRON_PROXIES", 0, 0, 10),
         "PUBLIC_URL": public_url,
         "TRUSTED_HOSTS": _hosts(env.get("PADRON_TRUSTED_HOSTS"), public_url, host),
@@ -81,13 +95,29 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "ORGANISATION": env.get("PADRON_ORGANISATION", "Padrón"),
         "MAX_CONTENT_LENGTH": _whole(env, "PADRON_MAX_UPLOAD_MB", 25, 1, 2048) * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
+        **_mail(
+            env.get("PADRON_MAIL_URL"),
+            env.get("PADRON_MAIL_FROM"),
+            env.get("PADRON_ORGANISATION", "Padrón"),
+        ),
+        # Jobs: where kicks travel, and how many threads of a serving process take them up
+        "REDIS_URL": _redis(env.get("PADRON_REDIS_URL")),
+        "WORKERS": _whole(env, "PADRON_WORKERS", 2, 0, 64),
+        "CARRIES_JOBS": True,
         # Flask, its session and its cookies
-        "SESSION_COOKIE_NAME": "padron",
+        # Browsers hold a cookie with this prefix to https, to this host and to its root.
+        "SESSION_COOKIE_NAME": "__Host-padron" if https else "padron",
+        "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": https,
-        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=hours),
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "SESSION_HOURS": hours,
+        "IDLE_MINUTES": _whole(env, "PADRON_IDLE_MINUTES", 30, 5, 1440),
         "WTF_CSRF_TIME_LIMIT": None,
+        # app/security/origins.py asks more exactly, also on pages that send no referrer.
+        "WTF_CSRF_SSL_STRICT": False,
         # The database
         "SQLALCHEMY_DATABASE_URI": database,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(database),
@@ -107,14 +137,19 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "FAB_ROLES": {},
         "FAB_SAFE_REDIRECT_HOSTS": [],
         "AUTH_USERNAME_CI": True,
+        # OWASP's minimum for scrypt, in the form that takes 32 MiB for a hash instead of 128:
+        # several people sign in at once, and a small server has to bear it.
+        "FAB_PASSWORD_HASH_METHOD": "scrypt:32768:8:3",
         "RATELIMIT_ENABLED": False,
     }
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:
     for name in sorted(set(env) - KNOWN):
-        near = difflib.get_close_matches(name, KNOWN, 1)
-        hint = f" Did you mean {near[0]}?" if near else " README.md lists them all."
+        # They all begin alike, which makes none of them more like this one.
+        known = [known.removeprefix("PADRON_") for known in sorted(KNOWN)]
+        near = difflib.get_close_matches(name.removeprefix("PADRON_"), known, 1)
+        hint = f" Did you mean PADRON_{near[0]}?" if near else " README.md lists them all."
         raise SettingsError(f"{name} is not a setting of Padrón.{hint}")
 
 
@@ -196,6 +231,86 @@ def _url(url: str) -> str:
             "https://padron.example.org."
         )
     return url.rstrip("/")
+
+
+def _mail(url: str | None, sender: str | None, organisation: str) -> dict[str, Any]:
+    """Return Flask-Mail's settings; no server means that mails are kept for the Outbox page."""
+    if url is None:
+        address = _sender(sender) if sender else (organisation, "padron@example.org")
+        return {"MAIL_SERVER": None, "MAIL_DEFAULT_SENDER": address}
+    if sender is None:
+        raise SettingsError(
+            "PADRON_MAIL_FROM is missing; write whom mails come from, such as "
+            "Padrón <padron@example.org>."
+        )
+    # What is wrong is not shown: there is a password in it.
+    wrong = SettingsError(
+        "PADRON_MAIL_URL cannot be used; write smtp://user:password@host:587 or "
+        "smtps://user:password@host:465, special characters as %40, or leave user and password out."
+    )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    is_odd = any(not c.isprintable() for c in f"{host}{user}{password}")
+    is_more = parts.path.strip("/") or parts.fragment or parts.query not in ("", "tls=no")
+    if parts.scheme not in ("smtp", "smtps") or not host or is_odd or is_more or port == 0:
+        raise wrong
+    if bool(user) != bool(password) or (parts.scheme == "smtps" and parts.query):
+        raise wrong
+    is_safe = parts.scheme == "smtps"
+    return {
+        "MAIL_SERVER": host,
+        "MAIL_PORT": port or (465 if is_safe else 587),
+        "MAIL_USE_SSL": is_safe,
+        # Nobody listens between this machine and itself.
+        "MAIL_USE_TLS": not (is_safe or parts.query or host in ("localhost", "127.0.0.1", "::1")),
+        "MAIL_USERNAME": user or None,
+        "MAIL_PASSWORD": password or None,
+        "MAIL_DEFAULT_SENDER": _sender(sender),
+    }
+
+
+def _sender(text: str) -> tuple[str, str]:
+    """Return the name and the address mails come from."""
+    name, address = parseaddr(text)
+    try:
+        found = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        found = None
+    if found is None or not found.ascii_email or any(not c.isprintable() for c in text):
+        raise SettingsError(
+            f"PADRON_MAIL_FROM is “{text}”; write an address, or a name and an address, such as "
+            "Padrón <padron@example.org>."
+        )
+    return name, found.ascii_email
+
+
+def _redis(url: str | None) -> str | None:
+    """Return the address of the Redis server, looked at as far as one can without asking it."""
+    if url is None:
+        return None
+    # What is wrong is not shown: there may be a password in it.
+    wrong = SettingsError(
+        "PADRON_REDIS_URL cannot be used; write redis://user:password@host:6379/0, rediss://… with "
+        "TLS or unix:///path/to/redis.sock?db=0, special characters as %40."
+    )
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme == "unix":
+        is_whole = parts.path.startswith("/") and not host
+    else:
+        number = parts.path.strip("/")
+        is_number = number.isascii() and number.isdigit()
+        is_whole = parts.scheme in ("redis", "rediss") and bool(host) and (is_number or not number)
+    if not is_whole or parts.fragment or any(not c.isprintable() for c in url):
+        raise wrong
+    return url
 
 
 def _hosts(given: str | None, public_url: str, host: str) -> list[str]:

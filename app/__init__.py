@@ -14,6 +14,7 @@ from app.edge import EdgeRequest
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import QuickDomain
 from app.i18n.languages import choose_language
+from app.security import headers, origins
 from app.security.guard import guard
 from config import settings
 
@@ -41,6 +42,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     messages = QuickDomain(translation_directories=babel.translation_directories)
     app.before_request(messages.as_default)
     babel.timezone_selector = lambda: app.config["TIMEZONE"]
+    headers.init_app(app)
+    origins.init_app(app)
     guard(app)
     frame.init_app(app)
     errorpages.init_app(app)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flask import Flask
 from flask_appbuilder import AppBuilder
 
+from app.crud.api import Api, ModelApi
 from app.crud.modelview import ModelView
 from app.crud.pages import Page, Place
 from app.menu import CATEGORIES
@@ -27,6 +28,10 @@ class BackOffice(AppBuilder):
         app.extensions["open_to_all"] = frozenset(
             (grant.permission, grant.resource) for grant in self.grants() if grant.area is None
         )
+        app.extensions["grants"] = {
+            (grant.permission, grant.resource): (grant.area, grant.level)
+            for grant in self.grants()
+        }
 
     def _add_admin_views(self) -> None:
         """Register our pages where Flask-AppBuilder would register its own."""
@@ -41,6 +46,8 @@ class BackOffice(AppBuilder):
                     page, page.__name__, icon=page.icon, label=page.label, category=page.category
                 )
             self._note_role(instance)
+        for api in (*ModelApi.all(), *Api.all()):
+            self.add_api(api)
 
     def _note_role(self, page: Place) -> None:
         """Tell Flask-AppBuilder which pages play the parts it asks for by name."""

@@ -20,6 +20,9 @@ DOMAINS = (
     "repositories",
     "exchange",
     "crud",
+    "jobs",
+    "operations",
+    "mails",
     "entities",
     "staff",
     "accounts",
@@ -28,7 +31,10 @@ DOMAINS = (
 
 # Modules that must be imported to take effect. All models come before any listener, all
 # listeners before any view.
-MODULES = ("models", "listeners", "importers", "tabs", "views", "commands")
+MODULES = (
+    "models", "letters", "chores", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
+    "views", "api", "commands", "checks",
+)  # fmt: skip
 
 
 def load_all() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -78,6 +79,43 @@ def reading():
         _reading.reset(token)
 
 
+class Writers:
+    """Who takes SQLite's write lock in this process, for those who could leave it to them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # How many threads wait for it at this moment.
+        self.waiting = 0
+        # When a thread got it last; there are never more of them than ran at the same time.
+        self._latest: dict[int, float] = {}
+
+    @contextmanager
+    def one_more(self):
+        """Count whoever waits inside the block, and note that it was their turn then."""
+        with self._lock:
+            self.waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.waiting -= 1
+                self._latest[threading.get_ident()] = monotonic()
+
+    def are_there_others(self, seconds: float) -> bool:
+        """Say whether another thread waits now, or wrote within so many seconds.
+
+        To be asked by a thread that holds no lock and waits for none.
+        """
+        me, since = threading.get_ident(), monotonic() - seconds
+        with self._lock:
+            return self.waiting > 0 or any(
+                moment > since for thread, moment in self._latest.items() if thread != me
+            )
+
+
+writers = Writers()
+
+
 def only_reads() -> bool:
     """Say whether the transaction that begins now may change nothing."""
     if has_request_context() and not _reading.get():
@@ -93,6 +131,8 @@ def _prepare_connection(connection, _record) -> None:
     # outside), and it breaks savepoints.
     connection.isolation_level = None
     connection.create_function("padron_fold", 1, _fold_or_none, deterministic=True)
+    # Its own leaves Ñ and É as they are: two people could be called alike, and neither come in.
+    connection.create_function("lower", 1, _lower_or_none, deterministic=True)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
@@ -109,6 +149,10 @@ def _prepare_connection(connection, _record) -> None:
 
 def _fold_or_none(value):
     return None if value is None else fold(str(value))
+
+
+def _lower_or_none(value):
+    return None if value is None else str(value).lower()
 
 
 @event.listens_for(Engine, "checkin")
@@ -152,4 +196,5 @@ def _begin(connection) -> None:
         connection.exec_driver_sql("BEGIN")
     else:
         connection.exec_driver_sql("PRAGMA query_only=0")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with writers.one_more():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -15,26 +15,18 @@ from markupsafe import Markup
 from app.crud.columns import initials
 from app.crud.modelview import ModelView
 from app.crud.pages import menu_groups
+from app.extensions import db
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
+from app.jobs.queries import live_ids
+from app.jobs.views import badge_label
+from app.security.actor import current_actor
+from app.security.areas import Level
 from app.security.rights import holds
-from app.staff.rights_table import rights_table
+from app.security.roles import LEVELS
+from app.staff.rights_table import rights_by_area
 
 _SYMBOL = re.compile(r'<symbol[^>]* id="([^"]+)"[^>]*>(.*?)</symbol>', re.DOTALL)
-
-# Everything comes from this server, and nothing on a page runs or styles itself.
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data: blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "frame-ancestors 'none'",
-        "form-action 'self'",
-    )
-)
 
 
 def init_app(app: Flask) -> None:
@@ -49,29 +41,26 @@ def init_app(app: Flask) -> None:
         dialogs=dialogs,
         holds=holds,
         route_of=route_of,
-        rights_table=_rights,
+        running_jobs=running_jobs,
+        badge_label=badge_label,
+        rights_held=rights_held,
+        levels_in_words=levels_in_words,
         initials=initials,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)
-    app.after_request(_harden)
+    app.after_request(_lead_scripts)
 
 
-def _harden(response: Response) -> Response:
-    """Keep pages out of shared caches, strange scripts out of pages, and dialogs in place."""
-    if not (request.endpoint and request.endpoint.endswith("static")):
-        headers = response.headers
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("Content-Security-Policy", POLICY)
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("X-Frame-Options", "DENY")
-        headers.setdefault("Referrer-Policy", "same-origin")
-        if request.headers.get("X-Fragment") and response.status_code in (301, 302, 303):
-            # A script that follows a redirect would read the page's message and drop it, so
-            # it is told where to lead the reader instead.
-            headers["X-Location"] = headers.pop("Location")
-            response.status_code = 204
-            response.set_data(b"")
+def _lead_scripts(response: Response) -> Response:
+    """Tell a script where to lead its reader, rather than let it follow.
+
+    A script that follows a redirect would read the page's message and drop it.
+    """
+    if request.headers.get("X-Fragment") and response.status_code in (301, 302, 303):
+        response.headers["X-Location"] = response.headers.pop("Location")
+        response.status_code = 204
+        response.set_data(b"")
     return response
 
 
@@ -125,8 +114,6 @@ def menu() -> list[tuple[Any, list[MenuLink]]]:
     urls = [url for _group, items in groups for _item, url in items]
     # /contacts/trash/list/ lies below /contacts/ too: the longest address wins.
     here = max((url for url in urls if request.path.startswith(_base(url))), key=len, default="")
-    if request.endpoint == "UserView.userinfo":
-        here = ""  # one's own profile lies below the users' address, and is nobody else's
     return [
         (group, [MenuLink(item.label, item.icon, url, url == here) for item, url in items])
         for group, items in groups
@@ -137,10 +124,19 @@ def _base(url: str) -> str:
     return url.removesuffix("list/")
 
 
-def _rights(rights: list[Any], held: Any) -> Any:
-    """Return rights by page; ``held`` are those of the role, or their numbers."""
-    numbers = {getattr(right, "id", right) for right in held}
-    return rights_table(current_app.appbuilder.places(), rights, numbers)
+def running_jobs() -> list[int]:
+    """Return the numbers of the jobs the signed-in user has going on."""
+    return live_ids(db.session(), current_actor()) if current_user.is_authenticated else []
+
+
+def rights_held(role: Any) -> Any:
+    """Return the rights of a role, by area and page."""
+    return rights_by_area({right.id for right in role.permissions})
+
+
+def levels_in_words() -> list[tuple[int, Any]]:
+    """Return every level that a role can have in an area."""
+    return [(int(level), level.label) for level in (Level.FORBIDDEN, *LEVELS)]
 
 
 def route_of(view: ModelView, name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 
 # Letters that look like an accented letter and have no decomposition in Unicode.
 _PLAIN = str.maketrans(
@@ -18,22 +19,41 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
 _SPACES = re.compile(r"[\s\u2028\u2029]+")
+# Marks a letter may bear: as many as Unicode's own "stream-safe" text. To put them in order takes
+# the square of their number, and a form holds a million.
+MOST_MARKS = 30
+_LONG_RUN = re.compile(f"[\u0300-\U0010ffff]{{{MOST_MARKS + 1},}}")
 
 
 def clean(value: str) -> str:
     """Return one line of text: NFC, no control characters, single spaces, trimmed."""
-    return _SPACES.sub(" ", _UNWANTED.sub("", unicodedata.normalize("NFC", value))).strip()
+    return _SPACES.sub(" ", _normal("NFC", _UNWANTED.sub("", value))).strip()
 
 
 def clean_lines(value: str) -> str:
     """Return text of several lines: as ``clean``, but line ends and tabs are kept."""
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _UNWANTED.sub("", unicodedata.normalize("NFC", value)).strip()
+    return _normal("NFC", _UNWANTED.sub("", value)).strip()
+
+
+def _normal(form: Literal["NFC", "NFKD"], value: str) -> str:
+    """Return ``value`` in one of Unicode's forms, in time that grows with its length alone."""
+    thin = _LONG_RUN.sub(_without_heaps, value)
+    return _LONG_RUN.sub(_without_heaps, unicodedata.normalize(form, thin))
+
+
+def _without_heaps(run: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for c in run[0]:
+        marks = marks + 1 if unicodedata.combining(c) else 0
+        if marks <= MOST_MARKS:
+            kept.append(c)
+    return "".join(kept)
 
 
 def fold(value: str) -> str:
     """Return ``value`` as the search compares it: no accents, no case, one space."""
-    decomposed = unicodedata.normalize("NFKD", value.casefold().translate(_PLAIN))
+    decomposed = _normal("NFKD", value.casefold().translate(_PLAIN))
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
     return _SPACES.sub(" ", bare.casefold()).strip()
 
@@ -41,7 +61,7 @@ def fold(value: str) -> str:
 def sort_key(value: str) -> str:
     """Return the key ``value`` is sorted by: as ``fold``, with ñ between n and o."""
     # "~" follows every letter in ASCII, so "n~" sorts after "nz" and before "o".
-    value = unicodedata.normalize("NFC", value).casefold().replace("ñ", "n\x01")
+    value = _normal("NFC", value).casefold().replace("ñ", "n\x01")
     return fold_keeping_mark(value)[:200]
 
 

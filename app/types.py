@@ -25,6 +25,8 @@ class Moment(TypeDecorator):
 
     impl = DateTime
     cache_ok = True
+    # A decorator's own is ``object``; the cursor of a page asks what it may read.
+    python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
         """Turn an aware moment into UTC without a zone."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+from time import perf_counter
+from typing import Any
 
-from flask import Flask, render_template_string, request
-from sqlalchemy import text
+from flask import Flask, jsonify, render_template_string, request
+from sqlalchemy import Engine, event, text
 
 from app.extensions import db
 from app.security.guard import public
@@ -76,6 +79,35 @@ def add_raw_pages(app: Flask) -> None:
     app.extensions["csrf"].exempt(raw_save)
 
 
+def add_holds(app: Flask, engine: Engine) -> None:
+    """Add ``/raw/holds``: how long SQLite's write lock was held each time, by pages and by jobs."""
+    holds: dict[str, list[float]] = {"pages": [], "jobs": []}
+    local = threading.local()
+
+    def begun(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            local.began = perf_counter()
+
+    def ending(end: Any) -> Any:
+        def ended(connection: Any) -> None:
+            end(connection)
+            began, local.began = getattr(local, "began", None), None
+            if began is not None:
+                is_page = threading.current_thread().name.startswith("waitress")
+                holds["pages" if is_page else "jobs"].append(perf_counter() - began)
+
+        return ended
+
+    event.listen(engine, "after_cursor_execute", begun)
+    dialect: Any = engine.dialect
+    dialect.do_commit, dialect.do_rollback = ending(dialect.do_commit), ending(dialect.do_rollback)
+
+    @app.route("/raw/holds")
+    @public
+    def raw_holds():
+        return jsonify(holds)
+
+
 def _where(args) -> tuple[str, dict]:
     parts, values = ["c.trashed_at IS NULL"], {}
     if args.get("small"):
@@ -112,6 +144,8 @@ def main() -> None:
     app = application(url, folder, count)
     add_raw_pages(app)
     with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            add_holds(app, db.engine)
         db.engine.dispose()
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 import pytest
 from flask import has_request_context, request
 from flask.testing import FlaskClient
-from flask_sqlalchemy.session import Session
 from sqlalchemy import Engine, event
 
 from app.domains import load_all
 from app.extensions import db
-from tests.databases import BOTH, migrated_app
-from tests.people import PEOPLE, Person, move_in
+from tests.databases import BOTH, migrated_app, undone
+from tests.people import PEOPLE, Person, move_in, sign_in
 
 # Tests are parametrised over views, tabs and other plugs, so these come first.
 load_all()
@@ -29,28 +28,29 @@ def app(request, tmp_path_factory):
 
 
 @pytest.fixture
-def session(app, monkeypatch):
-    """Everything a test writes, commits included, is undone when it ends."""
-    with app.app_context(), db.engine.connect() as connection, connection.begin() as work:
-        monkeypatch.setattr(Session, "get_bind", lambda self, *args, **kwargs: connection)
-        yield db.session
-        db.session.remove()
-        work.rollback()
+def connection(app):
+    """Everything a test writes, commits included, goes through here and is undone."""
+    with app.app_context(), undone() as connection:
+        yield connection
+
+
+@pytest.fixture
+def session(connection):
+    """Give the session of the test."""
+    return db.session
 
 
 @pytest.fixture
 def client_as(app, session):
     """Give a browser in which somebody is signed in: ``client_as(BRUNO).get("/contacts/list/")``."""
 
-    def sign_in(person: Person | None) -> FlaskClient:
+    def open_browser(person: Person | None) -> FlaskClient:
         browser = app.test_client()
         if person is not None:
-            with browser.session_transaction() as cookie:
-                cookie["_user_id"] = str(person.user.id)
-                cookie["_fresh"] = True
+            sign_in(browser, person.user.id)
         return browser
 
-    return sign_in
+    return open_browser
 
 
 @pytest.fixture(params=PEOPLE, ids=lambda person: person.name)

@@ -7,12 +7,15 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Connection, text
 
 from app import create_app
 from app.extensions import db
@@ -22,6 +25,11 @@ SERVER = os.environ.get(
     "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
 )
 BOTH = ("sqlite", "postgres")
+# How many wait for a lock in this very database: other tests have theirs at the same time.
+SOMEBODY_WAITS = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 @contextmanager
@@ -47,6 +55,16 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
     server.close()
 
 
+@contextmanager
+def undone() -> Iterator[Connection]:
+    """Give the connection everything is then written through, and undo it all at the end."""
+    with db.engine.connect() as connection, connection.begin() as work:
+        with patch.object(Session, "get_bind", lambda self, *args, **kwargs: connection):
+            yield connection
+            db.session.remove()
+        work.rollback()
+
+
 class Browser(FlaskClient):
     """A client whose requests are as apart from the test as they are in life.
 
@@ -70,8 +88,12 @@ def make_app(url: str, folder: Path, **more) -> Flask:
             "PADRON_ORGANISATION": "Federación",
         }
     )
-    # Hashing is slow on purpose; the tests sign in often.
-    cheap = {"FAB_PASSWORD_HASH_METHOD": "pbkdf2:sha256:1", "WTF_CSRF_ENABLED": False}
+    # Hashing is slow on purpose; the tests sign in often. Jobs are run by whoever tests them.
+    cheap = {
+        "FAB_PASSWORD_HASH_METHOD": "pbkdf2:sha256:1",
+        "WTF_CSRF_ENABLED": False,
+        "CARRIES_JOBS": False,
+    }
     app = create_app(config | cheap | {"TESTING": True} | more)
     app.test_client_class = Browser
     return app

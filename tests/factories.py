@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -13,7 +14,10 @@ from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.contacts.services import prepare_contact
 from app.entities.models import Entity
 from app.extensions import db
+from app.jobs.models import Job
+from app.operations.models import Operation
 from app.staff.models import StaffUser
+from app.types import now
 from tests.people import Person, add_person
 
 _number = count(1)
@@ -79,6 +83,16 @@ def some_contacts(how_many: int, entity: str = "Norte") -> None:
         )
         db.session.add(contact)
     db.session.commit()
+
+
+def an_operation(user: StaffUser) -> Operation:
+    """Write a collective action that was done, on somebody's behalf, to no contact at all."""
+    job = Job(kind="operation", payload={}, state="done", actor_id=user.id)
+    row = Operation(
+        action="delete", subject_type="contact", selection={"view": "ContactView", "ids": []},
+        actor_id=user.id, confirmed_at=now(), undo_until=now() + timedelta(days=1), job=job,
+    )  # fmt: skip
+    return _write(row)
 
 
 def a_row(model: type, entity: str = "Norte") -> Any:

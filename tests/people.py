@@ -7,7 +7,9 @@ read them. Diego signs in and holds no role.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
@@ -17,9 +19,12 @@ from app.entities.services import ensure_root
 from app.extensions import db
 from app.security.actor import Actor
 from app.security.areas import Area, Level
+from app.security.keys import Scopes, make_key
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name, sync_roles
+from app.security.sessions import open_session
 from app.staff.models import StaffUser
+from app.types import now
 
 EDITS_CONTACTS = role_name(Area.CONTACTS, Level.EDIT)
 READS_CONTACTS = role_name(Area.CONTACTS, Level.READ)
@@ -64,6 +69,29 @@ def move_in(grants) -> None:
         add_person(person)
     fill_repositories(False)
     db.session.commit()
+
+
+def sign_in(browser: FlaskClient, user_id: int) -> str:
+    """Open a session for somebody in a browser of the tests; return its token."""
+    token = open_session(db.session(), user_id)
+    db.session.commit()
+    with browser.session_transaction() as cookie:
+        cookie["_user_id"] = str(user_id)
+        cookie["_fresh"] = True
+        cookie["token"] = token
+        cookie["seen"] = int(now().timestamp())
+    return token
+
+
+def with_key(user_id: int, scopes: Scopes | None = None) -> dict[str, str]:
+    """Make an API key for somebody, for everything they hold; return the header that shows it."""
+    everything = dict.fromkeys(Area, Level.EDIT)
+    until = now() + timedelta(days=1)
+    _key, secret = make_key(
+        db.session(), user_id, "Tests", everything if scopes is None else scopes, until
+    )
+    db.session.commit()
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def add_person(person: Person) -> StaffUser:

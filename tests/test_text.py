@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.contacts.demo import COMPANIES, FIRST, LAST
-from app.text import clean, clean_lines, digits, fold, like, sort_key
+from app.text import MOST_MARKS, clean, clean_lines, digits, fold, like, sort_key
 
 NAMES = (
     *FIRST, *LAST, *(company[0] for company in COMPANIES),
@@ -125,3 +125,21 @@ def test_only_digits_of_a_telephone_number_count():
 
 def test_the_wildcards_of_like_are_letters():
     assert like(r"50%_off\now") == r"50\%\_off\\now"
+
+
+@pytest.mark.parametrize("make", [clean, clean_lines, fold, sort_key])
+@pytest.mark.parametrize("mark", ["\u0301\u0327", "\u0344\u0327", "\x00\u0301\u0327\ufeff"])
+def test_nobody_stops_the_house_with_a_letter_of_a_thousand_marks(make, mark, monkeypatch):
+    heaps = []
+    normalize = unicodedata.normalize
+
+    def watched(form, text):
+        marks = "".join("m" if unicodedata.combining(c) else " " for c in text)
+        heaps.extend(map(len, marks.split()))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", watched)
+    made = make("a" + mark * 1000 + "b" + mark * 1000)
+    assert max(heaps, default=0) <= MOST_MARKS
+    assert make(made) == made
+    assert fold(made)[0] == "a"

@@ -1,4 +1,4 @@
-"""Which contacts an export from the command line holds."""
+"""Which contacts the command line means by ``field=value``: in an export, in an action."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from app.exchange.fields import Field, LinkField, ManyField, ValueField
 from app.exchange.guessing import find_field
 from app.exchange.links import Named, Resolver, Tree
 from app.kinds import Hints
+from app.operations.where import Where
 from app.search.queries import matching, words
 from app.security.actor import Actor
 from app.security.scope import visible
@@ -37,14 +38,27 @@ def contacts_where(
     for name, values in by_field.items():
         if name == "q":
             for value in values:
-                if words(value):
-                    query = query.where(matching(session, Contact, value))
+                if not words(value):
+                    raise DomainError(_("“%(text)s” is nothing to search for.", text=value[:80]))
+                query = query.where(matching(session, Contact, value))
             continue
         found = find_field(contact_fields(), name)
         query = query.where(
             or_(*(_condition(session, found, value, actor, country) for value in values))
         )
     return query
+
+
+class ContactsWhere(Where):
+    """Conditions on contacts."""
+
+    model = Contact
+
+    @classmethod
+    def select(
+        cls, session: Session, conditions: Iterable[str], actor: Actor, country: str
+    ) -> Select:
+        return contacts_where(session, conditions, actor, country)
 
 
 def contact_columns(names: str) -> tuple[Field, ...]:

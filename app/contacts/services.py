@@ -11,6 +11,11 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.contacts.models.counter import Counter
 from app.errors import DomainError
+from app.security.actor import Actor
+from app.security.scope import visible
+from app.staff.models import StaffUser
+from app.staff.queries import called
+from app.staff.services import check_names, welcome
 
 
 def prepare_contact(session: Session, contact: Contact) -> None:
@@ -23,6 +28,45 @@ def check_contact(contact: Contact) -> None:
     """Refuse a contact who would be their own line manager."""
     if contact.manager is not None and contact.manager.id == contact.id:
         raise DomainError(_("Nobody can be their own line manager."), field="manager")
+
+
+def give_access(session: Session, contact: Contact) -> StaffUser:
+    """Make a user of the back-office from a contact, without any right yet, and invite them."""
+    if contact.user_id is not None:
+        raise DomainError(_("This contact has a user already."))
+    if not contact.email:
+        raise DomainError(_("Fill in the contact's e-mail first: they sign in with it."))
+    user = StaffUser(
+        # A contact may have but one name.
+        first_name=(contact.first_name or "")[:64],
+        last_name=contact.last_name[:64],
+        username=contact.email.lower()[:128],
+        email=contact.email,
+        language=contact.language,
+        entity=contact.entity,
+        active=True,
+    )
+    check_names(session, user)
+    session.add(user)
+    session.flush()
+    contact.user = user
+    welcome(session, user)
+    return user
+
+
+def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> StaffUser:
+    """Say that a contact is the user with this user name or e-mail."""
+    if contact.user_id is not None:
+        raise DomainError(_("This contact has a user already."))
+    typed = name.strip()
+    user = session.scalar(visible(StaffUser, actor).where(called(typed)).limit(1))
+    if not typed or user is None:
+        raise DomainError(_("There is no user with this user name or e-mail within your reach."))
+    other = select(Contact.id).where(Contact.user_id == user.id)
+    if session.scalar(other.execution_options(with_trash=True)) is not None:
+        raise DomainError(_("“%(name)s” is linked to another contact.", name=str(user)))
+    contact.user = user
+    return user
 
 
 def next_numbers(session: Session, count: int, taken: Iterable[str] = ()) -> list[str]:

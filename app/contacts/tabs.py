@@ -1,4 +1,4 @@
-"""Tabs that contacts add to other files: everybody of an account."""
+"""Tabs of contacts: everybody of an account, and what a contact may do in the back-office."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from app.crud.paging import CAP
 from app.crud.tabs import Tab
 from app.security.actor import current_actor
 from app.security.scope import visible
+from app.staff.models import StaffUser
+from app.staff.tabs import access_card
 
 
 class AccountContactsTab(Tab):
@@ -24,6 +26,7 @@ class AccountContactsTab(Tab):
     model = Account
     template = "contacts/account_tab.html"
     order = 20
+    right = ("can_list", "ContactView")
     most = 100
 
     @classmethod
@@ -39,3 +42,25 @@ class AccountContactsTab(Tab):
     def content(cls, session: Session, row: Account, view: Any) -> dict[str, Any]:
         query = cls._contacts(row).order_by(Contact.sort_name, Contact.id).limit(cls.most)
         return {"contacts": session.scalars(query).all(), "most": cls.most}
+
+
+class ContactAccessTab(Tab):
+    """What the contact may do in the back-office, when they are one of its users."""
+
+    name = "access"
+    label = _l("Access rights")
+    model = Contact
+    template = "contacts/access_tab.html"
+    order = 20
+    right = ("can_list", "UserView")
+
+    @classmethod
+    def content(cls, session: Session, row: Contact, view: Any) -> dict[str, Any]:
+        user = None
+        if row.user_id is not None:
+            query = visible(StaffUser, current_actor()).where(StaffUser.id == row.user_id)
+            user = session.scalar(query.execution_options(with_trash=True))
+        if user is None:
+            return {"access": None, "is_elsewhere": row.user_id is not None}
+        back = f"{view.route_base}/show/{row.id}?tab=access"
+        return {"access": access_card(user, back), "is_elsewhere": False}

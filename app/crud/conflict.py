@@ -50,7 +50,7 @@ def merge(session: Session, form: RowForm, row: Any) -> tuple[list[Clash], list[
                 Clash(
                     field,
                     show(field, saved) or _("nothing"),
-                    show(field, field.data),
+                    _typed(field),
                     _raw(field, saved),
                 )
             )
@@ -60,18 +60,32 @@ def merge(session: Session, form: RowForm, row: Any) -> tuple[list[Clash], list[
 def show(field: Any, value: Any) -> str:
     """Write a field's value for people."""
     if isinstance(field, LinksField):
-        return ", ".join(str(row) for row in value)
+        return ", ".join(str(row) for row in field.seen_of(value))
     if isinstance(field, LinkField):
+        if value is not None and not field.seen_of([value]):
+            return _("somebody or something you may not see")
         return str(value or "")
     if isinstance(field, FlagField):
         return _("Yes") if value else _("No")
     return field.kind.show(value)
 
 
+def _typed(field: Any) -> str:
+    """Write what was typed: as it is, where it is no value of the field's kind."""
+    if isinstance(field, KindField) and field.errors:
+        return str(field.typed or "")
+    return show(field, field.data)
+
+
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return {row.id for row in one} == {row.id for row in other}
-    return (one or None) == (other or None)
+    return _filled(one) == _filled(other)
+
+
+def _filled(value: Any) -> Any:
+    """Return a value, or None for what leaves a field empty; a nought is a value."""
+    return None if value == "" or value is False else value
 
 
 def _written(value: Any) -> Any:
@@ -79,7 +93,7 @@ def _written(value: Any) -> Any:
         return sorted(row.id for row in value)
     if hasattr(value, "id"):
         return value.id
-    return plain(value) or None
+    return _filled(plain(value))
 
 
 def _comparable(old: Any) -> Any:
@@ -88,7 +102,7 @@ def _comparable(old: Any) -> Any:
         return sorted(pk for pk, _label in old)
     if isinstance(old, list) and len(old) == 2 and not isinstance(old[0], list):
         return old[0]
-    return old or None if not isinstance(old, list) else old
+    return old if isinstance(old, list) else _filled(old)
 
 
 def _take(field: Any, saved: Any) -> None:
@@ -99,9 +113,10 @@ def _take(field: Any, saved: Any) -> None:
 
 def _raw(field: Any, saved: Any) -> list[str]:
     if isinstance(field, LinksField):
-        return [str(row.id) for row in saved]
+        return [str(row.id) for row in field.seen_of(saved)]
     if isinstance(field, LinkField):
-        return ["" if saved is None else str(saved.id)]
+        # Nothing chosen keeps a link that is not shown.
+        return ["" if saved is None or not field.seen_of([saved]) else str(saved.id)]
     if isinstance(field, FlagField):
         return ["1" if saved else ""]
     if field.kind.name in ("phone", "province"):

@@ -200,6 +200,9 @@ class _LinkedField(Field):
         super().__init__(label, **kwargs)
         self.model = model
         self.lookup_url = lookup
+        # What the row is linked to before anything is typed.
+        self.present: list[Any] = []
+        self._found: tuple[set[int], list[Any]] | None = None
         if required:
             self.flags.required = True
 
@@ -233,11 +236,29 @@ class _LinkedField(Field):
 
     def chosen_rows(self) -> list[Any]:
         """Return what is chosen, as far as the actor may see it."""
-        ids = self.chosen_ids()
+        return self._seen(self.chosen_ids())
+
+    def _seen(self, ids: set[int]) -> list[Any]:
         if not ids:
             return []
-        query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
-        return list(db.session.scalars(query))
+        if self._found is None or self._found[0] != ids:
+            query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
+            self._found = ids, list(db.session.scalars(query))
+        return self._found[1]
+
+    def seen_of(self, rows: list[Any]) -> list[Any]:
+        """Return those of some linked rows that the actor may see."""
+        if not hasattr(self.model, "scope"):
+            return rows
+        seen = self._seen({row.id for row in rows})
+        return [row for row in rows if row in seen]
+
+    def hidden_rows(self) -> list[Any]:
+        """Return the links the row has to what the actor may not see: they stay as they are."""
+        if not self.present or not hasattr(self.model, "scope"):
+            return []
+        seen = self._seen({row.id for row in self.present})
+        return [row for row in self.present if row not in seen]
 
     def options(self) -> list[tuple[Any, str, bool]]:
         """Return (id, label, chosen)."""
@@ -253,7 +274,13 @@ class LinkField(_LinkedField):
 
     def process_data(self, value: Any) -> None:
         self.data = value
+        self.present = [] if value is None else [value]
         self.typed: str | None = None
+
+    @property
+    def blank(self) -> str:
+        """Return what stands for no choice: a link that is not shown is kept by it."""
+        return _("somebody or something you may not see") if self.hidden_rows() else "—"
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
@@ -271,7 +298,7 @@ class LinkField(_LinkedField):
                 raise ValidationError(_("This cannot be chosen."))
             self.data = rows[0]
         elif self.typed is not None:
-            self.data = None
+            self.data = next(iter(self.hidden_rows()), None)
         if self.data is None and self.flags.required:
             raise ValidationError(str(REQUIRED))
 
@@ -283,6 +310,7 @@ class LinksField(_LinkedField):
 
     def process_data(self, value: Any) -> None:
         self.data = list(value or ())
+        self.present = self.data
         self.typed_ids: list[str] | None = None
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -299,7 +327,7 @@ class LinksField(_LinkedField):
             rows = self.chosen_rows()
             if len(rows) != len(set(self.typed_ids)):
                 raise ValidationError(_("This cannot be chosen."))
-            self.data = rows
+            self.data = [*rows, *self.hidden_rows()]
         if self.flags.required and not self.data:
             raise ValidationError(str(REQUIRED))
 

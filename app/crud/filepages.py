@@ -99,12 +99,7 @@ class FilePages:
         row = self.find(pk)
         name = str(row)
         try:
-            self.before_delete(row)
-            if isinstance(row, Trashable):
-                trash.put_away(row, current_actor())
-            else:
-                db.session.delete(row)
-            db.session.commit()
+            self.remove(row)
         except DomainError as error:
             db.session.rollback()
             flash(str(error), "danger")
@@ -123,6 +118,15 @@ class FilePages:
             flash(_("“%(name)s” is deleted.", name=name), "success")
         return redirect(f"{self.route_base}/list/")
 
+    def remove(self, row: Any) -> None:
+        """Put a row in the trash, or delete it if it has none, and commit."""
+        self.before_delete(row)
+        if isinstance(row, Trashable):
+            trash.put_away(row, current_actor())
+        else:
+            db.session.delete(row)
+        db.session.commit()
+
     def before_delete(self, row: Any) -> None:
         """Refuse, with a DomainError, what must not be deleted."""
 
@@ -138,7 +142,12 @@ class FilePages:
         if row is None:
             abort(404)
         trash.restore(row)
-        db.session.commit()
+        try:
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(f"{self.home}/list/")
         flash(_("“%(name)s” is back.", name=str(row)), "success")
         return redirect(f"{self.home}/show/{row.id}")
 
@@ -149,7 +158,8 @@ class FilePages:
         """Give a field the value it had before a log entry."""
         row = self.find(pk)
         entry = entry_of(db.session(), entry_id) if entry_id < 2**62 else None
-        if entry is None:
+        # An entry of another file is not there: it must not even be told apart from none.
+        if entry is None or (entry.subject_type, entry.subject_id) != (row.__tablename__, row.id):
             abort(404)
         try:
             put_back(db.session(), row, entry, field, current_actor())

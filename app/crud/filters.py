@@ -33,7 +33,7 @@ from app.i18n.languages import current_language
 from app.i18n.places import countries, provinces_called
 from app.kinds import Hints, kind_of, read_day
 from app.search.models import Searchable
-from app.search.queries import matching
+from app.search.queries import matching, words
 from app.text import clean, digits, fold, like
 
 __all__ = ["SEPARATOR", "BadFilter", "Filter", "FilterConverter", "find_filter"]
@@ -53,7 +53,8 @@ class Contains(_Text):
         pattern = f"%{like(fold(value))}%"
         condition = self.folded().like(pattern, escape="\\")
         column = self.datamodel.column(self.column_name)
-        if issubclass(self.model, Searchable) and column.info.get("searched"):
+        is_searched = issubclass(self.model, Searchable) and column.info.get("searched")
+        if is_searched and words(value):
             # The trigram index leaves few rows for the exact comparison.
             condition = matching(db.session, self.model, value) & condition
         return condition

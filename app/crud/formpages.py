@@ -43,6 +43,14 @@ class FormPages:
         """Return what a new file's form is filled in with."""
         return {}
 
+    def defaults_of_copy(self, row: Any) -> dict[str, Any]:
+        """Return what a duplicate's form is filled in with instead of the file's own."""
+        return {}
+
+    def form_of(self, row: Any) -> RowForm:
+        """Return the form of a file; what is taken out of it stays as it is."""
+        return self.edit_form(obj=row)
+
     def before_save(self, row: Any, form: RowForm) -> None:
         """Let the room's services complete or refuse what was typed (DomainError)."""
 
@@ -68,6 +76,7 @@ class FormPages:
         row = self.find(pk)
         left_out = {*self.unique_columns, "photo"}
         data = {name: getattr(row, name) for name in self.add_columns if name not in left_out}
+        data |= self.defaults_of_copy(row)
         page = self._form_page(
             self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row
         )
@@ -79,10 +88,10 @@ class FormPages:
         """Change a file."""
         row = self.find(pk)
         if request.method == "GET":
-            form = self.edit_form(obj=row)
+            form = self.form_of(row)
             form.version.data = str(getattr(row, "version", ""))
             return self._form_page(form, row)
-        form = self.edit_form(obj=row)
+        form = self.form_of(row)
         if self._is_stale(form, row):
             return self._conflict(form, row)
         return self._save(form, row) or self._form_page(form, self.find(pk), 422)
@@ -121,20 +130,10 @@ class FormPages:
         is_new = row not in db.session
         pk = None if is_new else row.id
         try:
-            with db.session.no_autoflush:
-                for name in self.add_columns if is_new else self.edit_columns:
-                    form[name].populate_obj(row, name)
-                self._store_photos(form, row)
-                self.before_save(row, form)
-                self.check(row)
-                self.check_unique(row)
-            db.session.add(row)
-            db.session.flush()
-            self.after_save(row, form)
-            db.session.commit()
+            self.write(form, row)
         except DomainError as error:
             db.session.rollback()
-            _put_beside(form, error)
+            put_beside(form, error)
             return None
         except StaleDataError:
             db.session.rollback()
@@ -142,13 +141,28 @@ class FormPages:
         except IntegrityError:
             # Lost a race that the checks above had won: somebody took the value meanwhile.
             db.session.rollback()
-            _put_beside(form, DomainError(_("Somebody changed this list meanwhile; save again.")))
+            put_beside(form, DomainError(_("Somebody changed this list meanwhile; save again.")))
             return None
         text = _("“%(name)s” is created.") if is_new else _("“%(name)s” is saved.")
         flash(text % {"name": str(row)}, "success")
         if request.form.get("_next") == "add":
             return redirect(url_for(f"{self.endpoint}.add"))
         return self.after_save_redirect(row)
+
+    def write(self, form: RowForm, row: Any) -> None:
+        """Write a valid form to its row and commit, unless the room or the database refuses."""
+        with db.session.no_autoflush:
+            for name in self.edit_columns if row in db.session else self.add_columns:
+                if name in form:
+                    form[name].populate_obj(row, name)
+            self._store_photos(form, row)
+            self.before_save(row, form)
+            self.check(row)
+            self.check_unique(row)
+        db.session.add(row)
+        db.session.flush()
+        self.after_save(row, form)
+        db.session.commit()
 
     def after_save(self, row: Any, form: RowForm) -> None:
         """Do what needs the row's number, in the same transaction."""
@@ -203,7 +217,7 @@ class FormPages:
         return page, status
 
 
-def _put_beside(form: RowForm, error: DomainError) -> None:
+def put_beside(form: RowForm, error: DomainError) -> None:
     """Put a refusal beside the field it is about, else on top of the form."""
     field = form[error.field] if error.field and error.field in form else form.version
     field.errors = [*field.errors, str(error)]

@@ -33,6 +33,8 @@ class RowForm(FlaskForm):
     """A form over one row; carries the version of the row it was opened on."""
 
     version = HiddenField()
+    # A sentence above the form, for the reader.
+    remark: Any = ""
 
     @classmethod
     def refresh(cls, obj: Any = None) -> RowForm:

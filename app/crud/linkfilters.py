@@ -6,13 +6,13 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.crud.filterbase import MOST_VALUES, BadFilter, Filter, Valueless
 from app.extensions import db
 from app.security.actor import current_actor
-from app.security.scope import visible
+from app.security.scope import alive, scope_of, visible
 from app.text import clean
 
 
@@ -46,13 +46,25 @@ class _Linked(Filter):
     def show(self, value):
         return ", ".join(str(row) for row in self.chosen(value)) or "—"
 
+    @property
+    def seen(self) -> ColumnElement[bool]:
+        """Return the condition that the link leads to what the actor may see.
+
+        Else a filter would tell, of a row one sees, what it is linked to beyond one's sight.
+        """
+        if not hasattr(self.target, "scope") or current_actor().entity_ids is None:
+            return true()
+        seen = visible(self.target, current_actor()).where(alive(self.target))
+        return self.key.in_(seen.with_only_columns(self.target.id))
+
 
 class IsLinked(_Linked):
     name = _l("is")
     arg_name = "is"
 
     def clause(self, value):
-        return self.key == value[0] if len(value) == 1 else self.key.in_(value)
+        is_one = self.key == value[0] if len(value) == 1 else self.key.in_(value)
+        return and_(is_one, self.seen)
 
 
 class IsNotLinked(_Linked):
@@ -60,7 +72,7 @@ class IsNotLinked(_Linked):
     arg_name = "not"
 
     def clause(self, value):
-        return or_(self.key.not_in(value), self.key.is_(None))
+        return or_(self.key.not_in(value), self.key.is_(None), not_(self.seen))
 
 
 class IsUnlinked(Valueless, _Linked):
@@ -78,7 +90,9 @@ class IsUnder(_Linked):
     def clause(self, value):
         top, below = aliased(self.target), aliased(self.target)
         return self.key.in_(
-            select(below.id).join(top, below.path.like(top.path + "%")).where(top.id.in_(value))
+            select(below.id)
+            .join(top, below.path.like(top.path + "%"))
+            .where(top.id.in_(value), scope_of(top, current_actor()))
         )
 
 

@@ -85,6 +85,11 @@ class ListState:
         whole = replace(self, explicit=frozenset({"sort", "size", "cols"}))
         return urlencode(whole.pairs())
 
+    def narrowing(self) -> str:
+        """Return the query string that names the same rows, in whatever order and columns."""
+        pairs = [(active.name, active.raw) for active in self.filters]
+        return urlencode([*pairs, ("q", self.q)] if self.q else pairs)
+
     def without(self, active: ActiveFilter) -> str:
         """Return the query string without one filter."""
         kept = tuple(other for other in self.filters if other is not active)
@@ -169,12 +174,17 @@ class ListPage:
         return None if self.first is None else self.first + len(self.rows) - 1
 
 
-def load_page(view: ModelView, state: ListState, actor: Actor) -> ListPage:
+def load_page(
+    view: ModelView,
+    state: ListState,
+    actor: Actor,
+    columns: list[Any] | None = None,
+) -> ListPage:
     """Fetch a page: one statement for the count, one or two for the rows, one for each chips column.
 
     The ids of a list that is narrowed to few rows are read first, in whatever order comes
     cheapest; only then are they sorted. Left to itself, a database walks the whole sort index
-    in search of them.
+    in search of them. ``columns`` replaces those of the screen.
     """
     model = view.datamodel.obj
     sort: InstrumentedAttribute = getattr(model, view.sorts[state.sort])
@@ -189,7 +199,7 @@ def load_page(view: ModelView, state: ListState, actor: Actor) -> ListPage:
     else:
         count = count_rows(view, state, cap)
     capped = count > cap
-    plan = Plan([view.columns[name] for name in state.cols])
+    plan = Plan(columns or [view.columns[name] for name in state.cols])
     options = base.get_execution_options()
 
     def run(statement: Select, descending: bool):

@@ -11,7 +11,7 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import func, or_, select
+from sqlalchemy import false, func, or_, select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ListColumn, name_parts
@@ -43,6 +43,7 @@ class ListPages:
     search_columns: list[str]
     label_columns: dict[str, Any]
     actions: dict[str, Any]
+    collective: dict[str, Any]
     endpoint: str
     route_base: str
     list_title: Any
@@ -221,7 +222,7 @@ class ListPages:
         """Delete a saved view of one's own."""
         view = db.session.scalar(
             select(SavedView).where(
-                SavedView.id == view_id,
+                SavedView.id == as_id(view_id),
                 SavedView.owner_id == current_user.id,
                 SavedView.list_name == self.list_name,
             )
@@ -245,7 +246,7 @@ class ListPages:
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
         model = self.datamodel.get_related_model(name)
-        return jsonify(results=find_rows(model, typed, 20), create=_where_to_add(model))
+        return jsonify(results=find_rows(model, typed, 20), create=where_to_add(model))
 
     # Actions on ticked rows
 
@@ -263,8 +264,10 @@ class ListPages:
         action = self.actions.get(name)
         if action is None:
             abort(404)
-        if not self.may(self.get_action_permission_name(name)):
+        if not self.may_act(name):
             abort(403)
+        if name in self.collective:
+            return self.collective[name].begin(self)
         ids = {as_id(pk) for pk in pks}
         if None in ids or len(ids) > max(SIZES):
             abort(400)
@@ -283,7 +286,7 @@ class ListPages:
             return redirect(f"{self.route_base}/list/")
 
 
-def _where_to_add(model: Any) -> str | None:
+def where_to_add(model: Any) -> str | None:
     """Return the address of the form for a new row of a model, if the user may add one."""
     for view in current_app.appbuilder.baseviews:
         if (
@@ -325,10 +328,14 @@ def find_rows(model: Any, typed: str, limit: int) -> list[dict[str, Any]]:
             names = (
                 (model.label_en, model.label_es)
                 if issubclass(model, Repository)
-                else [getattr(model, part) for part in name_parts(model)]
+                else [getattr(model, part) for part in name_parts(model) if hasattr(model, part)]
             )
             query = query.where(
-                or_(*(func.padron_fold(name).like(pattern, escape="\\") for name in names))
+                or_(
+                    # What has no name of its own is not found by one.
+                    false(),
+                    *(func.padron_fold(name).like(pattern, escape="\\") for name in names),
+                )
             )
     if hasattr(model, "sort_name"):
         query = query.order_by(model.sort_name, model.id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import flask_appbuilder as fab
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.crud.actions import actions_on
 from app.crud.columns import ListColumn, make_column, name_parts
 from app.crud.filepages import FilePages
 from app.crud.filters import FilterConverter
@@ -17,9 +19,11 @@ from app.crud.interface import Interface
 from app.crud.listpages import ListPages
 from app.crud.pages import Place
 from app.errors import DomainError
-from app.log.models import Logged
+from app.log.models import is_logged
 from app.registry import Plug
 from app.repositories.models import Repository
+from app.security.areas import Level
+from app.security.roles import Grant
 from app.trash.models import Trashable
 
 
@@ -48,12 +52,40 @@ class ModelView(ListPages, FilePages, FormPages, Place, Plug, fab.ModelView, abs
         left_out = set(self.exclude_route_methods)
         if not issubclass(model, Trashable):
             left_out.add("restore")
-        if not issubclass(model, Logged):
+        if not is_logged(model):
             left_out.add("put_back")
-        if not any(hasattr(getattr(type(self), name), "_action") for name in dir(type(self))):
-            left_out |= {"action", "action_post"}
+        self.collective = {
+            action.action_name(): action
+            for action in (() if self.datamodel.with_trash else actions_on(model))
+        }
+        is_own = any(hasattr(getattr(type(self), name), "_action") for name in dir(type(self)))
+        if not is_own:
+            # A collective action is begun from the list; what is done to one file has its own way.
+            left_out |= {"action"} if self.collective else {"action", "action_post"}
         self.exclude_route_methods = left_out
         super().__init__(**kwargs)
+        for name, action in self.collective.items():
+            self.actions[name] = action.item(self)
+
+    def grants(self) -> Iterator[Grant]:
+        """Yield what it takes to use the screen, its collective actions included."""
+        yield from super().grants()
+        for name, action in self.collective.items():
+            area = action.area or self.area
+            yield Grant(area, Level.EDIT, name, self.class_permission_name, self.is_personal)
+
+    def may_act(self, name: str) -> bool:
+        """Say whether the signed-in user may use one of the screen's actions.
+
+        A collective one tells of the rows it is for, which only who sees the list may know.
+        """
+        if name in self.collective:
+            rights = (name, "can_list")
+            return all(
+                self.appbuilder.sm.has_access(right, self.class_permission_name)
+                for right in rights
+            )
+        return self.may(self.get_action_permission_name(name))
 
     def _init_properties(self) -> None:
         """Take labels and help from the model, and make the columns of the list."""
@@ -127,6 +159,7 @@ class RepositoryView(ModelView, abstract=True):
     # Reached from the overview of all repositories, which stands in the menu for them.
     category = "Settings"
     in_menu = False
+    is_personal = False
     list_template = "appbuilder/general/model/list.html"
     label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
     list_columns: ClassVar[Any] = [

@@ -25,6 +25,10 @@ class Place:
     in_menu: ClassVar[bool] = True
     order: ClassVar[int] = 100
     area: ClassVar[Area | None] = None
+    # Only administrators open it, whatever roles others are given.
+    for_administrators: ClassVar[bool] = False
+    # Whether people's data is seen here: a limited administrator sees none.
+    is_personal: ClassVar[bool] = True
     # What it takes only the right to read; everything else takes the right to edit.
     read_permissions: ClassVar[frozenset[str]] = frozenset({"can_list", "can_show"})
 
@@ -36,9 +40,14 @@ class Place:
         for permission in self.base_permissions or ():
             reads = permission in self.read_permissions
             level = Level.READ if reads else Level.EDIT
-            yield Grant(self.area, level, permission, self.class_permission_name)
+            yield self._grant(level, permission, self.class_permission_name)
         if self.label is not None and self.in_menu:
-            yield Grant(self.area, Level.READ, "menu_access", type(self).__name__)
+            yield self._grant(Level.READ, "menu_access", type(self).__name__)
+
+    def _grant(self, level: Level, permission: str, resource: Any) -> Grant:
+        if self.for_administrators:
+            level = Level.ADMIN
+        return Grant(self.area, level, permission, resource, self.is_personal)
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,19 @@ class Cursor:
             value, row_id, place = json.loads(base64.urlsafe_b64decode(padded))
             if value is not None and kind in (date, datetime):
                 value = kind.fromisoformat(value)
+            # True is a number to Python, and none to PostgreSQL.
+            if isinstance(value, bool) and kind is not bool:
+                raise ValueError(text)
             if not (value is None or isinstance(value, kind)) or type(row_id) is not int:
                 raise ValueError(text)
-            if not 0 <= row_id < 2**31 or not (place is None or type(place) is int):
+            if not 0 <= row_id < 2**31:
                 raise ValueError(text)
-            if isinstance(value, str) and "\x00" in value:
+            if place is not None and not (type(place) is int and -(2**31) < place < 2**31):
+                raise ValueError(text)
+            # What no database can compare with: a NUL, half a character, a number too large.
+            if isinstance(value, str) and b"\x00" in value.encode():
+                raise ValueError(text)
+            if isinstance(value, int) and abs(value) >= 2**63:
                 raise ValueError(text)
         except (ValueError, TypeError, binascii.Error, RecursionError):
             raise BadPage("page") from None

@@ -39,7 +39,7 @@ class HomeView(Page):
         """Lead to the first page of the menu the user may open."""
         for _group, items in menu_groups():
             return redirect(items[0].get_url())
-        return redirect(url_for("UserView.userinfo"))
+        return redirect(url_for("ProfilePage.show"))
 
 
 class PlaceView(Page):
@@ -64,6 +64,7 @@ class RepositoriesView(Page):
     category = "Settings"
     order = 20
     area = Area.SETTINGS
+    is_personal = False
     read_permissions = frozenset({"can_overview"})
 
     @expose("/")

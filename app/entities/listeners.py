@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import event, func, inspect, update
+from sqlalchemy import event, func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
+from app.entities.queries import path_of
+from app.entities.services import check_place, is_moved
 from app.errors import DomainError
+from app.security.actor import current_actor
+
+
+@event.listens_for(Session, "before_flush")
+def _hold_the_tree(session: Session, _context, _instances) -> None:
+    """Refuse a place that cannot be, at every door: forms, the log, commands."""
+    entities = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
+    moved = [entity for entity in entities if is_moved(entity)]
+    with session.no_autoflush:
+        if moved:
+            # Two moves take turns: each is judged by the tree that the other has left.
+            top = select(Entity.id).where(Entity.parent_id.is_(None))
+            session.execute(top.with_for_update(key_share=True))
+        for entity in moved:
+            check_place(session, entity, current_actor())
 
 
 @event.listens_for(Session, "after_flush")
@@ -20,9 +37,10 @@ def _keep_paths(session: Session, _context) -> None:
     ]
     # A parent made in the same flush comes before its children: its id is smaller.
     for row in sorted(moved, key=lambda entity: entity.id):
-        parent = "/" if row.parent_id is None else _path_of(session, row.parent_id)
+        parent = "/" if row.parent_id is None else path_of(session, row.parent_id)
         path = f"{parent}{row.id}/"
-        old = inspect(row).dict.get("path") or ""
+        # As it is stored: somebody else may have moved what lies above meanwhile.
+        old = "" if row in session.new else path_of(session, row.id)
         if old and parent.startswith(old):
             raise DomainError(_("An entity cannot be part of itself."), field="parent")
         table = Entity.__table__
@@ -34,13 +52,3 @@ def _keep_paths(session: Session, _context) -> None:
             )
         session.execute(update(table).where(table.c.id == row.id).values(path=path))
         inspect(row).dict["path"] = path
-
-
-def _path_of(session: Session, entity_id: int) -> str:
-    table = Entity.__table__
-    return (
-        session.scalar(
-            table.select().with_only_columns(table.c.path).where(table.c.id == entity_id)
-        )
-        or "/"
-    )

@@ -13,6 +13,11 @@ def root(session: Session) -> Entity | None:
     return session.scalar(select(Entity).where(Entity.parent_id.is_(None)).order_by(Entity.id))
 
 
+def path_of(session: Session, entity_id: int) -> str:
+    """Return the path of an entity as it is stored."""
+    return session.scalar(select(Entity.path).where(Entity.id == entity_id)) or "/"
+
+
 def below(session: Session, path: str) -> frozenset[int]:
     """Return the ids of the entity with this path and of all below it."""
     return frozenset(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import gettext as _
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
-from app.entities.queries import root
+from app.entities.queries import path_of, root
 from app.errors import DomainError
 from app.security.actor import Actor
 
 
 def check_place(session: Session, entity: Entity, actor: Actor) -> None:
-    """Refuse a place in the tree that cannot be: a second root, or below itself."""
-    top = root(session)
-    if entity.parent_id is None and top is not None and top.id != entity.id:
+    """Refuse a place in the tree that cannot be, or that is not the actor's to give.
+
+    There is one root, nothing lies below itself, and nobody widens what they see: an entity is
+    moved within one's reach only, and never the one that one works in.
+    """
+    top, parent = root(session), parent_of(session, entity)
+    if parent is None and top is not None and top.id != entity.id:
         raise DomainError(
             _(
                 "Choose what this entity is part of; only %(name)s stands at the top.",
@@ -22,11 +29,33 @@ def check_place(session: Session, entity: Entity, actor: Actor) -> None:
             ),
             field="parent",
         )
-    if entity.id and entity.parent is not None and entity.parent.path.startswith(entity.path):
+    above = "/" if parent is None or parent.id is None else path_of(session, parent.id)
+    if entity.id and f"/{entity.id}/" in above:
         raise DomainError(_("An entity cannot be part of itself."), field="parent")
-    is_home = entity.id is not None and entity.id == actor.home_id
-    if actor.entity_ids is not None and entity.parent_id not in actor.entity_ids and not is_home:
+    if actor.is_house or actor.entity_ids is None or not is_moved(entity):
+        return
+    history: Any = inspect(entity).attrs.parent_id.history
+    before = [*history.deleted, *history.unchanged]
+    places = [None if parent is None else parent.id, *(pk for pk in before if pk is not None)]
+    if entity.id == actor.home_id or any(pk not in actor.entity_ids for pk in places):
         raise DomainError(_("Choose an entity you work in."), field="parent")
+
+
+def parent_of(session: Session, entity: Entity) -> Entity | None:
+    """Return what an entity is about to be part of, whether given by row or by number."""
+    state: Any = inspect(entity).attrs
+    # What was given by row is what the flush writes, whatever the number says.
+    if state.parent.history.has_changes():
+        return entity.parent
+    return None if entity.parent_id is None else session.get(Entity, entity.parent_id)
+
+
+def is_moved(entity: Entity) -> bool:
+    """Say whether an entity is new or about to get another place."""
+    state: Any = inspect(entity)
+    return not state.persistent or any(
+        state.attrs[name].history.has_changes() for name in ("parent", "parent_id")
+    )
 
 
 def ensure_root(session: Session, name: str) -> Entity:

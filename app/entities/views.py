@@ -28,6 +28,7 @@ class EntityView(ModelView):
     category = "Settings"
     order = 10
     area = Area.SETTINGS
+    is_personal = False
     label_columns: ClassVar[dict[str, Any]] = {"path": _l("Place in the tree")}
     list_columns: ClassVar[Any] = ["name", "parent"]
     order_columns: ClassVar[Any] = ["path"]

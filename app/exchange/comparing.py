@@ -18,6 +18,7 @@ from app.exchange.reading import SourceRow
 from app.exchange.report import MOST_SAMPLES, Report
 from app.kinds import Hints
 from app.security.actor import Actor
+from app.security.scope import scope_of
 from app.text import clean, sort_key
 
 if TYPE_CHECKING:
@@ -162,8 +163,13 @@ class Comparison:
                     draft.refuse("invalid", name, _same_contact(first))
             elif near:
                 draft.refuse("skipped", name, _("This contact is in the trash."))
-            elif rows:
+            elif rows and self._is_unique(name):
                 draft.refuse("skipped", name, _("This contact belongs to another entity."))
+            # Of a namesake elsewhere nothing is told, as by a form: the row is a new one.
+
+    def _is_unique(self, name: str) -> bool:
+        found = self.importer.field(name)
+        return isinstance(found, ValueField) and bool(found.column.unique)
 
     def _fetch(self, condition: Any) -> list[dict[str, Any]]:
         """Return stored rows as dictionaries, trash and other entities included."""
@@ -174,7 +180,10 @@ class Comparison:
             if isinstance(found, LinkField) and found.is_joined:
                 query = query.outerjoin(
                     found.model, getattr(model, found.key) == found.model.id
-                ).add_columns(found.model.name.label(f"{found.name}_label"))
+                ).add_columns(
+                    found.model.name.label(f"{found.name}_label"),
+                    scope_of(found.model, self.actor).label(f"{found.name}_seen"),
+                )
         rows = self.session.execute(query.where(condition), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
@@ -225,7 +234,7 @@ class Comparison:
                     draft.many[name] = list(dict.fromkeys(map(resolver.find, parts)))
                     continue
                 current = stored.get(found.key)
-                label = stored.get(f"{name}_label")
+                label = self._seen_label(name, stored)
                 if current and label and sort_key(text) == sort_key(label):
                     draft.links[name] = Ref(current, label)
                 else:
@@ -261,7 +270,11 @@ class Comparison:
         if stored[key] is None:
             return None
         known = self.plan.resolvers[name].labels
-        return Ref(stored[key], stored.get(f"{name}_label") or known.get(stored[key], ""))
+        return Ref(stored[key], self._seen_label(name, stored) or known.get(stored[key], ""))
+
+    def _seen_label(self, name: str, stored: dict[str, Any]) -> str:
+        """Return the name of a linked row, if the actor may see that row."""
+        return stored[f"{name}_label"] or "" if stored.get(f"{name}_seen") else ""
 
     # Telling
 

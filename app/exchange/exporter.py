@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.exchange.fields import Field, LinkField, ManyField, ValueField
-from app.exchange.guard import guard
 from app.exchange.links import Resolver, join_list
+from app.exchange.sending import csv_lines
 from app.security.actor import Actor
 from app.security.scope import scope_of
 
@@ -37,12 +37,20 @@ class Exporter:
         self.has_country = any(found.name == "country" for found in self.fields)
         self.cache: dict[tuple, str] = {}
 
+    @property
+    def labels(self) -> str:
+        """Return what is exported of each row, in words."""
+        return ", ".join(str(found.label) for found in self.fields)
+
+    def count(self, query: Select) -> int:
+        """Return how many rows there are now."""
+        ids = query.with_only_columns(self.model.id).order_by(None).subquery()
+        return self.session.scalar(select(func.count()).select_from(ids)) or 0
+
     def lines(self, query: Select, delimiter: str = ",") -> Iterator[str]:
         """Yield the header and then one line for each row of ``query``, which selects the model."""
-        writer = csv.writer(_Echo(), delimiter=delimiter)
-        yield writer.writerow([guard(str(found.label)) for found in self.fields])
-        for row in self.rows(query):
-            yield writer.writerow([guard(text) for text in row])
+        header = [str(found.label) for found in self.fields]
+        yield from csv_lines(chain([header], self.rows(query)), delimiter)
 
     def rows(self, query: Select) -> Iterator[list[str]]:
         """Yield the cells of each row, in the order of their numbers."""
@@ -116,10 +124,3 @@ class Exporter:
                 self.cache.clear()
             self.cache[key] = found.write(value, country)
         return self.cache[key]
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line

@@ -58,6 +58,8 @@ class Options:
     create_values: bool = False
     # Name, path or number of the entity new rows go to.
     entity: str = ""
+    # Of which models whoever imports may make values.
+    may_create: Callable[[type], bool] = lambda _model: True
 
 
 @dataclass
@@ -153,7 +155,12 @@ class Importer(Plug):
             columns = look_at(source)
             fields = self.fields()
             resolvers = {
-                name: found.resolver(session, found.model, actor, options.create_values)
+                name: found.resolver(
+                    session,
+                    found.model,
+                    actor,
+                    options.create_values and options.may_create(found.model),
+                )
                 for name, found in ((f.name, f) for f in fields if hasattr(f, "resolver"))
             }
             taken = self._asked(columns, options.mapping)

@@ -8,6 +8,8 @@ from flask import current_app, has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
+from app.edge import is_for_programs
+
 LANGUAGES = ("en", "es")
 Language = Literal["en", "es"]
 
@@ -16,10 +18,12 @@ def choose_language() -> str:
     """Return what the reader chose, else what their browser asks for, else the default."""
     if not has_request_context():
         return current_app.config["BABEL_DEFAULT_LOCALE"]
+    asked = request.accept_languages.best_match(LANGUAGES)
+    if is_for_programs():
+        return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
     chosen = getattr(current_user, "language", None) or session.get("language")
     if chosen in LANGUAGES:
         return chosen
-    asked = request.accept_languages.best_match(LANGUAGES)
     return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
 
 

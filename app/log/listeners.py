@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
-from app.log.models import LogEntry, Logged
+from app.log.models import LogEntry, is_logged
 from app.log.values import foreign_keys, link, logged_columns, many_to_many, plain
 from app.security.actor import Actor, current_actor
 from app.types import now
@@ -16,7 +16,7 @@ from app.types import now
 @event.listens_for(Mapper, "mapper_configured")
 def _remember_old_values(mapper: Mapper, model: type) -> None:
     """Load a column's old value before it is overwritten, even on an expired row."""
-    if issubclass(model, Logged):
+    if is_logged(model):
         for attribute in mapper.column_attrs:
             getattr(model, attribute.key).impl.active_history = True
 
@@ -25,7 +25,7 @@ def _remember_old_values(mapper: Mapper, model: type) -> None:
 def _count_links_as_changes(session: Session, _context, _instances) -> None:
     """Give a row whose links alone changed a new version, as any other change does."""
     for row in session.dirty:
-        if isinstance(row, Logged) and hasattr(row, "updated_at"):
+        if is_logged(row) and hasattr(row, "updated_at"):
             state = inspect(row)
             if any(state.attrs[name].history.has_changes() for name in many_to_many(type(row))):
                 row.updated_at = now()
@@ -36,15 +36,13 @@ def _write_differences(session: Session, _context) -> None:
     actor = current_actor()
     entries = []
     for row in session.new:
-        if isinstance(row, Logged):
+        if is_logged(row):
             entries.append(_entry(row, "created", _values(session, row), actor))
     for row in session.dirty:
-        if isinstance(row, Logged) and (changes := _changes(session, row)):
+        if is_logged(row) and (changes := _changes(session, row)):
             event_name = _put_away(row) or "changed"
             entries.append(_entry(row, event_name, changes, actor))
-    entries += [
-        _entry(row, "purged", None, actor) for row in session.deleted if isinstance(row, Logged)
-    ]
+    entries += [_entry(row, "purged", None, actor) for row in session.deleted if is_logged(row)]
     if entries:
         session.execute(insert(LogEntry), entries)
 
@@ -68,6 +66,7 @@ def _entry(row: Any, event_name: str, changes: dict | None, actor: Actor) -> dic
         "subject_name": str(row)[:200],
         "version": getattr(row, "version", None),
         "changes": changes,
+        "operation_id": actor.operation_id,
     }
 
 

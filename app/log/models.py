@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import BigInteger, Index, Integer, String
+from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.types import Json, Moment, now
+
+# Facts about signing in, rights and exports are told of this subject.
+SECURITY = "security"
 
 EVENTS = {
     "created": _l("created the file"),
@@ -19,10 +22,31 @@ EVENTS = {
     "restored": _l("restored the file"),
     "purged": _l("deleted the file for good"),
 }
+# What is told of the subject SECURITY. Whom it happened to stands beside it.
+FACTS = {
+    "signed_in": _l("signed in"),
+    "sign_in_failed": _l("sign-in failed"),
+    "sign_in_throttled": _l("sign-in held back: too many attempts"),
+    "signed_out": _l("signed out"),
+    "sessions_ended": _l("sessions ended"),
+    "password_changed": _l("password changed"),
+    "password_link_asked": _l("link for a new password asked for"),
+    "password_link_sent": _l("link for a new password sent"),
+    "second_factor_on": _l("two-factor sign-in turned on"),
+    "second_factor_off": _l("two-factor sign-in turned off"),
+    "recovery_code_used": _l("recovery code used"),
+    "rights_changed": _l("rights changed"),
+    "role_changed": _l("role changed"),
+    "api_key_made": _l("API key made"),
+    "api_key_revoked": _l("API key revoked"),
+    "exported": _l("exported"),
+}
+EVENTS |= FACTS
 CHANNELS = {
     "web": _l("web"),
     "cli": _l("command line"),
     "import": _l("import"),
+    "api": _l("API"),
 }
 
 
@@ -35,7 +59,22 @@ class LogEntry(Model):
     """
 
     __tablename__ = "log_entry"
-    __table_args__ = (Index("ix_log_entry_subject", "subject_type", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_log_entry_subject", "subject_type", "subject_id", "id"),
+        Index(
+            "ix_log_entry_security",
+            "id",
+            sqlite_where=text(f"subject_type = '{SECURITY}'"),
+            postgresql_where=text(f"subject_type = '{SECURITY}'"),
+        ),
+        Index(
+            "ix_log_entry_fact",
+            "event",
+            "id",
+            sqlite_where=text(f"subject_type = '{SECURITY}'"),
+            postgresql_where=text(f"subject_type = '{SECURITY}'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, default=now)
@@ -48,6 +87,13 @@ class LogEntry(Model):
     subject_name: Mapped[str] = mapped_column(String(200))
     version: Mapped[int | None]
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # The collective action this was part of.
+    operation_id: Mapped[int | None]
+
+
+def is_logged(model: Any) -> bool:
+    """Say whether the changes of a model, or of a row, are logged."""
+    return hasattr(model, "__unlogged__")
 
 
 class Logged:
@@ -66,3 +112,16 @@ class Logged:
             "trashed_by_id",
         }
     )
+
+
+class LogSeal(Model):
+    """A link of the chain that seals the log: the digest of a chunk and of the seal before it."""
+
+    __tablename__ = "log_seal"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first_id: Mapped[int] = mapped_column(BigInteger)
+    last_id: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.log.models import LogEntry
+from app.log.models import SECURITY, LogEntry
 from app.log.values import foreign_keys, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
@@ -37,17 +37,47 @@ def record_many(
         "channel": actor.channel,
         "event": event,
         "subject_type": subject_type,
+        "operation_id": actor.operation_id,
     }
     entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
         session.execute(insert(LogEntry), entries)
 
 
+def note(
+    session: Session,
+    event: str,
+    actor: Actor,
+    *,
+    about: int | None = None,
+    name: str = "",
+    **details: Any,
+) -> None:
+    """Write a fact about signing in, rights or exports, for the security page.
+
+    ``about`` is the number of the user it happened to and ``name`` what they are called;
+    ``details`` are plain values, shown as they are; a pair is an old value and a new one. Nothing
+    that opens a door belongs here.
+    """
+    row = {
+        "subject_id": about or 0,
+        "subject_name": name,
+        "version": None,
+        "changes": {
+            key: list(value) if isinstance(value, tuple) else [None, value]
+            for key, value in details.items()
+        }
+        or None,
+    }
+    record_many(session, event, SECURITY, [row], actor)
+
+
 def put_back(session: Session, row: Any, entry: LogEntry, field: str, actor: Actor) -> None:
     """Give ``field`` of ``row`` the value it had before ``entry``; the log tells of it too."""
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
         raise DomainError(_("This log entry belongs to another file."))
-    if not entry.changes or field not in entry.changes:
+    # Before a file was made it had no values: what is empty since then may be needed now.
+    if entry.event != "changed" or not entry.changes or field not in entry.changes:
         raise DomainError(_("This log entry has no such field."))
     old = entry.changes[field][0]
     model = type(row)

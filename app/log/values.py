@@ -42,7 +42,9 @@ def many_to_many(model: type) -> tuple[str, ...]:
     return tuple(
         relation.key
         for relation in inspect(model).relationships
-        if relation.direction is RelationshipDirection.MANYTOMANY and not relation.viewonly
+        if relation.direction is RelationshipDirection.MANYTOMANY
+        and not relation.viewonly
+        and relation.key not in getattr(model, "__unlogged__", ())
     )
 
 

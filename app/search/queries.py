@@ -5,10 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    exists,
+    func,
+    inspect,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
-from app.search.models import Searchable
+from app.search.models import SEPARATOR, Searchable
+from app.security.actor import current_actor
+from app.security.scope import alive, visible
 from app.text import clean, digits, fold, like
 
 # A search this long is a mistake or an attack; nobody's name is longer.
@@ -49,8 +63,34 @@ def has_words(
 def matching(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
     """Return the condition that a row of ``model`` is found by ``typed``."""
     table = model.search_table
-    condition = has_words(model, words(typed), session.get_bind().dialect.name)
-    return model.id.in_(select(table.c.row_id).where(condition))
+    dialect = session.get_bind().dialect.name
+    condition = has_words(model, words(typed), dialect)
+    found = model.id.in_(select(table.c.row_id).where(condition))
+    if model.search_linked is None or current_actor().entity_ids is None:
+        return found
+    # A linked row out of sight lends its name to nobody: else its letters could be guessed.
+    relation = inspect(model).relationships[model.search_linked]
+    column = next(iter(relation.local_columns))
+    key = getattr(model, inspect(model).get_property_by_column(column).key)
+    target = relation.mapper.class_
+    seen = visible(target, current_actor()).where(alive(target))
+    own = own_text(table, dialect)
+    has_own = [own.like(f"%{like(word)}%", escape="\\") for word in words(typed)]
+    return and_(
+        found,
+        or_(
+            key.is_(None),
+            key.in_(seen.with_only_columns(target.id)),
+            exists().where(table.c.row_id == model.id, *has_own),
+        ),
+    )
+
+
+def own_text(table: Table, dialect: str) -> ColumnElement[str]:
+    """Return the part of a text that is the row's own."""
+    if dialect == "postgresql":
+        return func.split_part(table.c.text, SEPARATOR, 1)
+    return func.substr(table.c.text, 1, func.instr(table.c.text, SEPARATOR) - 1)
 
 
 def ids_matching(session: Session, model: Any, typed: str) -> Select:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, inspect, select, update
+from sqlalchemy import bindparam, delete, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.search.models import SEPARATOR, Searchable
+from app.search.queries import own_text
 from app.text import fold
 
 
@@ -57,10 +58,7 @@ def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
     relation = inspect(model).relationships[model.search_linked]
     column = next(iter(relation.local_columns))
     table = model.search_table
-    if session.get_bind().dialect.name == "postgresql":
-        own: Any = func.split_part(table.c.text, SEPARATOR, 1)
-    else:
-        own = func.substr(table.c.text, 1, func.instr(table.c.text, SEPARATOR) - 1)
+    own: Any = own_text(table, session.get_bind().dialect.name)
     session.execute(
         update(table)
         .where(table.c.row_id.in_(select(inspect(model).local_table.c.id).where(column == row.id)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from flask import g, has_request_context
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +25,31 @@ class Actor:
     home_id: int | None = None
     channel: str = "web"
     role_ids: frozenset[int] = frozenset()
+    is_administrator: bool = False
+    # The program itself: what it does is stopped by no rank.
+    is_house: bool = False
+    # The collective action this is part of, which the log names.
+    operation_id: int | None = None
+    # What they read in, if they chose; a job speaks to them in it when they are not there.
+    language: str | None = None
 
     def through(self, channel: str) -> Actor:
         """Return the same actor, working through another channel (cli, import, api…)."""
         return replace(self, channel=channel)
 
 
-SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli")
+SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli", is_house=True)
 NOBODY = Actor(id=None, name="", entity_ids=frozenset())
+
+# Who has a number: filled in by the room of users, which lies further up.
+Finder = Callable[[Session, int], Actor | None]
+FINDERS: list[Finder] = []
+
+
+def actor_numbered(session: Session, user_id: int) -> Actor | None:
+    """Return the user with a number as they are now; None when they may no longer sign in."""
+    return next((actor for find in FINDERS if (actor := find(session, user_id))), None)
+
 
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 

@@ -41,6 +41,8 @@ class Level(IntEnum):
     FORBIDDEN = 0
     READ = 1
     EDIT = 2
+    # What administrators alone may do: no role of an area carries it.
+    ADMIN = 3
 
     @property
     def label(self):
@@ -52,4 +54,5 @@ LEVEL_LABELS = {
     Level.FORBIDDEN: _l("forbidden"),
     Level.READ: _l("read"),
     Level.EDIT: _l("edit"),
+    Level.ADMIN: _l("administrators only"),
 }

@@ -13,6 +13,8 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from app.extensions import db
+from app.security.actor import Actor
+from app.security.keys import scopes_cover
 
 ADMINISTRATOR = "Admin"
 
@@ -24,11 +26,20 @@ def holds(permission: str, resource: str) -> bool:
     user = current_user
     if not user.is_authenticated or not user.is_active:
         return False
+    if not scopes_cover(permission, resource):
+        return False
     if is_administrator(user) or (permission, resource) in open_to_all():
         return True
     if "held" not in g:
         g.held = held_by(role.id for role in user.roles)
     return (permission, resource) in g.held
+
+
+def actor_holds(actor: Actor, permission: str, resource: str) -> bool:
+    """Say whether an actor holds a permission, also where nobody is signed in: in a job."""
+    if actor.is_house or actor.is_administrator or (permission, resource) in open_to_all():
+        return True
+    return bool(actor.role_ids) and (permission, resource) in held_by(actor.role_ids)
 
 
 def open_to_all() -> Held:
@@ -43,14 +54,19 @@ def is_administrator(user) -> bool:
 
 def held_by(role_ids) -> Held:
     """Return every (permission, resource) that one of the roles carries."""
-    rows = db.session.execute(
-        select(Permission.name, ViewMenu.name)
-        .join(PermissionView, PermissionView.permission_id == Permission.id)
-        .join(ViewMenu, PermissionView.view_menu_id == ViewMenu.id)
-        .join(
-            assoc_permissionview_role,
-            assoc_permissionview_role.c.permission_view_id == PermissionView.id,
-        )
-        .where(assoc_permissionview_role.c.role_id.in_(list(role_ids)))
+    return frozenset(
+        (permission, resource) for _role, permission, resource in pairs_of_roles(role_ids)
     )
-    return frozenset((permission, resource) for permission, resource in rows)
+
+
+def pairs_of_roles(role_ids) -> list[tuple[int, str, str]]:
+    """Return (role, permission, resource) of everything that some roles carry."""
+    link = assoc_permissionview_role.c
+    rows = db.session.execute(
+        select(link.role_id, Permission.name, ViewMenu.name)
+        .join(PermissionView, PermissionView.id == link.permission_view_id)
+        .join(Permission, PermissionView.permission_id == Permission.id)
+        .join(ViewMenu, PermissionView.view_menu_id == ViewMenu.id)
+        .where(link.role_id.in_(list(role_ids)))
+    )
+    return [(role_id, permission, resource) for role_id, permission, resource in rows]

@@ -37,6 +37,14 @@ def scope_of(model: Any, actor: Actor) -> ColumnElement[bool]:
     return true() if scope is None else scope(actor)
 
 
+def alive(model: Any) -> ColumnElement[bool]:
+    """Return the condition that a row is not in the trash, for statements that ask for it in words.
+
+    A SELECT leaves out what is in the trash by itself; what is inside of an INSERT does not.
+    """
+    return model.trashed_at.is_(None) if hasattr(model, "trashed_at") else true()
+
+
 def visible(model: Any, actor: Actor) -> Select:
     """Select the rows of ``model`` that ``actor`` may see."""
     return select(model).where(scope_of(model, actor))

@@ -11,14 +11,20 @@ import sys
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
+from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
-from sqlalchemy import inspect, text
 
+from app.chores import ChoreThread
 from app.cli import command
 from app.entities.services import ensure_root
+from app.errors import DomainError
 from app.extensions import db
+from app.jobs.carrier import working
+from app.log.services import note
+from app.security.actor import SYSTEM
 from app.security.roles import sync_roles
+from app.staff.links import ASKED_FOR, link_for, user_called
+from app.staff.migrated import is_current
 from app.staff.services import ensure_administrator
 from app.staff.starting import STARTING
 
@@ -50,15 +56,19 @@ def setup(demo: bool) -> None:
 
 def prepare(demo: bool) -> None:
     """Migrate, synchronise rights, make the administrator and, once, the first contents."""
-    if not _is_current():
+    if not is_current(db.session()):
         click.echo("Bringing the database up to date…")
+        db.session.rollback()
         upgrade()
     _sync()
     for start in STARTING:
         start(demo)
-    password = ensure_administrator(
-        db.session(), current_app.config["ORGANISATION"], current_app.config["ADMIN_PASSWORD"]
-    )
+    try:
+        password = ensure_administrator(
+            db.session(), current_app.config["ORGANISATION"], current_app.config["ADMIN_PASSWORD"]
+        )
+    except DomainError as error:
+        raise click.ClickException(f"PADRON_ADMIN_PASSWORD: {error}") from None
     db.session.commit()
     if password:
         click.secho(
@@ -66,21 +76,6 @@ def prepare(demo: bool) -> None:
             "  It is shown this once; change it under your name, top right.\n",
             bold=True,
         )
-
-
-def _is_current() -> bool:
-    """Say whether the newest migration has run, without Alembic's second of start-up."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    with db.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return False
-        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    folder = os.path.join(os.path.dirname(current_app.root_path), "migrations")
-    config = Config()
-    config.set_main_option("script_location", folder)
-    return current == ScriptDirectory.from_config(config).get_current_head()
 
 
 @command
@@ -125,13 +120,32 @@ def _serve(app, listener: socket.socket) -> None:
     gc.freeze()
     # A request that waits its turn for a moment is nothing to write home about.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    waitress_serve(
-        app,
-        sockets=[listener],
-        threads=app.config["THREADS"],
-        ident=None,
-        max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
-    )
+    chores = ChoreThread(app)
+    # With a Redis server, jobs are done by those who run “worker”.
+    threads = 0 if app.config["REDIS_URL"] else app.config["WORKERS"]
+    with working(app, threads) as workers:
+
+        def stop(_signal, _frame):
+            # Asked to end, waitress finishes what it is at; so do jobs and chores.
+            if workers is not None:
+                workers.ask_to_stop()
+            sys.exit(0)
+
+        signal.signal(signal.SIGTERM, stop)
+        chores.start()
+        try:
+            waitress_serve(
+                app,
+                sockets=[listener],
+                threads=app.config["THREADS"],
+                ident=None,
+                max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+                # Else every reader behind a proxy has the proxy's address, and one of them who
+                # mistypes a password shuts the door for all. Without a proxy nobody is believed.
+                clear_untrusted_proxy_headers=not app.config["PROXIES"],
+            )
+        finally:
+            chores.stop()
 
 
 def _fork(app, listener: socket.socket, processes: int) -> None:
@@ -152,3 +166,24 @@ def _fork(app, listener: socket.socket, processes: int) -> None:
     signal.signal(signal.SIGINT, stop)
     for child in children:
         os.waitpid(child, 0)
+
+
+users = command(AppGroup("users", help="The people who sign in."))
+
+
+@users.command("link")
+@click.argument("name")
+def link(name: str) -> None:
+    """Print a link with which the user called NAME chooses a new password.
+
+    For who has lost everything and gets no mail. It works once, for half an hour; the log tells
+    of it. Two-factor sign-in is still asked for.
+    """
+    session = db.session()
+    user = user_called(session, name)
+    if user is None:
+        raise click.ClickException(f"Nobody called “{name}” may sign in.")
+    url = current_app.config["PUBLIC_URL"] + link_for(session, user, ASKED_FOR)
+    note(session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to="shell")
+    session.commit()
+    click.echo(url)

@@ -9,7 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
+from app.security import browser
+from app.security.models import SignInSession
 from app.security.rights import holds
+from app.security.sessions import digest, live
+from app.security.two_factor import is_fully_protected
 from app.staff.models import StaffUser
 
 
@@ -24,13 +28,27 @@ class SecurityManager(FabSecurityManager):
         """Register nothing: ``app/staff/views`` has the pages, as plugs like all others."""
 
     def load_user(self, pk: Any) -> StaffUser | None:
-        """Return the user of a session, roles and entity with it, in one statement."""
-        if not str(pk).isdigit() or len(str(pk)) > 9:
+        """Return the user of a session that lives, roles and entity with it, in one statement.
+
+        A role that asks for a second factor shuts out whoever has none, however they came in.
+        """
+        token = browser.own_token()
+        if token is None or not str(pk).isdigit() or len(str(pk)) > 9:
             return None
-        query = select(StaffUser).where(StaffUser.id == int(pk))
+        query = (
+            select(StaffUser)
+            .join(SignInSession, SignInSession.user_id == StaffUser.id)
+            .where(StaffUser.id == int(pk), SignInSession.token_hash == digest(token), *live())
+        )
         query = query.options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
         user = db.session.scalars(query).unique().one_or_none()
-        return user if user is not None and user.is_active else None
+        if user is None or not user.is_active or not is_fully_protected(user):
+            return None
+        browser.touch()
+        return user
+
+    def load_user_jwt(self, _jwt_header: Any, _jwt_data: Any) -> None:
+        """Let nobody in by a JWT: programs come with an API key."""
 
     def get_user_roles(self, user: Any) -> list[Any]:
         """Return the roles of a user; groups are not used here."""

@@ -1,27 +1,59 @@
-"""Prepare the program: roles, rights, the top of the tree, the first administrator."""
+"""Make and change users: the first administrator, names that are free, the welcome."""
 
 from __future__ import annotations
 
 import secrets
 
 from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import func, select
+from flask_babel import gettext as _
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
-from werkzeug.security import generate_password_hash
 
 from app.entities.services import ensure_root
+from app.errors import DomainError
+from app.mails.services import queue_mail
+from app.security.passwords import hash_password, weakness
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
+
+
+def check_names(session: Session, user: StaffUser) -> None:
+    """Refuse a user name or an e-mail that somebody has already, the trash included."""
+    for name in ("username", "email"):
+        value = getattr(user, name)
+        # One signs in with either: nobody's user name is somebody else's e-mail.
+        is_theirs = [
+            func.lower(column) == (value or "").lower()
+            for column in (StaffUser.username, StaffUser.email)
+        ]
+        query = select(StaffUser.trashed_at).where(or_(*is_theirs), StaffUser.id != (user.id or 0))
+        taken = session.execute(query.execution_options(with_trash=True).limit(1)).first()
+        if taken is not None and taken.trashed_at is not None:
+            raise DomainError(
+                _("“%(value)s” belongs to a user in the trash: restore them.", value=value),
+                field=name,
+            )
+        if taken is not None:
+            raise DomainError(_("“%(value)s” is already in use.", value=value), field=name)
+
+
+def welcome(session: Session, user: StaffUser) -> None:
+    """Invite a new user by mail to choose a password."""
+    if user.is_active:
+        queue_mail(session, "welcome", user_id=user.id)
 
 
 def ensure_administrator(session: Session, organisation: str, password: str | None) -> str | None:
     """Make the user ``admin`` if nobody can sign in yet; return a password made for them.
 
-    None when there is a user already, or when the password was given.
+    None when there is a user already, or when the password was given. A given password that
+    can be guessed is refused.
     """
     top = ensure_root(session, organisation)
     if session.scalar(select(func.count(StaffUser.id))):
         return None
+    if password and (problem := weakness(password, "admin")):
+        raise DomainError(problem)
     made = None if password else secrets.token_urlsafe(12)
     role = session.scalar(select(Role).where(Role.name == ADMINISTRATOR))
     user = StaffUser(
@@ -30,7 +62,7 @@ def ensure_administrator(session: Session, organisation: str, password: str | No
         last_name=organisation[:64],
         email="admin@example.org",
         active=True,
-        password=generate_password_hash(password or made or ""),
+        password=hash_password(password or made or ""),
         entity=top,
     )
     user.roles = [role]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from waitress.server import create_server
 
 from app.extensions import db
 from tests.databases import empty_database, make_app
+from tests.servers import running
 
 PASSWORD = "demo-padron-2026"
+# Milliseconds: the machine of the tests may be busy with others.
+PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
@@ -27,21 +30,24 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
-    """Serve the program as ``make run`` does, on a port of its own, and give its address."""
+def served(tmp_path_factory):
+    """Serve the program as ``make run`` does, on a port of its own; give it and its address."""
     folder = tmp_path_factory.mktemp("served")
     with empty_database("sqlite", folder) as url:
         app = make_app(url, folder, WTF_CSRF_ENABLED=True, ADMIN_PASSWORD=PASSWORD, TESTING=False)
         made = app.test_cli_runner().invoke(args=["setup"])
         assert made.exit_code == 0, made.output
         server = create_server(app, host="127.0.0.1", port=0, threads=4)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.effective_port}"
-        server.close()
-        thread.join(5)
+        with running(server):
+            yield app, f"http://127.0.0.1:{server.effective_port}"
         with app.app_context():
             db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def address(served):
+    """Give the address of the served program."""
+    return served[1]
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +91,7 @@ def open_page(chromium, address, signed_in):
         if not visitor:
             options["storage_state"] = signed_in
         context = chromium.new_context(base_url=address, reduced_motion="reduce", **options)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
@@ -116,6 +122,8 @@ def page(open_page):
     """Give a page of the signed-in administrator, in English, on a desktop."""
     page = open_page()
     yield page
+    # A page of its own: the test's may still be on its way somewhere.
+    page = page.context.new_page()
     page.goto("/contacts/list/")
     if page.locator("html").get_attribute("lang") != "en":
         page.get_by_role("button", name="EN: English").click()

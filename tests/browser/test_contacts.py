@@ -175,4 +175,5 @@ def test_an_account_is_chosen_by_typing_a_part_of_its_name(page, a_name):
     page.keyboard.type("guadiana")
     page.get_by_role("option", name="Transportes Guadiana").click()
     save(page)
+    page.wait_for_url(re.compile("/contacts/show/"))
     expect(page.locator("main")).to_contain_text("Transportes Guadiana")

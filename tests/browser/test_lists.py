@@ -112,7 +112,8 @@ def test_the_theme_changes_at_once_and_is_kept(page):
     page.goto("/contacts/list/")
     for theme in ("Dark", "Light", "As the system"):
         page.locator(".theme-menu summary").click()
-        page.get_by_role("button", name=theme).click()
+        with page.expect_response("**/theme"):
+            page.get_by_role("button", name=theme).click()
         kept = {"Dark": "dark", "Light": "light", "As the system": "auto"}[theme]
         expect(page.locator("html")).to_have_attribute("data-theme", kept)
         page.reload()

@@ -217,8 +217,8 @@ def test_rows_go_to_the_entity_of_whoever_imports_and_touch_no_other(load):
     a_contact("Sur", last_name="Peña", email="p@example.org", number="S-1")
     actor = BRUNO.as_actor()
     report = load("email,last name\np@example.org,Changed\nq@example.org,Ruiz\n", actor)
-    assert counts(report) == {"new": 1, "skipped": 1}
-    assert the_contact("Ruiz").entity == the_entity("Norte")
+    assert counts(report) == {"new": 2}, "of a contact out of reach nothing is told"
+    assert the_contact("Ruiz").entity == the_contact("Changed").entity == the_entity("Norte")
     assert the_contact("Peña").version == 1
     report = load("last name,entity\nVega,Sur\nMora,Bilbao\n", actor)
     assert counts(report) == {"new": 1, "invalid": 1}

@@ -9,12 +9,15 @@ import re
 from pathlib import Path
 
 import pytest
+from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
 from sqlalchemy import select
 
 from app.contacts.models import Contact
 from app.exchange.uploads import KEPT_FOR, keep_upload
+from app.extensions import db
+from app.log.models import LogEntry
 from tests.factories import a_contact
-from tests.people import ALICIA, BRUNO, CLARA, DIEGO
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
 FILE = "Apellidos;Nombre;Correo\nPeña;Ana;p@example.org\nRuiz;Eva;no-mail\n"
 
@@ -174,13 +177,29 @@ def test_text_of_a_file_is_never_markup(client_as, session):
 def test_reading_is_not_enough_to_import_and_enough_to_export(client_as, session):
     browser = client_as(CLARA)
     assert browser.get("/contacts/export").status_code == 200
-    assert browser.get("/contacts/export.csv").status_code == 200
+    assert browser.post("/contacts/export.csv").status_code == 200
     assert browser.get("/contacts/import").status_code in (302, 403)
     assert send(browser).status_code in (302, 403)
-    assert client_as(DIEGO).get("/contacts/export.csv").status_code in (302, 403)
+    assert client_as(DIEGO).post("/contacts/export.csv").status_code in (302, 403)
     page = browser.get("/contacts/list/").text
     assert "/contacts/export" in page
     assert "/contacts/import" not in page
+
+
+def test_who_may_not_change_contacts_by_hand_may_not_by_a_file(client_as, session):
+    role = Role(name="Only imports")
+    rights = select(PermissionView).join(Permission).join(ViewMenu)
+    rights = rights.where(Permission.name == "can_import", ViewMenu.name == "ContactView")
+    role.permissions = list(session.scalars(rights))
+    session.add(role)
+    session.commit()
+    add_person(Person("eva", "Norte", role.name))
+    eva = client_as(Person("eva", "Norte", role.name))
+    at = send(eva).location
+    decide(eva, at)
+
+    assert eva.post(f"{at}/run").status_code == 403
+    assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
 
 
 def test_an_export_holds_what_the_list_shows(client_as, session):
@@ -190,14 +209,45 @@ def test_an_export_holds_what_the_list_shows(client_as, session):
     a_contact("Sur", last_name="Peña", city="Irún")
     browser = client_as(CLARA)
     query = "q=peña&city__is=irun&cols=name,city"
-    assert 'value="irun"' in browser.get(f"/contacts/export?{query}").text
-    reply = browser.get(f"/contacts/export.csv?{query}&fields=list")
+    assert "city__is=irun" in browser.get(f"/contacts/export?{query}").text
+    reply = browser.post(f"/contacts/export.csv?{query}", data={"fields": "list"})
     header, row, _end = reply.data.decode("utf-8-sig").split("\r\n")
     assert header == "Member number,First name,Last name,City"
     assert row.endswith(",Peña,Irún")
     assert "attachment" in reply.headers["Content-Disposition"]
-    assert "private" in browser.get(f"/contacts/export.csv?{query}&fields=all").text
+    assert "private" in browser.post(f"/contacts/export.csv?{query}", data={"fields": "all"}).text
 
 
 def test_an_impossible_filter_is_no_export(client_as, session):
-    assert client_as(CLARA).get("/contacts/export.csv?shoe__is=42").status_code == 400
+    assert client_as(CLARA).post("/contacts/export.csv?shoe__is=42").status_code == 400
+
+
+def test_an_export_is_noted_before_the_first_row_leaves(client_as, session):
+    a_contact("Norte", last_name="Peña")
+    a_contact("Norte", last_name="Ruiz")
+    reply = client_as(CLARA).post("/contacts/export.csv?q=ruiz&cols=name", buffered=False)
+    fact = db.session.scalars(select(LogEntry).where(LogEntry.event == "exported")).one()
+    assert (fact.actor_name, fact.subject_type, fact.subject_name) == (
+        "Clara García", "security", "Contacts",
+    )  # fmt: skip
+    assert fact.changes == {
+        "rows": [None, 1],
+        "filter": [None, "q=ruiz"],
+        "columns": [None, "Member number, First name, Last name"],
+    }
+    assert "Ruiz" in reply.text
+
+
+def test_an_export_from_the_command_line_is_noted_too(app, session):
+    a_contact("Norte", last_name="Ruiz")
+    done = app.test_cli_runner().invoke(
+        args=["contacts", "export", "--where", "last_name=Ruiz", "--columns", "last_name"]
+    )
+    assert done.output.splitlines() == ["Last name", "Ruiz"]
+    fact = db.session.scalars(select(LogEntry).where(LogEntry.event == "exported")).one()
+    assert (fact.actor_name, fact.channel, fact.changes["rows"]) == ("Padrón", "cli", [None, 1])
+
+
+def test_an_old_link_to_a_file_leads_to_the_page_that_asks(client_as, session):
+    reply = client_as(CLARA).get("/contacts/export.csv?q=ruiz")
+    assert reply.location.endswith("/contacts/export?q=ruiz")

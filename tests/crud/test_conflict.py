@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.contacts.models import Status, Tag
+from app.contacts.models import Category, Status, Tag
 from app.extensions import db
-from tests.factories import a_contact, the_value
+from tests.factories import a_contact, a_value, the_value
+from tests.house.pagereader import forms_of
 from tests.people import ALICIA, BRUNO
 
 
@@ -99,3 +100,15 @@ def test_a_version_that_is_none_is_a_conflict_and_no_error(client_as, version):
 
     assert reply.status_code == 409
     assert "Ruiz" in reply.text
+
+
+def test_a_nought_that_was_typed_is_a_value_and_stays(client_as):
+    value = a_value(Category, label_en="Board")
+    alicia = client_as(ALICIA)
+    stale = {"version": "0", "label_en": "Board", "position": "0", "colour": "grey"}
+
+    page = alicia.post(f"/categories/edit/{value.id}", data=stale)
+
+    assert page.status_code == 409
+    form = next(form for form in forms_of(page.text) if "position" in form.sent())
+    assert form["position"].values == ["0"]

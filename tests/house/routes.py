@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -24,3 +25,14 @@ def methods(rule: Rule) -> list[str]:
 def address(rule: Rule, number: int = 0) -> str:
     """Return an address under a rule; 0 is a row that never exists."""
     return re.sub(r"<[^>]+>", str(number), rule.rule)
+
+
+def is_for_programs(rule: Rule) -> bool:
+    """Say whether an address is of the API, which a key opens and no cookie does."""
+    return rule.rule.startswith("/api/") and not rule.rule.endswith("/openapi.json")
+
+
+def view_of(app: Flask, rule: Rule) -> Any:
+    """Return the page a rule belongs to."""
+    endpoint = rule.endpoint.rpartition(".")[0]
+    return next((v for v in app.appbuilder.baseviews if v.endpoint == endpoint), None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.house.matrix import FILE, matrix
+from tests.house.matrix import FILE, Matrix
 
 
-def test_the_matrix_is_the_one_we_agreed_on(app, session):
-    assert matrix(app).splitlines() == FILE.read_text(encoding="utf-8").splitlines(), (
+def test_the_matrix_is_the_one_we_agreed_on_and_no_refusal_changes_anything(app, connection):
+    matrix = Matrix(app, connection).ask_everything()
+    assert matrix.changed == []
+    assert matrix.lines == FILE.read_text(encoding="utf-8").splitlines(), (
         "run `make permissions` and have the change reviewed"
     )

@@ -16,6 +16,7 @@ from app.security.scope import Scoped
 from app.trash.models import Trashable
 from app.trash.services import put_away
 from tests.factories import a_row, the_entity
+from tests.house.pagereader import forms_of
 from tests.people import ALICIA, Person, add_person
 
 NORA = Person("nora", "Norte", ADMINISTRATOR)
@@ -249,3 +250,28 @@ def test_an_address_that_makes_no_sense_is_refused(view, query, client_as):
 )  # fmt: skip
 def test_a_filter_with_an_impossible_value_is_refused(query, client_as):
     assert client_as(ALICIA).get(f"/contacts/list/?{query}").status_code in (400, 404)
+
+
+@every_screen
+def test_a_link_to_what_one_does_not_see_outlives_a_save(view, app, nora):
+    """The form shows no such row, so it sends nothing for it: that does not mean to unlink it."""
+    screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
+    for name in screen.edit_columns:
+        data = screen.datamodel
+        if not data.is_relation_many_to_one(name) or name == "entity":
+            continue
+        if not hasattr(data.get_related_model(name), "scope"):
+            continue
+        row, hidden = a_row(data.obj), a_row(data.get_related_model(name), "Sur")
+        setattr(row, name, hidden)
+        db.session.commit()
+        page = nora.get(f"{base(view)}/edit/{row.id}")
+        if page.status_code != 200:
+            continue
+        assert str(hidden) not in page.text
+        form = next(form for form in forms_of(page.text) if "version" in form.sent())
+        reply = nora.post(f"{base(view)}/edit/{row.id}", data=form.sent())
+
+        assert reply.status_code == 302, reply.text
+        db.session.expire_all()
+        assert getattr(row, name) is hidden, name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.contacts.models import Status, Tag
 from app.errors import DomainError
@@ -203,6 +204,45 @@ def test_a_link_to_what_is_gone_or_out_of_reach_is_not_put_back(session):
     for entry in (to_gone, to_far):
         with pytest.raises(DomainError, match="cannot be put back"):
             put_back(db.session(), contact, entry, "account_id", BRUNO.as_actor())
+
+
+@pytest.mark.parametrize("field", ["last_name", "number", "entity_id"])
+def test_what_was_before_a_file_was_made_is_not_put_back(client_as, field):
+    contact = a_contact("Norte")
+    entry, before = last_entry(contact), getattr(contact, field)
+    reply = client_as(BRUNO).post(f"/contacts/putback/{contact.id}/{entry.id}/{field}")
+    assert reply.status_code == 302
+    db.session.refresh(contact)
+    assert getattr(contact, field) == before
+
+
+def fail_the_flush(session, row, *_more):
+    row.entity_id = None
+    session.flush()
+
+
+def fail_the_statement(session, *_more):
+    session.execute(text("SELECT nothing_of_this_name"))
+
+
+def overtake(*_more):
+    raise StaleDataError("somebody was faster")
+
+
+@pytest.mark.parametrize(
+    ("fail", "status"),
+    [(fail_the_flush, 409), (overtake, 409), (fail_the_statement, (500, 503))],
+)
+def test_what_the_database_refuses_leads_to_a_page_that_says_so(
+    client_as, monkeypatch, fail, status
+):
+
+    monkeypatch.setattr("app.crud.filepages.put_back", fail)
+    contact = a_contact("Norte")
+    at = f"/contacts/putback/{contact.id}/{last_entry(contact).id}/city"
+    reply = client_as(BRUNO).post(at)
+    assert reply.status_code in (status if isinstance(status, tuple) else (status,))
+    assert "<h1" in reply.text
 
 
 def test_another_files_entry_is_not_put_back(session):

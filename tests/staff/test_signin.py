@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import generate_password_hash
 
 from app.extensions import db
-from app.staff.models import StaffUser
-from tests.factories import the_entity
 from tests.people import ALICIA, BRUNO, DIEGO
 
 PASSWORD = "a rather long password"
@@ -79,65 +76,6 @@ def test_signing_out_closes_the_door(client_as, bruno):
 
 def test_signing_out_is_not_a_link(client_as):
     assert client_as(BRUNO).get("/logout/").status_code == 405
-
-
-def test_ones_own_name_can_be_changed(client_as):
-    client_as(BRUNO).post("/profile/form", data={"first_name": "Brunó", "last_name": "Gil"})
-    assert BRUNO.user.get_full_name() == "Brunó Gil"
-
-
-def test_a_password_can_be_changed_and_must_be_long(client_as, bruno):
-    browser = client_as(BRUNO)
-    short = {"password": "short", "conf_password": "short", "current_password": PASSWORD}
-    browser.post("/resetmypassword/form", data=short)
-    assert check_password_hash(BRUNO.user.password, PASSWORD)
-    new = "another rather long password"
-    form = {"password": new, "conf_password": new, "current_password": PASSWORD}
-    browser.post("/resetmypassword/form", data=form)
-    assert check_password_hash(BRUNO.user.password, new)
-
-
-def user_form(**more):
-    form = {
-        "first_name": "Eva", "last_name": "Gil", "username": "eva", "email": "eva@example.org",
-        "entity": the_entity("Norte").id, "roles": "", "active": "1", "password": PASSWORD,
-    }  # fmt: skip
-    return form | more
-
-
-def test_a_new_user_can_sign_in(client_as):
-    reply = client_as(ALICIA).post("/users/add", data=user_form())
-    assert reply.status_code == 302, reply.text
-    browser = client_as(None)
-    assert sign_in(browser, "eva").status_code == 302
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"username": "BRUNO"},
-        {"email": "Bruno@Example.org"},
-        {"password": "short"},
-        {"entity": ""},
-        {"username": ""},
-        {"username": "x" * 300},
-    ],
-    ids=str,
-)
-def test_a_user_that_cannot_be_is_refused_beside_the_field(client_as, wrong):
-    reply = client_as(ALICIA).post("/users/add", data=user_form(**wrong))
-    assert reply.status_code == 422
-    assert db.session.scalars(select(StaffUser).where(StaffUser.first_name == "Eva")).all() == []
-
-
-def test_nobody_locks_themselves_out(client_as):
-    user = ALICIA.user
-    browser = client_as(ALICIA)
-    roles = [role.id for role in user.roles]
-    form = user_form(username="alicia", email="alicia@example.org", roles=roles, active="")
-    assert browser.post(f"/users/edit/{user.id}", data=form).status_code == 422
-    browser.post(f"/users/delete/{user.id}")
-    assert ALICIA.user.active
 
 
 def test_passwords_are_never_shown(client_as):

@@ -22,6 +22,7 @@ from app.exchange.importer import Options, run
 from app.exchange.reading import Source
 from app.extensions import db, reading
 from app.i18n.languages import LANGUAGES, current_language
+from app.log.services import note
 from app.security.actor import SYSTEM
 
 
@@ -127,5 +128,14 @@ def export(where: tuple[str, ...], columns: str, output: TextIO, language: str |
             refuse(error)
         if hasattr(output, "reconfigure"):
             output.reconfigure(encoding="utf-8", newline="")
+        rows = exporter.count(query)
+        # What is noted next is written, which nobody who only reads may do.
+        session.rollback()
+    note(
+        session, "exported", SYSTEM, name="Contacts", rows=rows, filter=" ".join(where),
+        columns=exporter.labels,
+    )  # fmt: skip
+    session.commit()
+    with force_locale(language or current_language()), reading():
         for line in exporter.lines(query):
             output.write(line)

@@ -16,6 +16,7 @@ from app.log.models import Logged
 from app.rows import Row
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
+from app.staff.models import StaffUser
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
 from app.types import SortKey
@@ -57,6 +58,7 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
         ),
         *(_sorted(name) for name in ("email", "birth_date", "created_at", "updated_at")),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
+        Index("ix_contact_user", "user_id", unique=True),
         *Trashable.index_for("contact"),
     )
     search_table = search_table("contact")
@@ -132,6 +134,8 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
     manager_id: Mapped[int | None] = mapped_column(
         ForeignKey("contact.id", ondelete="SET NULL"), index=True
     )
+    # The user of the back-office this person is, if they are one.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
     type_id: Mapped[int | None] = mapped_column(ForeignKey("contact_type.id"))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"))
     status_id: Mapped[int | None] = mapped_column(ForeignKey("status.id"))
@@ -141,6 +145,7 @@ class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
     manager: Mapped[Contact | None] = relationship(
         remote_side="Contact.id", passive_deletes=True, info={"label": _l("Line manager")}
     )
+    user: Mapped[StaffUser | None] = relationship(passive_deletes=True, info={"label": _l("User")})
     type: Mapped[ContactType | None] = relationship(info={"label": _l("Type")})
     category: Mapped[Category | None] = relationship(info={"label": _l("Category")})
     status: Mapped[Status | None] = relationship(info={"label": _l("Status")})

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from flask import (
-    Response,
     abort,
     current_app,
     flash,
     redirect,
     request,
     send_file,
-    stream_with_context,
 )
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
@@ -21,33 +18,28 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
 
-from app.contacts.importers import ContactImporter, contact_fields
-from app.contacts.models import Contact
-from app.crud.listing import ListState, filtered
+from app.contacts.importers import ContactImporter
+from app.contacts.views.exporting import ExportPages
+from app.crud.listpages import where_to_add
 from app.crud.pages import ListLink, Place
 from app.entities.models import Entity
 from app.errors import DomainError
-from app.exchange.exporter import Exporter
 from app.exchange.failures import FailedRows
-from app.exchange.fields import Field
 from app.exchange.importer import IGNORE, Options, Plan, run
 from app.exchange.links import Tree
 from app.exchange.reading import Source
 from app.exchange.report import Report
 from app.exchange.uploads import Upload, find_upload, keep_upload
 from app.extensions import db
-from app.i18n.languages import current_language
 from app.security.actor import Actor, current_actor
 from app.text import clean
 from app.types import now
 
 MOST_SHOWN = 200
 ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
-# What a column of the list is called in a file, where the names differ.
-_COLUMNS = {"name": ("first_name", "last_name"), "number": ("member_number",)}
 
 
-class ExchangePages:
+class ExchangePages(ExportPages):
     """Import and export, as Actions of the list of contacts."""
 
     route_base: str
@@ -58,43 +50,6 @@ class ExchangePages:
         ListLink(_l("Export"), "/contacts/export", "download", "can_export", keeps_query=True),
     )
     read_permissions = Place.read_permissions | {"can_export"}
-
-    # Export
-
-    @expose("/export")
-    @has_access
-    @permission_name("export")
-    def export(self):
-        """Ask what to export of the list as it is filtered now."""
-        state = self.state()
-        return self.render_template(
-            "exchange/export.html",
-            title=_("Export contacts"),
-            view=self,
-            state=state,
-            pairs=[pair for pair in state.pairs() if pair[0] not in ("sort", "size")],
-            chosen=[str(found.label) for found in _list_fields(state)],
-            every=[str(found.label) for found in contact_fields()],
-        )
-
-    @expose("/export.csv")
-    @has_access
-    @permission_name("export")
-    def export_file(self):
-        """Send the contacts the list shows as CSV, while they are being read."""
-        state = self.state()
-        fields = contact_fields() if request.args.get("fields") == "all" else _list_fields(state)
-        exporter = Exporter(db.session(), Contact, fields, current_actor())
-        # Spreadsheets in Spanish expect semicolons.
-        delimiter = ";" if current_language() == "es" else ","
-        lines = exporter.lines(filtered(self, state), delimiter)
-        reply = Response(
-            stream_with_context(_in_blocks(lines)), content_type="text/csv; charset=utf-8"
-        )
-        stem = _("contacts")
-        name = f"{stem}-{now():%Y-%m-%d}.csv"
-        reply.headers.set("Content-Disposition", "attachment", filename=name)
-        return reply
 
     # Import: send, decide, look, import
 
@@ -217,6 +172,9 @@ class ExchangePages:
     @permission_name("import")
     def import_run(self, token: str):
         """Import what was looked at; asked for twice, it is done once."""
+        # A file makes and changes contacts: whoever may not by hand may not by a file.
+        if not (self.may("can_add") and self.may("can_edit")):
+            abort(403)
         upload = self._upload(token)
         if "report" not in upload.state:
             return redirect(f"{self.route_base}/import/{token}")
@@ -326,6 +284,7 @@ def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> Plan:
         match=choices.get("match", ""),
         create_values=choices.get("create_values", False),
         entity=choices.get("entity", ""),
+        may_create=lambda model: where_to_add(model) is not None,
     )
     # Reading the file must not hold the lock that this request's first statement took.
     db.session.commit()
@@ -344,23 +303,3 @@ def _told(report: Report, plan: Plan) -> dict[str, Any]:
         "ignored": plan.ignored,
         "match": str(plan.match.label),
     }
-
-
-def _list_fields(state: ListState) -> tuple[Field, ...]:
-    """Return the fields of the columns the list shows, the number first: rows are found by it."""
-    names = ["member_number"]
-    for column in state.cols:
-        names += _COLUMNS.get(column, (column,))
-    by_name = {found.name: found for found in contact_fields()}
-    return tuple(by_name[name] for name in dict.fromkeys(names) if name in by_name)
-
-
-def _in_blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Yield lines by the hundred; a mark first, by which spreadsheets know UTF-8."""
-    block = ["\ufeff"]
-    for line in lines:
-        block.append(line)
-        if len(block) == 200:
-            yield "".join(block)
-            block.clear()
-    yield "".join(block)

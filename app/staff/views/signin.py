@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from flask import flash, g, jsonify, redirect, request, session
+from flask import jsonify, redirect, request, session, url_for
 from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import no_cache
-from flask_appbuilder.security.forms import LoginForm_db
 from flask_appbuilder.security.views import AuthDBView
-from flask_appbuilder.utils.base import is_safe_redirect_url
 from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
 
 from app.crud.pages import Page
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
+from app.log.services import note
+from app.security import browser
 from app.security.guard import public
+from app.security.passwords import hash_password, is_outdated
+from app.security.sessions import end_session, open_session, session_of
+from app.security.targets import safe_target
+from app.staff import door
+from app.staff.models import StaffUser
 
 THEMES = ("light", "dark", "auto")
-
-
-def safe_target(asked: str | None) -> str:
-    """Return where to go next: what was asked for if it lies within the site, else home."""
-    return asked if asked and is_safe_redirect_url(asked) else "/"
 
 
 class SignInView(AuthDBView, Page):
@@ -31,38 +32,89 @@ class SignInView(AuthDBView, Page):
     @no_cache
     @public
     def login(self):
-        """Sign in; a wrong name and a wrong password get the same answer."""
+        """Sign in; whatever is wrong, the answer is the same, and takes as long."""
         target = safe_target(request.args.get("next"))
-        if g.user is not None and g.user.is_authenticated:
+        if current_user.is_authenticated:
             return redirect(target)
-        form = LoginForm_db()
-        status = 200
-        if form.validate_on_submit():
-            user = self.appbuilder.sm.auth_user_db(form.username.data, form.password.data)
-            if user:
-                language = session.get("language")
-                session.clear()
-                session.permanent = True
-                login_user(user, remember=False)
-                if user.language is None and language in LANGUAGES:
-                    user.language = language
-                    db.session.commit()
-                return redirect(target)
-            flash(_("Wrong user name or password."), "danger")
-            status = 401
-        page = self.render_template(self.login_template, title=_("Sign in"), form=form)
+        if request.method == "GET":
+            return self._page()
+        typed, password = request.form.get("username", ""), request.form.get("password", "")
+        if not typed.strip() or not password:
+            return self._page(401, _("Wrong user name or password."))
+        attempt = door.begin(db.session(), typed, request.remote_addr or "")
+        # Nothing is held while the password is looked at, which is slow on purpose.
+        db.session.commit()
+        if attempt.is_shut_out:
+            text = _("Too many attempts from here. Try again in a quarter of an hour.")
+            page, status = self._page(429, text)
+            return page, status, {"Retry-After": str(door.MINUTES * 60)}
+        is_right = attempt.is_right(password)
+        is_old = is_right and is_outdated(attempt.kept or "")
+        renewed = hash_password(password) if is_old else None
+        user = door.hold(db.session(), attempt) if is_right else None
+        if user is None:
+            door.note_failure(db.session(), attempt)
+            db.session.commit()
+            return self._page(401, _("Wrong user name or password."))
+        door.note_success(db.session(), attempt, renewed)
+        if user.totp_secret or user.needs_second_factor:
+            token = open_session(db.session(), user.id, is_full=False, **here())
+            db.session.commit()
+            browser.remember_half(token, target)
+            page = "code" if user.totp_secret else "set_up"
+            return redirect(url_for(f"HalfOpenView.{page}"))
+        return let_in(user, target, "password")
+
+    def _page(self, status: int = 200, problem: str = ""):
+        page = self.render_template(
+            self.login_template,
+            title=_("Sign in"),
+            problem=problem,
+            typed=request.form.get("username", "")[:200],
+        )
         return page, status
 
     @expose("/logout/", methods=["POST"])
+    @public
     def logout(self):
-        """Sign out."""
+        """Sign out, wherever one is between the door and the house."""
+        who = current_user._get_current_object()
+        for token, is_full in ((browser.own_token(), True), (browser.half_token(), False)):
+            mine = session_of(db.session(), token, is_full=is_full) if token else None
+            if mine is not None:
+                end_session(db.session(), mine.user_id, mine.id, "signed_out")
+        if who.is_authenticated:
+            actor = who.as_actor()
+            note(db.session(), "signed_out", actor, about=who.id, name=str(who))
+        db.session.commit()
         logout_user()
-        session.clear()
+        browser.forget()
         return redirect(self.appbuilder.get_url_for_login)
 
 
+def here() -> dict[str, str]:
+    """Return where the request comes from, for the list of sessions."""
+    return {"address": request.remote_addr or "", "agent": request.user_agent.string}
+
+
+def let_in(user: StaffUser, target: str, how: str):
+    """Open a session for somebody who has proved who they are, and lead them on."""
+    begin_session(user, how)
+    return redirect(target)
+
+
+def begin_session(user: StaffUser, how: str) -> None:
+    """Open a session, in the database and in the browser; a new one each time."""
+    language = session.get("language")
+    language = language if language in LANGUAGES else None
+    token = door.enter(db.session(), user, how=how, language=language, **here())
+    db.session.commit()
+    browser.remember(token)
+    login_user(user, remember=False)
+
+
 class ChoiceView(Page):
-    """Small choices every page offers: language and theme."""
+    """Small things every page asks for: language, theme, whether one is still signed in."""
 
     route_base = ""
 
@@ -77,6 +129,11 @@ class ChoiceView(Page):
                 current_user.language = chosen
                 db.session.commit()
         return redirect(safe_target(request.form.get("next")))
+
+    @expose("/session")
+    def still_in(self):
+        """Say that somebody is signed in here, and the token a form needs; else the guard answers."""
+        return jsonify(csrf=generate_csrf())
 
     @expose("/theme", methods=["POST"])
     @public

@@ -1,39 +1,34 @@
-"""Users and roles, on the house's own screens."""
+"""Users, on the house's own screens."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import abort, flash, g, redirect, request, url_for
-from flask_appbuilder import expose
-from flask_appbuilder.security.forms import ResetPasswordForm
+from flask import abort, flash, redirect, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
 from flask_appbuilder.security.sqla.models import Role
-from flask_appbuilder.security.views import (
-    ResetMyPasswordView,
-    ResetPasswordView,
-    UserInfoEditView,
-)
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user
-from sqlalchemy import func, inspect, select
-from werkzeug.security import generate_password_hash
-from wtforms import PasswordField, StringField
-from wtforms.validators import DataRequired, EqualTo, Length
+from sqlalchemy.orm.exc import StaleDataError
 
-from app.crud.columns import Cell, Title
-from app.crud.forms import RowForm
-from app.crud.interface import Interface
+from app.crud.formpages import put_beside
+from app.crud.forms import FormBuilder, RowForm
+from app.crud.interface import Interface, TrashInterface
 from app.crud.modelview import ModelView
-from app.crud.pages import Page
+from app.crud.tabs import tabs_of
+from app.crud.trashview import TrashView
+from app.entities.models import Entity
 from app.entities.queries import root
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.security.rights import ADMINISTRATOR
-from app.security.roles import is_seeded, role_label
+from app.security.targets import safe_target
+from app.staff.access import RolesField
 from app.staff.models import StaffUser
+from app.staff.services import check_names, welcome
+from app.staff.tabs import AccessTab, access_card, why_not
 
 
 class UserView(ModelView):
@@ -61,192 +56,140 @@ class UserView(ModelView):
         "login_count": _l("Sign-ins"),
     }
     list_columns: ClassVar[Any] = ["name", "username", "email", "entity", "active", "last_login"]
+    more_columns = ("language", "employed_until", "login_count")
     order_columns: ClassVar[Any] = ["username"]
     base_sort = "username"
     search_columns: ClassVar[Any] = [
-        "first_name",
-        "last_name",
-        "username",
-        "email",
-        "active",
-        "roles",
-    ]
+        "first_name", "last_name", "username", "email", "active", "employed_until", "roles",
+    ]  # fmt: skip
     inline_links = ("roles",)
-    edit_columns: ClassVar[Any] = [
-        "first_name", "last_name", "username", "email", "language", "entity", "roles", "active",
+    edit_fieldsets: ClassVar[Any] = [
+        (_l("Person"), {"fields": ["first_name", "last_name", "username", "email", "language"]}),
+        (_l("Access"), {"fields": ["entity", "employed_until", "active", "roles"]}),
     ]  # fmt: skip
-    add_columns: ClassVar[Any] = [*edit_columns, "password"]
-    show_columns: ClassVar[Any] = [
-        "first_name", "last_name", "username", "email", "language", "entity", "roles", "active",
-        "last_login", "login_count",
+    show_fieldsets: ClassVar[Any] = [
+        (_l("Person"), {"fields": ["first_name", "last_name", "username", "email", "language"]}),
+        (
+            _l("Access"),
+            {"fields": ["entity", "employed_until", "active", "roles", "last_login",
+                        "login_count"]},
+        ),
     ]  # fmt: skip
+    unique_columns = ("username", "email")
     help_texts: ClassVar[dict[str, Any]] = {
         "entity": _l("They see this entity and everything below it."),
+        "employed_until": _l("The last day they can sign in. Leave empty when there is no end."),
         "active": _l("Untick to lock somebody out without deleting them."),
     }
-    add_form_extra_fields: ClassVar[Any] = {
-        "password": PasswordField(
-            _l("Password"),
-            description=_l("At least 12 characters."),
-            validators=[DataRequired(_l("Fill this in.")), Length(12, 200)],
+    add_form_extra_fields: ClassVar[Any] = {"roles": RolesField(_l("Rights"), model=Role)}
+    edit_form_extra_fields = add_form_extra_fields
+    access_columns = ("roles", "entity", "employed_until", "active")
+
+    def _init_forms(self) -> None:
+        super()._init_forms()
+        self.access_form = FormBuilder(self.datamodel, "/users", ()).create_form(
+            self.label_columns,
+            list(self.access_columns),
+            self.description_columns,
+            extra_fields=self.edit_form_extra_fields,
         )
-    }
 
     def defaults(self) -> dict[str, Any]:
-        return {"active": True, "entity": root(db.session())}
+        home = current_actor().home_id
+        entity = db.session.get(Entity, home) if home else root(db.session())
+        return {"active": True, "entity": entity}
+
+    def form_of(self, row: StaffUser) -> RowForm:
+        """Leave out what the reader may not change on this person, and say why."""
+        form = super().form_of(row)
+        if why := why_not(row):
+            is_own = row.id == current_actor().id
+            for name in self.access_columns if is_own else self.edit_columns:
+                del form[name]
+            form.remark = why
+        return form
 
     def before_save(self, row: StaffUser, form: RowForm) -> None:
-        if "password" in form:
-            row.password = generate_password_hash(form.password.data)
         row.username = (row.username or "").strip()
-        for name in ("username", "email"):
-            column = getattr(StaffUser, name)
-            query = select(StaffUser.id).where(
-                func.lower(column) == getattr(row, name).lower(), StaffUser.id != (row.id or 0)
-            )
-            if db.session.scalar(query.limit(1)) is not None:
-                raise DomainError(
-                    _("“%(value)s” is already in use.", value=getattr(row, name)), field=name
-                )
         if row.entity is None:
             raise DomainError(_("Choose where this person works."), field="entity")
-        is_locked_out = not row.active or not any(r.name == ADMINISTRATOR for r in row.roles)
-        if row.id == current_actor().id and is_locked_out:
-            raise DomainError(_("You cannot take your own rights away."), field="roles")
+
+    def check(self, row: StaffUser) -> None:
+        check_names(db.session(), row)
+
+    def after_save(self, row: StaffUser, form: RowForm) -> None:
+        if isinstance(form, self.add_form):
+            welcome(db.session(), row)
 
     def before_delete(self, row: StaffUser) -> None:
         if row.id == current_actor().id:
             raise DomainError(_("You cannot delete yourself."))
 
-    @expose("/userinfo/")
-    def userinfo(self):
-        """Show one's own profile."""
-        return self.render_template(
-            "staff/profile.html", title=_("Your profile"), view=self, row=current_user
-        )
+    @expose("/rights/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def rights(self, pk: str):
+        """Change what somebody may do, from the tab of their file or of their contact's."""
+        row = self.find(pk)
+        if why_not(row):
+            abort(403)
+        form = self.access_form(obj=row)
+        back = safe_target(request.form.get("next"))
+        if self._is_stale(form, row):
+            return self._rights_page(form, row, back, 409)
+        if form.validate():
+            try:
+                with db.session.no_autoflush:
+                    for name in self.access_columns:
+                        form[name].populate_obj(row, name)
+                    self.before_save(row, form)
+                db.session.commit()
+            except DomainError as error:
+                db.session.rollback()
+                put_beside(form, error)
+            except StaleDataError:
+                db.session.rollback()
+                return self._rights_page(form, self.find(pk), back, 409)
+            else:
+                flash(_("The rights of %(name)s are saved.", name=str(row)), "success")
+                return redirect(back)
+        return self._rights_page(form, self.find(pk), back, 422)
+
+    def _rights_page(self, form: RowForm, row: StaffUser, back: str, status: int):
+        if status == 409:
+            form.validate()
+            form.version.data, form.version.raw_data = str(row.version), None
+        card = access_card(row, back, form) | {"is_stale": status == 409}
+        tabs = [(tab, tab.count(db.session(), row)) for tab in tabs_of(StaffUser)]
+        page = self.render_template(
+            self.show_template, title=str(row), row=row, view=self, tabs=tabs, tab=AccessTab,
+            access=card,
+        )  # fmt: skip
+        return page, status
 
 
-class RoleName(Title):
-    """The name of a role, in the reader's language where the program gave it."""
+class UserTrashView(TrashView):
+    """Users who were deleted: they cannot sign in, and can be brought back."""
 
-    def cell(self, values: tuple) -> Cell:
-        return Cell("title", role_label(values[0]), "")
-
-
-class RoleView(ModelView):
-    """Roles: what somebody who holds one may do."""
-
-    datamodel = Interface(Role)
-    route_base = "/roles"
-    label = _l("Roles")
-    singular = _l("Role")
-    add_title = _l("New role")
-    icon = "key"
+    # What somebody did stands in the log under their name, so nobody is deleted from here.
+    exclude_route_methods = TrashView.exclude_route_methods | {"empty"}
+    datamodel = TrashInterface(StaffUser)
+    route_base = "/users/trash"
+    label = _l("Trash: users")
+    singular = _l("User")
+    list_title = _l("Trash: users")
+    icon = "trash3"
     category = "Security"
-    order = 20
+    order = 90
     area = Area.SECURITY
-    label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "permissions": _l("Rights")}
-    list_columns: ClassVar[Any] = ["name"]
-    order_columns: ClassVar[Any] = ["name"]
-    base_sort = "name"
-    search_columns: ClassVar[Any] = ["name"]
-    inline_links = ("permissions",)
-    edit_columns: ClassVar[Any] = ["name", "permissions"]
-    show_columns: ClassVar[Any] = ["name", "permissions"]
-    unique_columns = ("name",)
-
-    def _init_properties(self) -> None:
-        super()._init_properties()
-        self.columns["name"] = RoleName(self.datamodel, "name", self.label_of("name"), ("name",))
-
-    def detail(self, row: Role, name: str) -> Cell:
-        return Cell("text", str(row)) if name == "name" else super().detail(row, name)
-
-    def before_save(self, row: Role, form: RowForm) -> None:
-        before = inspect(row).attrs.name.history.deleted
-        if is_seeded(before[0] if before else row.name):
-            raise DomainError(
-                _("This role is part of the program: duplicate it and change the copy."),
-                field="name",
-            )
-
-    def before_delete(self, row: Role) -> None:
-        if is_seeded(row.name):
-            raise DomainError(_("This role is part of the program."))
-        if row.user:
-            raise DomainError(_("Somebody has this role; take it from them first."))
-
-
-class ProfileForm(UserInfoEditView.form):
-    """One's own name."""
-
-    first_name = StringField(_l("First name"), validators=[DataRequired(), Length(1, 64)])
-    last_name = StringField(_l("Last name"), validators=[DataRequired(), Length(1, 64)])
-
-
-class ProfileView(UserInfoEditView, Page):
-    """Change one's own name."""
-
-    route_base = "/profile"
-    form = ProfileForm
-    form_title = _l("Your name")
-
-    def form_post(self, form):
-        """Keep the name."""
-        current_user.first_name = form.first_name.data
-        current_user.last_name = form.last_name.data
-        db.session.commit()
-        flash(_("Your name is saved."), "success")
-        return redirect(url_for("UserView.userinfo"))
-
-
-class PasswordForm(ResetPasswordForm):
-    """A new password, twice."""
-
-    password = PasswordField(
-        _l("New password"),
-        description=_l("At least 12 characters."),
-        validators=[DataRequired(_l("Fill this in.")), Length(12, 200)],
-    )
-    conf_password = PasswordField(
-        _l("New password, again"),
-        validators=[EqualTo("password", message=_l("The two passwords differ."))],
-    )
-
-
-class MyPasswordView(ResetMyPasswordView, Page):
-    """Change one's own password."""
-
-    form = PasswordForm
-    form_title = _l("Change your password")
-
-    def form_post(self, form):
-        """Keep the new password."""
-        self.appbuilder.sm.reset_password(g.user.id, form.password.data)
-        flash(_("Your password is changed."), "success")
-        return redirect(url_for("UserView.userinfo"))
-
-
-class UserPasswordView(ResetPasswordView, Page):
-    """Give another user a new password."""
-
-    area = Area.SECURITY
-    form = PasswordForm
-    form_title = _l("Give a new password")
-
-    def form_get(self, form):
-        """Ask for the new password of somebody who is there."""
-        self._whose()
-
-    def _whose(self) -> StaffUser:
-        user = Interface(StaffUser).get(request.args.get("pk", ""))
-        if user is None:
-            abort(404)
-        return user
-
-    def form_post(self, form):
-        """Keep the new password."""
-        user = self._whose()
-        self.appbuilder.sm.reset_password(user.id, form.password.data)
-        flash(_("The password of %(name)s is changed.", name=str(user)), "success")
-        return redirect(f"/users/show/{user.id}")
+    home = "/users"
+    title_parts = ("first_name", "last_name")
+    label_columns: ClassVar[dict[str, Any]] = {
+        **UserView.label_columns,
+        "trashed_at": _l("Deleted"),
+    }
+    list_columns: ClassVar[Any] = ["name", "trashed_at", "username", "email", "entity"]
+    order_columns: ClassVar[Any] = ["trashed_at", "username"]
+    search_columns: ClassVar[Any] = ["last_name", "username", "email", "trashed_at"]
+    edit_columns: ClassVar[Any] = ["last_name"]
+    show_fieldsets = UserView.show_fieldsets

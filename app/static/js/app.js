@@ -1,8 +1,11 @@
 // Loads every behaviour; each is a module that finds its own elements.
+import "./badge.js";
 import "./cards.js";
 import "./confirm.js";
 import "./count.js";
+import "./copy.js";
 import "./forms.js";
+import "./jobs.js";
 import "./menus.js";
 import "./palette.js";
 import "./panel.js";
@@ -10,6 +13,8 @@ import "./photo.js";
 import "./picker.js";
 import "./provinces.js";
 import "./rights.js";
+import "./selection.js";
+import "./session.js";
 import "./side.js";
 import "./show.js";
 import "./themes.js";

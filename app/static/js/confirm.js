@@ -22,7 +22,8 @@ document.addEventListener("submit", (event) => {
 }, true);
 
 ask?.addEventListener("close", () => {
-  if (ask.returnValue === "yes" && waiting) {
+  // A page that follows a job may have drawn the form anew, or away, meanwhile.
+  if (ask.returnValue === "yes" && waiting?.form.isConnected) {
     sure.add(waiting.form);
     waiting.form.requestSubmit(waiting.submitter);
   }

@@ -6,7 +6,10 @@ onEnhance((part) => {
     fetch(place.dataset.countAt, { headers: { "X-Fragment": "1" } })
       .then((answer) => (answer.ok ? answer.json() : null))
       .then((answer) => {
-        if (answer) place.textContent = answer.text;
+        if (!answer) return;
+        place.textContent = answer.text;
+        for (const same of document.querySelectorAll("[data-total]")) same.textContent = answer.text;
+        document.dispatchEvent(new Event("counted"));
       })
       .catch(() => {}); // What stands there is true, only less exact.
   }

@@ -49,7 +49,10 @@ document.addEventListener("click", (event) => {
 function take(button) {
   const field = document.getElementById(button.dataset.for);
   const values = JSON.parse(button.dataset.use);
-  if (field.type === "checkbox") field.checked = values[0] === "1";
+  if (field.tagName === "FIELDSET") {
+    const boxes = field.querySelectorAll("input[type=checkbox], input[type=radio]");
+    for (const box of boxes) box.checked = values.includes(box.value);
+  } else if (field.type === "checkbox") field.checked = values[0] === "1";
   else if (field.tagName === "SELECT") {
     for (const value of values) {
       if (![...field.options].some((option) => option.value === value)) {

@@ -53,7 +53,8 @@ if (panel) {
 
   panel.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post") return;
+    // A file is for the browser to take, not for the panel to show.
+    if (event.defaultPrevented || form.method !== "post" || "download" in form.dataset) return;
     event.preventDefault();
     const body = new FormData(form, event.submitter);
     fetch(form.action, { method: "POST", body, headers: HEADERS }).then(read).catch(failed);

@@ -10,6 +10,8 @@ for (const form of document.querySelectorAll("[data-theme-form]")) {
     }
     form.closest("details").open = false;
     form.closest("details").querySelector("summary").focus();
-    fetch(form.action, { method: "POST", body, headers: { "X-Fragment": "1" } }).catch(() => {});
+    // Kept alive, so that leaving the page at once loses nothing.
+    const asked = { method: "POST", body, headers: { "X-Fragment": "1" }, keepalive: true };
+    fetch(form.action, asked).catch(() => {});
   });
 }

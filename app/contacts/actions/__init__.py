@@ -1,0 +1,1 @@
+"""What can be done to many contacts at once, one file each."""

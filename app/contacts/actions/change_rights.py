@@ -1,0 +1,165 @@
+"""Change what contacts who sign in may do, area by area."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Role, assoc_user_role
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+from sqlalchemy.orm import Session
+from wtforms import SelectField
+
+from app.contacts.models import Contact
+from app.errors import DomainError
+from app.extensions import db
+from app.operations.actions import Action, ActionForm
+from app.operations.batch import Batch
+from app.security.areas import Area, Level
+from app.security.ranks import holdings_by_role, holdings_of
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import LEVELS, role_name
+from app.security.scope import within
+from app.staff.models import StaffUser
+
+CHOICES = [
+    ("", _l("leave as it is")),
+    *((level.name.lower(), level.label) for level in (Level.FORBIDDEN, *LEVELS)),
+]
+_link = assoc_user_role.c
+
+
+class RightsForm(ActionForm):
+    """A level for each area."""
+
+
+for _area in Area:
+    setattr(RightsForm, _area.value, SelectField(_area.label, choices=CHOICES, default=""))
+
+
+class ChangeRights(Action):
+    """Give each contact who is a user a level in some areas; other roles of theirs stay."""
+
+    model = Contact
+    label = _l("Change rights")
+    icon = "shield-lock"
+    area = Area.SECURITY
+    order = 70
+    help = _l(
+        "Only contacts who are users have rights. Nobody gives more than they have themselves, "
+        "and roles given besides stay as they are."
+    )
+    reasons = {
+        "no_user": _l("This contact is not a user: give them access first, under Access rights."),
+        "administrator": _l("Administrators may do everything already."),
+        "self": _l("Nobody changes their own rights."),
+        "above": _l("This person has rights that you do not have yourself."),
+    }
+    Form = RightsForm
+
+    def check(self) -> None:
+        if not self.wanted:
+            raise DomainError(_("Choose a level in one area at least."))
+        held = holdings_of(self.actor)
+        given = [role for role in self.wanted.values() if role is not None]
+        carried = holdings_by_role(given)
+        for area, role in self.wanted.items():
+            if role is not None and not held.covers(carried[role.id]):
+                raise DomainError(
+                    _("You can only give rights that you have yourself."), field=area.value
+                )
+
+    def apply(self, batch: Batch) -> None:
+        user = Contact.user_id
+        batch.skip(user.is_(None), "no_user")
+        batch.refuse(user == (self.actor.id or 0), "self")
+        batch.refuse(self._is_above(), "above")
+        batch.skip(_has([self.roles[ADMINISTRATOR].id]), "administrator")
+        gone = exists().where(StaffUser.id == user, StaffUser.trashed_at.is_not(None))
+        batch.skip(gone, "no_user")
+        batch.each(or_(*map(self._differs, self.wanted)), self._change, self._show)
+
+    def put_back(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
+        user = row.user
+        concerned = {*before["concerned"]}
+        # The contact may be linked to another user by now.
+        is_same = user is not None and user.id == before["user"]
+        if not is_same or _ids(user, concerned) != before["after"]:
+            raise DomainError(_("It was changed since."))
+        now = self._words([role for role in user.roles if role.id in concerned])
+        roles = list(session.scalars(select(Role).where(Role.id.in_(before["before"]))))
+        if len(roles) != len(before["before"]):
+            raise DomainError(_("What it had before is no longer there."))
+        user.roles = [*(role for role in user.roles if role.id not in concerned), *roles]
+        return now, self._words(roles)
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """Return every role by its name."""
+        return {role.name: role for role in db.session.scalars(select(Role))}
+
+    @cached_property
+    def wanted(self) -> dict[Area, Role | None]:
+        """Return the role to have in each area that was answered; None is to have neither."""
+        chosen = {area: getattr(self.answers, area.value, "") for area in Area}
+        return {
+            area: None
+            if level == Level.FORBIDDEN.name.lower()
+            else self.roles[role_name(area, Level[level.upper()])]
+            for area, level in chosen.items()
+            if level
+        }
+
+    def _of_area(self, area: Area) -> list[Role]:
+        return [self.roles[role_name(area, level)] for level in LEVELS]
+
+    def _differs(self, area: Area) -> ColumnElement[bool]:
+        """Return the condition that a user's level in an area is not the one wanted."""
+        role = self.wanted[area]
+        others = [other.id for other in self._of_area(area) if other is not role]
+        return _has(others) if role is None else or_(_has(others), not_(_has([role.id])))
+
+    def _is_above(self) -> ColumnElement[bool]:
+        """Return the condition that a user is elsewhere, or holds what the actor does not."""
+        held = holdings_of(self.actor)
+        carried = holdings_by_role(self.roles.values())
+        beyond = [number for number, rights in carried.items() if not held.covers(rights)]
+        reach = func.coalesce(within(StaffUser.entity_id, self.actor), False)
+        elsewhere = exists().where(StaffUser.id == Contact.user_id, not_(reach))
+        return and_(Contact.user_id.is_not(None), or_(elsewhere, _has(beyond)))
+
+    def _change(self, row: Contact) -> tuple[Any, str, str]:
+        user: Any = row.user
+        concerned = {role.id for area in self.wanted for role in self._of_area(area)}
+        before = _ids(user, concerned)
+        old = self._words([role for role in user.roles if role.id in concerned])
+        given = [role for role in self.wanted.values() if role is not None]
+        user.roles = [*(role for role in user.roles if role.id not in concerned), *given]
+        kept = {
+            "user": user.id,
+            "concerned": sorted(concerned),
+            "before": before,
+            "after": _ids(user, concerned),
+        }
+        return kept, old, self._words(given)
+
+    def _show(self, row: Contact) -> tuple[Any, str, str]:
+        concerned = {role.id for area in self.wanted for role in self._of_area(area)}
+        user: Any = row.user
+        present = [role for role in user.roles if role.id in concerned]
+        given = [role for role in self.wanted.values() if role is not None]
+        return _("Rights"), self._words(present), self._words(given)
+
+    def _words(self, roles: list[Role]) -> str:
+        return ", ".join(sorted(str(role) for role in roles)) or str(Level.FORBIDDEN.label)
+
+
+def _has(role_ids: list[int]) -> ColumnElement[bool]:
+    """Return the condition that a contact's user has one of some roles."""
+    return exists().where(_link.user_id == Contact.user_id, _link.role_id.in_(role_ids))
+
+
+def _ids(user: Any, concerned: set[int]) -> list[int]:
+    return sorted(role.id for role in user.roles if role.id in concerned)

@@ -1,0 +1,26 @@
+"""Move contacts to another type."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+
+from app.contacts.models import Contact, ContactType
+from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.batch import Batch
+
+
+class ChangeType(Action):
+    """Give the files another type, or none."""
+
+    model = Contact
+    label = _l("Change type")
+    icon = "person-badge"
+    order = 50
+
+    class Form(ActionForm):
+        """Which type."""
+
+        type = RepositoryField(ContactType, _l("New type"), or_none=True)
+
+    def apply(self, batch: Batch) -> None:
+        batch.set(Contact.type_id, getattr(self.answers.type, "id", None))

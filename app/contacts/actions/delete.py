@@ -1,0 +1,33 @@
+"""Move contacts to the trash."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import exists
+
+from app.contacts.models import Contact
+from app.operations.actions import Action
+from app.operations.batch import Batch
+from app.staff.models import StaffUser
+
+
+class Delete(Action):
+    """Move the files to the trash, from where they can be restored."""
+
+    model = Contact
+    label = _l("Delete")
+    icon = "trash3"
+    order = 90
+    is_dangerous = True
+    already = _l("already in the trash")
+    help = _l("The files go to the trash. What hangs on them stays as it is.")
+    reasons = {
+        "signs_in": _l(
+            "This person can sign in: take their access away first, under Access rights."
+        )
+    }
+
+    def apply(self, batch: Batch) -> None:
+        signs_in = exists().where(StaffUser.id == Contact.user_id, StaffUser.may_sign_in())
+        batch.skip(signs_in, "signs_in")
+        batch.put_away()

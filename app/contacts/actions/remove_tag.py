@@ -1,0 +1,27 @@
+"""Remove a tag from contacts."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+
+from app.contacts.models import Contact, Tag
+from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.batch import Batch
+
+
+class RemoveTag(Action):
+    """Remove a tag from the files that have it."""
+
+    model = Contact
+    label = _l("Remove a tag")
+    icon = "x-square"
+    order = 20
+    already = _l("do not have it")
+
+    class Form(ActionForm):
+        """Which tag."""
+
+        tag = RepositoryField(Tag, _l("Tag"))
+
+    def apply(self, batch: Batch) -> None:
+        batch.unlink(Contact.tags, self.answers.tag)

@@ -1,0 +1,63 @@
+"""What holds for a contact who is also a user, at every door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import event, inspect, select
+from sqlalchemy.orm import Session
+
+from app.contacts.models import Contact
+from app.errors import DomainError
+from app.security.actor import Actor, current_actor
+from app.security.ranks import holdings_of, outranks
+from app.staff.models import StaffUser
+
+MAY_LINK = (("can_edit", "UserView"), ("can_add", "UserView"))
+
+
+@event.listens_for(Session, "before_flush")
+def _keep_users_apart(session: Session, _context, _instances) -> None:
+    """Refuse to trash who can sign in, and to link a user by anybody who may not change users."""
+    contacts = [row for row in (*session.new, *session.dirty) if isinstance(row, Contact)]
+    with session.no_autoflush:
+        for contact in contacts:
+            attributes = inspect(contact).attrs
+            if contact.trashed_at is not None and attributes.trashed_at.history.has_changes():
+                _refuse_to_trash(session, contact)
+            if any(attributes[n].history.has_changes() for n in ("user", "user_id")):
+                _check_link(session, contact, current_actor())
+
+
+def user_of(session: Session, user_id: int | None) -> StaffUser | None:
+    """Return the user with a number, the trash included."""
+    if user_id is None:
+        return None
+    query = select(StaffUser).where(StaffUser.id == user_id)
+    return session.scalar(query.execution_options(with_trash=True))
+
+
+def _refuse_to_trash(session: Session, contact: Contact) -> None:
+    user = user_of(session, contact.user_id)
+    if user is not None and user.is_active:
+        raise DomainError(
+            _("This person can sign in: take their access away first, under Access rights.")
+        )
+
+
+def _check_link(session: Session, contact: Contact, actor: Actor) -> None:
+    state: Any = inspect(contact).attrs
+    user = contact.user if state.user.history.has_changes() else user_of(session, contact.user_id)
+    number = contact.id or 0
+    old = session.scalar(
+        select(Contact.user_id).where(Contact.id == number).execution_options(with_trash=True)
+    )
+    if actor.is_house or (user is None and old is None):
+        return
+    held = holdings_of(actor)
+    if not (held.is_all or held.pairs & set(MAY_LINK)):
+        raise DomainError(_("Only somebody who may change users can do this."))
+    for each in (user, user_of(session, old)):
+        if each is not None and each.id is not None and not outranks(actor, each):
+            raise DomainError(_("This person has rights that you do not have yourself."))

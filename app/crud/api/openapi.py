@@ -1,0 +1,229 @@
+"""The API's description for programs, OpenAPI 3.1, made of the screens and their forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.crud.api.base import Api
+from app.crud.api.fields import LINK_SCHEMAS
+from app.crud.api.resource import GIVEN, ModelApi
+from app.crud.api.schemas import (
+    ID,
+    answer,
+    content,
+    described,
+    object_of,
+    problem_schema,
+    query,
+    ref,
+    refused,
+    responses,
+)
+from app.crud.filters import SEPARATOR
+from app.crud.listing import SIZES
+from app.search.models import Searchable
+from app.search.queries import LONGEST
+
+# How the value of a filter is written, by what the filter asks for.
+ASKED: dict[str, dict[str, Any]] = {
+    "text": {"type": "string", "minLength": 1, "maxLength": 200},
+    "day": {"type": "string", "format": "date"},
+    "whole": {"type": "integer", "minimum": -999_999_999, "maximum": 999_999_999},
+    "pick": {"type": "string", "pattern": r"^\d{1,9}(,\d{1,9}){0,49}$"},
+    "none": {"type": "string", "enum": ["1"]},
+}
+
+
+def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
+    """Return the whole description: of the screens' rows, and of what is none."""
+    apis, others = list(apis), list(others)
+    schemas: dict[str, Any] = dict(LINK_SCHEMAS) | {"Problem": problem_schema()}
+    paths: dict[str, Any] = {}
+    for api in apis:
+        schemas |= schemas_of(api)
+        paths |= paths_of(api)
+    for other in others:
+        schemas |= other.schemas()
+        paths |= other.paths()
+    tags = [(tag_of(api), api.screen.label) for api in apis]
+    tags += [(other.resource_name, other.label) for other in others]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": current_app.config["APP_NAME"],
+            "version": current_app.config["VERSION"],
+            "description": _(
+                "What people do on the screens, for programs: the same rights, the same rows, "
+                "the same rules."
+            ),
+        },
+        "servers": [{"url": current_app.config["PUBLIC_URL"]}],
+        "security": [{"key": []}],
+        "tags": [{"name": name, "description": str(label)} for name, label in tags],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": _("A personal API key: padron_…"),
+                }
+            },
+            "schemas": schemas,
+            "responses": responses(),
+        },
+    }
+
+
+def tag_of(api: ModelApi) -> str:
+    """Return the name of a resource, as it stands in its address."""
+    return str(api.resource_name)
+
+
+def schema_name(api: ModelApi) -> str:
+    """Return the name of the schema of a resource's rows."""
+    return str(api.datamodel.obj.__name__)
+
+
+def schemas_of(api: ModelApi) -> dict[str, Any]:
+    """Return the schemas of a resource: a row, a new one, a change, a page of the list."""
+    name = schema_name(api)
+    fields = {key: answered(api, key) for key in api.fields}
+    change = settable(api, is_new=False)
+    change["version"] = ID | {"description": _("The version of the row you have read.")}
+    return {
+        name: object_of(fields, list(fields)),
+        f"{name}New": object_of(settable(api, is_new=True), required(api)),
+        f"{name}Change": object_of(change, []),
+        f"{name}Page": object_of(
+            {
+                "results": {"type": "array", "items": ref(name), "maxItems": max(SIZES)},
+                "next": {"type": ["string", "null"]},
+                "previous": {"type": ["string", "null"]},
+                "count": {"type": "integer", "minimum": 0},
+                "count_is_capped": {"type": "boolean"},
+            },
+            ["results", "next", "previous", "count", "count_is_capped"],
+        ),
+        f"{name}Conflict": object_of(
+            {**problem_schema()["properties"], "current": ref(name)}, ["error", "fields"]
+        ),
+    }
+
+
+def answered(api: ModelApi, name: str) -> dict[str, Any]:
+    """Return the schema of a field as it is answered."""
+    schema = api.fields[name].schema()
+    return schema | {"readOnly": True} if name in GIVEN else schema
+
+
+def settable(api: ModelApi, *, is_new: bool) -> dict[str, Any]:
+    """Return the schemas of what can be sent, by field."""
+    form_class = api.screen.add_form if is_new else api.screen.edit_form
+    form = form_class(formdata=None, meta={"csrf": False})
+    found = {}
+    for name in api.settable(is_new):
+        schema = api.fields[name].accepts(bool(form[name].flags.required))
+        if help_text := api.screen.description_columns.get(name):
+            schema = schema | {"description": str(help_text)}
+        found[name] = schema
+    return found
+
+
+def required(api: ModelApi) -> list[str]:
+    """Return the names of the fields a new row cannot do without."""
+    form = api.screen.add_form(formdata=None, meta={"csrf": False})
+    given = api.screen.defaults()
+    return [
+        name
+        for name in api.settable(is_new=True)
+        if form[name].flags.required and name not in given
+    ]
+
+
+def paths_of(api: ModelApi) -> dict[str, Any]:
+    """Return the addresses of a resource and what can be done at each."""
+    name, tag = schema_name(api), tag_of(api)
+    number = {"name": "id", "in": "path", "required": True, "schema": ID}
+    match = {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": _("The version of the row you have read."),
+    }
+    conflict = {
+        "description": _("Somebody else was faster."),
+        "content": content(f"{name}Conflict"),
+    }
+    return {
+        f"{api.route_base}/": {
+            "get": described(
+                tag, "list", _("List and search"), {"200": answer(f"{name}Page")},
+                parameters=parameters(api),
+            ),
+            "post": described(
+                tag, "add", _("Add"),
+                {"201": answer(name), "409": conflict, **refused("413", "415", "422")},
+                body=f"{name}New",
+            ),
+        },
+        f"{api.route_base}/{{id}}": {
+            "parameters": [number],
+            "get": described(
+                tag, "show", _("Read"), {"200": answer(name), **refused("404")}
+            ),
+            "patch": described(
+                tag, "edit", _("Change"),
+                {"200": answer(name), "409": conflict,
+                 **refused("404", "413", "415", "422")},
+                parameters=[match], body=f"{name}Change",
+            ),
+            "delete": described(
+                tag, "delete", _("Move to the trash, or delete where there is none"),
+                {"204": {"description": _("Done.")}, "409": conflict,
+                 **refused("404", "422")},
+                parameters=[match],
+            ),
+        },
+    }  # fmt: skip
+
+
+def parameters(api: ModelApi) -> list[dict[str, Any]]:
+    """Return the parameters of a list: order, page, search and every filter."""
+    screen = api.screen
+    sorts = [sign + name for name in screen.sorts for sign in ("", "-")]
+    found = [
+        query("sort", _("The order; a minus turns it round."), {"type": "string", "enum": sorts}),
+        query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)}),
+        query("after", _("As in “next”."), {"type": "string"}),
+        query("before", _("As in “previous”."), {"type": "string"}),
+    ]
+    if issubclass(api.datamodel.obj, Searchable):
+        text = _("Words that are searched for.")
+        found.append(query("q", text, {"type": "string", "maxLength": LONGEST}))
+    for column, label, filters in filters_of(api):
+        for filter_ in filters:
+            schema = ASKED.get(filter_.asks) or _codes(filter_)
+            found.append(
+                query(f"{column}{SEPARATOR}{filter_.arg_name}", f"{label}: {filter_.name}", schema)
+            )
+    return found
+
+
+def filters_of(api: ModelApi) -> list[tuple[str, str, list[Any]]]:
+    """Return (attribute, label, filters) of everything a list can be filtered by."""
+    screen = api.screen
+    return [
+        (name, str(screen.label_of(name)), filters)
+        for name in screen.search_columns
+        if (filters := screen.filters_of(name))
+    ]
+
+
+def _codes(filter_: Any) -> dict[str, Any]:
+    codes = [str(code) for code in filter_.options()]
+    return {"type": "string", "minLength": 1, "x-codes": codes}

@@ -1,0 +1,138 @@
+"""The API described: for programs as OpenAPI, for people as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, jsonify
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+
+from app.crud.api.base import Api
+from app.crud.api.fields import ApiLink, ApiLinks
+from app.crud.api.openapi import document, filters_of, required, tag_of
+from app.crud.api.resource import GIVEN, ModelApi
+from app.crud.api.schemas import refusals
+from app.crud.pages import Page
+from app.i18n.formats import show_number
+from app.security.guard import with_cookies
+
+
+class OpenApiView(Page):
+    """The description for programs."""
+
+    route_base = "/api/v1"
+
+    @expose("/openapi.json")
+    @with_cookies
+    def openapi(self):
+        """Answer the whole description, in the language that was asked for."""
+        return jsonify(document(apis(), others()))
+
+
+class ApiPage(Page):
+    """The description for people."""
+
+    route_base = "/account/api"
+    default_view = "describe"
+
+    @expose("/")
+    def describe(self):
+        """Show every resource with its fields and filters."""
+        return self.render_template(
+            "crud/api.html",
+            title="API",
+            resources=[_resource(api) for api in apis()],
+            others=[_other(api) for api in others()],
+            refusals=refusals(),
+            root=current_app.config["PUBLIC_URL"],
+        )
+
+
+def apis() -> list[ModelApi]:
+    """Return every resource, in the order of the screens."""
+    found = [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]
+    return sorted(found, key=lambda api: (api.screen.category != "Contacts", api.screen.order))
+
+
+def others() -> list[Api]:
+    """Return what programs can do besides, in the order of the rooms."""
+    return [api for api in current_app.appbuilder.baseviews if isinstance(api, Api)]
+
+
+def _other(api: Api) -> dict[str, Any]:
+    return {
+        "name": api.resource_name,
+        "label": api.label,
+        "icon": api.icon,
+        "help": api.help,
+        "examples": api.examples,
+        "ways": [
+            (method.upper(), path, way["summary"])
+            for path, ways in api.paths().items()
+            for method, way in ways.items()
+            if method != "parameters"
+        ],
+    }
+
+
+def _resource(api: ModelApi) -> dict[str, Any]:
+    needed = required(api)
+    return {
+        "name": tag_of(api),
+        "label": api.screen.label,
+        "icon": api.screen.icon,
+        "url": api.route_base,
+        "fields": [
+            {
+                "name": name,
+                "label": field.label if name not in GIVEN else _given_label(name),
+                "kind": _kind(field),
+                "is_required": name in needed,
+                "is_given": name in GIVEN,
+            }
+            for name, field in api.fields.items()
+        ],
+        "filters": [
+            (name, label, [(f"{name}__{filter_.arg_name}", filter_.name) for filter_ in filters])
+            for name, label, filters in filters_of(api)
+        ],
+        "sorts": list(api.screen.sorts),
+    }
+
+
+def _given_label(name: str) -> str:
+    return {
+        "id": _("Number of the row"),
+        "version": _("Version"),
+        "created_at": _("Created"),
+        "updated_at": _("Changed"),
+    }[name]
+
+
+def _kind(field: Any) -> str:
+    """Say in words what a field holds."""
+    if isinstance(field, ApiLink):
+        return _("a link: its number, or {“id”: number}")
+    if isinstance(field, ApiLinks):
+        return _("links: a list of numbers")
+    name = field.kind.name
+    if name in ("choice", "colour"):
+        return _("one of: %(codes)s", codes=", ".join(field.kind.choices))
+    words = {
+        "flag": _("true or false"),
+        "whole": _("a whole number"),
+        "number": _("a number"),
+        "day": _("a date, as 2026-12-31"),
+        "moment": _("a moment in UTC, as 2026-12-31T23:59:00+00:00"),
+        "email": _("an e-mail address"),
+        "phone": _("a telephone number, answered as +34944123456"),
+        "url": _("a web address"),
+        "country": _("a country: its code of two letters, or its name"),
+        "province": _("a province: its name or its code"),
+    }
+    if name in words:
+        return words[name]
+    if field.kind.longest:
+        return _("text of at most %(count)s characters", count=show_number(field.kind.longest))
+    return _("text")

@@ -1,0 +1,101 @@
+"""Pieces of the API's description, OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+JSON = "application/json"
+ID = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+
+
+def query(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe a parameter in the address."""
+    return {"name": name, "in": "query", "description": text, "schema": schema}
+
+
+def described(
+    tag: str,
+    verb: str,
+    summary: str,
+    answers: dict[str, Any],
+    *,
+    parameters: list[dict[str, Any]] | None = None,
+    body: str | None = None,
+) -> dict[str, Any]:
+    """Describe what can be done at an address."""
+    found: dict[str, Any] = {
+        "operationId": f"{verb}_{tag.replace('-', '_').replace('/', '_')}",
+        "tags": [tag],
+        "summary": summary,
+        "responses": {**answers, **refused("400", "401", "403", "429")},
+    }
+    if parameters:
+        found["parameters"] = parameters
+    if body:
+        found["requestBody"] = {"required": True, "content": content(body)}
+    return found
+
+
+def answer(name: str, text: str = "") -> dict[str, Any]:
+    """Describe an answer: a schema, and what it means."""
+    return {"description": text or _("Done."), "content": content(name)}
+
+
+def content(name: str) -> dict[str, Any]:
+    """Describe JSON of a schema."""
+    return {JSON: {"schema": ref(name)}}
+
+
+def ref(name: str) -> dict[str, str]:
+    """Refer to a schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def object_of(properties: dict[str, Any], needed: list[str]) -> dict[str, Any]:
+    """Describe an object of these properties and no others."""
+    found = {"type": "object", "properties": properties, "additionalProperties": False}
+    return found | {"required": needed} if needed else found
+
+
+def problem_schema() -> dict[str, Any]:
+    """Return the schema of everything that is refused."""
+    return object_of(
+        {
+            "error": {"type": "string"},
+            "fields": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        ["error", "fields"],
+    )
+
+
+def refusals() -> dict[str, str]:
+    """Return what each refusal means, by status."""
+    return {
+        "400": _("The request makes no sense."),
+        "401": _("There is no valid API key."),
+        "403": _("The key, or its owner, may not do this."),
+        "404": _("There is no such row within reach."),
+        "409": _("Somebody else was faster."),
+        "413": _("More than 1 MB was sent."),
+        "415": _("Something else than JSON was sent."),
+        "422": _("Some fields are wrong; nothing was changed."),
+        "429": _("Too many wrong keys were tried."),
+    }
+
+
+def responses() -> dict[str, Any]:
+    """Return the refusals, to be referred to by their status."""
+    return {
+        f"Refused{status}": {"description": text, "content": content("Problem")}
+        for status, text in refusals().items()
+    }
+
+
+def refused(*statuses: str) -> dict[str, Any]:
+    """Refer to refusals by their status."""
+    return {status: {"$ref": f"#/components/responses/Refused{status}"} for status in statuses}

@@ -1,0 +1,1 @@
+"""Jobs: work that outlives the request it was asked in; a row in the database is their truth."""

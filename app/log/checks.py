@@ -1,0 +1,57 @@
+"""Checks of the log: is it sealed, and does the last seal hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.checks import DANGER, WARNING, Check, Finding
+from app.log.models import LogEntry
+from app.log.sealing import last_seal
+from app.log.verifying import verify_last
+from app.types import now
+
+LATE = timedelta(hours=1)
+
+
+class UnsealedLog(Check):
+    """Entries that could still be changed without being found."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        seal = last_seal(session)
+        oldest = session.scalar(
+            select(LogEntry.at)
+            .where(LogEntry.id > (seal.last_id if seal else 0))
+            .order_by(LogEntry.id)
+            .limit(1)
+        )
+        if oldest is None or oldest > now() - LATE:
+            return None
+        return Finding(
+            WARNING,
+            _l("The log has not been sealed for more than an hour."),
+            _l(
+                "“flask --app run serve” seals it every minute. Served in another way, let cron run"
+                " “flask --app run chores”."
+            ),
+        )
+
+
+class BrokenSeal(Check):
+    """A log that is not as it was sealed."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if verify_last(session, app.config["DATA_DIR"]):
+            return None
+        return Finding(
+            DANGER,
+            _l("The end of the log is not as it was sealed: somebody changed or removed entries."),
+            _l(
+                "Run “flask --app run log verify”; it says where. After restoring a backup, move"
+                " the file log.seals out of the data folder."
+            ),
+        )

@@ -1,0 +1,101 @@
+"""Facts about signing in, rights and exports, as the security page asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from app.log.models import SECURITY, LogEntry
+from app.types import now
+
+# Written out, because SQLite uses an index over some rows only when it sees which.
+IS_FACT = LogEntry.subject_type == literal_column(f"'{SECURITY}'")
+FAILED = ("sign_in_failed", "sign_in_throttled")
+SIGN_INS = (
+    "signed_in", "signed_out", "sessions_ended", "password_changed", "password_link_asked",
+    "password_link_sent", "second_factor_on", "second_factor_off", "recovery_code_used",
+)  # fmt: skip
+RIGHTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
+EXPORTS = ("exported",)
+# Failed attempts looked at for the numbers of accounts and addresses.
+MOST = 10_000
+
+
+def facts_page(
+    session: Session,
+    events: Sequence[str],
+    people: Select | None,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+) -> tuple[list[LogEntry], int | None]:
+    """Return the newest facts of some events (none named: of all), and where older ones begin.
+
+    ``people`` selects the numbers of the users who may be told of; None is all of them.
+    """
+    parts = [
+        _newest([*_told_of(people), LogEntry.event == event], before, limit) for event in events
+    ] or [_newest(_told_of(people), before, limit)]
+    ids = union_all(*(select(part.c.id) for part in parts)).subquery()
+    query = select(LogEntry).where(LogEntry.id.in_(select(ids.c.id)))
+    found = list(session.scalars(query.order_by(LogEntry.id.desc()).limit(limit + 1)))
+    is_more = len(found) > limit
+    return found[:limit], found[limit - 1].id if is_more else None
+
+
+def _newest(conditions: list[ColumnElement[bool]], before: int | None, limit: int) -> Any:
+    query = select(LogEntry.id).where(IS_FACT, *conditions)
+    if before is not None:
+        query = query.where(LogEntry.id < before)
+    return query.order_by(LogEntry.id.desc()).limit(limit + 1).subquery()
+
+
+def _told_of(people: Select | None) -> list[ColumnElement[bool]]:
+    if people is None:
+        return []
+    return [or_(LogEntry.actor_id.in_(people), LogEntry.subject_id.in_(people))]
+
+
+def facts_counted(session: Session, people: Select | None) -> dict[str, int]:
+    """Return how often what happened lately, in one statement."""
+    day, week, month = (_last_before(timedelta(days=days)) for days in (1, 7, 30))
+    who = _told_of(people)
+    failed = (
+        select(
+            LogEntry.subject_name.label("account"),
+            LogEntry.changes["address"][1].as_string().label("address"),
+        )
+        .where(IS_FACT, LogEntry.event.in_(FAILED), LogEntry.id > week, *who)
+        .limit(MOST)
+        .subquery()
+    )
+
+    def count(events: Sequence[str], since: Any) -> Any:
+        conditions = (IS_FACT, LogEntry.event.in_(events), LogEntry.id > since, *who)
+        return select(func.count(LogEntry.id)).where(*conditions).scalar_subquery()
+
+    row = session.execute(
+        select(
+            count(FAILED, day).label("failed_day"),
+            count(FAILED, week).label("failed_week"),
+            select(func.count(func.distinct(func.nullif(failed.c.account, ""))))
+            .scalar_subquery()
+            .label("accounts"),
+            select(func.count(func.distinct(failed.c.address)))
+            .scalar_subquery()
+            .label("addresses"),
+            count(RIGHTS, month).label("rights_month"),
+            count(EXPORTS, month).label("exports_month"),
+        )
+    ).one()
+    return dict(row._mapping)
+
+
+def _last_before(ago: timedelta) -> Any:
+    """Return the last fact older than some time: ids and moments go up together."""
+    query = select(LogEntry.id).where(IS_FACT, LogEntry.at < now() - ago)
+    return func.coalesce(query.order_by(LogEntry.id.desc()).limit(1).scalar_subquery(), 0)

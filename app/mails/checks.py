@@ -1,0 +1,23 @@
+"""Check whether mails leave the house."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+
+from app.checks import ADVICE, Check, Finding
+from app.mails.transport import is_development
+
+
+class DevelopmentMail(Check):
+    """Mails that nobody receives."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if not is_development(app):
+            return None
+        return Finding(
+            ADVICE,
+            _l("No mail server is set: mails are kept on the Outbox page and reach nobody."),
+            _l("Set PADRON_MAIL_URL, such as smtp://user:password@mail.example.org:587."),
+        )

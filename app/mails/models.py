@@ -1,0 +1,83 @@
+"""A mail that waits to be sent, is being sent, or was."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_appbuilder import Model
+from flask_appbuilder.security.sqla.models import User
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.security.actor import Actor
+from app.security.scope import within
+from app.types import Json, Moment, now
+
+STATES = {
+    "queued": _l("waiting"),
+    "sending": _l("being sent"),
+    "sent": _l("sent"),
+    "kept": _l("kept here"),
+    "failed": _l("failed"),
+    "dropped": _l("not needed"),
+}
+# Why a mail failed, where it was not the mail server that said so.
+REASONS = {
+    "address": _l("The address cannot be written to."),
+    "characters": _l(
+        "The name, the address or the subject has characters no mail may have there."
+    ),
+    "composing": _l("The mail could not be written; the program's own log says why."),
+    "interrupted": _l("The program was stopped while it sent this: it may have arrived or not."),
+    "kind": _l("The program no longer knows this kind of mail."),
+    "late": _l("It could not be sent in time, and is of no use any more."),
+    "uncertain": _l("The line broke at the last moment: it may have arrived or not."),
+    "utf8": _l("The mail server does not take addresses with such letters."),
+}
+
+
+class Mail(Model):
+    """A mail. What it says is composed when it is sent, by the ``MailKind`` named ``kind``.
+
+    ``data`` holds what the kind needs to compose it, never a secret: a link that opens a door is
+    made at the moment of sending. ``content`` is kept by the development transport alone.
+    """
+
+    __tablename__ = "mail"
+    __table_args__ = (Index("ix_mail_due", "state", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32), info={"label": _l("Kind")})
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ab_user.id", ondelete="SET NULL"), index=True
+    )
+    data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    recipient: Mapped[str] = mapped_column(String(320), default="", info={"label": _l("To")})
+    subject: Mapped[str] = mapped_column(String(200), default="", info={"label": _l("Subject")})
+    content: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(
+        String(8),
+        default="queued",
+        info={"kind": "choice", "choices": STATES, "label": _l("State")},
+    )
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    due_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    @classmethod
+    def scope(cls, actor: Actor) -> ColumnElement[bool]:
+        """See the mails of people within reach: a link in one of them opens their door."""
+        if actor.entity_ids is None:
+            return true()
+        # The column is added by the room of users, further up.
+        people = User.__table__
+        return cls.user_id.in_(select(people.c.id).where(within(people.c.entity_id, actor)))
+
+    @property
+    def reason(self) -> Any:
+        """Return why it waits or failed, in the reader's language or in the mail server's."""
+        return REASONS.get(self.error, self.error)

@@ -1,0 +1,59 @@
+"""On the log of a file: which collective action an entry was part of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.crud.tabs import LogOrigins, Origin
+from app.jobs.models import Job
+from app.jobs.queries import seen_by
+from app.log.models import LogEntry
+from app.operations.actions import action_of
+from app.operations.models import Operation
+from app.security.actor import current_actor
+from app.security.rights import holds
+
+
+class OperationOrigins(LogOrigins):
+    """Entries that a collective action, or the undoing of one, has written."""
+
+    @classmethod
+    def of(cls, session: Session, entries: Sequence[LogEntry]) -> dict[int, Origin]:
+        numbers = {entry.operation_id for entry in entries if entry.operation_id is not None}
+        if not numbers:
+            return {}
+        query = select(Operation).where(Operation.id.in_(numbers))
+        query = query.options(joinedload(Operation.job), joinedload(Operation.undo_job))
+        known = {operation.id: operation for operation in session.scalars(query)}
+        seen = _seen_jobs(session, list(known.values()))
+        found = {}
+        for entry in entries:
+            operation = known.get(entry.operation_id or 0)
+            if operation is not None:
+                found[entry.id] = _origin(entry, operation, seen)
+        return found
+
+
+def _origin(entry: LogEntry, operation: Operation, seen: set[int]) -> Origin:
+    kind = action_of(operation)
+    name = kind.label if kind is not None else operation.action
+    undoing = operation.undo_job
+    if undoing is not None and entry.at >= undoing.created_at:
+        text = _("By undoing the collective action “%(name)s”", name=name)
+        job_id = operation.undo_job_id
+    else:
+        text = _("By the collective action “%(name)s”", name=name)
+        job_id = operation.job_id
+    return Origin(text, f"/jobs/{job_id}/" if job_id in seen else "")
+
+
+def _seen_jobs(session: Session, operations: list[Operation]) -> set[int]:
+    """Return the jobs of some operations whose page the reader may open."""
+    numbers = [o.job_id for o in operations] + [o.undo_job_id for o in operations]
+    sees_all = holds("can_see_all", "JobsView")
+    query = select(Job.id).where(Job.id.in_(filter(None, numbers)))
+    return set(session.scalars(query.where(seen_by(current_actor(), sees_all))))

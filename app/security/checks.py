@@ -1,0 +1,206 @@
+"""Checks of the settings, of the files and of the database's connection."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+from flask import Flask, has_request_context, request
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.checks import ADVICE, DANGER, WARNING, Check, Finding
+from app.types import now
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]", "")
+OTHERS_READ = 0o044
+OTHERS_PASS = 0o011
+# Bits that a key should hold at least.
+ENOUGH = 128
+SKEW = 60
+
+
+class PlainHttp(Check):
+    """Passwords and cookies that travel readable."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        config = app.config
+        if config["PUBLIC_URL"].startswith("https://"):
+            return None
+        if config["HOST"] in LOOPBACK and not config["PROXIES"]:
+            return None
+        return Finding(
+            DANGER,
+            _l("People reach the program without https: passwords and cookies travel readable."),
+            _l(
+                "Put a reverse proxy with a certificate in front and set PADRON_PUBLIC_URL to its"
+                " https:// address and PADRON_PROXIES to 1."
+            ),
+        )
+
+
+class ReadableKey(Check):
+    """A key that other users of the machine can read."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        path = Path(app.config["DATA_DIR"], "secret_key")
+        if not _is_readable_by_others(path):
+            return None
+        return Finding(
+            DANGER,
+            _l(
+                "Other users of this machine can read the secret key: with it they sign in as anybody."
+            ),
+            _l(
+                "Run: chmod 600 %(path)s – then delete the file and start again for a new key.",
+                path=path,
+            ),
+        )
+
+
+class WeakKey(Check):
+    """A key that can be guessed."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        key = str(app.config["SECRET_KEY"])
+        if len(key) >= 32 and _bits(key) >= ENOUGH:
+            return None
+        return Finding(
+            DANGER,
+            _l("The secret key is easy to guess: whoever does so signs in as anybody."),
+            _l(
+                "Leave PADRON_SECRET_KEY out and a good one is made, or set one of 64 random characters."
+            ),
+        )
+
+
+class ReadableData(Check):
+    """Data that other users of the machine can read."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        folder = Path(app.config["DATA_DIR"])
+        url = session.get_bind().engine.url
+        file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        if file is not None and _is_readable_by_others(file):
+            return Finding(
+                DANGER,
+                _l("Other users of this machine can read the database."),
+                _l("Run: chmod 700 %(path)s", path=file.parent),
+            )
+        if folder.is_dir() and folder.stat().st_mode & 0o005:
+            return Finding(
+                WARNING,
+                _l("Other users of this machine can look into the data folder."),
+                _l("Run: chmod 700 %(path)s", path=folder),
+            )
+        return None
+
+
+class Debugging(Check):
+    """Pages that show the program's inside when something goes wrong."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if not (app.debug or app.testing):
+            return None
+        return Finding(
+            DANGER,
+            _l("The program runs in debug or test mode, which shows its inside to visitors."),
+            _l("Start it with “flask --app run serve”, without --debug or FLASK_DEBUG."),
+        )
+
+
+class AnyHost(Check):
+    """Requests under any name, from which forged links are made."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        hosts = app.config.get("TRUSTED_HOSTS")
+        if hosts and not any("*" in host or host == "." for host in hosts):
+            return None
+        return Finding(
+            DANGER,
+            _l("The program answers under any host name."),
+            _l(
+                "Write the real names in PADRON_TRUSTED_HOSTS, separated by commas, or leave it out."
+            ),
+        )
+
+
+class Proxies(Check):
+    """Addresses of people that are really those of a proxy; known only while somebody looks."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if not has_request_context():
+            return None
+        is_forwarded = "X-Forwarded-For" in request.headers
+        if app.config["PROXIES"] and not is_forwarded:
+            return Finding(
+                ADVICE,
+                _l(
+                    "PADRON_PROXIES is set, yet this request came without a proxy's X-Forwarded-For."
+                ),
+                _l("Let the proxy send X-Forwarded-For and -Proto, or set PADRON_PROXIES to 0."),
+            )
+        if is_forwarded and not app.config["PROXIES"]:
+            return Finding(
+                WARNING,
+                _l(
+                    "Requests come through a proxy the program does not know of: to it, everybody has the proxy's address."
+                ),
+                _l("Set PADRON_PROXIES to the number of proxies in front."),
+            )
+        return None
+
+
+class PlainDatabase(Check):
+    """Everybody's data, readable between this machine and the database's."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        url = session.get_bind().engine.url
+        host = url.host or str(url.query.get("host", ""))
+        if url.get_backend_name() != "postgresql" or host in LOOPBACK or host.startswith("/"):
+            return None
+        if session.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")):
+            return None
+        return Finding(
+            WARNING,
+            _l("The connection to the database at %(host)s is not encrypted.", host=host),
+            _l(
+                "Add ?sslmode=require to PADRON_DATABASE_URL, better verify-full with its certificate."
+            ),
+        )
+
+
+class Clocks(Check):
+    """Clocks that differ, so that sessions and links end too early or too late."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if session.get_bind().dialect.name != "postgresql":
+            return None
+        theirs = session.scalar(select(text("extract(epoch FROM clock_timestamp())")))
+        skew = abs(float(theirs) - now().timestamp())
+        if skew <= SKEW:
+            return None
+        return Finding(
+            WARNING,
+            _l(
+                "The clocks of this machine and of the database differ by %(number)s seconds.",
+                number=round(skew),
+            ),
+            _l("Let both machines take their time from the network (NTP)."),
+        )
+
+
+def _is_readable_by_others(path: Path) -> bool:
+    """Say whether other users may read a file, its folder letting them pass."""
+    try:
+        return bool(path.stat().st_mode & OTHERS_READ and path.parent.stat().st_mode & OTHERS_PASS)
+    except OSError:
+        return False
+
+
+def _bits(key: str) -> float:
+    """Return how many bits a text holds, judged by how varied its characters are."""
+    counts = Counter(key).values()
+    return -sum(count * math.log2(count / len(key)) for count in counts)

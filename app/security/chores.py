@@ -1,0 +1,35 @@
+"""Keep the list of sessions true, and sweep away what nobody asks for any more."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.chores import Chore
+from app.extensions import db
+from app.security import links, seen, sessions, throttle
+
+
+class NoteSeen(Chore):
+    """Write when sessions were last used."""
+
+    every = 60
+
+    def run(self, app: Flask) -> None:
+        """Write what this process has seen since the last time."""
+        moments = seen.take_all()
+        if moments:
+            sessions.note_seen(db.session(), moments)
+            db.session.commit()
+
+
+class SweepTheDoor(Chore):
+    """Forget sessions, links and counts of attempts that are over."""
+
+    every = 3600
+
+    def run(self, app: Flask) -> None:
+        """Delete them."""
+        sessions.sweep(db.session())
+        throttle.sweep(db.session())
+        links.sweep(db.session())
+        db.session.commit()

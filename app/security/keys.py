@@ -1,0 +1,180 @@
+"""API keys: made once, shown once, kept as a digest, asked for at every request of a program."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import monotonic
+
+from flask import current_app, g, request
+from flask_appbuilder.security.sqla.models import ApiKey
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import TooManyRequests, Unauthorized
+
+from app.extensions import db
+from app.security.areas import Area, Level
+from app.security.sessions import digest
+from app.security.two_factor import is_fully_protected
+from app.types import Moment, now
+
+# Whoever finds a key in a file or a log sees, by its beginning, what it opens.
+PREFIX = "padron_"
+LONGEST_LIFE = timedelta(days=731)
+MOST_WRONG, WINDOW = 60, 15 * 60
+MOST_ADDRESSES = 10_000
+_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+LEVELS = {"read": Level.READ, "edit": Level.EDIT}
+
+# Flask-AppBuilder keeps these without a zone; of ours, all are in UTC.
+for _name in ("created_on", "expires_on", "revoked_on", "last_used_on"):
+    ApiKey.__table__.c[_name].type = Moment()
+
+Scopes = Mapping[Area, Level]
+
+
+def make_key(
+    session: Session, user_id: int, name: str, scopes: Scopes, expires_on: datetime
+) -> tuple[ApiKey, str]:
+    """Make a key for a user; return it and its secret, which nobody can read again."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        user_id=user_id,
+        name=name,
+        key_hash=digest(secret),
+        lookup_hash=digest(secret),
+        key_prefix=secret[: len(PREFIX) + 4],
+        scopes=write_scopes(scopes),
+        active=True,
+        created_on=now(),
+        expires_on=min(expires_on, now() + LONGEST_LIFE),
+    )
+    session.add(key)
+    session.flush()
+    return key, secret
+
+
+def revoke_key(key: ApiKey) -> None:
+    """End a key, at once and for good."""
+    key.active = False
+    key.revoked_on = now()
+
+
+def keys_of(session: Session, user_id: int) -> list[ApiKey]:
+    """Return the keys of a user that were not revoked, newest first."""
+    query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.active.is_(True))
+    return list(session.scalars(query.order_by(ApiKey.id.desc())))
+
+
+def write_scopes(scopes: Scopes) -> str:
+    """Write scopes as they are kept: ``contacts:read settings:edit``."""
+    return " ".join(f"{area.value}:{level.name.lower()}" for area, level in scopes.items())
+
+
+def read_scopes(text: str | None) -> dict[Area, Level]:
+    """Return the scopes written in ``text``; what it does not know of is left out."""
+    known = {area.value: area for area in Area}
+    pairs = [part.partition(":") for part in (text or "").split()]
+    return {
+        known[area]: LEVELS[level]
+        for area, _sep, level in pairs
+        if area in known and level in LEVELS
+    }
+
+
+class WrongKeys:
+    """Counts wrong keys by address, in this process: a key of 256 bits is guessed by nobody.
+
+    The count stops a program that knocks for ever from costing a look into the database each
+    time; for that it need not outlive the process, and a GET writes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def is_full(self, address: str) -> bool:
+        """Say whether an address has tried too many wrong keys of late."""
+        since, count = self._counts.get(address, (0.0, 0))
+        return count >= MOST_WRONG and monotonic() - since < WINDOW
+
+    def add(self, address: str) -> None:
+        """Count a wrong key."""
+        since, count = self._counts.get(address, (monotonic(), 0))
+        if monotonic() - since >= WINDOW:
+            since, count = monotonic(), 0
+        self._counts[address] = (since, count + 1)
+        self._counts.move_to_end(address)
+        while len(self._counts) > MOST_ADDRESSES:
+            self._counts.popitem(last=False)
+
+    def forget(self) -> None:
+        """Forget every count."""
+        self._counts.clear()
+
+
+wrong_keys = WrongKeys()
+
+
+def let_in_by_key() -> None:
+    """Make the owner of the request's key the one who acts, or refuse the request.
+
+    A cookie opens nothing here, so that no other site can make a browser act.
+    """
+    address = request.remote_addr or ""
+    if wrong_keys.is_full(address):
+        raise TooManyRequests(_("Too many wrong keys. Try again later."), retry_after=WINDOW)
+    scheme, _sep, secret = request.headers.get("Authorization", "").partition(" ")
+    secret = secret.strip()
+    found = None
+    if scheme.lower() == "bearer" and _KEY.fullmatch(secret):
+        found = _find(secret)
+    if found is None:
+        if secret:
+            wrong_keys.add(address)
+        raise _unauthorized(_("A valid API key is needed: Authorization: Bearer padron_…"))
+    key, user = found
+    if not is_fully_protected(user):
+        raise _unauthorized(
+            _("The owner of this key must set up two-factor sign-in before it works again.")
+        )
+    g._login_user = user
+    g.scopes = read_scopes(key.scopes)
+    actor = user.as_actor().through("api")
+    g.actor = replace(actor, name=f"{actor.name} · {key.name}"[:160])
+
+
+def _find(secret: str):
+    """Return a key that is valid and its owner, who may sign in; else nothing."""
+    user_model = current_app.appbuilder.sm.user_model  # type: ignore[attr-defined]
+    query = (
+        select(ApiKey, user_model)
+        .join(user_model, user_model.id == ApiKey.user_id)
+        .where(
+            ApiKey.lookup_hash == digest(secret),
+            ApiKey.active.is_(True),
+            ApiKey.revoked_on.is_(None),
+            ApiKey.expires_on > now(),
+        )
+        .options(joinedload(user_model.roles), joinedload(user_model.entity))
+    )
+    found = db.session.execute(query).unique().one_or_none()
+    return found if found is not None and found[1].is_active else None
+
+
+def _unauthorized(reason: str) -> Unauthorized:
+    return Unauthorized(reason, www_authenticate=WWWAuthenticate("bearer"))
+
+
+def scopes_cover(permission: str, resource: str) -> bool:
+    """Say whether the key in use, if one is, may be used for this at all."""
+    scopes: Scopes | None = g.get("scopes")
+    if scopes is None:
+        return True
+    area, level = current_app.extensions["grants"].get((permission, resource), (None, None))
+    return area is not None and scopes.get(area, Level.FORBIDDEN) >= level

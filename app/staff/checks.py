@@ -1,0 +1,273 @@
+"""Checks of the people who sign in, of their roles and keys, and of the database's state."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, current_app
+from flask_appbuilder.security.sqla.models import (
+    ApiKey,
+    Permission,
+    PermissionView,
+    Role,
+    ViewMenu,
+    assoc_permissionview_role,
+    assoc_user_role,
+)
+from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_ngettext as ngettext
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.checks import ADVICE, DANGER, WARNING, Check, Finding, named
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import is_seeded, is_synchronised
+from app.staff.migrated import is_current
+from app.staff.models import StaffUser
+
+# Who makes users and roles, and so can give themselves and others whatever they hold.
+SECURITY_RIGHTS = (("can_edit", "UserView"), ("can_edit", "RoleView"), ("can_add", "UserView"))
+DEFAULT_ADDRESS = "admin@example.org"
+QUIET_DAYS = 90
+OLD_DAYS = 365
+
+
+def administrators(session: Session) -> list[Any]:
+    """Return (name, e-mail, has a second factor) of whoever holds everything and can sign in."""
+    query = (
+        select(
+            (StaffUser.first_name + " " + StaffUser.last_name).label("name"),
+            StaffUser.email,
+            StaffUser.totp_secret.is_not(None).label("has_factor"),
+        )
+        .join(assoc_user_role, assoc_user_role.c.user_id == StaffUser.id)
+        .join(Role, Role.id == assoc_user_role.c.role_id)
+        .where(Role.name == ADMINISTRATOR, StaffUser.active.is_(True))
+        .order_by(StaffUser.id)
+    )
+    return list(session.execute(query))
+
+
+class Administrators(Check):
+    """Too few people who can do everything."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        number = len(administrators(session))
+        if number == 0:
+            return Finding(
+                DANGER,
+                _l("Nobody who can sign in is an administrator."),
+                _l("Run: flask --app run setup – it makes one if there is no user at all."),
+            )
+        if number == 1:
+            return Finding(
+                ADVICE,
+                _l("There is only one administrator: if they lose their way in, nobody can help."),
+                _l("Give a second trusted person the role Administrator."),
+            )
+        return None
+
+
+class AdministratorsWithoutFactor(Check):
+    """Administrators whom a password alone lets in."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        bare = [row.name for row in administrators(session) if not row.has_factor]
+        if not bare:
+            return None
+        return Finding(
+            WARNING,
+            ngettext(
+                "An administrator signs in with a password alone: %(names)s.",
+                "%(num)s administrators sign in with a password alone: %(names)s.",
+                len(bare),
+                names=named(bare),
+            ),
+            _l("Turn two-factor sign-in on under your account, or require it in the role."),
+        )
+
+
+class DefaultAddress(Check):
+    """An administrator whom no mail reaches."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if all(row.email.lower() != DEFAULT_ADDRESS for row in administrators(session)):
+            return None
+        return Finding(
+            ADVICE,
+            _l("The first administrator still has the address %(email)s.", email=DEFAULT_ADDRESS),
+            _l(
+                "Write a real e-mail address into their profile: links for a new password go there."
+            ),
+        )
+
+
+class HomelessUsers(Check):
+    """Users who work nowhere and so see nothing."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        users = _users(session, StaffUser.entity_id.is_(None))
+        if not users:
+            return None
+        return Finding(
+            WARNING,
+            ngettext(
+                "A user has no entity and sees nothing: %(names)s.",
+                "%(num)s users have no entity and see nothing: %(names)s.",
+                len(users),
+                names=named(users),
+            ),
+            _l("Choose where they work, or untick “Can sign in”."),
+        )
+
+
+class QuietUsers(Check):
+    """Accounts nobody uses, which nobody would miss if they were taken."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        since = datetime.now() - timedelta(days=QUIET_DAYS)  # noqa: DTZ005 - as it is written
+        seen = func.coalesce(StaffUser.last_login, StaffUser.created_on)
+        users = _users(session, seen < since)
+        if not users:
+            return None
+        return Finding(
+            ADVICE,
+            ngettext(
+                "A user has not signed in for 90 days: %(names)s.",
+                "%(num)s users have not signed in for 90 days: %(names)s.",
+                len(users),
+                names=named(users),
+            ),
+            _l("Untick “Can sign in” for whoever no longer works here."),
+        )
+
+
+class OldHashes(Check):
+    """Passwords kept in an older way, quicker to guess if the database is ever stolen."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        method = app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt")
+        users = _users(
+            session,
+            StaffUser.password.contains("$"),
+            ~StaffUser.password.startswith(f"{method}$", autoescape=True),
+        )
+        if not users:
+            return None
+        return Finding(
+            ADVICE,
+            ngettext(
+                "The password of a user is kept in an older, weaker way: %(names)s.",
+                "The passwords of %(num)s users are kept in an older, weaker way: %(names)s.",
+                len(users),
+                names=named(users),
+            ),
+            _l("It is renewed when they sign in; send a password link to whoever does not."),
+        )
+
+
+class SecurityEditors(Check):
+    """Roles made here whose holders make users and roles."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        link = assoc_permissionview_role.c
+        query = (
+            select(Role.name)
+            .join(assoc_permissionview_role, link.role_id == Role.id)
+            .join(PermissionView, PermissionView.id == link.permission_view_id)
+            .join(Permission, Permission.id == PermissionView.permission_id)
+            .join(ViewMenu, ViewMenu.id == PermissionView.view_menu_id)
+            .where(
+                or_(
+                    *(
+                        (Permission.name == permission) & (ViewMenu.name == resource)
+                        for permission, resource in SECURITY_RIGHTS
+                    )
+                )
+            )
+            .distinct()
+            .order_by(Role.name)
+        )
+        roles = [name for name in session.scalars(query) if not is_seeded(name)]
+        if not roles:
+            return None
+        return Finding(
+            ADVICE,
+            ngettext(
+                "A role made here lets its holders change users or roles: %(names)s.",
+                "%(num)s roles made here let their holders change users or roles: %(names)s.",
+                len(roles),
+                names=named(roles),
+            ),
+            _l("Look at who holds it, and whether they need it."),
+        )
+
+
+class OldKeys(Check):
+    """API keys that outlived their use or their owner."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        before = datetime.now() - timedelta(days=OLD_DAYS)  # noqa: DTZ005 - as it is written
+        query = (
+            select(ApiKey.name, StaffUser.active, StaffUser.trashed_at)
+            .join(StaffUser, StaffUser.id == ApiKey.user_id)
+            .where(ApiKey.active.is_(True), ApiKey.revoked_on.is_(None))
+            .where(
+                or_(
+                    ApiKey.created_on < before,
+                    StaffUser.active.is_not(True),
+                    StaffUser.trashed_at.is_not(None),
+                )
+            )
+            .order_by(ApiKey.id)
+        )
+        keys = session.execute(query.execution_options(with_trash=True)).all()
+        if not keys:
+            return None
+        is_orphaned = any(not key.active or key.trashed_at for key in keys)
+        return Finding(
+            WARNING if is_orphaned else ADVICE,
+            ngettext(
+                "An API key is older than a year or of somebody who cannot sign in: %(names)s.",
+                "%(num)s API keys are older than a year or of somebody who cannot sign in: %(names)s.",
+                len(keys),
+                names=named([key.name for key in keys]),
+            ),
+            _l("Revoke it and, if it is still needed, make a new one."),
+        )
+
+
+class Unsynchronised(Check):
+    """Roles that do not say what the code says."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if is_synchronised(current_app.appbuilder.grants()):
+            return None
+        return Finding(
+            WARNING,
+            _l("Roles and rights in the database are not those of this version of the program."),
+            _l("Run: flask --app run sync"),
+        )
+
+
+class OldTables(Check):
+    """A database that is behind the program."""
+
+    is_basis = True
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if is_current(session):
+            return None
+        return Finding(
+            DANGER,
+            _l("The database is not at the newest migration."),
+            _l("Run: flask --app run setup"),
+        )
+
+
+def _users(session: Session, *conditions: Any) -> list[str]:
+    """Return the names of the users who can sign in and meet some conditions."""
+    name = StaffUser.first_name + " " + StaffUser.last_name
+    query = select(name).where(StaffUser.active.is_(True), *conditions)
+    return list(session.scalars(query.order_by(StaffUser.id)))

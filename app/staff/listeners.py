@@ -1,0 +1,280 @@
+"""What holds for users and roles at every door: ranks, the last administrator, sessions that end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import Group, Role, User, assoc_user_role
+from flask_babel import gettext as _
+from sqlalchemy import event, inspect, select
+from sqlalchemy.orm import Session
+
+from app.entities.models import Entity
+from app.errors import DomainError
+from app.log.services import note
+from app.security.actor import FINDERS, Actor, current_actor
+from app.security.links import CHOOSE_PASSWORD, kill_links
+from app.security.ranks import Holdings, holdings_of, holdings_of_roles, reaches
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import is_seeded
+from app.security.sessions import end_sessions
+from app.staff.models import StaffUser
+from app.staff.queries import active_actor, lasting_administrators
+
+# What somebody else may change only on users who hold no more than they do.
+GUARDED = (
+    "roles", "entity_id", "active", "employed_until", "first_name", "last_name", "username",
+    "email", "password", "trashed_at", "totp_secret",
+)  # fmt: skip
+# What nobody changes on themselves.
+OWN_RIGHTS = ("roles", "entity_id", "active", "employed_until", "trashed_at")
+# What ends every session of the user it happens to.
+ENDS_SESSIONS = ("roles", "entity_id", "active", "password", "trashed_at")
+# What changes when a role does.
+OF_ROLES = ("name", "permissions", "needs_second_factor")
+
+FINDERS.append(active_actor)
+
+
+@dataclass
+class _Facts:
+    """What a flush changes, kept until it is written and numbers are known."""
+
+    ends: dict[int, str] = field(default_factory=dict)
+    users: list[StaffUser] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+    touches_administrators: bool = False
+    # The roles each user had, by the identity of the object: a new one has no number yet.
+    before: dict[int, list[Role]] = field(default_factory=dict)
+
+
+@event.listens_for(Session, "before_flush")
+def _hold_ranks(session: Session, _context, _instances) -> None:
+    """Refuse what would raise somebody, or touch somebody above the actor."""
+    session.info.pop("rights_changed", None)
+    written = [*session.new, *session.dirty, *session.deleted]
+    with session.no_autoflush:
+        actor = current_actor()
+        _refuse_back_doors(session, written, actor)
+        users = [
+            row for row in _users_of(written) if _is_whole(session, row) or _touched(row, GUARDED)
+        ]
+        roles = [row for row in written if isinstance(row, Role)]
+        roles = [row for row in roles if _is_whole(session, row) or _touched(row, OF_ROLES)]
+        if not users and not roles:
+            return
+        held = holdings_of(actor)
+        facts = _Facts()
+        for user in users:
+            before = _roles_before(session, user)
+            facts.before[id(user)] = before
+            _check_user(session, user, before, actor, held)
+            facts.touches_administrators |= any(role.name == ADMINISTRATOR for role in before)
+        for role in roles:
+            _check_role(session, role, actor, held)
+    facts.ends = {u.id: _because(u) for u in users if u.id and _touched(u, ENDS_SESSIONS)}
+    facts.users = [
+        user
+        for user in users
+        if user in session.new
+        or (user not in session.deleted and _touched(user, ("roles", "entity_id")))
+    ]
+    facts.roles = roles
+    session.info["rights_changed"] = facts
+
+
+@event.listens_for(Session, "after_flush")
+def _draw_consequences(session: Session, _context) -> None:
+    """End sessions and note what happened, now that new rows have their numbers."""
+    facts: _Facts | None = session.info.pop("rights_changed", None)
+    if facts is None:
+        return
+    if facts.touches_administrators:
+        _keep_an_administrator(session)
+    actor = current_actor()
+    reasons: dict[str, list[int]] = {}
+    for user_id, because in facts.ends.items():
+        reasons.setdefault(because, []).append(user_id)
+    for role in facts.roles:
+        if not actor.is_house:
+            reasons.setdefault("rights", []).extend(_holders(session, role))
+            _note_role(session, role, actor)
+    for user in facts.users if not actor.is_house else ():
+        _note_rights(session, user, facts.before.get(id(user), []), actor)
+    for user_id in reasons.get("locked", ()):
+        kill_links(session, user_id, CHOOSE_PASSWORD)
+    for because, user_ids in reasons.items():
+        end_sessions(session, user_ids, because, keep=session.info.get("kept_session"))
+
+
+def _note_rights(session: Session, user: StaffUser, before: list[Role], actor: Actor) -> None:
+    """Tell the security page of a user's roles and entity, old and new."""
+    old, new = (", ".join(sorted(role.name for role in roles)) for roles in (before, user.roles))
+    details: dict[str, Any] = {}
+    if old != new:
+        details["roles"] = (old, new)
+    places = inspect(user).attrs.entity_id.history
+    if places.has_changes() and user.entity_id is not None:
+        left = places.deleted[0] if places.deleted else None
+        names = [session.get(Entity, pk) if pk else None for pk in (left, user.entity_id)]
+        details["entity"] = tuple(str(name) if name else "" for name in names)
+    note(session, "rights_changed", actor, about=user.id, name=str(user), **details)
+
+
+def _note_role(session: Session, role: Role, actor: Actor) -> None:
+    """Tell the security page how many rights a role had and has; its own log names them."""
+    rights = inspect(role).attrs.permissions.history
+    details: dict[str, Any] = {}
+    if rights.has_changes():
+        kept = len(rights.unchanged)
+        details["permissions"] = (kept + len(rights.deleted), kept + len(rights.added))
+    if factor := inspect(role).attrs.needs_second_factor.history.added:
+        details["needs_second_factor"] = factor[0]
+    note(session, "role_changed", actor, name=role.name, **details)
+
+
+def _users_of(written: list[Any]) -> list[StaffUser]:
+    """Return the users that are written, those included that a role was given to from its side."""
+    found = {id(row): row for row in written if isinstance(row, StaffUser)}
+    for role in (row for row in written if isinstance(row, Role)):
+        history = inspect(role).attrs.user.history
+        for user in (*(history.added or ()), *(history.deleted or ())):
+            found.setdefault(id(user), user)
+    for user in found.values():
+        # What was done from the other side shows only once the roles are loaded.
+        user.roles  # noqa: B018
+    return list(found.values())
+
+
+def _is_whole(session: Session, row: Any) -> bool:
+    return row in session.new or row in session.deleted
+
+
+def _refuse_back_doors(session: Session, written: list[Any], actor: Actor) -> None:
+    """Refuse what would give rights past the rules below: groups, and users by another class."""
+    if actor.is_house:
+        return
+    for row in written:
+        is_changed = _is_whole(session, row) or session.is_modified(row)
+        is_plain = isinstance(row, User) and not isinstance(row, StaffUser)
+        if (is_plain or isinstance(row, Group)) and is_changed:
+            raise DomainError(_("Rights are given by roles alone."))
+
+
+def _check_user(
+    session: Session, user: StaffUser, before: list[Role], actor: Actor, held: Holdings
+) -> None:
+    if actor.is_house:
+        return
+    if user.id is not None and user.id == actor.id:
+        if user in session.deleted or _touched(user, OWN_RIGHTS):
+            raise DomainError(_("Nobody changes their own rights."), field="roles")
+        return
+    if not held.covers(holdings_of_roles(before)) or (
+        user not in session.new and not reaches(actor, _before(session, user, StaffUser.entity_id))
+    ):
+        raise DomainError(_("This person has rights that you do not have yourself."))
+    if user in session.deleted:
+        return
+    if not held.covers(holdings_of_roles(user.roles)):
+        raise DomainError(_("You can only give rights that you have yourself."), field="roles")
+    if not all(reaches(actor, home) for home in _homes(user)):
+        raise DomainError(_("Choose an entity within your reach."), field="entity")
+
+
+def _check_role(session: Session, role: Role, actor: Actor, held: Holdings) -> None:
+    name = _before(session, role, Role.name)
+    is_renamed = role not in session.new and _touched(role, ("name",))
+    if name == ADMINISTRATOR and (role in session.deleted or is_renamed):
+        raise DomainError(_("This role is part of the program."), field="name")
+    if actor.is_house:
+        return
+    is_top = held.is_all and actor.entity_ids is None
+    if is_seeded(name) or is_seeded(role.name):
+        is_kept = not _is_whole(session, role) and not _touched(role, ("name", "permissions"))
+        if not (is_kept and is_top):
+            raise DomainError(
+                _("This role is part of the program: duplicate it and change the copy."),
+                field="name",
+            )
+        return
+    holders = _holders(session, role)
+    if role in session.deleted and holders:
+        raise DomainError(_("Somebody has this role; take it from them first."))
+    if is_top:
+        return
+    if role.id in actor.role_ids:
+        raise DomainError(_("You have this role yourself: nobody changes their own rights."))
+    before = holdings_of_roles([role])
+    after = Holdings(frozenset((p.permission.name, p.view_menu.name) for p in role.permissions))
+    if not held.covers(before):
+        raise DomainError(_("This role has rights that you do not have yourself."))
+    if role not in session.deleted and not held.covers(after):
+        raise DomainError(
+            _("You can only give rights that you have yourself."), field="permissions"
+        )
+    query = select(StaffUser).where(StaffUser.id.in_(holders))
+    for user in session.scalars(query.execution_options(with_trash=True)):
+        rights = holdings_of_roles(_roles_before(session, user))
+        if not reaches(actor, user.entity_id) or not held.covers(rights):
+            raise DomainError(_("Somebody above you, or elsewhere, has this role."))
+
+
+def _holders(session: Session, role: Role) -> list[int]:
+    if role.id is None:
+        return []
+    link = assoc_user_role.c
+    return list(session.scalars(select(link.user_id).where(link.role_id == role.id)))
+
+
+def _touched(row: Any, names: tuple[str, ...]) -> bool:
+    attributes = inspect(row).attrs
+    return any(attributes[name].history.has_changes() for name in names) or (
+        # An entity chosen by its row is only turned into a number by the flush itself.
+        "entity_id" in names and attributes["entity"].history.has_changes()
+    )
+
+
+def _before(session: Session, row: Any, attribute: Any) -> Any:
+    """Return a value as the database has it; of a new row, as it is about to be written."""
+    if row.id is None:
+        return getattr(row, attribute.key)
+    model = attribute.class_
+    query = select(attribute).where(model.id == row.id).execution_options(with_trash=True)
+    return session.scalar(query)
+
+
+def _homes(user: StaffUser) -> set[int | None]:
+    """Return the entities a user may end up in: by number and by row, whichever is written."""
+    homes = {user.entity_id} if user.entity is None or user.entity_id is not None else set()
+    if inspect(user).attrs.entity.history.has_changes():
+        homes = {None if user.entity is None else user.entity.id}
+        if inspect(user).attrs.entity_id.history.has_changes():
+            homes.add(user.entity_id)
+    return homes
+
+
+def _roles_before(session: Session, user: StaffUser) -> list[Role]:
+    """Return the roles a user has in the database, whatever was done to the object."""
+    if user.id is None:
+        return []
+    link = assoc_user_role.c
+    query = select(Role).join(assoc_user_role, link.role_id == Role.id)
+    return list(session.scalars(query.where(link.user_id == user.id)))
+
+
+def _because(user: StaffUser) -> str:
+    if _touched(user, ("password",)):
+        return "password"
+    return "locked" if _touched(user, ("active", "trashed_at")) else "rights"
+
+
+def _keep_an_administrator(session: Session) -> None:
+    """Refuse to be left without anybody who can do everything everywhere."""
+    # Two who demote each other at the same moment take turns here. Those who give the role to
+    # somebody only hold on to its number, and are not waited for.
+    role = select(Role.id).where(Role.name == ADMINISTRATOR)
+    session.scalar(role.with_for_update(key_share=True))
+    if session.scalar(lasting_administrators().limit(1)) is None:
+        raise DomainError(_("This is the last administrator: make somebody else one first."))

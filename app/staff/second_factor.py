@@ -1,0 +1,56 @@
+"""Turn the second factor on and off, and keep its codes to one use each."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError
+from app.log.services import note
+from app.mails.services import queue_mail
+from app.security.actor import Actor
+from app.security.sessions import end_sessions
+from app.security.two_factor import (
+    drop_recovery_codes,
+    lock,
+    make_recovery_codes,
+    matching_step,
+)
+from app.staff.models import StaffUser
+
+
+def turn_on(
+    session: Session, user: StaffUser, secret: str, typed: str, *, keep: str | None = None
+) -> list[str]:
+    """Take a telephone whose code was right; return the recovery codes, shown this once.
+
+    Every other session of theirs ends: it was opened with the password alone.
+    """
+    step = matching_step(secret, typed)
+    if step is None:
+        raise DomainError(
+            _("This is not the code that is shown now. Is the telephone's clock right?"),
+            field="code",
+        )
+    user.totp_secret, user.totp_step = lock(secret), step
+    session.flush()
+    codes = make_recovery_codes(session, user.id)
+    end_sessions(session, [user.id], "two_factor", keep=keep)
+    note(session, "second_factor_on", user.as_actor(), about=user.id, name=str(user))
+    tell(session, user, "second_factor_on")
+    return codes
+
+
+def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | None = None) -> None:
+    """Sign in with the password alone from now on, or with a new telephone if a role asks."""
+    user.totp_secret, user.totp_step = None, None
+    session.flush()
+    drop_recovery_codes(session, user.id)
+    end_sessions(session, [user.id], "two_factor", keep=keep)
+    note(session, "second_factor_off", actor, about=user.id, name=str(user))
+    tell(session, user, "second_factor_off")
+
+
+def tell(session: Session, user: StaffUser, what: str, **more: str) -> None:
+    """Tell somebody by mail what was changed on their account, lest it was not they."""
+    queue_mail(session, "notice", user_id=user.id, data={"what": what, **more})

@@ -1,0 +1,212 @@
+"""Your account: one's own name, language, e-mail and password; its other parts have own files."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, login_user
+from flask_wtf import FlaskForm
+from sqlalchemy import func, or_, select
+from wtforms import PasswordField
+from wtforms.validators import DataRequired, EqualTo
+
+from app.crud.forms import FormBuilder
+from app.crud.interface import Interface
+from app.crud.pages import Page
+from app.errors import DomainError
+from app.extensions import db
+from app.log.services import note
+from app.security import browser
+from app.security.passwords import LONGEST, SHORTEST, hash_password, is_password, weakness
+from app.security.sessions import open_session, session_of
+from app.security.throttle import count_one, forget, key_of_user
+from app.staff.models import StaffUser
+from app.staff.second_factor import tell
+from app.staff.views.signin import here
+
+# Wrong passwords in a quarter of an hour, from somebody who is signed in.
+TRIES = 5
+MINUTES = 15
+
+
+class AccountPage(Page, abstract=True):
+    """A part of one's own account: whoever is signed in has it."""
+
+    part: ClassVar[Any]
+    part_icon: ClassVar[str]
+    default_view = "show"
+
+    def page(self, template: str, status: int = 200, **more: Any):
+        """Draw the part, beside the names of the others."""
+        parts = sorted(AccountPage.all(), key=lambda part: part.order)
+        text = self.render_template(
+            template, title=self.part, parts=parts, here=self.route_base, row=current_user, **more
+        )
+        return text, status
+
+
+class ProfilePage(AccountPage):
+    """One's own name, language and e-mail."""
+
+    route_base = "/account"
+    part = _l("Profile")
+    part_icon = "person-circle"
+    order = 10
+
+    @expose("/", methods=["GET", "POST"])
+    def show(self):
+        """Show them and change them; another e-mail takes the password."""
+        form = self._form()
+        if request.method == "GET":
+            return self.page("staff/account/profile.html", form=form)
+        if form.validate() and self._save(form):
+            flash(_("Your profile is saved."), "success")
+            return redirect(url_for("ProfilePage.show"))
+        return self.page("staff/account/profile.html", 422, form=form)
+
+    def _form(self):
+        names = ["first_name", "last_name", "email", "language"]
+        labels = {
+            "first_name": _("First name"),
+            "last_name": _("Last name"),
+            "email": _("E-mail"),
+            "language": _("Language"),
+        }
+        builder = FormBuilder(Interface(StaffUser), "/account", ())
+        made = builder.create_form(labels, names, {}, {}, {}, {})
+        made.present = PasswordField(
+            _("Present password"), description=_("Only needed when you change the e-mail.")
+        )
+        return made(obj=current_user)
+
+    def _save(self, form) -> bool:
+        user = current_user._get_current_object()
+        changes_email = form["email"].data != user.email
+        try:
+            if changes_email:
+                confirm_password(user, form["present"].data or "", "present")
+                _check_unused(form["email"].data)
+                tell(db.session(), user, "email_changed", to=user.email or "")
+            for name in ("first_name", "last_name", "email", "language"):
+                form[name].populate_obj(user, name)
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            field = form[error.field or "email"]
+            field.errors = [*field.errors, str(error)]
+            return False
+        return True
+
+
+class PasswordForm(FlaskForm):
+    """The present password once, the new one twice."""
+
+    present = PasswordField(_l("Present password"), [DataRequired(_l("Fill this in."))])
+    password = PasswordField(_l("New password"), [DataRequired(_l("Fill this in."))])
+    again = PasswordField(
+        _l("New password, again"), [EqualTo("password", _l("The two passwords differ."))]
+    )
+
+
+class PasswordPage(AccountPage):
+    """One's own password."""
+
+    route_base = "/account/password"
+    part = _l("Password")
+    part_icon = "key"
+    order = 20
+
+    @expose("/", methods=["GET", "POST"])
+    def show(self):
+        """Change it; everywhere else one is signed out."""
+        form = PasswordForm()
+        if request.method == "GET":
+            return self._page(form)
+        user = current_user._get_current_object()
+        if not form.validate():
+            return self._page(form, 422)
+        # Counted before it is judged: to judge some passwords takes seconds.
+        try:
+            confirm_password(user, form.present.data, "present")
+        except DomainError as error:
+            form.present.errors = [str(error)]
+            return self._page(form, 422)
+        about = (user.first_name, user.last_name, user.username, user.email)
+        if problem := weakness(form.password.data, *about):
+            form.password.errors = [problem]
+            return self._page(form, 422)
+        if not change_password(user, hash_password(form.password.data)):
+            # The next page says that the session has ended.
+            return redirect(url_for("PasswordPage.show"))
+        flash(_("Your password is changed. Everywhere else you are signed out."), "success")
+        return redirect(url_for("ProfilePage.show"))
+
+    def _page(self, form: PasswordForm, status: int = 200):
+        return self.page(
+            "staff/account/password.html", status, form=form, shortest=SHORTEST, longest=LONGEST
+        )
+
+
+def change_password(user: StaffUser, kept: str) -> bool:
+    """Keep a new password; this browser goes on with a session of its own, all others end.
+
+    Not if its session was ended while the passwords were judged: say whether it was kept.
+    """
+    work = db.session()
+    work.get(StaffUser, user.id, populate_existing=True, with_for_update=True)
+    if session_of(work, browser.own_token() or "") is None:
+        work.rollback()
+        return False
+    token = open_session(work, user.id, **here())
+    work.info["kept_session"] = token
+    try:
+        user.password = kept
+        note(work, "password_changed", user.as_actor(), about=user.id, name=str(user))
+        tell(work, user, "password_changed")
+        work.commit()
+    finally:
+        work.info.pop("kept_session", None)
+    browser.remember(token)
+    login_user(user)
+    return True
+
+
+def confirm_password(user: StaffUser, typed: str, field: str) -> None:
+    """Make sure that the one who is signed in knows the password; else a DomainError.
+
+    What the session holds so far is committed: nothing is held while the password is judged.
+    """
+    key, kept = key_of_user("own-password", user.id), user.password
+    tries = count_one(db.session(), key, MINUTES)
+    db.session.commit()
+    if tries > TRIES:
+        text = _("Too many wrong passwords. Try again in a quarter of an hour.")
+        raise DomainError(text, field=field)
+    if not is_password(kept, typed):
+        raise DomainError(_("This is not your present password."), field=field)
+    forget(db.session(), key)
+
+
+def _check_unused(email: str) -> None:
+    # Nor somebody's user name: one signs in with either.
+    is_theirs = or_(
+        *(func.lower(it) == email.lower() for it in (StaffUser.email, StaffUser.username))
+    )
+    taken = select(StaffUser.id).where(is_theirs, StaffUser.id != current_user.id)
+    if db.session.scalar(taken.execution_options(with_trash=True).limit(1)) is not None:
+        raise DomainError(_("“%(value)s” is already in use.", value=email), field="email")
+
+
+class FormerPlaces(Page):
+    """Addresses that pages of one's own account had before."""
+
+    route_base = ""
+
+    @expose("/users/userinfo/")
+    def userinfo(self):
+        """Lead to the profile."""
+        return redirect(url_for("ProfilePage.show"))

@@ -1,0 +1,140 @@
+"""Your account: the second factor; and taking it off somebody whose telephone is lost."""
+
+from __future__ import annotations
+
+from flask import abort, flash, redirect, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from sqlalchemy import func, select
+from sqlalchemy.orm.exc import StaleDataError
+
+from app.crud.interface import Interface
+from app.crud.pages import Page
+from app.errors import DomainError
+from app.extensions import db
+from app.security import browser
+from app.security.actor import current_actor
+from app.security.areas import Area
+from app.security.models import RecoveryCode
+from app.security.throttle import forget, key_of_user
+from app.security.two_factor import make_recovery_codes, may_try, use_code
+from app.staff.models import StaffUser
+from app.staff.second_factor import turn_off, turn_on
+from app.staff.views.account import AccountPage, confirm_password
+from app.staff.views.half_open import new_telephone, telephone, too_many
+
+
+class TwoFactorPage(AccountPage):
+    """The second factor of one's own."""
+
+    route_base = "/account/two-factor"
+    part = _l("Two-factor sign-in")
+    part_icon = "shield-lock"
+    order = 30
+
+    @expose("/", methods=["GET", "POST"])
+    def show(self):
+        """Say whether it is on; set it up."""
+        user = current_user._get_current_object()
+        if user.totp_secret:
+            return self._state()
+        secret = new_telephone()
+        if request.method == "GET":
+            return self.page("staff/account/two_factor.html", **telephone(user, secret))
+        try:
+            self._count(user)
+            codes = turn_on(
+                db.session(), user, secret, request.form.get("code", ""), keep=browser.own_token()
+            )
+            forget(db.session(), key_of_user("code", user.id))
+            db.session.commit()
+        except (DomainError, StaleDataError) as error:
+            problem = self._undone(error)
+            return self.page(
+                "staff/account/two_factor.html", 422, problem=problem, **telephone(user, secret)
+            )
+        browser.drop_telephone()
+        return self.page("staff/account/recovery.html", codes=codes)
+
+    @expose("/codes", methods=["POST"])
+    def codes(self):
+        """Make new recovery codes; it takes the password and a code."""
+        user = current_user._get_current_object()
+        try:
+            self._confirm(user)
+            codes = make_recovery_codes(db.session(), user.id)
+            db.session.commit()
+        except (DomainError, StaleDataError) as error:
+            return self._state(422, self._undone(error))
+        return self.page("staff/account/recovery.html", codes=codes)
+
+    @expose("/off", methods=["POST"])
+    def off(self):
+        """Turn it off; it takes the password and a code. Where a role asks for it, it stays on."""
+        user = current_user._get_current_object()
+        try:
+            self._confirm(user)
+            if user.needs_second_factor:
+                raise DomainError(_("Your role asks for it: it stays on."))
+            turn_off(db.session(), user, current_actor(), keep=browser.own_token())
+            db.session.commit()
+        except (DomainError, StaleDataError) as error:
+            return self._state(422, self._undone(error))
+        flash(_("Two-factor sign-in is off."), "success")
+        return redirect(url_for("TwoFactorPage.show"))
+
+    def _confirm(self, user: StaffUser) -> None:
+        if not user.totp_secret:
+            raise DomainError(_("Two-factor sign-in is off."))
+        confirm_password(user, request.form.get("present", ""), "present")
+        self._count(user)
+        if not use_code(db.session(), user.id, user.totp_secret, request.form.get("code", "")):
+            raise DomainError(_("This code opens nothing. Codes work once only."))
+        forget(db.session(), key_of_user("code", user.id))
+
+    def _count(self, user: StaffUser) -> None:
+        is_in_time = may_try(db.session(), user.id)
+        db.session.commit()
+        if not is_in_time:
+            raise DomainError(too_many())
+
+    def _undone(self, error: Exception) -> str:
+        db.session.rollback()
+        return str(error) if isinstance(error, DomainError) else _("Try again.")
+
+    def _state(self, status: int = 200, problem: str = ""):
+        left = db.session.scalar(
+            select(func.count(RecoveryCode.id)).where(
+                RecoveryCode.user_id == current_user.id, RecoveryCode.used_at.is_(None)
+            )
+        )
+        return self.page(
+            "staff/account/two_factor_on.html", status, problem=problem, codes_left=left
+        )
+
+
+class LostTelephoneView(Page):
+    """Take the second factor off the account of somebody who has lost their telephone."""
+
+    route_base = "/users"
+    class_permission_name = "UserView"
+    area = Area.SECURITY
+
+    @expose("/nofactor/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def take_off(self, pk: str):
+        """Take it off; where a role asks for it, they set it up anew when they sign in."""
+        user = Interface(StaffUser).get(pk)
+        if user is None:
+            abort(404)
+        if user.id == current_user.id:
+            raise DomainError(_("Turn your own off in your account."))
+        if user.totp_secret:
+            turn_off(db.session(), user, current_actor())
+            db.session.commit()
+            flash(_("%(name)s signs in without a code now.", name=str(user)), "success")
+        return redirect(f"/users/show/{user.id}")

@@ -1,0 +1,159 @@
+"""Roles, on the house's own screens."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import g
+from flask import session as cookie
+from flask_appbuilder.security.sqla.models import PermissionView, Role, assoc_user_role
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Select, func, inspect, select
+
+from app.crud.columns import Cell, ListColumn, Title
+from app.crud.forms import RowForm
+from app.crud.interface import Interface
+from app.crud.modelview import ModelView
+from app.errors import DomainError
+from app.extensions import db
+from app.i18n.formats import show_number
+from app.security.actor import Actor, current_actor
+from app.security.areas import Area
+from app.security.ranks import holdings_by_role, holdings_of
+from app.security.roles import is_seeded, role_label
+from app.staff.access import in_words
+from app.staff.models import StaffUser
+from app.staff.rights_table import RightsField
+
+
+class RoleName(Title):
+    """The name of a role, in the reader's language where the program gave it."""
+
+    def cell(self, values: tuple) -> Cell:
+        return Cell("title", role_label(values[0]), "")
+
+
+class RoleWords(ListColumn):
+    """What a role lets people do, in one line."""
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, [Role.id]
+
+    def cell(self, values: tuple) -> Cell:
+        if "role_words" not in g:
+            roles = list(db.session.scalars(select(Role)))
+            carried = holdings_by_role(roles)
+            g.role_words = {role.id: in_words(role, carried) for role in roles}
+        return Cell("text", g.role_words.get(values[0], ""))
+
+
+class RoleHolders(ListColumn):
+    """How many people have a role."""
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        users = StaffUser.__table__
+        link = assoc_user_role.c
+        count = (
+            select(func.count())
+            .select_from(assoc_user_role.join(users, users.c.id == link.user_id))
+            .where(link.role_id == Role.id, users.c.trashed_at.is_(None))
+            .correlate(Role)
+            .scalar_subquery()
+        )
+        return query, [count]
+
+    def cell(self, values: tuple) -> Cell:
+        return Cell("text", show_number(values[0]))
+
+
+class RoleView(ModelView):
+    """Roles: what somebody who holds one may do."""
+
+    datamodel = Interface(Role)
+    route_base = "/roles"
+    label = _l("Roles")
+    singular = _l("Role")
+    add_title = _l("New role")
+    icon = "key"
+    category = "Security"
+    order = 20
+    area = Area.SECURITY
+    is_personal = False
+    label_columns: ClassVar[dict[str, Any]] = {
+        "name": _l("Name"),
+        "permissions": _l("Rights"),
+        "needs_second_factor": _l("Two-factor sign-in required"),
+        "words": _l("What it allows"),
+        "holders": _l("People"),
+    }
+    list_columns: ClassVar[Any] = ["name"]
+    order_columns: ClassVar[Any] = ["name"]
+    base_sort = "name"
+    search_columns: ClassVar[Any] = ["name", "needs_second_factor"]
+    edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
+    show_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
+    help_texts: ClassVar[dict[str, Any]] = {
+        "needs_second_factor": _l("Whoever has this role signs in with a code besides."),
+    }
+    add_form_extra_fields: ClassVar[Any] = {
+        "permissions": RightsField(_l("Rights"), model=PermissionView)
+    }
+    edit_form_extra_fields = add_form_extra_fields
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        self.columns = {
+            "name": RoleName(self.datamodel, "name", self.label_of("name"), ("name",)),
+            "words": RoleWords(self.datamodel, "words", self.label_of("words")),
+            "holders": RoleHolders(self.datamodel, "holders", self.label_of("holders")),
+        }
+        self.list_columns = list(self.columns)
+
+    def detail(self, row: Role, name: str) -> Cell:
+        return Cell("text", str(row)) if name == "name" else super().detail(row, name)
+
+    def defaults_of_copy(self, row: Role) -> dict[str, Any]:
+        return {"name": _("Copy of %(name)s", name=str(row))[:64]}
+
+    def form_of(self, row: Role) -> RowForm:
+        """Leave out what cannot be changed on this role, and say why."""
+        form = super().form_of(row)
+        actor = current_actor()
+        held = holdings_of(actor)
+        is_top = held.is_all and actor.entity_ids is None
+        left_out: tuple[str, ...] = ()
+        if is_seeded(row.name):
+            form.remark = _("This role is part of the program: duplicate it and change the copy.")
+            left_out = ("name", "permissions") if is_top else tuple(self.edit_columns)
+        elif not is_top and row.id in actor.role_ids:
+            form.remark = _("You have this role yourself: nobody changes their own rights.")
+            left_out = tuple(self.edit_columns)
+        elif not held.covers(holdings_by_role([row])[row.id]):
+            form.remark = _("This role has rights that you do not have yourself.")
+            left_out = tuple(self.edit_columns)
+        for name in left_out:
+            del form[name]
+        return form
+
+    def before_save(self, row: Role, form: RowForm) -> None:
+        # Whoever changes a role that is theirs stays signed in here, and nowhere else.
+        db.session.info["kept_session"] = cookie.get("token")
+        if "name" not in form:
+            return
+        row.name = (row.name or "").strip()
+        before = inspect(row).attrs.name.history.deleted
+        if is_seeded(before[0] if before else row.name) or is_seeded(row.name):
+            raise DomainError(
+                _("This role is part of the program: duplicate it and change the copy."),
+                field="name",
+            )
+        same = select(Role.id).where(
+            func.lower(Role.name) == row.name.lower(), Role.id != (row.id or 0)
+        )
+        if db.session.scalar(same) is not None:
+            raise DomainError(_("“%(value)s” is already in use.", value=row.name), field="name")
+
+    def before_delete(self, row: Role) -> None:
+        if is_seeded(row.name):
+            raise DomainError(_("This role is part of the program."))

@@ -1,0 +1,204 @@
+"""The security page: what needs attention, who is signed in, what was done to rights."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any, NamedTuple
+
+from flask import Flask, abort, current_app, flash, g, redirect, request
+from flask import session as cookie
+from flask_appbuilder import expose, has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+
+from app.checks import SEVERITIES, Finding, findings
+from app.crud.interface import as_id
+from app.crud.pages import Page
+from app.entities.models import Entity
+from app.errors import DomainError
+from app.extensions import db
+from app.log.facts import EXPORTS, FAILED, RIGHTS, SIGN_INS, facts_counted, facts_page
+from app.log.models import CHANNELS, FACTS, LogEntry
+from app.security.actor import current_actor
+from app.security.agents import describe
+from app.security.areas import Area
+from app.security.roles import role_label
+from app.security.scope import visible
+from app.security.sessions import digest
+from app.staff.checks import administrators
+from app.staff.oversight import end_session_of, live_sessions, overseen, people_of
+
+SIZE = 50
+# Seconds for which what the checks found is shown again without making them again.
+FRESH = 60.0
+PARTS = {
+    "failed": (_l("Failed sign-ins"), FAILED),
+    "signins": (_l("Sign-ins"), SIGN_INS),
+    "rights": (_l("Roles and rights"), RIGHTS),
+    "exports": (_l("Exports"), EXPORTS),
+    "sessions": (_l("Live sessions"), ()),
+    "all": (_l("All facts"), ()),
+}
+# What is told of a fact, and how it is called; what is not named here is shown as it is.
+DETAILS = {
+    "address": _l("from"),
+    "how": _l("by"),
+    "because": _l("because"),
+    "number": _l("sessions"),
+    "roles": _l("roles"),
+    "entity": _l("entity"),
+    "permissions": _l("rights"),
+    "needs_second_factor": _l("two-factor sign-in required"),
+    "rows": _l("rows"),
+    "filter": _l("filter"),
+    "columns": _l("columns"),
+}
+WORDS: dict[Any, Any] = {
+    True: _l("yes"),
+    False: _l("no"),
+    "password": _l("password"),
+    "code": _l("password and code"),
+    "recovery": _l("recovery code"),
+    "rights": _l("rights changed"),
+    "locked": _l("locked out"),
+}
+
+
+class Detail(NamedTuple):
+    """Something told of a fact: its name, what it was, what it became."""
+
+    label: Any
+    old: str
+    new: str
+
+
+class SecurityView(Page):
+    """Security → Security, for administrators alone."""
+
+    route_base = "/security"
+    default_view = "security"
+    label = _l("Security")
+    icon = "shield-check"
+    category = "Security"
+    order = 1
+    area = Area.SECURITY
+    for_administrators = True
+    read_permissions = frozenset({"can_security"})
+
+    @expose("/")
+    @has_access
+    def security(self):
+        """Show what needs attention, the numbers, and one part of what happened."""
+        part = request.args.get("part", "failed")
+        before = as_id(request.args.get("before", "0"))
+        if part not in PARTS or before is None:
+            abort(404)
+        actor, session = current_actor(), db.session()
+        people = people_of(actor)
+        facts: list[LogEntry] = []
+        sessions: list[Any] = []
+        if part == "sessions":
+            sessions, older = live_sessions(session, actor, before=before or None, limit=SIZE)
+        else:
+            facts, older = facts_page(
+                session, PARTS[part][1], people, before=before or None, limit=SIZE
+            )
+        sees_all = people is None
+        admins = administrators(session) if sees_all else []
+        return self.render_template(
+            "staff/security.html",
+            title=_("Security"),
+            findings=_findings(current_app, session) if sees_all else [],
+            severities=SEVERITIES,
+            counts=facts_counted(session, people),
+            oversight=overseen(session, actor),
+            administrators=admins,
+            without_factor=[row.name for row in admins if not row.has_factor],
+            part=part,
+            parts={name: label for name, (label, _events) in PARTS.items()},
+            facts=[(fact, _about(fact), _details(fact)) for fact in facts],
+            sessions=[(row, user, describe(row.agent)) for row, user in sessions],
+            own=digest(_own_token()),
+            older=older,
+            events=FACTS,
+            channels=CHANNELS,
+        )
+
+    @expose("/check", methods=["POST"])
+    @has_access
+    def check(self):
+        """Make the checks again, now."""
+        current_app.extensions.pop("findings", None)
+        return redirect(f"{self.route_base}/")
+
+    @expose("/end/<pk>", methods=["POST"])
+    @has_access
+    def end(self, pk: str):
+        """End somebody's session."""
+        try:
+            user = end_session_of(db.session(), as_id(pk) or 0, current_actor())
+            if user is None:
+                abort(404)
+            name = str(user)
+            db.session.commit()
+            flash(_("The session of %(name)s has ended.", name=name), "success")
+        except DomainError as refused:
+            db.session.rollback()
+            flash(str(refused), "danger")
+        return redirect(f"{self.route_base}/?part=sessions")
+
+
+def _own_token() -> str:
+    token = cookie.get("token")
+    return token if isinstance(token, str) else ""
+
+
+def _findings(app: Flask, session: Session) -> list[Finding]:
+    """Return what the checks found, at most a minute ago."""
+    moment, found = app.extensions.get("findings", (None, []))
+    if moment is None or monotonic() - moment > FRESH:
+        found = findings(app, session)
+        app.extensions["findings"] = (monotonic(), found)
+    return found
+
+
+def _about(fact: LogEntry) -> str:
+    """Return what a fact is about, where it is not its own author."""
+    name = fact.subject_name
+    if fact.event == "exported":
+        return _(name)
+    if fact.event == "role_changed":
+        return role_label(name)
+    return "" if name == fact.actor_name else name
+
+
+def _details(fact: LogEntry) -> list[Detail]:
+    """Return what else is told of a fact, in the reader's words where there are any."""
+    told = []
+    for key, pair in (fact.changes or {}).items():
+        if not isinstance(pair, list) or len(pair) != 2 or pair == [None, ""]:
+            continue
+        told.append(Detail(DETAILS.get(key, key), *(_written(key, value) for value in pair)))
+    return told
+
+
+def _names_in_reach() -> frozenset[str]:
+    """Return what the entities within the reader's reach are called."""
+    if "names_in_reach" not in g:
+        query = visible(Entity, current_actor()).with_only_columns(Entity.name)
+        g.names_in_reach = frozenset(db.session.scalars(query))
+    return g.names_in_reach
+
+
+def _written(key: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if key == "roles":
+        return ", ".join(role_label(name) for name in str(value).split(", ") if name)
+    is_scoped = current_actor().entity_ids is not None
+    if key == "entity" and value and is_scoped and str(value) not in _names_in_reach():
+        return _("somebody or something you may not see")
+    # 1 and True are the same key to Python, and not to the reader.
+    known = WORDS.get(value) if isinstance(value, bool | str) else None
+    return str(known or value)

@@ -1,0 +1,9 @@
+// Copy a list to the clipboard, print a page.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy], [data-print]");
+  if (!button) return;
+  if ("print" in button.dataset) return void window.print();
+  const lines = [...document.querySelectorAll(`${button.dataset.copy} li`)];
+  await navigator.clipboard.writeText(lines.map((line) => line.textContent.trim()).join("\n"));
+  button.querySelector("span").textContent = button.dataset.done;
+});

@@ -1,0 +1,1 @@
+"""Tests of each collective action: what is special about it."""

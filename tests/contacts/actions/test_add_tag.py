@@ -1,0 +1,73 @@
+"""Add a tag: the others stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.contacts.actions.add_tag import AddTag
+from app.contacts.actions.remove_tag import RemoveTag
+from app.contacts.models import Tag
+from app.extensions import db
+from app.log.queries import entries_of
+from app.log.services import put_back
+from app.security.actor import acting_as
+from tests.factories import a_contact, a_value
+from tests.operations.doing import do, undo
+from tests.people import BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def test_other_tags_stay_also_those_given_since():
+    old, new, since = a_value(Tag), a_value(Tag), a_value(Tag)
+    row = a_contact(tags=[old])
+    operation = do(AddTag, BRUNO.as_actor(), [row], tag=new.id)
+    assert row.tags == [old, new]
+    row.tags = [*row.tags, since]
+    db.session.commit()
+
+    operation = undo(operation, BRUNO.as_actor())
+
+    assert (operation.undone, operation.kept) == (1, 0)
+    assert row.tags == [old, since]
+
+
+def test_the_log_puts_the_tags_back_as_they_were():
+    old, new = a_value(Tag), a_value(Tag)
+    row = a_contact(tags=[old])
+    do(AddTag, BRUNO.as_actor(), [row], tag=new.id)
+    with acting_as(BRUNO.as_actor()):
+        entry = entries_of(db.session(), row, limit=1)[0]
+        put_back(db.session(), row, entry, "tags", BRUNO.as_actor())
+        db.session.commit()
+    assert row.tags == [old]
+    assert entries_of(db.session(), row, limit=1)[0].changes["tags"] == [
+        [[old.id, str(old)], [new.id, str(new)]],
+        [[old.id, str(old)]],
+    ]
+
+
+def test_adding_and_removing_are_each_others_undoing():
+    tag = a_value(Tag)
+    has, lacks = a_contact(tags=[tag]), a_contact()
+    added = do(AddTag, BRUNO.as_actor(), [has, lacks], tag=tag.id)
+    removed = do(RemoveTag, BRUNO.as_actor(), [has, lacks], tag=tag.id)
+    assert (added.changed, removed.changed) == (1, 2)
+    undo(removed, BRUNO.as_actor())
+    undo(added, BRUNO.as_actor())
+    assert (has.tags, lacks.tags) == ([tag], [])
+
+
+def test_a_tag_taken_off_since_is_not_taken_off_again():
+    tag = a_value(Tag)
+    row = a_contact()
+    operation = do(AddTag, BRUNO.as_actor(), [row], tag=tag.id)
+    row.tags = []
+    db.session.commit()
+    version = row.version
+    assert undo(operation, BRUNO.as_actor()).kept == 1
+    assert row.version == version
+
+
+def test_there_is_no_tag_called_none():
+    assert not AddTag.form_of({"tag": ["none"]}).validate()

@@ -1,0 +1,81 @@
+"""Change entity: within reach, with a reason, and who sees the file changes with it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from app.contacts.actions.change_entity import ChangeEntity
+from app.contacts.models import Contact
+from app.extensions import db
+from app.security.actor import acting_as
+from app.security.scope import visible
+from tests.factories import a_contact, the_entity
+from tests.operations.doing import do, items_of, undo
+from tests.people import ALICIA, BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def seen_by_bruno() -> set[int]:
+    query = visible(Contact, BRUNO.as_actor())
+    return set(db.session.scalars(query.with_only_columns(Contact.id)))
+
+
+def wrong_fields(person, **answers) -> set[str]:
+    with acting_as(person.as_actor()):
+        form = ChangeEntity.form_of({name: [str(value)] for name, value in answers.items()})
+        form.validate()
+        return set(form.errors)
+
+
+@pytest.mark.parametrize("name", ["Sur", "Federación"])
+def test_an_entity_out_of_reach_cannot_be_chosen(name):
+    answers = {"entity": the_entity(name).id, "reason": "Mudanza"}
+    assert wrong_fields(BRUNO, **answers) == {"entity"}
+    assert wrong_fields(ALICIA, **answers) == set()
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_a_reason_is_needed(reason):
+    assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id, reason=reason) == {"reason"}
+    assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id) == {"reason"}
+    long = {"entity": the_entity("Bilbao").id, "reason": "x" * 201}
+    assert wrong_fields(BRUNO, **long) == {"reason"}
+
+
+def test_what_leaves_the_reach_is_no_longer_seen_and_the_reason_stays():
+    stays, leaves = a_contact(), a_contact()
+    answers = {"entity": the_entity("Sur").id, "reason": "Mudanza <b>"}
+    operation = do(ChangeEntity, ALICIA.as_actor(), [leaves], **answers)
+    assert "Mudanza <b>" in operation.answers_text
+    assert stays.id in seen_by_bruno()
+    assert leaves.id not in seen_by_bruno()
+    undo(operation, ALICIA.as_actor())
+    assert leaves.id in seen_by_bruno()
+
+
+def test_undone_by_whoever_no_longer_reaches_where_it_was_it_stays_where_it_is():
+    norte, bilbao = the_entity("Norte"), the_entity("Bilbao")
+    row = a_contact("Bilbao")
+    operation = do(ChangeEntity, BRUNO.as_actor(), [row], entity=norte.id, reason="Aquí")
+    bilbao.parent = the_entity("Sur")
+    db.session.commit()
+
+    operation = undo(operation, BRUNO.as_actor())
+
+    assert (operation.undone, operation.kept) == (0, 1)
+    assert items_of(operation)[row.id].undone_reason == "vanished"
+    assert row.entity is norte
+
+
+def test_undone_by_whoever_no_longer_reaches_where_it_is_it_stays_there():
+    row = a_contact("Bilbao")
+    operation = do(
+        ChangeEntity, BRUNO.as_actor(), [row], entity=the_entity("Norte").id, reason="Aquí"
+    )
+    BRUNO.user.entity = the_entity("Bilbao")
+    db.session.commit()
+    operation = undo(operation, BRUNO.as_actor())
+    assert items_of(operation)[row.id].undone_reason == "reach"
+    assert db.session.scalar(select(Contact.entity_id)) == the_entity("Norte").id

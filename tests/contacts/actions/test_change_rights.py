@@ -1,0 +1,199 @@
+"""Change rights: nobody gives what they do not have, nor touches who stands above them."""
+
+from __future__ import annotations
+
+from itertools import count, product
+
+import pytest
+from flask_appbuilder.security.sqla.models import PermissionView, Role
+from sqlalchemy import select
+
+from app.contacts.actions.change_rights import ChangeRights
+from app.contacts.models import Contact
+from app.errors import DomainError
+from app.extensions import db
+from app.log.models import SECURITY as FACTS
+from app.log.models import LogEntry
+from app.security.rights import ADMINISTRATOR
+from app.staff.models import StaffUser
+from tests.factories import a_contact
+from tests.operations.doing import do, items_of, preview, undo
+from tests.people import ALICIA, Person, add_person, sign_in
+from tests.staff.test_ranks import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
+
+pytestmark = pytest.mark.usefixtures("session")
+
+_number = count(1)
+# Who may use the action at all, and what they hold, said by hand.
+ACTORS = {
+    "lists": ((CUSTOM, SECURITY), {"list", "security"}),
+    "both": RANKS["both"],
+    "all": RANKS["all"],
+}
+# What is answered: what it gives, the roles it replaces, and those it gives.
+GRANTS = {
+    "none": ({"contacts": "forbidden"}, set(), {READ, EDIT}, set()),
+    "read": ({"contacts": "read"}, {"list", "read"}, {READ, EDIT}, {READ}),
+    "edit": ({"contacts": "edit"}, {"list", "read", "edit"}, {READ, EDIT}, {EDIT}),
+    "security": ({"security": "edit"}, {"security"}, {SECURITY}, {SECURITY}),
+    "read, no security": (
+        {"contacts": "read", "security": "forbidden"},
+        {"list", "read"},
+        {READ, EDIT, SECURITY},
+        {READ},
+    ),
+}
+
+
+def somebody(roles: tuple[str, ...], entity: str = "Norte") -> StaffUser:
+    user = add_person(Person(f"somebody-{next(_number)}", entity, None))
+    user.roles = [role(name) for name in roles]
+    db.session.commit()
+    return user
+
+
+def names(user: StaffUser) -> set[str]:
+    return {each.name for each in user.roles}
+
+
+@pytest.fixture(autouse=True)
+def custom(session):
+    """Write the role that only shows the list of contacts."""
+    right = session.scalars(
+        select(PermissionView).where(
+            PermissionView.permission.has(name="can_list"),
+            PermissionView.view_menu.has(name="ContactView"),
+        )
+    ).one()
+    session.add(Role(name=CUSTOM, permissions=[right]))
+    session.commit()
+
+
+@pytest.fixture
+def targets(custom) -> dict[tuple[str, str], Contact]:
+    """Write contacts of the Northern entity who are users of each rank in each place."""
+    return {
+        (rank, place): a_contact(user=somebody(RANKS[rank][0], entity))
+        for rank, (place, entity) in product(RANKS, PLACES.items())
+    }
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+@pytest.mark.parametrize("rank", ACTORS)
+def test_a_grant_is_allowed_if_the_actor_holds_it_and_all_the_target_holds(rank, grant, targets):
+    roles, mine = ACTORS[rank]
+    answers, gives, replaced, given = GRANTS[grant]
+    actor = somebody(roles).as_actor()
+    before = {key: names(row.user) for key, row in targets.items()}
+    if not gives <= mine:
+        with pytest.raises(DomainError):
+            do(ChangeRights, actor, [*targets.values()], **answers)
+        db.session.rollback()
+        assert {key: names(row.user) for key, row in targets.items()} == before
+        return
+
+    told = preview(ChangeRights, actor, [*targets.values()], **answers)
+    operation = do(ChangeRights, actor, [*targets.values()], **answers)
+
+    items, wrong = items_of(operation), []
+    for (target, place), row in targets.items():
+        after = before[target, place] - replaced | given
+        if place not in IN_REACH or not RANKS[target][1] <= mine:
+            expected, after = ("refused", "above"), before[target, place]
+        elif target == "all":
+            expected, after = ("skipped", "administrator"), before[target, place]
+        else:
+            changes = after != before[target, place]
+            expected = ("changed" if changes else "already", None)
+        item = items[row.id]
+        if (item.outcome, item.reason) != expected or names(row.user) != after:
+            wrong.append((target, place, expected, item.outcome, item.reason, names(row.user)))
+    assert wrong == []
+    assert (told.will_change, told.already, told.not_permitted, told.left_out) == (
+        operation.changed, operation.already, operation.refused, operation.skipped,
+    )  # fmt: skip
+
+    if operation.changed:
+        operation = undo(operation, actor)
+    assert operation.undone == operation.changed
+    assert {key: names(row.user) for key, row in targets.items()} == before
+
+
+def test_nobody_changes_their_own_rights_and_the_last_administrator_stays():
+    me, other = a_contact(user=ALICIA.user), somebody((ADMINISTRATOR,), "Federación")
+    operation = do(ChangeRights, ALICIA.as_actor(), [me], contacts="forbidden")
+    assert items_of(operation)[me.id].reason == "self"
+    operation = do(ChangeRights, other.as_actor(), [me], contacts="forbidden", security="read")
+    assert items_of(operation)[me.id].reason == "administrator"
+    assert names(ALICIA.user) == {ADMINISTRATOR}
+
+
+def test_a_contact_who_is_no_user_any_more_is_skipped():
+    nobody, gone = a_contact(), a_contact(user=somebody(()))
+    gone.user.trashed_at = gone.created_at
+    db.session.commit()
+    rows = [nobody, gone]
+    told = preview(ChangeRights, ALICIA.as_actor(), rows, contacts="read")
+    assert (told.will_change, told.left_out) == (0, 2)
+    operation = do(ChangeRights, ALICIA.as_actor(), rows, contacts="read")
+    assert {item.reason for item in items_of(operation).values()} == {"no_user"}
+
+
+def test_sessions_of_those_it_happens_to_end_and_others_go_on(app):
+    changed, already = a_contact(user=somebody(())), a_contact(user=somebody((READ,)))
+    browsers = [app.test_client(), app.test_client()]
+    for browser, row in zip(browsers, (changed, already), strict=True):
+        sign_in(browser, row.user.id)
+    assert [browser.get("/account/sessions/").status_code for browser in browsers] == [200, 200]
+
+    operation = do(ChangeRights, ALICIA.as_actor(), [changed, already], contacts="read")
+    assert [browser.get("/account/sessions/").status_code for browser in browsers] == [302, 200]
+
+    sign_in(browsers[0], changed.user.id)
+    undo(operation, ALICIA.as_actor())
+    assert [browser.get("/account/sessions/").status_code for browser in browsers] == [302, 200]
+
+
+def test_the_security_page_is_told_and_so_is_the_log_of_the_contact():
+    row = a_contact(user=somebody((CUSTOM,)))
+    operation = do(ChangeRights, ALICIA.as_actor(), [row], contacts="edit")
+    query = select(LogEntry).where(LogEntry.operation_id == operation.id)
+    told = {entry.subject_type: entry for entry in db.session.scalars(query)}
+    assert told[FACTS].event == "rights_changed"
+    assert told[FACTS].subject_id == row.user.id
+    assert told[FACTS].changes["roles"] == [CUSTOM, f"{EDIT}, {CUSTOM}"]
+    assert told["contact"].subject_id == row.id
+    assert told["contact"].changes["change_rights"][1] == "Contacts: edit"
+
+
+def test_who_rose_above_or_was_changed_since_keeps_what_they_have():
+    since, above = a_contact(user=somebody(())), a_contact(user=somebody(()))
+    back = a_contact(user=somebody(()))
+    actor = somebody((SECURITY, EDIT)).as_actor()
+    operation = do(ChangeRights, actor, [since, above, back], contacts="read")
+    since.user.roles = [role(EDIT)]
+    above.user.roles = [*above.user.roles, role(ADMINISTRATOR)]
+    db.session.commit()
+
+    operation = undo(operation, actor)
+
+    assert (operation.undone, operation.kept) == (1, 2)
+    assert names(since.user) == {EDIT}
+    assert names(above.user) == {READ, ADMINISTRATOR}
+    assert names(back.user) == set()
+
+
+def test_its_entry_is_called_by_its_name_on_the_log_of_the_file(client_as):
+    row = a_contact(user=somebody(()))
+    do(ChangeRights, ALICIA.as_actor(), [row], contacts="read")
+    page = client_as(ALICIA).get(f"/contacts/show/{row.id}?tab=log").text
+    assert "change_rights" not in page
+    assert "Change rights" in page
+
+
+def test_a_level_must_be_chosen_and_must_be_one():
+    row = a_contact(user=somebody(()))
+    with pytest.raises(DomainError):
+        do(ChangeRights, ALICIA.as_actor(), [row])
+    for level in ("admin", "2", "READ", "none"):
+        assert not ChangeRights.form_of({"contacts": [level]}).validate()

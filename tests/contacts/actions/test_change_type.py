@@ -1,0 +1,33 @@
+"""Change type: one value for all, or none."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.contacts.actions.change_type import ChangeType
+from app.contacts.models import ContactType
+from tests.contacts.actions.values import (
+    assert_it_can_be_emptied,
+    assert_only_living_values_are_offered,
+    assert_the_log_puts_it_back,
+)
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def test_it_can_be_emptied():
+    assert_it_can_be_emptied(ChangeType, "type", ContactType)
+
+
+def test_what_is_no_longer_in_use_is_not_offered():
+    assert_only_living_values_are_offered(ChangeType, "type", ContactType)
+
+
+def test_the_log_puts_one_back():
+    assert_the_log_puts_it_back(ChangeType, "type", ContactType)
+
+
+def test_an_answer_is_needed_and_none_is_one():
+    assert not ChangeType.form_of({"type": [""]}).validate()
+    assert not ChangeType.form_of({"type": ["None"]}).validate()
+    assert ChangeType.form_of({"type": ["none"]}).validate()

@@ -1,0 +1,89 @@
+"""Delete: to the trash, except who can sign in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from app.contacts.actions.delete import Delete
+from app.contacts.models import Contact
+from app.extensions import db
+from app.i18n.clock import today
+from app.trash.services import restore
+from app.types import now
+from tests.factories import a_contact
+from tests.operations.doing import do, items_of, preview, undo
+from tests.people import BRUNO, Person, add_person
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def a_user(name: str, **fields) -> Contact:
+    """Write a contact who is a user."""
+    row = a_contact(user=add_person(Person(name, "Norte", None)))
+    for field, value in fields.items():
+        setattr(row.user, field, value)
+    db.session.commit()
+    return row
+
+
+def test_who_can_sign_in_is_skipped_and_listed_and_who_no_longer_can_goes():
+    stays = [
+        a_user("signs-in"),
+        a_user("until-today", employed_until=today()),
+    ]
+    goes = [
+        a_contact(),
+        a_user("locked", active=False),
+        a_user("left", employed_until=today() - timedelta(days=1)),
+        a_user("trashed", trashed_at=now()),
+    ]
+    told = preview(Delete, BRUNO.as_actor(), [*stays, *goes])
+    assert (told.will_change, told.left_out) == (4, 2)
+    assert "take their access away first" in told.skipped[0][0]
+
+    operation = do(Delete, BRUNO.as_actor(), [*stays, *goes])
+
+    assert (operation.changed, operation.skipped) == (4, 2)
+    items = items_of(operation)
+    assert [(items[row.id].outcome, items[row.id].reason) for row in stays] == [
+        ("skipped", "signs_in")
+    ] * 2
+    assert [row.is_trashed for row in (*stays, *goes)] == [False, False, True, True, True, True]
+    assert {row.trashed_by_id for row in goes} == {BRUNO.user.id}
+    assert len({row.trashed_at for row in goes}) == 1
+
+
+def test_what_hangs_on_a_deleted_file_stays():
+    boss = a_contact()
+    row = a_contact(manager=boss)
+    do(Delete, BRUNO.as_actor(), [boss])
+    db.session.expire_all()
+    assert row.manager_id == boss.id
+    assert not row.is_trashed
+
+
+def test_what_was_deleted_again_since_stays_in_the_trash():
+    again, back = a_contact(), a_contact()
+    operation = do(Delete, BRUNO.as_actor(), [again, back])
+    restore(again)
+    db.session.commit()
+    do(Delete, BRUNO.as_actor(), [again])
+
+    operation = undo(operation, BRUNO.as_actor())
+
+    assert (operation.undone, operation.kept) == (1, 1)
+    assert items_of(operation)[again.id].undone_reason == "since"
+    assert (again.is_trashed, back.is_trashed) == (True, False)
+
+
+def test_what_was_deleted_for_good_is_told_to_be_gone():
+    row = a_contact()
+    number = row.id
+    operation = do(Delete, BRUNO.as_actor(), [row])
+    db.session.delete(row)
+    db.session.commit()
+    operation = undo(operation, BRUNO.as_actor())
+    assert (operation.undone, operation.kept) == (0, 1)
+    assert items_of(operation)[number].undone_reason == "gone"

@@ -1,0 +1,50 @@
+"""Remove a tag: the others stay, and it comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.contacts.actions.remove_tag import RemoveTag
+from app.contacts.models import Tag
+from app.extensions import db
+from app.log.queries import entries_of
+from app.log.services import put_back
+from app.security.actor import acting_as
+from tests.factories import a_contact, a_value
+from tests.operations.doing import do, items_of, undo
+from tests.people import BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def test_other_tags_stay():
+    gone, stays = a_value(Tag), a_value(Tag)
+    rows = [a_contact(tags=[gone, stays]), a_contact(tags=[stays]), a_contact(tags=[gone])]
+    operation = do(RemoveTag, BRUNO.as_actor(), rows, tag=gone.id)
+    assert (operation.changed, operation.already) == (2, 1)
+    assert [row.tags for row in rows] == [[stays], [stays], []]
+
+
+def test_the_log_puts_the_tags_back_as_they_were():
+    gone, stays = a_value(Tag), a_value(Tag)
+    row = a_contact(tags=[gone, stays])
+    do(RemoveTag, BRUNO.as_actor(), [row], tag=gone.id)
+    with acting_as(BRUNO.as_actor()):
+        entry = entries_of(db.session(), row, limit=1)[0]
+        put_back(db.session(), row, entry, "tags", BRUNO.as_actor())
+        db.session.commit()
+    assert row.tags == [gone, stays]
+
+
+def test_a_tag_given_again_since_is_not_given_twice():
+    tag = a_value(Tag)
+    again, back = a_contact(tags=[tag]), a_contact(tags=[tag])
+    operation = do(RemoveTag, BRUNO.as_actor(), [again, back], tag=tag.id)
+    again.tags = [tag]
+    db.session.commit()
+
+    operation = undo(operation, BRUNO.as_actor())
+
+    assert (operation.undone, operation.kept) == (1, 1)
+    assert items_of(operation)[again.id].undone_reason == "since"
+    assert (again.tags, back.tags) == ([tag], [tag])

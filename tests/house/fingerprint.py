@@ -1,0 +1,50 @@
+"""What a database holds, in a few letters: unchanged when nothing was changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from sqlalchemy import Connection, inspect
+
+# What a refusal may leave behind: a try that is counted, a session, a line of the security log.
+MAY_CHANGE = {"attempt_counter", "sign_in_session"}
+_WHERE = {"log_entry": "WHERE subject_type != 'security'"}
+
+
+def fingerprint(
+    connection: Connection, but: Collection[str] = (*MAY_CHANGE, "the security log")
+) -> dict[str, str]:
+    """Return a digest of every table's rows, by table."""
+    names = [name for name in tables(connection) if name not in but]
+    where = _WHERE if but else {}
+    if connection.dialect.name == "postgresql":
+        union = " UNION ALL ".join(
+            f"SELECT '{name}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+            f' FROM "{name}" t {where.get(name, "")}'
+            for name in names
+        )
+        return {row[0]: row[1] for row in connection.exec_driver_sql(union)}
+    found = {}
+    for name in names:
+        rows = connection.exec_driver_sql(f'SELECT * FROM "{name}" {where.get(name, "")}')
+        text = repr(sorted(map(repr, rows)))
+        found[name] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return found
+
+
+def differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the tables that differ."""
+    return sorted(name for name in before if before[name] != after.get(name))
+
+
+_names: dict[str, list[str]] = {}
+
+
+def tables(connection: Connection) -> list[str]:
+    """Return the names of the tables of a database."""
+    # A table that a migration adds while the tests run is not looked for.
+    url = str(connection.engine.url)
+    if url not in _names:
+        _names[url] = sorted(inspect(connection).get_table_names())
+    return _names[url]

@@ -1,0 +1,178 @@
+"""How far a job is: numbers, words in both languages, what the badge and the pages ask for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask_babel import force_locale
+
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.progress import in_words, progress_of
+from app.types import now
+from tests.jobs.kinds import a_job, paint_kind
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO
+
+
+@pytest.fixture(autouse=True)
+def paint(monkeypatch):
+    """Plug the kind of these jobs in, for this test alone."""
+    return paint_kind(monkeypatch)
+
+
+def a_running(**fields) -> Job:
+    whole = {"kind": "paint", "state": "running", "is_cancelled": False, "attempts": 0}
+    return Job(**whole, error="It broke.", **fields)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "a few seconds left"),
+        (12, "about 10 seconds left"),
+        (54, "about 50 seconds left"),
+        (62, "about 1 minute left"),
+        (130, "about 2 minutes left"),
+        (5000, "about 83 minutes left"),
+        (5400, "about 2 hours left"),
+        (86400, "about 24 hours left"),
+    ],
+)
+def test_what_is_left_is_told_no_more_exactly_than_anybody_knows(app, seconds, words):
+    with app.test_request_context(), force_locale("en"):
+        assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "percent", "counted", "left"),
+    [
+        ({"done": 0, "total": 10, "ran": 30}, 0, "0 of 10", ""),
+        ({"done": 1, "total": 10, "ran": 1}, 10, "1 of 10", ""),
+        ({"done": 5, "total": 10, "ran": 30}, 50, "5 of 10", "about 30 seconds left"),
+        ({"done": 10, "total": 10, "ran": 30}, 99, "10 of 10", "a few seconds left"),
+        ({"done": 12, "total": 10, "ran": 30}, 99, "12 of 10", "a few seconds left"),
+        ({"done": 1999, "total": None, "ran": 30}, None, "1,999 so far", ""),
+        ({"done": 0, "total": None, "ran": 30}, None, "", ""),
+        ({"done": 0, "total": 0, "ran": 30}, None, "0 of 0", ""),
+    ],
+)
+def test_progress_is_rounded_down_and_never_whole_before_the_end(
+    app, fields, percent, counted, left
+):
+    moment = now()
+    numbers = {name: fields[name] for name in ("done", "total")}
+    job = a_running(started_at=moment - timedelta(seconds=fields["ran"]), **numbers)
+    with app.test_request_context(), force_locale("en"):
+        told = progress_of(job, moment)
+    assert (told.percent, told.counted, told.left) == (percent, counted, left)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "it goes on by itself."),
+        ({"is_cancelled": True}, "It ends as soon as"),
+        (
+            {"lease_until": now() - timedelta(seconds=5)},
+            "It was interrupted and goes on by itself",
+        ),
+        ({"lease_until": now() + timedelta(hours=1)}, "it goes on by itself."),
+        ({"state": "queued", "run_at": now()}, "It begins as soon as"),
+        (
+            {"state": "queued", "attempts": 2, "run_at": now() + timedelta(hours=1)},
+            "It broke. It was interrupted and goes on in",
+        ),
+        ({"state": "cancelled"}, "It was stopped before its end."),
+        ({"state": "failed"}, ""),
+        ({"state": "done"}, "It took 3 minutes."),
+    ],
+)
+def test_a_sentence_says_where_it_stands(app, fields, sentence):
+    moment = now()
+    job = a_running(done=5, total=9, started_at=moment - timedelta(minutes=3), finished_at=moment)
+    for name, value in fields.items():
+        setattr(job, name, value)
+    with app.test_request_context(), force_locale("en"):
+        told = progress_of(job, moment).sentence
+    assert sentence in told
+    assert bool(sentence) is bool(told)
+
+
+def test_the_page_of_a_job_is_told_how_far_it_is(client_as, counting):
+    job = a_job(BRUNO, done=1240, total=4312, started_at=now() - timedelta(seconds=60))
+    browser, address = client_as(BRUNO), f"/jobs/{job.id}/progress"
+    with counting() as statements:
+        told = browser.get(address).json
+    assert told == {
+        "state": "running", "state_text": "running", "colour": "blue", "is_live": True,
+        "done": 1240, "total": 4312, "percent": 28, "percent_text": "28%", "counted": "1,240 of 4,312",
+        "left": "about 2 minutes left",
+        "sentence": "You may leave this page: it goes on by itself.",
+        "counts": {"changed": "827", "skipped": "413"},
+    }  # fmt: skip
+    # Who asks, what they may see, and the job: once a second, so no more than that.
+    assert len(statements) <= 3, statements
+
+
+def test_the_badge_is_told_of_ones_own_jobs_alone(client_as):
+    mine = [a_job(BRUNO, state, done=12, total=12, title="Paint") for state in ("running", "done")]
+    theirs = [a_job(CLARA, state, title="Clara's") for state in ("running", "done")]
+    old = a_job(BRUNO, "done", title="Long ago")
+    watch = ",".join(str(job.id) for job in (*mine, *theirs))
+    told = client_as(BRUNO).get(f"/jobs/mine?watch={watch}").json
+    assert told["label"] == "1 job is running"
+    assert [job["id"] for job in told["live"]] == [mine[0].id]
+    assert told["ended"] == [
+        {
+            "id": mine[1].id,
+            "url": f"/jobs/{mine[1].id}/",
+            "state": "done",
+            "text": "Paint: changed 8 · skipped 4",
+        }
+    ]
+    assert old.id not in {job["id"] for job in told["ended"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "text"), [("failed", "Paint: failed"), ("cancelled", "Paint: changed 8 · skipped 4")]
+)
+def test_the_badge_is_told_how_it_ended(client_as, state, text):
+    job = a_job(BRUNO, state, done=12, total=20, title="Paint")
+    told = client_as(BRUNO).get(f"/jobs/mine?watch={job.id}").json
+    assert [job["text"] for job in told["ended"]] == [text]
+
+
+@pytest.mark.parametrize("watch", ["", ",", "x,1e9,-1,²", "9" * 40, ",".join(["7"] * 900)])
+def test_the_badge_may_ask_for_whatever_it_likes(client_as, watch):
+    told = client_as(DIEGO).get(f"/jobs/mine?watch={watch}").json
+    assert (told["live"], told["ended"]) == ([], [])
+
+
+def test_every_page_shows_how_many_jobs_one_has_running(client_as, counting):
+    browser = client_as(BRUNO)
+    a_job(BRUNO, "done")
+    a_job(ALICIA, "running")
+    assert 'data-jobs="" title="0 jobs are running" hidden' in browser.get("/contacts/list/").text
+    jobs = [a_job(BRUNO, state) for state in ("queued", "running")]
+    with counting() as statements:
+        page = browser.get("/contacts/list/").text
+    ids = ",".join(str(job.id) for job in jobs)
+    assert f'data-jobs="{ids}" title="2 jobs are running">' in page
+    assert len([one for one in statements if " job" in one]) == 1
+    assert len(statements) <= 12
+
+
+def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(client_as, session):
+    job = a_job(BRUNO)
+    browser = client_as(BRUNO)
+    earlier = int((now() - timedelta(minutes=5)).timestamp())
+    for address, is_a_sign in (
+        (f"/jobs/{job.id}/progress", False), ("/jobs/mine", False), (f"/jobs/{job.id}/", True),
+    ):  # fmt: skip
+        with browser.session_transaction() as cookie:
+            cookie["seen"] = earlier
+        assert browser.get(address).status_code == 200
+        with browser.session_transaction() as cookie:
+            assert (cookie["seen"] > earlier) is is_a_sign, address
+    assert db.session.get(Job, job.id).is_live

@@ -1,0 +1,202 @@
+"""Sealing makes no writer wait, and misses nothing that a slow one brings in later."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from app.extensions import db
+from app.log import sealing
+from app.log.models import LogEntry, LogSeal
+from app.log.sealing import Sealer
+from app.log.verifying import verify
+from app.types import now
+from tests.databases import BOTH, migrated_app
+
+
+@pytest.fixture(params=BOTH)
+def engine(request, tmp_path):
+    with migrated_app(request.param, tmp_path) as app, app.app_context():
+        yield db.engine
+
+
+@pytest.fixture
+def postgres(engine):
+    if engine.dialect.name != "postgresql":
+        pytest.skip("On SQLite writers take turns, so no id is committed out of order.")
+    return engine
+
+
+def write(connection, name: str, how_many: int = 1) -> None:
+    row = {
+        "at": now(), "actor_name": name, "channel": "web", "event": "changed",
+        "subject_type": "contact", "subject_id": 1, "subject_name": "", "changes": {"a": [1, 2]},
+    }  # fmt: skip
+    connection.execute(insert(LogEntry), [row] * how_many)
+
+
+def sealed_names() -> list[str]:
+    upto = db.session.scalar(select(LogSeal.last_id).order_by(LogSeal.id.desc()).limit(1)) or 0
+    names = db.session.scalars(
+        select(LogEntry.actor_name).where(LogEntry.id <= upto).order_by(LogEntry.id)
+    ).all()
+    db.session.commit()
+    return list(names)
+
+
+def is_sound(folder) -> bool:
+    verdict = verify(db.session(), folder)
+    db.session.commit()
+    return verdict.is_sound
+
+
+def test_a_slow_writer_with_a_lower_id_is_neither_waited_for_nor_missed(postgres, tmp_path):
+    sealer = Sealer()
+    with postgres.connect() as slow, postgres.connect() as quick:
+        write(slow, "slow")
+        write(quick, "quick")
+        quick.commit()
+
+        assert sealer.run(db.session()) == 0, "the lower id is not there yet"
+        assert sealed_names() == []
+
+        slow.commit()
+        assert sealer.run(db.session()) == 2
+    assert sealed_names() == ["slow", "quick"]
+    assert is_sound(tmp_path)
+
+
+def test_writers_who_overlap_without_end_only_delay_it(postgres, tmp_path):
+    sealer = Sealer()
+    with postgres.connect() as first, postgres.connect() as second:
+        write(first, "first")
+        assert sealer.run(db.session()) == 0
+        write(second, "second")
+        first.commit()
+        # The second has been writing since before the first ended, and still is.
+        assert sealer.run(db.session()) == 1
+        assert sealed_names() == ["first"]
+        write(first, "third")
+        second.commit()
+        assert sealer.run(db.session()) == 1
+        first.rollback()
+        assert sealer.run(db.session()) == 0
+    assert sealed_names() == ["first", "second"]
+    assert is_sound(tmp_path)
+
+
+def test_a_writer_who_was_given_an_id_and_has_done_nothing_with_it_is_known(postgres, tmp_path):
+    """Between being given an id and writing the row, a transaction has no number of its own."""
+    sealer = Sealer()
+    stopped = text(
+        "INSERT INTO log_entry (id, at, channel, event, subject_type, subject_id, subject_name,"
+        " actor_name) SELECT nextval('log_entry_id_seq'), now(), 'web', 'changed', 'contact', 1,"
+        " '', (SELECT 'stopped' FROM pg_advisory_xact_lock(7))"
+    )
+
+    def run_stopped() -> None:
+        with postgres.begin() as connection:
+            connection.execute(stopped)
+
+    # A sequence writes to the journal only now and then, which would give a number at once.
+    with postgres.begin() as connection:
+        write(connection, "before")
+    with postgres.connect() as gate:
+        gate.execute(text("SELECT pg_advisory_lock(7)"))
+        gate.commit()
+        thread = threading.Thread(target=run_stopped)
+        thread.start()
+        waits = text(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+        )
+        while not gate.scalar(waits):
+            gate.commit()
+        numbered = text("SELECT backend_xid FROM pg_stat_activity WHERE query LIKE 'INSERT%(7))'")
+        assert gate.scalar(numbered) is None, "this is the moment the test is about"
+        with postgres.begin() as quick:
+            write(quick, "quick")
+        assert sealer.run(db.session()) == 0
+        gate.execute(text("SELECT pg_advisory_unlock(7)"))
+        gate.commit()
+        thread.join()
+    assert sealer.run(db.session()) == 3
+    assert sealed_names() == ["before", "stopped", "quick"]
+    assert is_sound(tmp_path)
+
+
+def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(sealing, "CHUNK", 10)
+    with engine.begin() as connection:
+        write(connection, "before", 35)
+    at_once = "PRAGMA busy_timeout=0" if engine.dialect.name == "sqlite" else "SET lock_timeout=1"
+    digest_of = sealing.digest_of
+    written = []
+
+    def digest_while_somebody_writes(*given):
+        # With no patience at all: to wait for a lock would be an error here.
+        with engine.connect() as connection:
+            connection.exec_driver_sql(at_once)
+            write(connection, "meanwhile")
+            connection.commit()
+            connection.invalidate()
+        written.append(given)
+        return digest_of(*given)
+
+    monkeypatch.setattr(sealing, "digest_of", digest_while_somebody_writes)
+    assert Sealer().run(db.session()) == 35, "what was there when the pass began"
+    assert len(written) == 4
+    assert Sealer().run(db.session()) == 4
+    monkeypatch.setattr(sealing, "digest_of", digest_of)
+    assert is_sound(tmp_path)
+
+
+def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, monkeypatch):
+    with engine.begin() as connection:
+        write(connection, "before", 30)
+    monkeypatch.setattr(sealing, "CHUNK", 10)
+    digest_of = sealing.digest_of
+    overtaken = []
+
+    def digest_while_another_host_seals(*given):
+        if not overtaken:
+            overtaken.append(True)
+            with Session(engine) as other:
+                Sealer().run(other)
+        return digest_of(*given)
+
+    monkeypatch.setattr(sealing, "digest_of", digest_while_another_host_seals)
+    Sealer().run(db.session())
+    assert sealed_names() == ["before"] * 30
+    assert is_sound(tmp_path)
+
+
+def test_many_writers_at_once_raise_no_false_alarm(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(sealing, "CHUNK", 20)
+    problems: list[Exception] = []
+
+    def work(name: str) -> None:
+        try:
+            for number in range(25):
+                with engine.connect() as connection:
+                    write(connection, name, 1 + number % 3)
+                    connection.rollback() if number % 5 == 4 else connection.commit()
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(f"writer {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    sealer, sealed = Sealer(), 0
+    while any(thread.is_alive() for thread in threads):
+        sealed += sealer.run(db.session())
+        assert is_sound(tmp_path)
+    for thread in threads:
+        thread.join()
+    sealed += sealer.run(db.session())
+    assert problems == []
+    assert sealed == len(sealed_names()) == sum(1 + n % 3 for n in range(25) if n % 5 != 4) * 4
+    assert is_sound(tmp_path)

@@ -1,0 +1,235 @@
+"""What was sealed cannot be edited, removed, moved or added to without being found."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.extensions import db
+from app.log import sealing
+from app.log.anchor import anchor_of, note_seals
+from app.log.chores import SealLog
+from app.log.models import LogEntry, LogSeal
+from app.log.sealing import last_seal
+from app.log.verifying import verify
+from app.types import now
+from tests.contacts.importing import import_file
+from tests.factories import a_contact
+from tests.log.histories import (
+    UNLOCK,
+    anchor_lines,
+    falsifications,
+    seal_all,
+    told,
+    write_history,
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    monkeypatch.setattr(sealing, "CHUNK", 11)
+
+
+@pytest.fixture
+def sealed(session, tmp_path):
+    write_history()
+    seal_all(tmp_path)
+    return tmp_path
+
+
+def unlock() -> None:
+    for statement in UNLOCK[db.engine.dialect.name]:
+        db.session.execute(text(statement))
+
+
+def findings(folder, **more) -> list[str]:
+    return [finding.problem for finding in verify(db.session(), folder, **more).findings]
+
+
+def test_an_honest_history_is_sound(sealed):
+    verdict = verify(db.session(), sealed)
+    assert verdict.findings == []
+    assert verdict.notes == []
+    assert verdict.unsealed == 0
+    assert verdict.sealed == len(db.session.scalars(select(LogEntry.id)).all())
+    assert verdict.seals == verdict.anchored == len(anchor_lines(sealed)) > 3
+
+
+def test_every_one_of_a_hundred_falsifications_is_found(sealed):
+    unlock()
+    ids = list(db.session.scalars(select(LogEntry.id).order_by(LogEntry.id)))
+    seals = [
+        (seal.id, seal.first_id, seal.last_id)
+        for seal in db.session.scalars(select(LogSeal).order_by(LogSeal.id))
+    ]
+    connection = db.session().get_bind()
+    tried, missed = 0, []
+    for name, falsify in falsifications(ids, seals):
+        db.session.commit()
+        attempt = connection.begin_nested()
+        falsify(db.session(), sealed)
+        tried += 1
+        if not findings(sealed):
+            missed.append(name)
+        db.session.rollback()
+        attempt.rollback()
+        db.session.expire_all()
+    assert missed == []
+    assert tried >= 100
+    assert findings(sealed) == [], "what was undone leaves no trace"
+
+
+def test_every_column_of_an_entry_is_sealed():
+    assert set(sealing.COLUMNS) == {column.name for column in LogEntry.__table__.columns}
+
+
+@pytest.mark.parametrize(
+    ("falsify", "problem", "named"),
+    [
+        ("UPDATE log_entry SET actor_name = 'x' WHERE id = {third}", "edited", "ids"),
+        ("DELETE FROM log_entry WHERE id = {third}", "removed", "not there: {third}"),
+        ("UPDATE log_seal SET digest = 'x' WHERE id = 1", "seal_edited", "digest"),
+        ("UPDATE log_seal SET count = 99 WHERE id = 1", "seal_edited", "bounds"),
+        ("DELETE FROM log_seal WHERE id = 1", "seal_removed", "Seal 1"),
+        ("DELETE FROM log_seal WHERE id > 1", "tail_removed", "Seals 2 to"),
+    ],
+    ids=["edited", "removed", "digest", "bounds", "seal", "tail"],
+)
+def test_the_finding_says_what_was_done_and_where(sealed, falsify, problem, named):
+    unlock()
+    third = db.session.scalars(select(LogEntry.id).order_by(LogEntry.id)).all()[2]
+    db.session.execute(text(falsify.format(third=third)))
+    found = verify(db.session(), sealed).findings
+    assert [finding.problem for finding in found] == [problem]
+    assert named.format(third=third) in found[0].message
+
+
+def test_an_entry_put_into_a_sealed_stretch_is_told_as_such(sealed):
+    unlock()
+    first = db.session.scalar(select(LogSeal.first_id).where(LogSeal.id == 1))
+    row = {"id": first - 1, "at": now(), "actor_name": "", "channel": "web", "event": "changed"}
+    row |= {"subject_type": "contact", "subject_id": 1, "subject_name": ""}
+    db.session.execute(insert(LogEntry), [row])
+    assert findings(sealed) == ["inserted"]
+
+
+def test_a_chain_made_anew_is_found_by_the_file_outside_the_database(sealed):
+    unlock()
+    db.session.execute(text("UPDATE log_entry SET actor_name = 'nobody'"))
+    db.session.execute(text("DELETE FROM log_seal"))
+    sealing.Sealer().run(db.session())
+    assert set(findings(sealed)) == {"rewritten"}
+    anchor_of(sealed).unlink()
+    verdict = verify(db.session(), sealed)
+    assert verdict.findings == []
+    assert "no file log.seals" in verdict.notes[0]
+
+
+def test_a_digest_noted_elsewhere_must_be_in_the_chain(sealed):
+    head = verify(db.session(), sealed).head
+    write_history()
+    seal_all(sealed)
+    assert findings(sealed, head=head) == []
+    assert findings(sealed, head="0" * 64) == ["head"]
+
+
+def test_the_file_is_ours_alone_and_each_seal_is_noted_once(sealed):
+    before = anchor_lines(sealed)
+    assert note_seals(db.session(), sealed) == 0
+    assert anchor_lines(sealed) == before
+    assert stat.S_IMODE(anchor_of(sealed).stat().st_mode) == 0o600
+
+
+def test_a_line_cut_short_by_a_crash_is_written_again(sealed):
+    whole = anchor_of(sealed).read_text()
+    anchor_of(sealed).write_text(whole[:-30])
+    assert verify(db.session(), sealed).notes != []
+    assert note_seals(db.session(), sealed) == 1
+    assert findings(sealed) == []
+    assert [line.split()[:3] for line in anchor_lines(sealed)] == [
+        line.split()[:3] for line in whole.splitlines()
+    ]
+
+
+def test_seals_made_by_another_host_are_said_and_then_noted(sealed):
+    write_history()
+    sealing.Sealer().run(db.session())
+    verdict = verify(db.session(), sealed)
+    assert verdict.findings == []
+    assert "lacks" in verdict.notes[0]
+    note_seals(db.session(), sealed)
+    assert verify(db.session(), sealed).notes == []
+
+
+@pytest.mark.parametrize("line", ["nonsense\n", "1 1 x now\n"], ids=["unreadable", "repeated"])
+def test_a_file_that_was_written_to_is_found(sealed, line):
+    with anchor_of(sealed).open("a") as file:
+        file.write(line)
+    assert findings(sealed) == ["anchor"]
+
+
+def test_what_is_not_sealed_yet_is_counted(sealed):
+    a_contact()
+    verdict = verify(db.session(), sealed)
+    assert (verdict.findings, verdict.unsealed) == ([], 1)
+
+
+def test_an_import_is_sealed_without_a_false_alarm(session, tmp_path):
+    file = tmp_path / "people.csv"
+    lines = (f"Ruiz {number},r{number}@example.org" for number in range(60))
+    file.write_text("\n".join(("Last name,E-mail", *lines)))
+    import_file(file)
+    assert seal_all(tmp_path) >= 60
+    assert findings(tmp_path) == []
+
+
+def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, monkeypatch):
+    monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
+    write_history()
+    monkeypatch.setattr("app.log.chores.is_stopping", lambda: True)
+    SealLog().run(app)
+    assert last_seal(db.session()) is None
+    monkeypatch.setattr("app.log.chores.is_stopping", lambda: False)
+    SealLog().run(app)
+    verdict = verify(db.session(), tmp_path)
+    assert verdict.findings == []
+    assert (verdict.unsealed, verdict.anchored) == (0, verdict.seals)
+
+
+def test_an_empty_log_is_sound(session, tmp_path):
+    unlock()
+    db.session.execute(text("DELETE FROM log_entry"))
+    assert seal_all(tmp_path) == 0
+    assert verify(db.session(), tmp_path).as_dict()["ok"] is True
+
+
+@pytest.mark.parametrize("statement", ["UPDATE log_seal SET count = 1", "DELETE FROM log_seal"])
+def test_seals_can_only_be_added(sealed, statement):
+    with pytest.raises(DBAPIError, match="only ever added to"), db.session.begin_nested():
+        db.session.execute(text(statement))
+
+
+def test_numbers_that_json_writes_in_two_ways_are_one(sealed):
+    assert sealing._value("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
+    assert sealing._value("changes", '{"a": [0.1]}') == {"a": [0.1]}
+
+
+def test_the_commands_seal_and_verify(app, session, tmp_path, monkeypatch):
+    monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
+    write_history()
+    run = app.test_cli_runner()
+    done = told(run.invoke(args=["log", "seal"]).output)
+    assert done["sealed"] > 30
+    assert not done["put_off"]
+    result = run.invoke(args=["log", "verify"])
+    verdict = told(result.output)
+    assert (result.exit_code, verdict["ok"], verdict["unsealed"]) == (0, True, 0)
+    assert run.invoke(args=["log", "verify", "--head", verdict["head"]]).exit_code == 0
+    unlock()
+    db.session.execute(text("DELETE FROM log_entry WHERE id = (SELECT max(id) FROM log_entry)"))
+    result = run.invoke(args=["log", "verify"])
+    assert (result.exit_code, told(result.output)["ok"]) == (1, False)
+    assert "1 entry was removed between the ids" in result.output

@@ -1,0 +1,122 @@
+"""Nothing a person types becomes a header or a recipient of a mail."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import getaddresses
+
+import pytest
+
+from app.extensions import db
+from app.mails.delivery import deliver_due
+from app.mails.kinds import Letter
+from app.mails.models import Mail
+from app.mails.services import queue_mail
+from app.mails.transport import Unsendable, sealed
+from tests.mails.conftest import connect
+from tests.mails.sink import a_sink
+
+BREAKS = (
+    "\r\n", "\n", "\r", "\x00", "\r\n ", "\n\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85",
+    "\u2028", "\u2029", "\ud800",
+)  # fmt: skip
+STRANGE_NAMES = (
+    "Ana, Bea <eva@evil.example>", 'Ana" <eva@evil.example>, "', "=?utf-8?q?=0D=0ABcc:_x?=",
+    "Ana; Bea:", "O'Neil (hija)", "李小龍", "🎉", "a" * 300, "ñ" * 300, "Ana\u202egnivas", "\\", "",
+    "ñandú, \"Íñigo\" <x@y.z>" * 5,
+)  # fmt: skip
+FIELDS = ("to_address", "to_name", "subject")
+ALLOWED = {
+    "from", "to", "subject", "date", "message-id", "auto-submitted", "x-auto-response-suppress",
+    "content-type", "content-transfer-encoding", "mime-version", "x-peer", "x-mailfrom", "x-rcptto",
+}  # fmt: skip
+
+
+def a_mail(**data) -> Mail:
+    mail = queue_mail(db.session(), "plain", data=data)
+    db.session.commit()
+    return mail
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_break_in_a_header_stops_that_mail_and_no_other(app, session, sink, field):
+    usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi"}
+    # PostgreSQL keeps neither of these two in its JSON.
+    breaks = [it for it in BREAKS if it not in ("\x00", "\ud800")]
+    bad = []
+    for it in breaks:
+        bad.append(a_mail(**{field: f"{usual[field]}{it}Bcc: eva@evil.example"}))
+        a_mail(to_address=f"good{len(bad)}@example.org")
+    deliver_due(app)
+    assert {mail.state for mail in bad} == {"failed"}
+    assert len(sink.taken) == len(breaks)
+    assert all(to.startswith("good") for to in sink.recipients())
+    for message in sink.messages():
+        assert {name.lower() for name in message} <= ALLOWED
+
+
+@pytest.mark.parametrize("it", BREAKS, ids=ascii)
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_break_of_any_kind_is_put_into_an_envelope(app, session, it, field):
+    usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi", "text": "x"}
+    letter = Letter(**usual | {field: f"a{it}Bcc: eva@evil.example"})
+    with pytest.raises(Unsendable):
+        sealed(letter, ("Padrón", "padron@example.org"), "<1@x>")
+
+
+@pytest.mark.parametrize("name", STRANGE_NAMES)
+def test_a_strange_name_arrives_as_it_is_and_adds_nobody(app, session, sink, name):
+    a_mail(to_name=name, subject=name or "Hi")
+    assert deliver_due(app) == {"sent": 1}
+    # Read the older way: Python's newer one puts spaces into long names.
+    message = message_from_bytes(sink.taken[0][2])
+    assert sink.recipients() == ["ana@example.org"]
+    [(shown, address)] = getaddresses([message["To"]])
+    wanted = name.replace("=?", "= ?")
+    assert (_decoded(shown), address) == (wanted, "ana@example.org")
+    assert _decoded(message["Subject"]) == (wanted or "Hi")
+    assert {each.lower() for each in message} <= ALLOWED
+
+
+def _decoded(text: str) -> str:
+    return str(make_header(decode_header(text)))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ana", "@example.org", "ana@", "ana@example.org, eva@evil.example", "ana@@example.org",
+     "<ana@example.org>", "ana@example.org>", "ana@example..org", "a b@example.org",
+     "ana@example.org\\r\\nRCPT TO:<eva@evil.example>"],
+)  # fmt: skip
+def test_what_is_not_one_address_is_not_written_to(app, session, sink, address):
+    mail = a_mail(to_address=address)
+    assert deliver_due(app) == {"failed": 1}
+    assert mail.error in ("address", "characters")
+    assert sink.taken == []
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("ana@peña.example", "ana@xn--pea-8ma.example"),
+        ("peña@example.org", "peña@example.org"),
+        ("peña@peña.example", "peña@xn--pea-8ma.example"),
+        ("ana+altas@Example.ORG", "ana+altas@example.org"),
+    ],
+)
+def test_addresses_of_other_alphabets_are_written_as_mail_servers_want_them(
+    app, session, sink, address, written
+):
+    a_mail(to_address=address)
+    assert deliver_due(app) == {"sent": 1}
+    assert sink.recipients() == [written]
+
+
+def test_an_older_server_is_asked_for_nothing_it_cannot_do(app, session, monkeypatch):
+    with a_sink(enable_SMTPUTF8=False) as sink:
+        connect(app, monkeypatch, sink.port)
+        mail = a_mail(to_address="peña@example.org")
+        a_mail(to_address="ana@peña.example")
+        assert deliver_due(app) == {"failed": 1, "sent": 1}
+    assert mail.error == "utf8"

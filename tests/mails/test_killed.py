@@ -1,0 +1,112 @@
+"""Mails outlive a process killed with SIGKILL, and many who deliver at once send each one once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.mails.delivery import LEASE, deliver_due
+from app.mails.models import Mail
+from app.mails.services import queue_mail
+from tests.databases import BOTH, migrated_app
+from tests.mails.conftest import connect
+from tests.mails.sink import a_sink
+
+ROOT = Path(__file__).resolve().parents[2]
+# A process that delivers as “flask mails send” does, and knows the mails of the tests.
+SENDER = """
+import sys
+import tests.mails.sink
+from app.mails.delivery import deliver_due
+from tests.databases import make_app
+from pathlib import Path
+app = make_app(
+    sys.argv[1], Path(sys.argv[2]), MAIL_SERVER="127.0.0.1", MAIL_PORT=int(sys.argv[3]),
+    MAIL_DEFAULT_SENDER=("Padrón", "padron@example.org"),
+)
+with app.app_context():
+    deliver_due(app)
+"""
+
+
+@pytest.fixture(params=BOTH)
+def own_app(request, tmp_path, monkeypatch):
+    """Give a program over a database of its own, which other processes can see."""
+    with migrated_app(request.param, tmp_path) as app:
+        yield app
+
+
+def in_states() -> dict[str, int]:
+    found = dict(db.session.execute(select(Mail.state, func.count()).group_by(Mail.state)).all())
+    db.session.rollback()
+    return found
+
+
+def test_a_process_killed_while_it_sends_loses_nothing(own_app, tmp_path, monkeypatch):
+    reached = threading.Event()
+    with a_sink() as sink, own_app.app_context():
+
+        async def hang(server, session, envelope):
+            reached.set()
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(sink, "handle_DATA", hang)
+        for kind in ("repeated", "repeated", "plain"):
+            queue_mail(db.session(), kind)
+        db.session.commit()
+        url = own_app.config["SQLALCHEMY_DATABASE_URI"]
+        killed = subprocess.Popen(
+            [sys.executable, "-c", SENDER, url, str(tmp_path), str(sink.port)],
+            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert reached.wait(60)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert in_states() == {"queued": 2, "sending": 1}, "written before the server was asked"
+
+    with a_sink() as sink, own_app.app_context():
+        connect(own_app, monkeypatch, sink.port)
+        assert deliver_due(own_app) == {"sent": 2}
+        for mail in db.session.scalars(select(Mail).where(Mail.state == "sending")):
+            mail.due_at -= LEASE + timedelta(seconds=1)
+        db.session.commit()
+        assert deliver_due(own_app) == {"sent": 1}
+        assert in_states() == {"sent": 3}
+        assert len(sink.taken) == 3
+
+
+def test_many_who_deliver_at_once_send_each_mail_once(own_app, monkeypatch):
+    with a_sink() as sink:
+        connect(own_app, monkeypatch, sink.port)
+        with own_app.app_context():
+            for number in range(60):
+                queue_mail(db.session(), "plain", data={"to_address": f"m{number}@example.org"})
+            db.session.commit()
+        wrong: list[Exception] = []
+
+        def deliver():
+            try:
+                with own_app.app_context():
+                    deliver_due(own_app)
+            except Exception as error:
+                wrong.append(error)
+
+        threads = [threading.Thread(target=deliver) for _each in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert wrong == []
+        assert sorted(sink.recipients()) == sorted(f"m{n}@example.org" for n in range(60))
+        with own_app.app_context():
+            assert in_states() == {"sent": 60}

@@ -1,0 +1,197 @@
+"""The Outbox: for administrators alone, and with a mail server it never shows what a mail says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from sqlalchemy import select
+
+from app.extensions import db
+from app.mails.delivery import deliver_due
+from app.mails.models import Mail
+from app.mails.services import queue_mail
+from app.security.areas import Area, Level
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import role_name
+from tests.mails.conftest import connect
+from tests.mails.sink import LATER, NEVER, a_sink
+from tests.people import ALICIA, BRUNO, Person, add_person
+
+HOSTILE = "<script>alert(1)</script> \"'&amp; https://evil.example/<b>"
+NORA = Person("nora", "Norte", ADMINISTRATOR)
+EDITS_COMMUNICATION = Person("eva", "Federación", role_name(Area.COMMUNICATION, Level.EDIT))
+
+
+def a_mail(**data) -> Mail:
+    said = {"to_address": "ana@example.org", "text": "See https://example.org/x\n"} | data
+    mail = queue_mail(db.session(), "plain", data=said)
+    db.session.commit()
+    return mail
+
+
+def kept(app, **data) -> int:
+    mail = a_mail(**data)
+    deliver_due(app)
+    assert mail.state == "kept", mail.error
+    return mail.id
+
+
+def test_without_a_mail_server_mails_are_kept_and_shown(app, client_as):
+    number = kept(app, subject="Bienvenida", html="<p>Hola</p>")
+    browser = client_as(ALICIA)
+    page = browser.get("/outbox/").text
+    assert "Bienvenida" in page
+    assert "nothing is sent" in page
+    page = browser.get(f"/outbox/show/{number}").text
+    assert '<a href="https://example.org/x">https://example.org/x</a>' in page
+    assert f'src="/outbox/html/{number}" sandbox' in page
+    assert "<p>Hola</p>" in browser.get(f"/outbox/html/{number}").text
+
+
+def test_what_a_mail_says_is_shown_and_never_run(app, client_as):
+    number = kept(app, subject=HOSTILE, text=HOSTILE, to_name=HOSTILE, html=HOSTILE)
+    for page in ("/outbox/", f"/outbox/show/{number}"):
+        assert "<script>alert" not in client_as(ALICIA).get(page).text
+    reply = client_as(ALICIA).get(f"/outbox/html/{number}")
+    policy = reply.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert policy.endswith("sandbox")
+    assert reply.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize("page", ["/outbox/", "/outbox/show/{}", "/outbox/html/{}"])
+def test_only_administrators_read_it(app, client_as, page):
+    number = kept(app, html="<p>Hola</p>")
+    add_person(EDITS_COMMUNICATION)
+    for person in (BRUNO, EDITS_COMMUNICATION):
+        reply = client_as(person).get(page.format(number))
+        assert reply.status_code in (302, 403)
+        assert "Hola" not in reply.text
+    assert "/outbox/" not in client_as(EDITS_COMMUNICATION).get("/search").text
+
+
+def test_an_administrator_of_a_part_reads_the_mails_of_that_part_alone(app, client_as):
+    """Without a mail server a mail holds the link that opens its reader's door."""
+    add_person(NORA)
+    subjects = {BRUNO: "Para Bruno", ALICIA: "Para Alicia", None: "Para nadie"}
+    numbers = {}
+    for person, subject in subjects.items():
+        number = kept(app, subject=subject)
+        db.session.get(Mail, number).user_id = None if person is None else person.user.id
+        numbers[person] = number
+    db.session.commit()
+    nora = client_as(NORA)
+
+    page = nora.get("/outbox/").text
+
+    assert [subject for subject in subjects.values() if subject in page] == ["Para Bruno"]
+    for person, number in numbers.items():
+        found = [nora.get(f"/outbox/{door}/{number}").status_code for door in ("show", "html")]
+        found.append(nora.post(f"/outbox/again/{number}").status_code)
+        assert (404 in found[:1] and found[2] == 404) is (person is not BRUNO), person
+
+
+def test_with_a_mail_server_nothing_is_kept_nor_shown(app, client_as, monkeypatch):
+    before = kept(app, text="a secret link")
+    with a_sink() as sink:
+        connect(app, monkeypatch, sink.port)
+        mail = a_mail(text="a secret link")
+        deliver_due(app)
+        assert (mail.state, mail.content, mail.data) == ("sent", None, None)
+        for number in (before, mail.id):
+            assert "a secret link" not in client_as(ALICIA).get(f"/outbox/show/{number}").text
+            assert client_as(ALICIA).get(f"/outbox/html/{number}").status_code == 404
+
+
+def test_what_failed_says_why_and_can_be_tried_again(app, client_as, sink):
+    sink.answers["ana@example.org"] = [NEVER]
+    mail = a_mail()
+    deliver_due(app)
+    browser = client_as(ALICIA)
+    assert "550 Nobody here" in browser.get("/outbox/?part=failed").text
+    assert f"/outbox/again/{mail.id}" in browser.get(f"/outbox/show/{mail.id}").text
+    browser.post(f"/outbox/again/{mail.id}")
+    assert deliver_due(app) == {"sent": 1}
+    reply = browser.post(f"/outbox/again/{mail.id}", follow_redirects=True)
+    assert "Only a mail that failed" in reply.text
+    assert deliver_due(app) == {}
+
+
+def test_what_waits_is_told_with_its_reason(app, client_as, sink):
+    sink.answers["ana@example.org"] = [LATER]
+    a_mail()
+    deliver_due(app)
+    assert "451 Come again" in client_as(ALICIA).get("/outbox/?part=waiting").text
+    assert "451 Come again" not in client_as(ALICIA).get("/outbox/?part=failed").text
+
+
+def test_what_was_not_needed_is_nobodys_business(app, client_as):
+    mail = a_mail()
+    mail.state = "dropped"
+    db.session.commit()
+    assert "No mails here" in client_as(ALICIA).get("/outbox/").text
+    assert client_as(ALICIA).get(f"/outbox/show/{mail.id}").status_code == 404
+
+
+def test_a_long_list_is_read_page_by_page_in_as_many_statements(app, client_as, counting):
+    browser = client_as(ALICIA)
+    counts = []
+    for more in (1, 119):
+        db.session.add_all(Mail(kind="plain", state="sent", subject=f"m{n}") for n in range(more))
+        db.session.commit()
+        with counting() as statements:
+            page = browser.get("/outbox/").text
+        counts.append(len(statements))
+    assert counts[0] == counts[1] <= 12
+    seen, pages = page.count('class="mail"'), 1
+    while older := re.search(r'href="(\?part=all&amp;before=\d+)"', page):
+        page = browser.get("/outbox/" + older[1].replace("&amp;", "&")).text
+        seen, pages = seen + page.count('class="mail"'), pages + 1
+    assert (seen, pages) == (120, 3)
+
+
+@pytest.mark.parametrize("query", ["part=x", "before=x", "before=" + "9" * 30, "before=-1"])
+def test_a_page_that_cannot_be_is_not_there(client_as, query):
+    assert client_as(ALICIA).get(f"/outbox/?{query}").status_code == 404
+
+
+def run(app, *args):
+    return app.test_cli_runner().invoke(args=["mails", *args])
+
+
+def test_the_shell_delivers_what_waits(app, session, sink):
+    a_mail()
+    done = run(app, "send")
+    assert json.loads(done.output) == {"sent": 1}
+    assert json.loads(run(app, "send").output) == {}
+    assert db.session.scalars(select(Mail.state)).all() == ["sent"]
+
+
+def test_the_shell_tries_the_mail_server(app, session, sink):
+    assert run(app, "test", "ana@example.org").exit_code == 0
+    assert sink.recipients() == ["ana@example.org"]
+    sink.answers["bea@example.org"] = [NEVER]
+    sink.answers["eva@example.org"] = [LATER]
+    for address, said in (
+        ("bea@example.org", "550 Nobody here"),
+        ("eva@example.org", "451 Come again"),
+        ("nobody", "not an address"),
+        ("a@example.org\nBcc: b@example.org", "not an address"),
+    ):
+        done = run(app, "test", address)
+        assert done.exit_code == 1
+        assert said in done.output
+
+
+def test_the_shell_says_when_there_is_no_mail_server(app, session, monkeypatch):
+    done = run(app, "test", "ana@example.org")
+    assert done.exit_code == 1
+    assert "PADRON_MAIL_URL is not set" in done.output
+    with a_sink() as gone:
+        pass
+    connect(app, monkeypatch, gone.port)
+    done = run(app, "test", "ana@example.org")
+    assert done.exit_code == 1
+    assert "cannot be reached" in done.output

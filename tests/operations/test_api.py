@@ -1,0 +1,362 @@
+"""Collective actions for programs: the same rights, the same figures, nothing done twice."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from app.contacts.models import Contact, ContactType, Status
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.runner import run_now
+from app.log.models import LogEntry
+from app.operations.models import OUTCOMES, Operation
+from app.operations.services import draft
+from app.security.areas import Area, Level
+from tests.factories import a_contact, an_operation, the_entity, the_value
+from tests.house.fingerprint import differing, fingerprint
+from tests.operations.doing import selection_of
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, with_key
+
+URL = "/api/v1/operations/"
+
+
+@pytest.fixture
+def call(client_as):
+    """Ask the API: ``call("POST", URL, {…})``, in Bruno's name unless another is said."""
+    browser, keys = client_as(None), {}
+
+    def ask(method: str, url: str, sent=None, who: Person = BRUNO, key=None, **headers: str):
+        if who.name not in keys:
+            keys[who.name] = with_key(who.user.id)
+        shown = (key or keys[who.name]) | {k.replace("_", "-"): v for k, v in headers.items()}
+        return browser.open(url, method=method, json=sent, headers=shown)
+
+    return ask
+
+
+@pytest.fixture
+def members(session) -> list[Contact]:
+    """Give three members of the North: one is active, one pending, one neither."""
+    kind = the_value(ContactType, "Member")
+    states = [the_value(Status, "Active"), the_value(Status, "Pending"), None]
+    return [a_contact(type=kind, status=status) for status in states]
+
+
+def to_active(**more) -> dict:
+    """Return what makes members active; a name with None is not sent."""
+    found = {
+        "action": "change-status",
+        "resource": "contacts",
+        "filter": {"type__is": str(the_value(ContactType, "Member").id)},
+        "answers": {"status": "Active"},
+    } | more
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def statuses(contacts: list[Contact]) -> list[str]:
+    db.session.expire_all()
+    return [str(contact.status or "") for contact in contacts]
+
+
+def operations() -> int:
+    return db.session.scalar(select(func.count(Operation.id)))
+
+
+def test_a_dry_run_tells_and_changes_nothing(call, members, connection):
+    a_contact("Sur", type=the_value(ContactType, "Member"))
+    call("GET", URL)
+    before = fingerprint(connection, but=())
+    reply = call("POST", URL, to_active(dry_run=True), Idempotency_Key="one")
+    told = reply.get_json()
+    assert differing(before, fingerprint(connection, but=())) == []
+    sample = told.pop("sample")
+    assert (reply.status_code, told) == (
+        200,
+        {
+            "action": "change-status", "resource": "contacts", "selection": "Type is Member",
+            "dry_run": True, "matched": 3, "will_change": 2, "already": 1, "not_permitted": 0,
+            "skipped": 0, "reasons": {"not_permitted": {}, "skipped": {}},
+        },
+    )  # fmt: skip
+    assert sample[0] == {
+        "id": members[1].id,
+        "name": str(members[1]),
+        "changes": [{"field": "Status", "old": "Pending", "new": "Active"}],
+    }
+
+
+def test_a_few_are_done_at_once_read_again_and_undone(call, members):
+    reply = call("POST", URL, to_active())
+    told = reply.get_json()
+    assert (reply.status_code, told["state"], told["changed"]) == (201, "done", 2)
+    assert reply.headers["Location"] == told["url"] == f"{URL}{told['operation']}"
+    assert statuses(members) == ["Active"] * 3
+
+    whole = call("GET", told["url"]).get_json()
+    assert whole.pop("reasons") == {"not_permitted": {}, "skipped": {}}
+    assert whole == told
+    listed = call("GET", URL).get_json()
+    assert listed == {"results": [told], "next": None}
+
+    back = call("POST", f"{told['url']}/undo")
+    again = call("POST", f"{told['url']}/undo", {})
+    assert (back.status_code, back.get_json()["undone"]) == (200, 2)
+    assert again.get_json() == back.get_json()
+    assert statuses(members) == ["Active", "Pending", ""]
+
+
+def test_the_log_tells_of_the_person_the_key_the_channel_and_the_operation(call, members):
+    number = call("POST", URL, to_active()).get_json()["operation"]
+    entry = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first()
+    assert (entry.actor_id, entry.actor_name, entry.channel, entry.operation_id) == (
+        BRUNO.user.id, "Bruno García · Tests", "api", number,
+    )  # fmt: skip
+
+
+def test_many_are_done_in_the_background_and_can_be_stopped(app, call, members, monkeypatch):
+    monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 2)
+    reply = call("POST", URL, to_active())
+    told = reply.get_json()
+    assert (reply.status_code, told["state"], told["changed"]) == (202, "queued", 0)
+    assert call("POST", f"{told['url']}/undo").status_code == 409
+
+    stopped = call("POST", f"{told['url']}/cancel")
+    assert (stopped.status_code, stopped.get_json()["operation"]) == (202, told["operation"])
+    run_now(told["job"])
+    ended = call("GET", told["url"]).get_json()
+    assert (ended["state"], ended["changed"]) == ("cancelled", 0)
+    assert call("POST", f"{told['url']}/cancel").status_code == 409
+    left = call("GET", f"{told['items']}?outcome=left").get_json()["results"]
+    assert [row["id"] for row in left] == [contact.id for contact in members]
+
+
+def test_what_became_of_each_row_is_told_page_by_page(call, session):
+    contacts = [a_contact() for _n in range(30)]
+    sent = to_active(filter=None, ids=[contact.id for contact in contacts])
+    told = call("POST", URL, sent).get_json()
+    url, rows = f"{told['items']}?outcome=changed", []
+    while url:
+        page = call("GET", url).get_json()
+        rows += page["results"]
+        url = page["next"]
+    assert [row["id"] for row in rows] == [contact.id for contact in contacts]
+    assert rows[0] == {
+        "id": contacts[0].id, "name": str(contacts[0]), "outcome": "changed",
+        "outcome_text": OUTCOMES["changed"], "reason": "",
+    }  # fmt: skip
+    call("POST", f"{told['url']}/undo")
+    assert len(call("GET", f"{told['items']}?outcome=undone&size=50").get_json()["results"]) == 30
+    assert call("GET", f"{told['items']}?outcome=kept").get_json()["results"] == []
+
+
+def test_rows_are_named_by_number_less_some_or_all_of_them(call, members):
+    numbers = [contact.id for contact in members]
+    for more, matched in (
+        ({"filter": None, "ids": numbers[1:]}, 2),
+        ({"except": numbers[:1]}, 2),
+        ({"filter": {"q": members[2].last_name}}, 1),
+        ({"filter": None, "everything": True}, 3),
+        ({"filter": None, "everything": True, "except": numbers[:2]}, 1),
+    ):
+        told = call("POST", URL, to_active(dry_run=True, **more)).get_json()
+        assert told["matched"] == matched, more
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"action": "paint"}, "action"), ({"action": None}, "action"), ({"action": 5}, "action"),
+        ({"resource": "tags"}, "resource"), ({"resource": None}, "resource"),
+        ({"filter": None}, "filter"), ({"filter": {}}, "filter"), ({"filter": [1]}, "filter"),
+        ({"filter": {"q": "+"}}, "filter"), ({"filter": {"q": "  "}}, "filter"),
+        ({"filter": {"type__is": ""}}, "filter"), ({"filter": {"type__is": None}}, "filter"),
+        ({"filter": {"type__is": "x"}}, "filter"), ({"filter": {"type__is ": "1"}}, "filter"),
+        ({"filter": {"password__is": "x"}}, "filter"), ({"filter": {"sort": "id"}}, "filter"),
+        ({"filter": {"id": "1"}}, "filter"), ({"filter": {"__class__": "1"}}, "filter"),
+        ({"filter": {f"a{n}__is": "1" for n in range(50)}}, "filter"),
+        ({"filter": {"q\x00\ud800": "1", "q": "ana\x00\ud800"}}, "filter"),
+        ({"ids": [1]}, "ids"), ({"everything": True}, "everything"),
+        ({"filter": None, "ids": []}, "ids"), ({"filter": None, "ids": ["1"]}, "ids"),
+        ({"filter": None, "ids": [True]}, "ids"), ({"filter": None, "ids": [2**31]}, "ids"),
+        ({"filter": None, "ids": list(range(1, 1_002))}, "ids"),
+        ({"filter": None, "ids": [1], "except": [1]}, "except"), ({"except": 1}, "except"),
+        ({"everything": "yes"}, "everything"), ({"dry_run": 1}, "dry_run"),
+        ({"answers": []}, "answers"), ({"answers": None}, "answers.status"),
+        ({"answers": {"status": ""}}, "answers.status"),
+        ({"answers": {"status": 999_999}}, "answers.status"),
+        ({"answers": {"status": 2**31}}, "answers.status"),
+        ({"answers": {"status": True}}, "answers.status"),
+        ({"answers": {"status": [1]}}, "answers.status"),
+        ({"answers": {"status": "Klingon\x00\ud800"}}, "answers.status"),
+        ({"answers": {"status": 1, "colour": 1}}, "answers.colour"),
+        ({"answers": {"status": 1, "csrf_token": "x"}}, "answers.csrf_token"),
+        ({"confirm": "everything"}, "confirm"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_beside_its_field(more, field, call, members, connection):
+    sent = to_active(**more)
+    call("GET", URL)
+    before = fingerprint(connection, but=())
+    reply = call("POST", URL, sent)
+    assert differing(before, fingerprint(connection, but=())) == []
+    assert reply.status_code == 422
+    assert field in reply.get_json()["fields"]
+
+
+def test_a_value_is_sent_as_its_number_its_name_what_was_read_or_none(call, members):
+    active = the_value(Status, "Active")
+    for value in (active.id, "activo", {"id": active.id, "label": "Active"}, str(active.id)):
+        told = call("POST", URL, to_active(answers={"status": value}, dry_run=True)).get_json()
+        assert told["will_change"] == 2
+    told = call("POST", URL, to_active(answers={"status": None})).get_json()
+    assert (told["answers"], told["changed"]) == ("New status: (none)", 2)
+
+
+def test_one_row_out_of_reach_and_nothing_is_changed(call, members, connection):
+    foreign = a_contact("Sur")
+    call("GET", URL)
+    before = fingerprint(connection, but=())
+    for number in (foreign.id, 999_999):
+        for dry_run in (True, False):
+            sent = to_active(filter=None, ids=[members[2].id, number], dry_run=dry_run)
+            assert call("POST", URL, sent).status_code == 403
+    assert differing(before, fingerprint(connection, but=())) == []
+
+
+def test_what_the_answer_leads_to_must_be_within_reach_too(call, members):
+    sent = to_active(action="change-entity", answers={"reason": "x"})
+    for south in ("Sur", the_entity("Sur").id):
+        sent["answers"]["entity"] = south
+        reply = call("POST", URL, sent)
+        assert (reply.status_code, list(reply.get_json()["fields"])) == (422, ["answers.entity"])
+
+
+@pytest.mark.parametrize(
+    ("who", "scopes", "action", "status"),
+    [
+        (BRUNO, {Area.CONTACTS: Level.EDIT}, "change-status", 200),
+        (BRUNO, {Area.CONTACTS: Level.READ}, "change-status", 403),
+        (BRUNO, {Area.SETTINGS: Level.EDIT}, "change-status", 403),
+        (BRUNO, {}, "change-status", 403),
+        (BRUNO, None, "change-rights", 403),
+        (CLARA, None, "change-status", 403),
+        (DIEGO, None, "change-status", 403),
+        (ALICIA, {Area.CONTACTS: Level.EDIT}, "change-rights", 403),
+        (ALICIA, {Area.SECURITY: Level.EDIT}, "change-rights", 403),
+        (ALICIA, {Area.CONTACTS: Level.READ, Area.SECURITY: Level.EDIT}, "change-rights", 200),
+    ],
+)  # fmt: skip
+def test_a_key_reaches_no_further_than_its_scopes_and_its_owner(
+    who, scopes, action, status, call, members
+):
+    key = with_key(who.user.id, scopes)
+    answers = {"contacts": "read"} if action == "change-rights" else {"status": "Active"}
+    sent = to_active(action=action, answers=answers, dry_run=True)
+    assert call("POST", URL, sent, key=key).status_code == status
+    listed = call("GET", "/api/v1/actions/", key=key).get_json()["results"]
+    assert (action in [one["action"] for one in listed]) is (status == 200)
+
+
+def test_an_operation_is_its_owners_and_a_key_must_open_its_rows(call, members):
+    told = call("POST", URL, to_active()).get_json()
+    ways = (("GET", ""), ("GET", "/items"), ("POST", "/undo"), ("POST", "/cancel"))
+    no_contacts = with_key(BRUNO.user.id, {Area.SETTINGS: Level.EDIT})
+    for who, key in ((ALICIA, None), (CLARA, None), (DIEGO, None), (BRUNO, no_contacts)):
+        for method, way in ways:
+            assert call(method, told["url"] + way, who=who, key=key).status_code == 404
+        assert call("GET", URL, who=who, key=key).get_json()["results"] == []
+    reads = with_key(BRUNO.user.id, {Area.CONTACTS: Level.READ})
+    codes = [call(method, told["url"] + way, key=reads).status_code for method, way in ways]
+    assert codes == [200, 200, 403, 403]
+    assert statuses(members) == ["Active"] * 3
+
+
+def test_a_draft_of_the_screen_is_no_operation_yet(call, members):
+    kept = draft(db.session(), "change_status", selection_of(members), BRUNO.as_actor())
+    db.session.commit()
+    assert call("GET", f"{URL}{kept.id}").status_code == 404
+    assert call("GET", URL).get_json()["results"] == []
+
+
+def test_the_same_request_sent_twice_is_done_once(call, members):
+    first = call("POST", URL, to_active(), Idempotency_Key="night-1")
+    again = call("POST", URL, to_active(), Idempotency_Key="night-1")
+    assert (first.status_code, first.get_json()) == (again.status_code, again.get_json())
+    assert (operations(), db.session.scalar(select(func.count(Job.id)))) == (1, 1)
+
+    other = call("POST", URL, to_active(answers={"status": "Pending"}), Idempotency_Key="night-1")
+    assert (other.status_code, operations()) == (422, 1)
+    assert statuses(members) == ["Active"] * 3
+
+    assert call("POST", URL, to_active(), Idempotency_Key="night-2").status_code == 201
+    assert call("POST", URL, to_active(), ALICIA, Idempotency_Key="night-1").status_code == 201
+    assert call("POST", URL, to_active(), Idempotency_Key="x" * 201).status_code == 400
+    assert operations() == 3
+
+
+def test_a_request_that_was_answered_is_answered_so_again_whatever_became_of_the_rows(
+    call, members
+):
+    sent = to_active(filter=None, ids=[contact.id for contact in members])
+    first = call("POST", URL, sent, Idempotency_Key="one")
+    members[0].entity = the_entity("Sur")
+    db.session.commit()
+    again = call("POST", URL, sent, Idempotency_Key="one")
+    assert (again.status_code, again.get_json()) == (201, first.get_json())
+
+
+def test_refusals_come_in_the_language_that_is_asked_for(call, members):
+    reply = call("POST", URL, to_active(answers={"status": ""}), Accept_Language="es")
+    assert reply.get_json()["fields"] == {"answers.status": ["Rellena este campo."]}
+    told = call("POST", URL, to_active(dry_run=True), Accept_Language="es").get_json()
+    assert told["sample"][0]["changes"][0]["old"] == "Pendiente"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["size=10", "before=x", "foo=1", "after=1", "size=abc", "before=-1", "before=99999999999"],
+)
+def test_parameters_that_make_no_sense_are_refused(query, call, session):
+    assert call("GET", f"{URL}?{query}").status_code == 400
+
+
+def test_operations_follow_one_another_page_by_page_newest_first(call, session):
+    made = [an_operation(BRUNO.user).id for _n in range(30)]
+    url, found = URL, []
+    while url:
+        page = call("GET", url).get_json()
+        found += [one["operation"] for one in page["results"]]
+        url = page["next"]
+    assert found == made[::-1]
+
+
+def test_actions_say_what_they_ask_for_and_where_it_is_found(call, session):
+    found = {
+        one["action"]: one
+        for one in call("GET", "/api/v1/actions/", who=ALICIA).get_json()["results"]
+    }
+    status = found["change-status"]["fields"][0]
+    active = the_value(Status, "Active")
+    assert {"value": active.id, "label": "Active"} in status["choices"]
+    assert (status["kind"], status["may_be_none"], status["choices_at"]) == ("link", True, None)
+    assert found["change-entity"]["fields"][0]["choices"] is None
+    assert found["delete"]["is_dangerous"] is True
+    rights = found["change-rights"]["fields"][0]
+    assert [choice["value"] for choice in rights["choices"]] == ["", "forbidden", "read", "edit"]
+
+
+def test_only_json_is_taken_and_not_too_much_of_it(client_as, session):
+    browser, key = client_as(None), with_key(BRUNO.user.id)
+    for body, kind, status in (
+        (b"{}", "text/plain", 415),
+        (b"{", "application/json", 400),
+        (b'{"ids": [' + b"1," * 600_000 + b"1]}", "application/json", 413),
+    ):
+        reply = browser.post(URL, data=body, headers=key | {"Content-Type": kind})
+        assert (reply.status_code, set(reply.get_json())) == (status, {"error", "fields"})
+
+
+def test_the_description_for_people_tells_of_operations(client_as):
+    page = client_as(BRUNO).get("/account/api/").text
+    assert "POST /api/v1/operations/{id}/undo" in page

@@ -1,0 +1,310 @@
+"""Collective actions in the shell: one JSON object, or a sentence and nothing changed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import func, select
+
+from app.contacts.models import Category, Contact, ContactType, Status, Tag
+from app.extensions import db
+from app.jobs.models import Job
+from app.log.models import LogEntry
+from app.operations.models import Operation
+from app.operations.selection import Selection
+from app.security.rights import ADMINISTRATOR
+from tests.databases import BOTH, migrated_app
+from tests.factories import a_contact, a_value, the_entity, the_value
+from tests.house.fingerprint import differing, fingerprint
+from tests.operations.doing import items_of
+from tests.people import ALICIA, BRUNO, CLARA, Person, add_person, move_in
+
+MEMBERS = ("--where", "type=member")
+TO_ACTIVE = ("--set", "status=active")
+
+
+@pytest.fixture
+def run(app, session):
+    """Give the command line: ``run("action", "change-status", …)``."""
+
+    def run(*words: object):
+        db.session.commit()
+        return app.test_cli_runner().invoke(args=[*map(str, words)])
+
+    return run
+
+
+@pytest.fixture
+def told(run):
+    """Give what a command that ends well prints."""
+
+    def told(*words: object) -> dict:
+        done = run(*words)
+        assert (done.exit_code, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    return told
+
+
+@pytest.fixture
+def members(session) -> list[Contact]:
+    """Give three members: one is active, one pending, one neither; and somebody who is none."""
+    kind = the_value(ContactType, "Member")
+    states = [the_value(Status, "Active"), the_value(Status, "Pending"), None]
+    a_contact(type=the_value(ContactType, "Donor"))
+    return [a_contact(type=kind, status=status) for status in states]
+
+
+def statuses(contacts: list[Contact]) -> list[str]:
+    db.session.expire_all()
+    return [str(contact.status or "") for contact in contacts]
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(told, members, connection):
+    db.session.commit()
+    before = fingerprint(connection, but=())
+    found = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--dry-run")
+    assert differing(before, fingerprint(connection, but=())) == []
+    sample = found.pop("sample")
+    assert found == {
+        "action": "change-status", "matched": 3, "will_change": 2, "already": 1,
+        "not_permitted": 0, "skipped": 0, "operation": None, "job": None, "state": None,
+        "reasons": {"not_permitted": {}, "skipped": {}}, "dry_run": True,
+    }  # fmt: skip
+    assert sample[0] == {
+        "id": members[1].id,
+        "name": str(members[1]),
+        "changes": [{"field": "Status", "old": "Pending", "new": "Active"}],
+    }
+
+
+def test_an_action_is_done_when_the_command_ends_and_can_be_undone(told, members):
+    found = told("action", "change_status", *MEMBERS, *TO_ACTIVE)
+    assert statuses(members) == ["Active"] * 3
+    assert (found["dry_run"], found["state"], found["will_change"]) == (False, "done", 2)
+    assert found["done"] == {
+        "matched": 3, "changed": 2, "already": 1, "not_permitted": 0, "skipped": 0, "failed": 0,
+    }  # fmt: skip
+    operation = db.session.get(Operation, found["operation"])
+    assert (operation.actor_name, operation.channel) == ("Padrón", "cli")
+    assert (operation.selection_text, operation.answers_text) == (
+        "type=member",
+        "New status: Active",
+    )
+    assert Selection.of(operation).in_words() == "type=member"
+    entry = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first()
+    assert (entry.operation_id, entry.channel, entry.actor_name) == (
+        operation.id, "cli", "Padrón",
+    )  # fmt: skip
+
+    shown = told("operation", "show", operation.id)
+    assert (shown["state"], shown["changed"], shown["undo_state"]) == ("done", 2, None)
+
+    back = told("operation", "undo", operation.id)
+    assert statuses(members) == ["Active", "Pending", ""]
+    assert (back["undo_state"], back["undone"], back["kept"]) == ("done", 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Activo", "Active"),
+        ("PENDING", "Pending"),
+        ("dado de baja", "Deregistered"),
+        ("none", ""),
+        ("{number}", "Active"),
+    ],
+)
+def test_a_value_is_written_in_either_language_or_as_its_number(written, meant, told, members):
+    written = written.format(number=the_value(Status, "Active").id)
+    told("action", "change-status", *MEMBERS, "--set", f"status={written}")
+    assert statuses(members) == [meant] * 3
+
+
+def test_a_label_that_looks_like_a_number_is_a_label_first(told, members):
+    year = a_value(Category, label_en="2024", label_es="2024")
+    told("action", "change-category", *MEMBERS, "--set", "category=2024")
+    assert {contact.category for contact in members} == {year}
+
+
+def test_an_entity_is_written_by_its_name_its_path_or_its_number(told, members):
+    south = the_entity("Sur")
+    for written in ("sur", "Federación / Sur", south.id):
+        found = told(
+            "action", "change-entity", "--where", f"q={members[0].last_name}",
+            "--set", f"entity={written}", "--set", "reason=Mudanza", "--dry-run",
+        )  # fmt: skip
+        assert found["sample"][0]["changes"] == [{"field": "Entity", "old": "Norte", "new": "Sur"}]
+
+
+def test_rights_are_written_as_levels_in_either_language(told, run, members):
+    for written in ("read", "lectura", "Leer", "READ"):
+        done = run(
+            "action", "change-rights", *MEMBERS, "--set", f"contacts={written}", "--dry-run"
+        )
+        if done.exit_code == 0:
+            assert json.loads(done.stdout)["skipped"] == 3
+        else:
+            assert "none of the choices: forbidden, read, edit" in done.stderr
+    found = told("action", "change-rights", *MEMBERS, "--set", "contacts=read", "--dry-run")
+    assert found["reasons"]["skipped"] == {
+        "This contact is not a user: give them access first, under Access rights.": 3
+    }
+
+
+def test_several_conditions_narrow_and_several_values_widen(told, members):
+    words = ("--where", "type=member", "--where", "type=donor")
+    assert told("action", "delete", *words, "--dry-run")["matched"] == 4
+    words = (*words, "--where", "status=pending")
+    assert told("action", "delete", *words, "--dry-run")["matched"] == 1
+
+
+def test_everything_is_said_in_a_word_of_its_own(told, run, members):
+    assert told("action", "delete", "--everything", "--dry-run")["matched"] == 4
+    for words in ((), (*MEMBERS, "--everything"), ("--where", "q=+")):
+        assert run("action", "delete", *words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("paint", *MEMBERS), "no action “paint”. The actions are: add-tag, "),
+        (("change-status", *MEMBERS), "status: Fill this in."),
+        (("change-status", *MEMBERS, "--set", "status="), "status: Fill this in."),
+        (("change-status", *MEMBERS, "--set", "status=Klingon"), "no “Klingon”"),
+        (("change-status", *MEMBERS, "--set", "status=999999"), "This cannot be chosen."),
+        (("change-status", *MEMBERS, "--set", "colour=red"), "The fields are: status."),
+        (("change-status", *MEMBERS, "--set", "status"), "not field=value"),
+        (("change-status", *MEMBERS, *TO_ACTIVE, *TO_ACTIVE), "Send a number or a name."),
+        (("change-status", "--where", "shoe=42", *TO_ACTIVE), "“shoe” is not a field"),
+        (("change-status", "--where", "type", *TO_ACTIVE), "not field=value"),
+        (("change-status", "--where", "type=Klingon", *TO_ACTIVE), "no “Klingon”"),
+        (("change-status", *TO_ACTIVE), "--everything"),
+        (("add-tag", *MEMBERS, "--set", "tag=none"), "no “none”"),
+        (("delete", *MEMBERS, "--set", "a=1"), "There is no such field."),
+        (("change-rights", *MEMBERS), "Choose a level in one area at least."),
+        (("change-rights", *MEMBERS, "--set", "contacts=fly"), "forbidden, read, edit"),
+        (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "nadie"), "Nobody called “nadie”"),
+        (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "clara"), "Clara García may not do this"),
+    ],
+)
+def test_what_cannot_be_done_is_said_on_stderr_and_nothing_changes(
+    words, sentence, run, members, connection
+):
+    db.session.commit()
+    before = fingerprint(connection, but=())
+    done = run("action", *words)
+    assert differing(before, fingerprint(connection, but=())) == []
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_somebody_who_is_named_reaches_what_they_reach(told, members):
+    kind = the_value(ContactType, "Member")
+    foreign = a_contact("Sur", type=kind)
+    found = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--as", "bruno")
+    assert (found["matched"], foreign.status) == (3, None)
+    operation = db.session.get(Operation, found["operation"])
+    assert (operation.actor_id, operation.channel) == (BRUNO.user.id, "cli")
+    assert told("action", "change-status", *MEMBERS, *TO_ACTIVE)["will_change"] == 1
+
+
+def test_an_operation_is_reached_by_whoever_asked_for_it_and_by_the_house(told, run, members):
+    number = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--as", "alicia")["operation"]
+    for words in (("show", number), ("undo", number)):
+        for name in (BRUNO.name, CLARA.name):
+            done = run("operation", *words, "--as", name)
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert f"no operation {number}" in done.stderr
+    assert told("operation", "show", number, "--as", ALICIA.name)["changed"] == 2
+    assert told("operation", "undo", number)["undone"] == 2
+    again = run("operation", "undo", number)
+    assert (again.exit_code, again.stderr) == (2, "This was undone already.\n")
+    assert run("operation", "show", 2**40).exit_code == 2
+
+
+def test_sentences_come_in_the_language_that_is_asked_for(told, run, members):
+    words = ("action", "change-status", *MEMBERS)
+    found = told(*words, *TO_ACTIVE, "--dry-run", "--language", "es")
+    assert found["sample"][0]["changes"][0]["old"] == "Pendiente"
+    refused = run(*words, "--language", "es")
+    assert refused.stderr == "status: Rellena este campo.\n"
+    assert "Activo" in json.dumps(told("actions", "--language", "es"))
+
+
+def test_whoever_is_named_is_answered_in_their_own_language(run, members):
+    BRUNO.user.language = "es"
+    assert "Rellena" in run("action", "change-status", *MEMBERS, "--as", "bruno").stderr
+
+
+def test_actions_are_listed_with_what_they_ask_for(told):
+    found = {(one["on"], one["action"]): one for one in told("actions")}
+    status = found["contacts", "change-status"]["fields"][0]
+    labels = [choice["label"] for choice in status.pop("choices")]
+    assert labels[:3] == ["Active", "Pending", "Deregistered"]
+    assert status == {
+        "name": "status", "label": "New status", "kind": "link", "is_required": True,
+        "may_be_none": True,
+    }  # fmt: skip
+    assert found["contacts", "delete"]["fields"] == []
+    entity, reason = found["contacts", "change-entity"]["fields"]
+    assert (entity["choices"], reason["kind"]) == (None, "text")
+
+
+def test_a_job_that_fails_ends_with_status_one(run, members, monkeypatch):
+    """Whoever asked loses the right between asking and doing."""
+    monkeypatch.setattr("app.operations.jobs.may_act", lambda actor, operation: False)
+    done = run("action", "change-status", *MEMBERS, *TO_ACTIVE)
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["state"] == "failed"
+    assert "no longer has the right" in done.stderr
+    assert statuses(members) == ["Active", "Pending", ""]
+
+
+def test_what_is_left_out_is_counted_with_its_reason_once_done(told):
+    nora = Person("nora", "Norte", ADMINISTRATOR)
+    user = add_person(nora)
+    tag = the_value(Tag, "To be completed")
+    signs_in, other = a_contact(tags=[tag], user_id=user.id), a_contact(tags=[tag])
+    db.session.commit()
+    found = told("action", "delete", "--where", "tag=To be completed")
+    assert (found["will_change"], found["skipped"], found["done"]["changed"]) == (1, 1, 1)
+    sentence = "This person can sign in: take their access away first, under Access rights."
+    assert found["reasons"] == {"not_permitted": {}, "skipped": {sentence: 1}}
+    operation = db.session.get(Operation, found["operation"])
+    assert {pk: item.outcome for pk, item in items_of(operation).items()} == {
+        signs_in.id: "skipped",
+        other.id: "changed",
+    }
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_in_life_every_command_opens_and_ends_its_own_transactions(kind, tmp_path):
+    """Elsewhere all that a test does is one transaction, in which what only reads may write."""
+    with migrated_app(kind, tmp_path) as app:
+        with app.app_context():
+            move_in(app.appbuilder.grants())
+            a_contact(last_name="Peña", type=the_value(ContactType, "Member"))
+        commands = [
+            ("contacts", "export", "--where", "q=peña"),
+            ("actions",),
+            ("action", "change-status", *MEMBERS, *TO_ACTIVE, "--dry-run"),
+            ("action", "change-status", *MEMBERS, *TO_ACTIVE),
+            ("operation", "show", "1"),
+            ("operation", "undo", "1"),
+        ]
+        for words in commands:
+            done = app.test_cli_runner().invoke(args=words)
+            assert (done.exit_code, done.stderr) == (0, ""), words
+        assert json.loads(done.stdout)["undone"] == 1
+
+
+def test_more_than_a_page_would_do_at_once_is_done_too(app, told, session, monkeypatch):
+    monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 1)
+    for _number in range(5):
+        a_contact()
+    found = told("action", "change-status", "--everything", *TO_ACTIVE)
+    assert (found["state"], found["done"]["changed"]) == ("done", 5)
+    assert db.session.scalar(select(func.count(Job.id)).where(Job.state == "done")) == 1

@@ -1,0 +1,330 @@
+"""Collective actions whose workers are killed: nothing is lost, done twice or told twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Select, select, text
+
+from app.contacts.actions.add_tag import AddTag
+from app.contacts.actions.change_status import ChangeStatus
+from app.contacts.models import Contact, Status, Tag
+from app.extensions import db, reading
+from app.jobs.models import LIVE, Job
+from app.jobs.pace import AIMS
+from app.log.models import LogEntry
+from app.operations import running
+from app.operations.models import Operation, OperationItem
+from app.operations.services import draft
+from app.security.actor import acting_as
+from tests.databases import BOTH, migrated_app
+from tests.factories import a_value, the_entity
+from tests.jobs.processes import a_redis, free_port, settings_of
+from tests.operations.doing import bound, selection_of
+from tests.operations.nursery import Nursery
+from tests.people import BRUNO, move_in
+
+NORTHERN, SOUTHERN = 50_000, 1_000
+# Kills of an operation, and of its undoing.
+KILLS, KILLS_BACK = 10, 2
+# Seconds in which a job must have ended, however busy the machine is.
+DEADLINE = 300.0
+
+CONTACTS = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+INSERT INTO contact (number, first_name, last_name, sort_name, email, entity_id, status_id,
+    version, created_at, updated_at)
+SELECT :prefix || i, 'Íñigo', 'Peña ' || i, 'pena ' || i, 'p' || i || '@example.org', :entity,
+    CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN :old WHEN 2 THEN :new ELSE :other END,
+    1 + i % 3, '2026-01-01', '2026-01-01' FROM n
+"""
+TAGS = (
+    "INSERT INTO contact_tag (contact_id, tag_id) SELECT id, :tag FROM contact WHERE id % 4 = :n"
+)
+
+
+@dataclass
+class House:
+    """A program with 50,000 contacts, and the processes that work for it."""
+
+    app: Flask
+    nursery: Nursery
+    workers: int
+    # Killed and undone; asked to end.
+    first: Case
+    second: Case
+    cursors: dict[int, list[int]] = field(default_factory=dict)
+
+    def look(self, job_id: int) -> Any:
+        """Return how far a job is, who is at it and whether it goes on."""
+        with reading():
+            row = db.session.execute(
+                select(Job.cursor, Job.state, Job.owner, Job.done).where(Job.id == job_id)
+            ).one()
+            db.session.rollback()
+        self.cursors.setdefault(job_id, []).append(row.cursor)
+        return row
+
+    def wait(self, job_id: int, is_so: Any) -> Any:
+        """Wait until something is so of a job that goes on; return what is to be seen then."""
+        until = time.monotonic() + DEADLINE
+        while not is_so(row := self.look(job_id)) and row.state in LIVE:
+            assert time.monotonic() < until, f"nothing happens any more: {row}"
+            time.sleep(0.01)
+        return row
+
+    def fill(self) -> None:
+        """Begin workers until there are enough."""
+        while len(self.nursery.alive) < self.workers:
+            self.nursery.begin()
+
+    def kill_while_it_works(self, job_id: int, kills: int, chance: random.Random) -> None:
+        """Kill whoever is at a job again and again, at moments nobody chose; then let it end."""
+        self.fill()
+        last = None
+        for kill in range(kills):
+            row = self.wait(job_id, lambda row, last=last: row.owner not in (None, last))
+            last, had, began = row.owner, row.cursor, time.monotonic()
+            self.wait(job_id, lambda row, had=had: row.cursor > had)
+            # Chunks are as large as goes in a certain time: this is some moment of the next ones.
+            time.sleep(chance.uniform(0, 2 * (time.monotonic() - began)))
+            self.let_it_begin(chance)
+            row = self.wait(job_id, lambda row: row.owner is not None)
+            assert row.state == "running", f"it ended before kill {kill + 1}"
+            pid = int(row.owner.split(":")[1])
+            assert self.nursery.end(pid, signal.SIGKILL) == -signal.SIGKILL
+            self.nursery.begin()
+        assert self.wait(job_id, lambda row: False).state == "done"
+        seen = self.cursors[job_id]
+        assert seen == sorted(seen), "the cursor went back"
+
+    def let_it_begin(self, chance: random.Random) -> None:
+        """Wait until some moment of a chunk: on SQLite jobs rest between two, for most of the time."""
+        path = self.app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+        if "://" in path:
+            return
+        until = time.monotonic() + 1
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as line:
+            while time.monotonic() < until:
+                try:
+                    line.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    time.sleep(chance.uniform(0, AIMS[0]))
+                    return
+                line.execute("ROLLBACK")
+                time.sleep(0.002)
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def house(request, tmp_path_factory) -> Iterator[House]:
+    """SQLite is served by one process that does its jobs itself; PostgreSQL has two workers."""
+    folder = tmp_path_factory.mktemp("killed")
+    with ExitStack() as stack:
+        settings, workers, command = {"PADRON_PORT": str(free_port())}, 1, "serve"
+        if request.param == "postgres":
+            url = stack.enter_context(a_redis(folder, free_port()))
+            settings, workers, command = {"PADRON_REDIS_URL": url}, 2, "worker"
+        app = stack.enter_context(migrated_app(request.param, folder))
+        stack.enter_context(app.app_context())
+        says = stack.enter_context((folder / "says.txt").open("wb"))
+        move_in(app.appbuilder.grants())
+        status, tag = a_value(Status).id, a_value(Tag).id
+        write_contacts(status, tag)
+        cases = [
+            Case(AddTag, "tag", tag, "tags"),
+            Case(ChangeStatus, "status", status, "status_id"),
+        ]
+        if request.param == "postgres":
+            cases.reverse()
+        nursery = Nursery(settings_of(app, **settings), (command,), says)
+        house = House(app, nursery, workers, *cases)
+        stack.callback(house.nursery.close)
+        yield house
+        db.session.remove()
+
+
+def write_contacts(status: int, tag: int) -> None:
+    """Write the contacts; some have the status and the tag already, others have more or none."""
+    values = {"old": a_value(Status).id, "other": a_value(Status).id, "new": status}
+    for entity, count in (("Norte", NORTHERN), ("Sur", SOUTHERN)):
+        more = {"prefix": entity[0], "entity": the_entity(entity).id, "count": count}
+        db.session.execute(text(CONTACTS), values | more)
+    for remainder, other in ((0, a_value(Tag).id), (1, tag), (0, a_value(Tag).id)):
+        db.session.execute(text(TAGS), {"tag": other, "n": remainder})
+    db.session.commit()
+
+
+def job_of(number: int) -> int:
+    """Return the number of the job that does an operation."""
+    found = db.session.get_one(Operation, number, populate_existing=True).job_id
+    db.session.rollback()
+    assert found is not None
+    return found
+
+
+def ask_back(number: int) -> int:
+    """Ask for an operation to be undone; return the number of the job."""
+    actor = BRUNO.as_actor()
+    with acting_as(actor):
+        job = running.undo(db.session.get_one(Operation, number), actor, at_once=0)
+        job_id = job.id
+    db.session.rollback()
+    return job_id
+
+
+@dataclass
+class Dump:
+    """All contacts and their tags: what is theirs, and apart from it what counts changes."""
+
+    northern: set[int]
+
+    values: list[tuple]
+    versions: dict[int, int]
+    statuses: dict[int, int | None]
+    tags: dict[int, list[int]]
+    last_entry: int
+
+
+def dump() -> Dump:
+    """Read everything."""
+    db.session.rollback()
+    columns = [c for c in Contact.__table__.c if c.name not in ("version", "updated_at")]
+    query: Select = select(*columns, Contact.version).order_by(Contact.id)
+    rows = rows_of(query)
+    names = [column.name for column in columns]
+    place, status = names.index("id"), names.index("status_id")
+    links = rows_of(text("SELECT contact_id, tag_id FROM contact_tag ORDER BY 1, 2"))
+    tags: dict[int, list[int]] = {}
+    for contact, tag in links:
+        tags.setdefault(contact, []).append(tag)
+    last = rows_of(text("SELECT coalesce(max(id), 0) FROM log_entry"))[0][0]
+    north = the_entity("Norte").id
+    entity = names.index("entity_id")
+    return Dump(
+        {row[place] for row in rows if row[entity] == north},
+        [tuple(row[:-1]) for row in rows],
+        {row[place]: row[-1] for row in rows},
+        {row[place]: row[status] for row in rows},
+        tags,
+        last,
+    )
+
+
+def rows_of(query: Any) -> list[Any]:
+    found = list(db.session.execute(query, execution_options={"with_trash": True}))
+    db.session.rollback()
+    return found
+
+
+def prove(number: int, before: Dump, after: Dump, column: Any, done: str, not_done: str) -> dict:
+    """Prove that each row was done once or not at all, and told of as often; return the entries."""
+    operation = db.session.get_one(Operation, number, populate_existing=True)
+    items = dict(
+        rows_of(select(OperationItem.row_id, column).where(OperationItem.operation_id == number))
+    )
+    outcomes = Counter(items.values())
+    counted = {name: getattr(operation, name) for name in ("changed", "already", "undone", "kept")}
+    assert outcomes[done] == counted[done]
+    assert outcomes[not_done] == counted[not_done]
+    changed = {row_id for row_id, outcome in items.items() if outcome == done}
+    entries = rows_of(
+        select(LogEntry.subject_id, LogEntry.version, LogEntry.changes).where(
+            LogEntry.subject_type == "contact",
+            LogEntry.operation_id == number,
+            LogEntry.id > before.last_entry,
+        )
+    )
+    assert Counter(entry[0] for entry in entries) == Counter(changed), "a line for each change"
+    expected = {pk: version + (pk in changed) for pk, version in before.versions.items()}
+    assert after.versions == expected, "each version rose exactly once"
+    assert all(version == after.versions[pk] for pk, version, _changes in entries)
+    return {pk: changes for pk, _version, changes in entries}
+
+
+@dataclass
+class Case:
+    """An operation, and what it must come to."""
+
+    action: Any
+    field: str
+    value: int
+    told: str
+
+    def ask(self) -> int:
+        """Ask for it on everything Bruno sees; return the operation's number."""
+        actor = BRUNO.as_actor()
+        with acting_as(actor):
+            selection = selection_of(None)
+            kind, form = bound(self.action, actor, {self.field: self.value})
+            operation = draft(db.session(), self.action.action_name(), selection, actor)
+            running.confirm(operation, kind, form, selection.rows(actor), actor, at_once=0)
+            number = operation.id
+        db.session.rollback()
+        return number
+
+    def prove(self, number: int, before: Dump, after: Dump) -> None:
+        """Prove that everybody in the North has the value now, and that the log says so."""
+        entries = prove(number, before, after, OperationItem.outcome, "changed", "already")
+        had, has = self.ids(before), self.ids(after)
+        for pk, ids in had.items():
+            both = {self.value} if self.field == "status" else {*ids, self.value}
+            assert has[pk] == (sorted(both) if pk in before.northern else ids)
+        assert set(entries) == {pk for pk in before.northern if self.value not in had[pk]}
+        for pk, changes in entries.items():
+            old, new = changes[self.told]
+            if self.field == "status":
+                old, new = [old] if old else [], [new]
+            assert sorted(link[0] for link in old) == had[pk]
+            assert sorted(link[0] for link in new) == has[pk]
+
+    def ids(self, dump: Dump) -> dict[int, list[int]]:
+        """Return what each contact has: its tags, or its status if there is one."""
+        if self.field == "status":
+            return {pk: [status] if status else [] for pk, status in dump.statuses.items()}
+        return {pk: dump.tags.get(pk, []) for pk in dump.versions}
+
+
+def test_killed_ten_times_nothing_is_lost_or_done_twice_and_undo_restores_every_byte(house):
+    seed = random.randrange(10**9)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    before = dump()
+    number = house.first.ask()
+    house.kill_while_it_works(job_of(number), KILLS, chance)
+    after = dump()
+    house.first.prove(number, before, after)
+
+    house.kill_while_it_works(ask_back(number), KILLS_BACK, chance)
+    back = dump()
+    prove(number, after, back, OperationItem.undone, "undone", "kept")
+    assert back.values == before.values
+    assert back.tags == before.tags
+
+
+def test_workers_asked_to_end_in_the_middle_do_so_in_5_seconds_and_others_go_on(house):
+    before = dump()
+    number = house.second.ask()
+    job_id = job_of(number)
+    house.fill()
+    house.wait(job_id, lambda row: row.cursor > 0)
+
+    began = time.monotonic()
+    for pid in list(house.nursery.alive):
+        assert house.nursery.end(pid, signal.SIGTERM) == 0
+    assert time.monotonic() - began < 5 * house.workers
+
+    row = house.look(job_id)
+    assert (row.state, row.owner) == ("queued", None)
+    assert 0 < row.done < NORTHERN
+    house.kill_while_it_works(job_id, 0, random.Random())
+    house.second.prove(number, before, dump())

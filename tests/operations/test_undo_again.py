@@ -1,0 +1,119 @@
+"""Undoing that meets a changed world: stopped half-way, somebody else's rows, numbers used again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from app.contacts.actions.add_tag import AddTag
+from app.contacts.actions.change_rights import ChangeRights
+from app.contacts.models import Contact, Tag
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.runner import run_job
+from app.jobs.services import cancel
+from app.operations import running
+from app.operations.models import Operation
+from app.operations.services import forget_items, why_not_undone
+from app.security.actor import acting_as
+from app.security.areas import Area, Level
+from app.security.roles import role_name
+from app.types import now
+from tests.factories import a_contact, a_value
+from tests.operations.doing import do, undo
+from tests.people import ALICIA, BRUNO, Person, add_person
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def some_with_tag(how_many: int) -> tuple[Operation, Tag, list[Contact]]:
+    tag, contacts = a_value(Tag), [a_contact() for _each in range(how_many)]
+    return do(AddTag, BRUNO.as_actor(), contacts, tag=tag.id), tag, contacts
+
+
+def begin_undo(operation: Operation) -> Job:
+    """Ask for the undoing, and leave it to a worker."""
+    with acting_as(BRUNO.as_actor()):
+        return running.undo(operation, BRUNO.as_actor(), at_once=0)
+
+
+def first_chunk(job: Job, monkeypatch, size: int) -> None:
+    """Let a worker do one chunk of so many rows, and go."""
+    monkeypatch.setattr("app.jobs.pace.SMALLEST", size)
+    monkeypatch.setattr("app.jobs.pace.Pace._between", lambda self, _size: size)
+    run_job(job.id, is_enough=lambda: True)
+
+
+def test_an_undoing_that_was_stopped_half_way_goes_on_when_asked_again(monkeypatch):
+    operation, tag, contacts = some_with_tag(5)
+    job = begin_undo(operation)
+    first_chunk(job, monkeypatch, 2)
+    cancel(db.session(), job.id)
+    db.session.commit()
+    assert run_job(job.id) == "cancelled"
+    db.session.refresh(operation)
+    assert (operation.undone, why_not_undone(operation)) == (2, "")
+
+    operation = undo(operation, BRUNO.as_actor())
+
+    assert (operation.undone, operation.kept) == (5, 0)
+    assert [contact for contact in contacts if tag in contact.tags] == []
+    assert (operation.undo_job.state, operation.undo_job.total, operation.undo_job.done) == (
+        "done", 5, 5,
+    )  # fmt: skip
+    assert "undone" in why_not_undone(operation)
+
+
+def test_what_was_undone_already_is_not_undone_twice(monkeypatch):
+    """Who is given the tag again by hand keeps it, whatever goes on afterwards."""
+    operation, tag, contacts = some_with_tag(3)
+    job = begin_undo(operation)
+    first_chunk(job, monkeypatch, 1)
+    cancel(db.session(), job.id)
+    db.session.commit()
+    run_job(job.id)
+    contacts[0].tags.append(tag)
+    db.session.commit()
+
+    undo(operation, BRUNO.as_actor())
+
+    assert [tag in contact.tags for contact in contacts] == [True, False, False]
+
+
+def test_rights_are_given_back_to_whoever_had_them_and_to_nobody_else():
+    role = role_name(Area.SALES, Level.EDIT)
+    first, second = (add_person(Person(name, "Norte", role)) for name in ("primera", "segunda"))
+    second.roles = []
+    contact = a_contact(user=first)
+    operation = do(ChangeRights, ALICIA.as_actor(), [contact], sales="forbidden")
+    assert (operation.changed, first.roles) == (1, [])
+    contact.user = second
+    db.session.commit()
+
+    operation = undo(operation, ALICIA.as_actor())
+
+    assert (operation.undone, operation.kept) == (0, 1)
+    assert (first.roles, second.roles) == ([], [])
+
+
+def test_what_is_being_undone_is_kept_until_that_has_ended():
+    operation, _tag, _contacts = some_with_tag(3)
+    begin_undo(operation)
+    operation.undo_until = now() - timedelta(minutes=1)
+    db.session.commit()
+    assert forget_items(db.session(), 100) == 0
+    run_job(operation.undo_job_id)
+    assert db.session.get(Operation, operation.id, populate_existing=True).undone == 3
+    assert forget_items(db.session(), 100) == 3
+
+
+def test_what_was_done_so_long_ago_that_its_job_is_forgotten_says_so():
+    operation, _tag, _contacts = some_with_tag(1)
+    operation.undo_until = now() - timedelta(days=60)
+    db.session.execute(delete(Job).where(Job.id == operation.job_id))
+    db.session.commit()
+    db.session.refresh(operation)
+    assert operation.job_id is None
+    assert "too long ago" in why_not_undone(operation)

@@ -1,0 +1,123 @@
+"""What the pages of a collective action say: names of jobs, numbers, what was typed."""
+
+from __future__ import annotations
+
+import pytest
+from flask import current_app
+
+from app.contacts.models import Contact, Status, Tag
+from app.entities.models import Entity
+from app.extensions import db
+from tests.factories import a_contact, a_value, some_contacts
+from tests.operations.doing import job_of
+from tests.operations.test_pages import (
+    begin,
+    hidden,
+    previewed,
+    text_of,
+    the_operation,
+    ticked,
+)
+from tests.people import ALICIA, BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def confirmed(browser, at: str, **answers) -> str:
+    """Go through the pages; return the address of the job."""
+    page = previewed(browser, at, **answers)
+    return browser.post(f"{at}confirm", data=hidden(page)).location
+
+
+def test_a_job_is_called_after_what_was_chosen_and_not_after_the_reason(client_as):
+    browser, contact = client_as(ALICIA), a_contact()
+    bilbao = db.session.query(Entity).filter_by(name="Bilbao").one()
+    at = begin(browser, "change_entity", **ticked(contact))
+    job = confirmed(browser, at, entity=bilbao.id, reason="Moved house · for good: yes")
+    assert job_of(the_operation(at)).title == "Change entity: Bilbao"
+    assert "Reason: Moved house · for good: yes" in text_of(browser.get(job))
+    undoing = browser.post(f"{at}undo", follow_redirects=True)
+    assert "<h1>Undo: Change entity: Bilbao</h1>" in text_of(undoing)
+
+
+def test_undoing_what_is_gone_is_called_as_it_was(client_as):
+    browser, status = client_as(BRUNO), a_value(Status)
+    name = str(status)
+    at = begin(browser, **ticked(a_contact()))
+    confirmed(browser, at, status=status.id)
+    the_operation(at).answers = {"status": ["999999"]}
+    db.session.commit()
+    undoing = browser.post(f"{at}undo", follow_redirects=True)
+    assert f"Undo: Change status: {name}" in text_of(undoing)
+
+
+def test_rights_in_one_area_name_the_area(client_as):
+    browser = client_as(ALICIA)
+    contact = a_contact()
+    contact.user = BRUNO.user
+    db.session.commit()
+    at = begin(browser, "change_rights", **ticked(contact))
+    confirmed(browser, at, sales="read")
+    assert job_of(the_operation(at)).title == "Change rights: Sales: read"
+
+
+def test_numbers_are_written_as_their_reader_writes_them(client_as):
+    browser = client_as(ALICIA)
+    some_contacts(1_000)
+    at = begin(browser, "change_status", all="1", on="")
+    matched = db.session.query(Contact).count()
+    page = previewed(browser, at, status=a_value(Status).id)
+    assert f"Run on {matched:,} files<" in page
+    operation = the_operation(at)
+    browser.post(f"{at}confirm", data=hidden(page) | {"typed": matched})
+    db.session.expire_all()
+    job = f"/jobs/{operation.job_id}/"
+    operation.job.state, operation.changed = "done", 12_345
+    db.session.commit()
+    assert "Undo this for 12,345 files?" in text_of(browser.get(job))
+
+
+def test_the_number_that_was_typed_stays_when_it_is_wrong(client_as):
+    browser = client_as(ALICIA)
+    some_contacts(2)
+    at = begin(browser, "change_status", all="1", on="")
+    page = previewed(browser, at, status=a_value(Status).id)
+    typed = hidden(page) | {"typed": '12 "monkeys"'}
+    again = browser.post(f"{at}confirm", data=typed)
+    assert again.status_code == 422
+    assert 'value="12 &#34;monkeys&#34;"' in again.text
+
+
+def test_who_lacks_a_tag_is_not_said_to_have_it(client_as):
+    browser, tag = client_as(BRUNO), a_value(Tag)
+    with_it, without = a_contact(tags=[tag]), a_contact()
+    at = begin(browser, "remove_tag", **ticked(with_it, without))
+    page = previewed(browser, at, tag=tag.id)
+    assert "do not have it" in page
+    assert "already have it" not in page
+    job = browser.post(f"{at}confirm", data=hidden(page)).location
+    assert "no change needed" in text_of(browser.get(job))
+
+
+def test_a_job_that_goes_on_lists_no_rows_that_are_old_at_once(client_as, monkeypatch):
+    browser, contact = client_as(BRUNO), a_contact()
+    monkeypatch.setitem(current_app.config, "BACKGROUND_ABOVE", 0)
+    at = begin(browser, **ticked(contact))
+    job = confirmed(browser, at, status=a_value(Status).id)
+    page = text_of(browser.get(job))
+    assert "listed here when the job has ended" in page
+    assert str(contact) not in page
+    assert "not begun" not in page
+
+
+def test_entities_can_be_chosen_without_scripts(client_as):
+    """Those within reach are in the page; a foreign one is neither there nor taken."""
+    browser = client_as(BRUNO)
+    at = begin(browser, "change_entity", **ticked(a_contact()))
+    page = text_of(browser.get(at))
+    known = {e.name: e.id for e in db.session.query(Entity)}
+    assert f'<option value="{known["Bilbao"]}">Bilbao</option>' in page
+    assert f'<option value="{known["Norte"]}">Norte</option>' in page
+    assert ">Sur</option>" not in page
+    answer = browser.post(at, data={"entity": known["Sur"], "reason": "x"})
+    assert "This cannot be chosen." in text_of(answer, 422)

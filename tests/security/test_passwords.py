@@ -1,0 +1,101 @@
+"""Passwords: what is kept of them, how long a comparison takes, which are refused."""
+
+from __future__ import annotations
+
+import pytest
+from flask_babel import force_locale
+from werkzeug import security
+from werkzeug.security import generate_password_hash
+
+from app.security.passwords import hash_password, is_outdated, is_password, weakness
+from config import settings
+
+GOOD = "lluvia tractor violín nogal"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_program(session):
+    """Every test here reads the program's settings."""
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Collect the method of every hash that is computed."""
+    found: list[str] = []
+    compute = security._hash_internal
+
+    def note(method, salt, password):
+        found.append(method)
+        return compute("pbkdf2:sha256:1", salt, password)[0], method
+
+    monkeypatch.setattr(security, "_hash_internal", note)
+    return found
+
+
+def test_a_password_is_known_again_and_nothing_else_is():
+    kept = hash_password(GOOD)
+    assert GOOD not in kept
+    assert is_password(kept, GOOD)
+    for other in (GOOD + " ", GOOD.upper(), "", "\x00", "x" * 201, kept):
+        assert not is_password(kept, other)
+
+
+def test_the_same_letters_from_another_keyboard_are_the_same_password():
+    assert is_password(hash_password("vi\u00f3lin nogal lluvia"), "vio\u0301lin nogal lluvia")
+
+
+@pytest.mark.parametrize("kept", [None, "", "cannot sign in by password", "plain$$hash", "a$b$c"])
+def test_no_password_is_the_password_of_an_account_without_one(kept):
+    for typed in ("", "\x00", "cannot sign in by password", "hash", "c", "nobody's password"):
+        assert not is_password(kept, typed)
+
+
+@pytest.mark.parametrize("kind", ["right", "wrong", "none", "unusable"])
+def test_every_comparison_costs_the_same(kind, hashed, app, monkeypatch):
+    method = settings({"PADRON_SECRET_KEY": "x" * 32})["FAB_PASSWORD_HASH_METHOD"]
+    monkeypatch.setitem(app.config, "FAB_PASSWORD_HASH_METHOD", method)
+    kept = {"none": None, "unusable": "cannot sign in by password"}.get(kind, hash_password(GOOD))
+    hashed.clear()
+    is_password(kept, GOOD if kind == "right" else "something else")
+    assert hashed == [method] == ["scrypt:32768:8:3"]
+
+
+def test_an_older_hash_is_compared_at_the_price_of_a_new_one(hashed, app, monkeypatch):
+    monkeypatch.setitem(app.config, "FAB_PASSWORD_HASH_METHOD", "scrypt:32768:8:3")
+    old = generate_password_hash(GOOD, "scrypt:32768:8:1")
+    hashed.clear()
+    assert is_password(old, GOOD)
+    assert is_outdated(old)
+    assert sum(int(method.rpartition(":")[2]) for method in hashed) == 3
+
+
+def test_what_is_too_long_is_not_even_hashed(hashed):
+    kept = hash_password(GOOD)
+    hashed.clear()
+    assert not is_password(kept, "x" * 100_000)
+    assert hashed == []
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "", "short", "12345678901", "123456789012", "password1234", "qwertyuiop12", "aaaaaaaaaaaa",
+        "BrunoGarcía1", "bruno.garcia", "bruno@example.org", "Federación2026", "federacion 2026",
+        "Contraseña1234", "x" * 201, "\x00" * 14,
+    ],
+)  # fmt: skip
+def test_a_password_that_can_be_guessed_is_refused(password):
+    assert weakness(password, "Bruno", "García", "bruno.garcia", "bruno@example.org")
+
+
+@pytest.mark.parametrize(
+    "password", [GOOD, "x7#Kq9!mZ2$w", "日本語のパスワードです長い文", "ñ" + GOOD * 7]
+)
+def test_a_good_password_is_taken(password):
+    assert weakness(password, "Bruno", None, "") is None
+
+
+def test_the_refusal_is_in_the_readers_language():
+    with force_locale("en"):
+        english = weakness("123456789012")
+    assert "easy to guess" in english

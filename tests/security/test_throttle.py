@@ -1,0 +1,110 @@
+"""Attempts are counted in the database: each once, whoever asks at the same moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.extensions import db
+from app.security import throttle
+from app.security.models import AttemptCounter
+from app.security.throttle import count_one, forget, give_back, key_of, key_of_address, sweep, take
+from tests.databases import BOTH, migrated_app
+
+NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Give a clock that only goes when it is told to."""
+
+    class Clock:
+        moment = NOON
+
+        def go(self, **by) -> None:
+            self.moment += timedelta(**by)
+
+    it = Clock()
+    monkeypatch.setattr(throttle, "now", lambda: it.moment)
+    return it
+
+
+def test_five_are_let_through_and_no_more(session, clock):
+    assert [take(session, "a", 5, 15) for _n in range(8)] == [True] * 5 + [False] * 3
+    assert take(session, "another", 5, 15)
+
+
+def test_after_the_time_is_over_it_begins_anew(session, clock):
+    for _n in range(8):
+        take(session, "a", 5, 15)
+    clock.go(minutes=14, seconds=59)
+    assert not take(session, "a", 5, 15)
+    clock.go(seconds=1)
+    assert [take(session, "a", 5, 15) for _n in range(6)] == [True] * 5 + [False]
+
+
+def test_a_clock_that_was_wrong_shuts_nobody_out(session, clock):
+    clock.go(days=1)
+    for _n in range(8):
+        take(session, "a", 5, 15)
+    clock.go(days=-1)
+    assert take(session, "a", 5, 15)
+
+
+def test_a_good_attempt_is_given_back_and_a_count_can_be_forgotten(session, clock):
+    for _n in range(5):
+        take(session, "a", 5, 15)
+    give_back(session, "a")
+    assert take(session, "a", 5, 15)
+    assert not take(session, "a", 5, 15)
+    forget(session, "a")
+    assert count_one(session, "a", 15) == 1
+    for _n in range(3):
+        give_back(session, "a")
+    assert count_one(session, "a", 15) == 1
+
+
+def test_what_was_typed_cannot_be_read_in_the_key(session):
+    assert "bruno" not in key_of("sign-in", "bruno")
+    assert key_of("sign-in", "bruno") == key_of("sign-in", "bruno")
+    assert key_of("sign-in", "bruno") != key_of("code", "bruno")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ("10.0.0.1", "10.0.0.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        (None, "", True),
+        ("not an address", "neither is this", False),
+    ],
+)
+def test_addresses_of_one_house_count_together(session, one, other, are_same):
+    assert (key_of_address("x", one) == key_of_address("x", other)) is are_same
+
+
+def test_old_counts_are_swept_away(session, clock):
+    take(session, "old", 5, 15)
+    clock.go(hours=30)
+    take(session, "new", 5, 15)
+    sweep(session)
+    assert session.scalars(select(AttemptCounter.key)).all() == ["new"]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_forty_at_the_same_moment_are_counted_one_by_one(kind, tmp_path):
+    with migrated_app(kind, tmp_path) as app:
+
+        def attempt(_number: int) -> bool:
+            with app.app_context():
+                return take(db.engine, "a", 5, 15)
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(attempt, range(40)))
+    assert answers.count(True) == 5

@@ -1,0 +1,281 @@
+"""Who may give what to whom: every pair of ranks, every place, at the lowest door."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from flask_appbuilder.security.sqla.models import Group, PermissionView, Role, User
+from sqlalchemy import insert, select
+
+from app.entities.models import Entity
+from app.errors import DomainError
+from app.extensions import db
+from app.log.models import LogEntry
+from app.security.actor import acting_as
+from app.security.areas import Area, Level
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import LIMITED_ADMINISTRATOR, role_name
+from app.staff.models import StaffUser
+from tests.factories import the_entity
+from tests.people import ALICIA, BRUNO, Person, add_person
+
+READ, EDIT = (role_name(Area.CONTACTS, level) for level in (Level.READ, Level.EDIT))
+SECURITY = role_name(Area.SECURITY, Level.EDIT)
+CUSTOM = "Sees the list of contacts"
+# What each set of roles amounts to, said here once more and by hand.
+RANKS: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "nothing": ((), set()),
+    "custom": ((CUSTOM,), {"list"}),
+    "reads": ((READ,), {"list", "read"}),
+    "edits": ((EDIT,), {"list", "read", "edit"}),
+    "security": ((SECURITY,), {"security"}),
+    "both": ((SECURITY, EDIT), {"list", "read", "edit", "security"}),
+    "limited": ((LIMITED_ADMINISTRATOR,), {"limited"}),
+    "all": ((ADMINISTRATOR,), {"list", "read", "edit", "security", "limited", "all"}),
+}
+PLACES = {"own": "Norte", "below": "Bilbao", "beside": "Sur", "above": "Federación"}
+IN_REACH = {"own", "below"}
+
+
+def role(name: str) -> Role:
+    return db.session.scalars(select(Role).where(Role.name == name)).one()
+
+
+def push(name: str, user: StaffUser) -> None:
+    """Give a role from its own side, as no page does."""
+    given = role(name)
+    given.user.append(user)
+    db.session.flush()
+
+
+def somebody(rank: str, entity: str, name: str = "") -> StaffUser:
+    user = add_person(Person(name or f"{rank}-{entity.lower()}", entity, None))
+    user.roles = [role(each) for each in RANKS[rank][0]]
+    return user
+
+
+@pytest.fixture
+def ranks(session):
+    """Write the custom role, and somebody of each rank in each place."""
+    right = session.scalars(
+        select(PermissionView).where(
+            PermissionView.permission.has(name="can_list"),
+            PermissionView.view_menu.has(name="ContactView"),
+        )
+    ).one()
+    session.add(Role(name=CUSTOM, permissions=[right]))
+    session.flush()
+    users = {
+        (rank, place): somebody(rank, entity)
+        for rank, (place, entity) in product(RANKS, PLACES.items())
+    }
+    session.commit()
+    return users
+
+
+def stored() -> list:
+    """Return every table a change of rights could have touched, as the database holds it."""
+    tables = ("ab_user", "ab_user_role", "ab_role", "ab_permission_view_role", "entity")
+    contents = [
+        sorted(map(str, db.session.execute(select(db.metadata.tables[name])))) for name in tables
+    ]
+    return [*contents, db.session.scalar(select(LogEntry.id).order_by(LogEntry.id.desc()))]
+
+
+def is_allowed(change) -> bool:
+    """Try a change and take it back; whether it was refused."""
+    with db.session.begin_nested() as attempt:
+        try:
+            change()
+            db.session.flush()
+        except DomainError:
+            attempt.rollback()
+            return False
+        attempt.rollback()
+        return True
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_a_grant_is_allowed_if_actor_holds_it_and_all_the_target_holds_within_reach(rank, ranks):
+    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+    db.session.commit()
+    before, wrong = stored(), []
+    for (target, place), granted in product(ranks, RANKS):
+        if granted == target:
+            continue
+        expected = place in IN_REACH and RANKS[target][1] <= mine and RANKS[granted][1] <= mine
+        user, roles = ranks[target, place], [role(name) for name in RANKS[granted][0]]
+        with acting_as(actor):
+            if (
+                is_allowed(lambda user=user, roles=roles: setattr(user, "roles", roles))
+                != expected
+            ):
+                wrong.append((target, place, granted, expected))
+        if not expected:
+            assert stored() == before
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_nothing_is_done_to_somebody_above_or_elsewhere(rank, ranks):
+    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+    db.session.commit()
+    changes = {
+        "active": False, "password": "x", "email": "x@example.org", "username": "x",
+        "totp_secret": "x",
+    }  # fmt: skip
+    wrong = []
+    for (target, place), (name, value) in product(ranks, changes.items()):
+        user = ranks[target, place]
+        expected = place in IN_REACH and RANKS[target][1] <= mine
+        with acting_as(actor):
+            if is_allowed(lambda u=user, n=name, v=value: setattr(u, n, v)) != expected:
+                wrong.append((target, place, name))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_a_new_user_gets_no_more_than_their_maker_has(rank, session, ranks):
+    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+    db.session.commit()
+    wrong = []
+    for granted, (place, entity) in product(RANKS, PLACES.items()):
+        with acting_as(actor):
+            done = is_allowed(lambda g=granted, e=entity: somebody(g, e, "new"))
+        if done != (place in IN_REACH and RANKS[granted][1] <= mine):
+            wrong.append((granted, place))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda me: setattr(me, "roles", []),
+        lambda me: setattr(me, "roles", [*me.roles, role(CUSTOM), role(READ)]),
+        lambda me: setattr(me, "active", False),
+        lambda me: setattr(me, "entity", the_entity("Bilbao")),
+        lambda me: setattr(me, "entity_id", the_entity("Federación").id),
+        lambda me: push(CUSTOM if me.roles[:1] != [role(CUSTOM)] else READ, me),
+        lambda me: db.session.delete(me),
+    ],
+    ids=["no roles", "more roles", "locked", "lower", "higher", "from the role", "gone"],
+)
+def test_nobody_changes_their_own_rights(rank, change, ranks):
+    me = somebody(rank, "Norte", "actor")
+    db.session.commit()
+    if rank == "edits":
+        me.roles = [role(READ)]
+        db.session.commit()
+    if (
+        rank == "nothing"
+        and not me.roles
+        and change(me) is None
+        and not db.session.is_modified(me)
+    ):
+        return
+    db.session.rollback()
+    with acting_as(me.as_actor()):
+        assert not is_allowed(lambda: change(me))
+
+
+def test_an_entity_given_by_number_is_looked_at_as_well_as_one_given_by_row(ranks):
+    """A row that is loaded already says where somebody was, not where they are going."""
+    user, actor = ranks["nothing", "own"], somebody("both", "Norte", "actor").as_actor()
+    assert user.entity.name == "Norte"
+    sur = the_entity("Sur")
+    with acting_as(actor):
+        assert not is_allowed(lambda: setattr(user, "entity_id", sur.id))
+        assert not is_allowed(lambda: setattr(user, "entity", sur))
+        assert not is_allowed(lambda: setattr(user, "entity", None))
+        assert is_allowed(lambda: setattr(user, "entity", the_entity("Bilbao")))
+
+
+def test_a_role_cannot_be_pushed_on_somebody_from_its_own_side(ranks):
+    user, actor = ranks["nothing", "own"], somebody("security", "Norte", "actor").as_actor()
+    number = user.id
+    db.session.expire_all()
+    with acting_as(actor):
+        assert not is_allowed(lambda: push(EDIT, user))
+        assert not is_allowed(lambda: push(EDIT, ranks["all", "own"]))
+    db.session.expunge_all()
+    plain = db.session.get(User, number)
+    with acting_as(actor):
+        assert not is_allowed(lambda: setattr(plain, "active", False))
+
+
+def test_a_group_gives_nobody_anything(ranks, client_as):
+    number, admin, actor = BRUNO.user.id, role(ADMINISTRATOR), BRUNO.as_actor()
+    with acting_as(actor):
+        assert not is_allowed(lambda: db.session.add(Group(name="Everybody", roles=[admin])))
+    group = Group(name="Everybody", roles=[admin])
+    db.session.add(group)
+    db.session.flush()
+    values = {"user_id": number, "group_id": group.id}
+    db.session.execute(insert(db.metadata.tables["ab_user_group"]).values(values))
+    db.session.commit()
+    assert client_as(BRUNO).get("/users/list/").status_code in (302, 403)
+    assert not BRUNO.as_actor().is_administrator
+
+
+@pytest.mark.parametrize("rank", ["security", "both", "limited"])
+def test_a_role_one_holds_is_changed_by_somebody_else(rank, ranks, session):
+    me = somebody(rank, "Norte", "actor")
+    custom = role(CUSTOM)
+    me.roles = [*me.roles, custom]
+    db.session.commit()
+    with acting_as(me.as_actor()):
+        assert not is_allowed(lambda: setattr(custom, "permissions", []))
+        assert not is_allowed(lambda: db.session.delete(custom))
+
+
+def test_a_role_whose_holders_are_above_or_elsewhere_stays_as_it_is(ranks, session):
+    for name in ("custom", "all"):
+        session.delete(ranks[name, "own"])
+    mine = Role(name="Mine", permissions=list(role(CUSTOM).permissions))
+    session.add(mine)
+    ranks["nothing", "own"].roles = [mine]
+    session.commit()
+    actor = somebody("both", "Norte", "actor").as_actor()
+    with acting_as(actor):
+        assert is_allowed(lambda: setattr(mine, "permissions", []))
+        assert not is_allowed(lambda: session.delete(mine)), "somebody has it"
+    for user in (ranks["nothing", "beside"], ranks["all", "below"]):
+        user.roles = [*user.roles, mine]
+        session.commit()
+        with acting_as(actor):
+            assert not is_allowed(lambda: setattr(mine, "permissions", []))
+        user.roles = [each for each in user.roles if each is not mine]
+        session.commit()
+
+
+@pytest.mark.parametrize("name", [ADMINISTRATOR, LIMITED_ADMINISTRATOR, READ])
+def test_the_programs_own_roles_only_learn_to_ask_for_a_second_factor(name, ranks, session):
+    seeded = role(name)
+    right = session.scalars(select(PermissionView).limit(1)).one()
+    lower = ranks["all", "own"].as_actor()
+    with acting_as(ALICIA.as_actor()):
+        assert is_allowed(lambda: setattr(seeded, "needs_second_factor", True))
+        assert not is_allowed(lambda: setattr(seeded, "name", "Anything"))
+        assert not is_allowed(lambda: setattr(seeded, "permissions", [right]))
+        assert not is_allowed(lambda: session.delete(seeded))
+    with acting_as(lower):
+        assert not is_allowed(lambda: setattr(seeded, "needs_second_factor", True))
+
+
+def test_nobody_widens_a_reach_by_moving_entities(ranks, session):
+    norte, bilbao, sur = the_entity("Norte"), the_entity("Bilbao"), the_entity("Sur")
+    with acting_as(somebody("all", "Norte", "actor").as_actor()):
+        assert is_allowed(lambda: setattr(bilbao, "name", "Bilbo"))
+        assert not is_allowed(lambda: setattr(norte, "parent_id", None))
+        assert not is_allowed(lambda: setattr(norte, "parent", None))
+        assert not is_allowed(lambda: setattr(norte, "parent", sur))
+        assert not is_allowed(lambda: setattr(bilbao, "parent_id", sur.id))
+        assert not is_allowed(lambda: setattr(sur, "parent", norte))
+        assert not is_allowed(lambda: session.add(Entity(name="New", parent_id=sur.id)))
+        assert not is_allowed(lambda: session.add(Entity(name="New")))
+        assert is_allowed(lambda: session.add(Entity(name="New", parent_id=bilbao.id)))
+    with acting_as(ALICIA.as_actor()):
+        assert not is_allowed(lambda: setattr(norte, "parent", None))
+        assert is_allowed(lambda: setattr(bilbao, "parent", sur))

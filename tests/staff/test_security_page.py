@@ -1,0 +1,234 @@
+"""The security page: who signed in, who did not, what was done to rights, what was exported."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import select
+
+from app.checks import ADVICE, DANGER, Finding
+from app.extensions import db
+from app.log.facts import FAILED, RIGHTS, facts_counted, facts_page
+from app.log.models import FACTS, LogEntry
+from app.log.services import note
+from app.security.actor import NOBODY, acting_as
+from app.security.models import SignInSession
+from app.security.sessions import open_session
+from app.staff.views import security
+from tests.factories import the_entity
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person, sign_in
+
+SPANISH = {"Accept-Language": "es"}
+
+
+@pytest.fixture(autouse=True)
+def _checks_found_nothing(monkeypatch):
+    monkeypatch.setattr(security, "_findings", lambda app, session: [])
+
+
+def some_facts(how_many: int) -> None:
+    bruno, alicia = BRUNO.user, ALICIA.as_actor()
+    session = db.session()
+    for number in range(how_many):
+        note(
+            session, "sign_in_failed", NOBODY, about=bruno.id, name=str(bruno),
+            address=f"192.0.2.{number % 9}",
+        )  # fmt: skip
+        note(session, "signed_in", bruno.as_actor(), about=bruno.id, name=str(bruno))
+        note(session, "rights_changed", alicia, about=bruno.id, name=str(bruno), roles=("A", "B"))
+        note(session, "exported", bruno.as_actor(), name="Contacts", rows=7)
+        open_session(session, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows")
+    session.commit()
+
+
+def shown(page: str) -> int:
+    return page.count('<li class="fact">')
+
+
+@pytest.mark.parametrize("part", security.PARTS)
+def test_every_part_opens_empty_and_full_in_both_languages(client_as, part):
+    browser = client_as(ALICIA)
+    for _round in range(2):
+        for language in ("en", "es"):
+            reply = browser.get(f"/security/?part={part}", headers={"Accept-Language": language})
+            assert reply.status_code == 200
+        some_facts(2)
+    assert shown(reply.text) >= 2
+
+
+def test_a_part_shows_its_own_facts_and_leads_to_the_files(client_as):
+    some_facts(1)
+    browser = client_as(ALICIA)
+    page = browser.get("/security/?part=rights").text
+    assert "rights changed" in page
+    assert "sign-in failed" not in page
+    assert "<del>A</del>" in page
+    assert "<ins>B</ins>" in page
+    assert f"/users/show/{BRUNO.user.id}" in page
+    page = browser.get("/security/?part=exports").text
+    assert re.search(r"Bruno García</a></b> · exported · Contacts", page)
+
+
+def test_a_change_of_rights_is_told_with_what_it_was_and_what_it_became(client_as):
+    with acting_as(ALICIA.as_actor()):
+        bruno, south = BRUNO.user, the_entity("Sur")
+        roles = [the_role("Contacts: read"), the_role("Settings: read")]
+        bruno.roles, bruno.entity = roles, south
+        db.session.commit()
+        role = Role(name="Secretaries", permissions=the_role("Contacts: read").permissions[:3])
+        db.session.add(role)
+        db.session.commit()
+        role.permissions = role.permissions[:1]
+        role.needs_second_factor = True
+        db.session.commit()
+    changes = {
+        fact.event: fact.changes
+        for fact in db.session.scalars(select(LogEntry).where(LogEntry.event.in_(RIGHTS)))
+    }
+    assert changes == {
+        "rights_changed": {
+            "roles": ["Contacts: edit", "Contacts: read, Settings: read"],
+            "entity": ["Norte", "Sur"],
+        },
+        "role_changed": {"permissions": [3, 1], "needs_second_factor": [None, True]},
+    }
+    page = client_as(ALICIA).get("/security/?part=rights", headers=SPANISH).text
+    assert "<del>Contactos: editar</del>" in page
+    assert "<ins>Contactos: leer, Configuración: leer</ins>" in page
+
+
+def the_role(name: str) -> Role:
+    return db.session.scalars(select(Role).where(Role.name == name)).one()
+
+
+def test_names_are_text_and_never_markup(client_as):
+    note(db.session(), "sign_in_failed", NOBODY, name="<script>alert(1)</script>", address="<b>")
+    page = client_as(ALICIA).get("/security/").text
+    assert "<script>alert" not in page
+    assert "<b></span>" not in page
+
+
+def test_pages_follow_one_another_and_lose_nothing(client_as, monkeypatch):
+    some_facts(7)
+    monkeypatch.setattr(security, "SIZE", 3)
+    browser = client_as(ALICIA)
+    for part, expected in (("failed", 7), ("rights", 7), ("sessions", 8)):
+        seen, address = 0, f"?part={part}"
+        while address:
+            page = browser.get(f"/security/{address}").text
+            seen += shown(page)
+            older = re.search(r'href="(\?part=\w+&amp;before=\d+)', page)
+            address = older and older[1].replace("&amp;", "&")
+        assert seen == expected
+
+
+def test_paging_reads_the_facts_of_several_events_in_the_order_they_happened(session):
+    some_facts(5)
+    page, older = facts_page(db.session(), RIGHTS + FAILED, None, limit=4)
+    ids = [fact.id for fact in page]
+    assert ids == sorted(ids, reverse=True)
+    rest, end = facts_page(db.session(), RIGHTS + FAILED, None, before=older, limit=100)
+    assert len(page) + len(rest) == 10
+    assert end is None
+
+
+def test_the_numbers_are_those_of_the_log(session):
+    some_facts(12)
+    counts = facts_counted(db.session(), None)
+    assert counts == {
+        "failed_day": 12, "failed_week": 12, "accounts": 1, "addresses": 9,
+        "rights_month": 12, "exports_month": 12,
+    }  # fmt: skip
+
+
+def test_the_page_takes_a_fixed_number_of_statements(client_as, counting):
+    browser = client_as(ALICIA)
+    for part in security.PARTS:
+        some_facts(1)
+        with counting() as few:
+            assert browser.get(f"/security/?part={part}").status_code == 200
+        some_facts(60)
+        with counting() as many:
+            assert browser.get(f"/security/?part={part}").status_code == 200
+        assert len(many) == len(few)
+        assert len(many) <= 12, many
+
+
+def test_a_session_is_ended_from_here_and_noted(client_as, app):
+    other = app.test_client()
+    sign_in(other, BRUNO.user.id)
+    row = db.session.scalars(
+        select(SignInSession).where(SignInSession.user_id == BRUNO.user.id)
+    ).one()
+    assert other.get("/contacts/list/").status_code == 200
+    reply = client_as(ALICIA).post(f"/security/end/{row.id}")
+    assert reply.location.endswith("/security/?part=sessions")
+    assert other.get("/contacts/list/").status_code == 302
+    fact = db.session.scalars(select(LogEntry).where(LogEntry.event == "sessions_ended")).one()
+    assert (fact.actor_name, fact.subject_id) == ("Alicia García", BRUNO.user.id)
+    assert client_as(ALICIA).post(f"/security/end/{row.id}").status_code == 404
+
+
+def test_an_administrator_of_a_part_sees_that_part_alone(client_as):
+    north = Person("elena", "Norte", "Admin")
+    add_person(north)
+    some_facts(1)
+    note(db.session(), "signed_in", ALICIA.as_actor(), about=ALICIA.user.id, name="Alicia García")
+    row = open_session(db.session(), ALICIA.user.id)
+    alicias = db.session.scalars(
+        select(SignInSession.id).where(SignInSession.user_id == ALICIA.user.id)
+    ).first()
+    assert row
+    browser = client_as(north)
+    page = browser.get("/security/?part=all").text
+    assert "Bruno García" in page
+    assert "signed in · Alicia" not in page
+    assert shown(browser.get("/security/?part=signins").text) == 1
+    assert "Alicia" not in browser.get("/security/?part=sessions").text
+    assert browser.post(f"/security/end/{alicias}").status_code == 404
+
+
+@pytest.mark.parametrize("person", [BRUNO, CLARA, DIEGO], ids=lambda person: person.name)
+def test_only_administrators_open_it(client_as, person):
+    browser = client_as(person)
+    for reply in (
+        browser.get("/security/"), browser.post("/security/check"), browser.post("/security/end/1"),
+    ):  # fmt: skip
+        assert reply.status_code in (302, 403)
+        assert "security" not in (reply.location or "")
+
+
+@pytest.mark.parametrize("query", ["part=nope", "part=all&before=x", "before=99999999999"])
+def test_an_impossible_address_is_a_404(client_as, query):
+    assert client_as(ALICIA).get(f"/security/?{query}").status_code == 404
+
+
+def test_findings_stand_at_the_top_advice_folded(client_as, monkeypatch):
+    found = [Finding(DANGER, "Bad <thing>", "Mend it"), Finding(ADVICE, "Better", "Do it")]
+    monkeypatch.setattr(security, "_findings", lambda app, session: found)
+    page = client_as(ALICIA).get("/security/").text
+    assert "1 thing needs attention" in page
+    assert "Bad &lt;thing&gt;" in page
+    assert page.index("Bad &lt;") < page.index("1 piece of advice") < page.index("Better")
+
+
+def test_checks_are_made_again_when_asked(app, client_as, monkeypatch):
+    monkeypatch.undo()
+    made = []
+    monkeypatch.setattr(security, "findings", lambda app, session: made.append(1) or [])
+    app.extensions.pop("findings", None)
+    browser = client_as(ALICIA)
+    browser.get("/security/")
+    browser.get("/security/")
+    assert len(made) == 1
+    browser.post("/security/check")
+    browser.get("/security/")
+    assert len(made) == 2
+    app.extensions.pop("findings", None)
+
+
+def test_every_fact_has_its_part():
+    told = {event for _label, events in security.PARTS.values() for event in events}
+    assert told == set(FACTS)

@@ -1,0 +1,265 @@
+"""Sessions end, everywhere and at once, when they should; one's own are seen and ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import select
+
+from app.chores import run_once
+from app.extensions import db
+from app.log.models import LogEntry
+from app.security.actor import acting_as
+from app.security.agents import describe
+from app.security.chores import NoteSeen, SweepTheDoor
+from app.security.models import SignInSession
+from app.staff.models import StaffUser
+from app.trash.services import put_away
+from tests.people import ALICIA, BRUNO, CLARA
+from tests.staff.door import NEW, PASSWORD, Clock, give_password, sign_in
+
+PAGE = "/contacts/list/"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def bruno(session):
+    give_password(BRUNO.user)
+    return BRUNO.user
+
+
+def change_own_password(client_as):
+    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    assert client_as(BRUNO).post("/account/password/", data=form).status_code == 302
+
+
+def sign_out_everywhere(client_as):
+    client_as(BRUNO).post("/account/sessions/end-all")
+
+
+def sign_out_elsewhere(client_as):
+    client_as(BRUNO).post("/account/sessions/end-others")
+
+
+def _as_alicia(change):
+    def do(client_as):
+        with acting_as(ALICIA.as_actor()):
+            change(BRUNO.user)
+            db.session.commit()
+
+    do.__name__ = change.__name__
+    return do
+
+
+@_as_alicia
+def rights_change(user):
+    user.roles = [*user.roles, *db.session.scalars(select(Role).filter_by(name="Settings: read"))]
+
+
+@_as_alicia
+def entity_changes(user):
+    user.entity = user.entity.parent
+
+
+@_as_alicia
+def deactivation(user):
+    user.active = False
+
+
+@_as_alicia
+def trash(user):
+    put_away(user, ALICIA.as_actor())
+
+
+@_as_alicia
+def reset_by_staff(user):
+    user.password = "unusable"
+
+
+@_as_alicia
+def last_day_is_over(user):
+    user.employed_until = datetime.now(UTC).date() - timedelta(days=2)
+
+
+@_as_alicia
+def role_asks_for_a_second_factor(user):
+    user.roles[0].needs_second_factor = True
+
+
+TRIGGERS = (
+    change_own_password, rights_change, entity_changes, deactivation, trash, reset_by_staff,
+    last_day_is_over, role_asks_for_a_second_factor, sign_out_everywhere, sign_out_elsewhere,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.__name__)
+def test_the_very_next_request_elsewhere_is_refused(trigger, client_as, bruno):
+    """Figure 16."""
+    page, fragment, data = client_as(BRUNO), client_as(BRUNO), client_as(BRUNO)
+    other = client_as(CLARA)
+    for browser in (page, fragment, data, other):
+        assert browser.get(PAGE).status_code == 200
+
+    trigger(client_as)
+
+    refused = page.get(PAGE)
+    assert (refused.status_code, refused.location) == (302, "/login/?next=/contacts/list/")
+    assert fragment.get(PAGE, headers={"X-Fragment": "1"}).status_code == 401
+    assert data.get("/search?q=a", headers={"Accept": "application/json"}).status_code == 401
+    if trigger.__name__ != "role_asks_for_a_second_factor":
+        assert other.get(PAGE).status_code == 200
+
+
+def test_who_changes_their_password_goes_on_with_a_new_session(client_as, bruno):
+    browser = client_as(None)
+    sign_in(browser)
+    with browser.session_transaction() as cookie:
+        before = dict(cookie)
+    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    browser.post("/account/password/", data=form)
+    assert browser.get(PAGE).status_code == 200
+    with browser.session_transaction() as cookie:
+        assert cookie["token"] != before["token"]
+        cookie.clear()
+        cookie.update(before)
+    assert browser.get(PAGE).status_code == 302
+
+
+def test_a_session_left_alone_for_half_an_hour_is_over(client_as, bruno, clock):
+    browser = client_as(None)
+    sign_in(browser)
+    for _n in range(3):
+        clock.go(minutes=29)
+        assert browser.get(PAGE).status_code == 200
+    clock.go(minutes=30, seconds=1)
+    assert browser.get(PAGE).status_code == 302
+
+
+def test_no_session_lasts_longer_than_twelve_hours(client_as, bruno, clock):
+    browser = client_as(None)
+    sign_in(browser)
+    for _n in range(28):
+        clock.go(minutes=25)
+        assert browser.get(PAGE).status_code == 200
+    clock.go(minutes=25)
+    assert browser.get(PAGE).status_code == 302
+
+
+def test_the_cookie_is_written_once_a_minute_and_no_get_writes_to_the_database(
+    client_as, bruno, clock
+):
+    browser = client_as(None)
+    sign_in(browser)
+    browser.get(PAGE)
+    clock.go(seconds=50)
+    assert "Set-Cookie" not in browser.get("/search?q=x").headers
+    clock.go(seconds=11)
+    assert "Set-Cookie" in browser.get("/search?q=x").headers
+    assert "Set-Cookie" not in browser.get("/search?q=x").headers
+
+
+@pytest.mark.parametrize(
+    ("last_day", "before_midnight"),
+    [
+        ("2026-03-28", datetime(2026, 3, 28, 22, 59, 50, tzinfo=UTC)),
+        ("2026-03-29", datetime(2026, 3, 29, 21, 59, 50, tzinfo=UTC)),
+        ("2026-10-25", datetime(2026, 10, 25, 22, 59, 50, tzinfo=UTC)),
+    ],
+    ids=["winter", "the day summer begins", "the day summer ends"],
+)
+def test_the_last_day_is_over_at_midnight_where_the_organisation_is(
+    last_day, before_midnight, client_as, bruno, clock
+):
+    bruno.employed_until = datetime.fromisoformat(last_day).date()
+    db.session.commit()
+    clock.moment = before_midnight
+    browser = client_as(None)
+    assert sign_in(browser).status_code == 302
+    assert browser.get(PAGE).status_code == 200
+    clock.go(seconds=11)
+    assert browser.get(PAGE).status_code == 302
+    assert sign_in(client_as(None)).status_code == 401
+
+
+def test_ones_own_sessions_are_listed_in_words_and_ended_one_by_one(client_as, bruno, session):
+    firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+    other, mine = client_as(None), client_as(None)
+    form = {"username": "bruno", "password": PASSWORD}
+    other.post("/login/", data=form, headers={"User-Agent": firefox})
+    mine.post("/login/", data=form)
+    page = mine.get("/account/sessions/").text
+    assert "Firefox on Windows" in page
+    assert page.count("this one") == 1
+    ended = session.scalars(select(SignInSession).filter_by(agent=firefox)).one()
+    mine.post(f"/account/sessions/end/{ended.id}")
+    assert other.get(PAGE).status_code == 302
+    assert mine.get(PAGE).status_code == 200
+    assert "Firefox on Windows" not in mine.get("/account/sessions/").text
+
+
+@pytest.mark.parametrize("number", ["0", "abc", "99999999999999999999"])
+def test_a_session_that_is_not_ones_own_cannot_be_ended(number, client_as, session):
+    clara = client_as(CLARA)
+    theirs = session.scalars(select(SignInSession)).one()
+    for one in (theirs.id, number):
+        assert client_as(BRUNO).post(f"/account/sessions/end/{one}").status_code == 404
+    assert clara.get(PAGE).status_code == 200
+
+
+def test_what_was_used_when_is_written_by_a_chore(app, client_as, bruno, clock, session):
+    browser = client_as(None)
+    sign_in(browser)
+    clock.go(minutes=10)
+    browser.get(PAGE)
+    assert run_once(app, NoteSeen)
+    session.expire_all()
+    assert session.scalars(select(SignInSession)).one().seen_at == clock.moment
+
+
+def test_old_sessions_are_swept_away(app, client_as, bruno, clock, session):
+    sign_in(client_as(None))
+    clock.go(days=31)
+    sign_in(client_as(None))
+    assert run_once(app, SweepTheDoor)
+    assert len(session.scalars(select(SignInSession)).all()) == 1
+
+
+def test_signing_out_ends_the_session_itself_and_is_noted(client_as, bruno, session):
+    browser = client_as(None)
+    sign_in(browser)
+    with browser.session_transaction() as cookie:
+        stolen = dict(cookie)
+    browser.post("/logout/")
+    with browser.session_transaction() as cookie:
+        cookie.update(stolen)
+    assert browser.get(PAGE).status_code == 302
+    assert session.scalars(select(LogEntry).filter_by(event="signed_out")).one().actor_id
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E Safari/604.1",
+         ("Safari", "iPhone")),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537 Chrome/140.0 Safari/537", ("Chrome", "Linux")),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", ("Edge", "Windows")),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537.36", ("Chrome", "Android")),
+        ("<script>alert(1)</script>", ("", "")),
+        ("", ("", "")),
+    ],
+)  # fmt: skip
+def test_a_browser_is_named_in_words(agent, words):
+    assert describe(agent) == words
+
+
+def test_a_session_of_somebody_who_was_deleted_opens_nothing(client_as, session):
+    browser = client_as(CLARA)
+    session.execute(StaffUser.__table__.delete().where(StaffUser.__table__.c.username == "clara"))
+    session.commit()
+    assert browser.get(PAGE).status_code == 302

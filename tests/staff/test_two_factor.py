@@ -1,0 +1,298 @@
+"""The second factor: who needs it gets no further than its pages, and each code works once."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.log.models import LogEntry
+from app.security.models import RecoveryCode
+from app.security.two_factor import (
+    is_fully_protected,
+    lock,
+    make_recovery_codes,
+    matching_step,
+    new_secret,
+    unlock,
+    use_code,
+)
+from app.staff.models import StaffUser
+from tests.databases import BOTH, migrated_app
+from tests.house.routes import address, methods, rules
+from tests.people import ALICIA, BRUNO, CLARA, move_in
+from tests.staff.door import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
+
+HALF_OPEN = {
+    "/healthz", "/language", "/login/", "/login/code", "/login/setup", "/login/forgotten",
+    "/login/choose/<token>", "/logout/", "/theme",
+}  # fmt: skip
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def bruno(session):
+    give_password(BRUNO.user)
+    return BRUNO.user
+
+
+def enforce() -> None:
+    """Let Bruno's role ask for a second factor."""
+    db.session.execute(
+        Role.__table__.update().where(Role.__table__.c.name == BRUNO.role)
+        .values(needs_second_factor=True)
+    )  # fmt: skip
+    db.session.commit()
+
+
+def secret_on(page: str) -> str:
+    """Return the secret a page shows."""
+    return re.search(r'class="secret">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
+
+
+def codes_on(page: str) -> list[str]:
+    return re.findall(r"<li><code>([A-Z0-9-]{19})</code>", page)
+
+
+def test_the_password_alone_leads_to_the_code_and_the_code_into_the_house(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    browser = client_as(None)
+    assert sign_in(browser, target="/contacts/list/").location == "/login/code"
+    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert reply.location == "/contacts/list/"
+    assert browser.get("/contacts/list/").status_code == 200
+
+
+@pytest.mark.parametrize("has_telephone", [True, False])
+def test_a_half_open_session_reaches_nothing_but_the_pages_of_the_door(
+    has_telephone, app, client_as, bruno
+):
+    if has_telephone:
+        give_telephone(bruno)
+    else:
+        enforce()
+    browser = client_as(None)
+    sign_in(browser)
+    opened = []
+    for rule in rules(app):
+        for method in methods(rule):
+            if rule.rule in HALF_OPEN:
+                continue
+            reply = browser.open(address(rule), method=method)
+            at_the_door = reply.status_code == 302 and "/login/" in reply.location
+            if not at_the_door and reply.status_code != 401:
+                opened.append((method, rule.rule, reply.status_code))
+    assert opened == []
+
+
+def test_a_code_works_once_only(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    code = code_of(secret, clock.moment)
+    for expected in (302, 401):
+        browser = client_as(None)
+        sign_in(browser)
+        assert browser.post("/login/code", data={"code": code}).status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_taken"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)]
+)
+def test_a_clock_may_be_half_a_minute_wrong(steps, is_taken, session, clock):
+    secret = new_secret()
+    code = code_of(secret, clock.moment + timedelta(seconds=30 * steps))
+    assert (matching_step(secret, f"{code[:3]} {code[3:]}") is not None) is is_taken
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "000000\x00", "x" * 5000]
+)
+def test_what_is_no_code_opens_nothing(typed, client_as, bruno):
+    give_telephone(bruno)
+    browser = client_as(None)
+    sign_in(browser)
+    assert browser.post("/login/code", data={"code": typed}).status_code == 401
+    assert browser.get("/contacts/list/").status_code == 302
+
+
+def test_five_codes_are_tried_and_signing_in_again_gives_no_more(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    statuses = []
+    for number in range(7):
+        browser = client_as(None)
+        assert sign_in(browser, address=f"10.4.{number}.1").status_code == 302
+        right = code_of(secret, clock.moment) if number >= 5 else "000000"
+        statuses.append(browser.post("/login/code", data={"code": right}).status_code)
+    assert statuses == [401] * 5 + [429] * 2
+    clock.go(minutes=15, seconds=1)
+    browser = client_as(None)
+    sign_in(browser)
+    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert reply.status_code == 302
+
+
+def test_a_half_open_door_shuts_after_ten_minutes(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    browser = client_as(None)
+    sign_in(browser)
+    clock.go(minutes=10, seconds=1)
+    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert reply.location == "/login/"
+    assert browser.get("/contacts/list/").status_code == 302
+
+
+def test_whoever_was_locked_out_meanwhile_is_not_let_in_by_a_code(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    browser = client_as(None)
+    sign_in(browser)
+    bruno.active = False
+    db.session.commit()
+    browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert browser.get("/contacts/list/").status_code == 302
+
+
+def test_a_recovery_code_opens_the_door_once_however_it_is_typed(client_as, bruno, session):
+    give_telephone(bruno)
+    code = make_recovery_codes(session, bruno.id)[3]
+    session.commit()
+    for typed, expected in ((code.lower().replace("-", " "), 302), (code, 401)):
+        browser = client_as(None)
+        sign_in(browser)
+        assert browser.post("/login/code", data={"code": typed}).status_code == expected
+    assert session.scalars(select(LogEntry).filter_by(event="recovery_code_used")).one()
+    kept = session.scalars(select(RecoveryCode.code_hash)).all()
+    assert not any(code in hashed or code.replace("-", "") in hashed for hashed in kept)
+
+
+def test_a_role_that_asks_for_it_leads_to_setting_it_up(client_as, bruno, clock, session):
+    enforce()
+    browser = client_as(None)
+    assert sign_in(browser, target="/contacts/list/").location == "/login/setup"
+    secret = secret_on(browser.get("/login/setup").text)
+    assert browser.post("/login/setup", data={"code": "000000"}).status_code == 422
+    assert secret_on(browser.get("/login/setup").text) == secret
+    page = browser.post("/login/setup", data={"code": code_of(secret, clock.moment)}).text
+    assert len(set(codes_on(page))) == 10
+    assert 'href="/contacts/list/"' in page
+    assert browser.get("/contacts/list/").status_code == 200
+    assert secret not in BRUNO.user.totp_secret
+    clock.go(seconds=31)
+    again = client_as(None)
+    assert sign_in(again).location == "/login/code"
+    reply = again.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert reply.status_code == 302
+
+
+def test_an_open_session_does_not_get_around_a_role_that_asks_for_it(client_as, bruno):
+    browser = client_as(BRUNO)
+    assert browser.get("/contacts/list/").status_code == 200
+    enforce()
+    assert not is_fully_protected(BRUNO.user)
+    assert browser.get("/contacts/list/").status_code == 302
+
+
+def test_turning_it_on_ends_sessions_elsewhere_and_shows_the_codes_once(client_as, bruno, clock):
+    elsewhere, browser = client_as(BRUNO), client_as(BRUNO)
+    secret = secret_on(browser.get("/account/two-factor/").text)
+    page = browser.post("/account/two-factor/", data={"code": code_of(secret, clock.moment)}).text
+    assert len(codes_on(page)) == 10
+    assert codes_on(browser.get("/account/two-factor/").text) == []
+    assert secret not in browser.get("/account/two-factor/").text
+    assert browser.get("/contacts/list/").status_code == 200
+    assert elsewhere.get("/contacts/list/").status_code == 302
+
+
+def test_turning_it_off_takes_the_password_and_a_code(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    browser = client_as(BRUNO)
+    for wrong in ({"present": PASSWORD}, {"code": code_of(secret, clock.moment)},
+                  {"present": "wrong", "code": code_of(secret, clock.moment)}):  # fmt: skip
+        assert browser.post("/account/two-factor/off", data=wrong).status_code == 422
+        assert BRUNO.user.totp_secret
+    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
+    assert browser.post("/account/two-factor/off", data=right).status_code == 302
+    assert BRUNO.user.totp_secret is None
+
+
+def test_where_a_role_asks_for_it_it_stays_on(client_as, bruno, clock):
+    secret = give_telephone(bruno)
+    enforce()
+    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
+    assert client_as(BRUNO).post("/account/two-factor/off", data=right).status_code == 422
+    assert BRUNO.user.totp_secret
+
+
+def test_new_recovery_codes_take_the_place_of_the_old_ones(client_as, bruno, clock, session):
+    secret = give_telephone(bruno)
+    old = make_recovery_codes(session, bruno.id)
+    session.commit()
+    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
+    new = codes_on(client_as(BRUNO).post("/account/two-factor/codes", data=right).text)
+    assert len(new) == 10
+    assert not set(new) & set(old)
+    assert session.scalar(select(func.count(RecoveryCode.id))) == 10
+    assert use_code(session, bruno.id, None, old[0]) is None
+    assert use_code(session, bruno.id, None, new[0]) == "recovery"
+
+
+def test_an_administrator_takes_it_off_a_lost_telephone(client_as, bruno):
+    give_telephone(bruno)
+    browser = client_as(BRUNO)
+    assert client_as(ALICIA).post(f"/users/nofactor/{bruno.id}").status_code == 302
+    assert BRUNO.user.totp_secret is None
+    assert browser.get("/contacts/list/").status_code == 302
+
+
+def test_nobody_takes_it_off_somebody_above_them(client_as, session):
+    give_telephone(ALICIA.user)
+    clara = CLARA.user
+    clara.roles = [
+        *clara.roles,
+        session.scalars(select(Role).filter_by(name="Security: edit")).one(),
+    ]
+    clara.entity = ALICIA.user.entity
+    session.commit()
+    assert client_as(CLARA).post(f"/users/nofactor/{ALICIA.user.id}").status_code in (302, 400)
+    assert ALICIA.user.totp_secret
+    assert client_as(BRUNO).post(f"/users/nofactor/{ALICIA.user.id}").status_code in (302, 403)
+    assert ALICIA.user.totp_secret
+
+
+def test_a_secret_is_kept_encrypted_and_is_of_no_use_with_another_key(session, app, monkeypatch):
+    secret = new_secret()
+    kept = lock(secret)
+    assert secret not in kept
+    assert unlock(kept) == secret
+    monkeypatch.setitem(app.config, "SECRET_KEY", "another key of more than thirty-two letters")
+    assert unlock(kept) is None
+    assert unlock(None) is None
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_of_two_browsers_with_the_same_code_one_gets_in(kind, tmp_path):
+    with migrated_app(kind, tmp_path) as app:
+        with app.app_context():
+            move_in(app.appbuilder.grants())
+            user = db.session.scalars(select(StaffUser).filter_by(username="bruno")).one()
+            secret = give_telephone(user)
+            user_id, kept, code = user.id, user.totp_secret, code_of(secret)
+            recovery = make_recovery_codes(db.session(), user_id)[0]
+            db.session.commit()
+
+        def use(typed: str) -> bool:
+            with app.app_context():
+                used = use_code(db.session(), user_id, kept, typed)
+                db.session.commit()
+                return used is not None
+
+        with ThreadPoolExecutor(4) as threads:
+            assert sum(threads.map(use, [code] * 8)) == 1
+            assert sum(threads.map(use, [recovery] * 8)) == 1
