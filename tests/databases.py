@@ -25,11 +25,6 @@ SERVER = os.environ.get(
     "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
 )
 BOTH = ("sqlite", "postgres")
-# How many wait for a lock in this very database: other tests have theirs at the same time.
-SOMEBODY_WAITS = text(
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 @contextmanager
@@ -53,6 +48,22 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     server.close()
+
+
+def somebody_waits() -> bool:
+    """Tell whether somebody waits for a lock in this very database of PostgreSQL.
+
+    Each question has a transaction of its own: within one, PostgreSQL repeats its first answer.
+    """
+    with db.engine.connect() as connection:
+        return bool(
+            connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+            )
+        )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def running(server: Any) -> Iterator[None]:
         yield
     finally:
         stopping.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         server.task_dispatcher.shutdown()
         # Itself, what wakes it, and the connections browsers have left open.

@@ -48,7 +48,7 @@ def test_the_next_chore_goes_on_when_one_fails(app, done, caplog):
     happened, turn, _whole = done
     thread = ChoreThread(app)
     thread.start()
-    assert turn.acquire(timeout=20)
+    assert turn.acquire(timeout=60)
     thread.stop()
     assert happened == ["broken", "whole"]
     assert "The chore Broken failed." in caplog.text
@@ -68,7 +68,7 @@ def test_a_database_that_goes_away_under_a_chore_stops_no_other(app, done, monke
         patch.setattr(db.session, "remove", remove)
         thread = ChoreThread(app)
         thread.start()
-        assert turn.acquire(timeout=20)
+        assert turn.acquire(timeout=60)
         thread.stop()
     assert happened == ["broken", "whole"]
 
@@ -77,9 +77,9 @@ def test_a_chore_that_is_woken_does_not_wait_for_its_time(app, done):
     happened, turn, whole = done
     thread = ChoreThread(app)
     thread.start()
-    assert turn.acquire(timeout=20)
+    assert turn.acquire(timeout=60)
     whole.wake()
-    assert turn.acquire(timeout=20)
+    assert turn.acquire(timeout=60)
     thread.stop()
     assert happened.count("whole") == 2
     assert happened.count("broken") == 1

@@ -58,7 +58,7 @@ class Work:
     def end(self) -> None:
         """Let it come to its end."""
         self.go_on(ROWS)
-        self.worker.join(30)
+        self.worker.join(60)
         assert not self.worker.is_alive()
 
 
@@ -171,7 +171,7 @@ def test_a_job_is_stopped_after_a_question(page, work):
     expect(page.get_by_text("It ends as soon as")).to_be_visible()
     job.go_on()
     expect(page.locator("[data-job] [data-state]")).to_have_text("cancelled")
-    job.worker.join(30)
+    job.worker.join(60)
     with job.app.app_context():
         assert db.session.get(Job, job.id).done < ROWS
 

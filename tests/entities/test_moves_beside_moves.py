@@ -11,7 +11,7 @@ from app.entities.models import Entity
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
-from tests.databases import SOMEBODY_WAITS, migrated_app
+from tests.databases import migrated_app, somebody_waits
 from tests.factories import an_entity, the_entity
 
 
@@ -57,11 +57,10 @@ def at_the_same_moment(app, one: tuple[str, str], other: tuple[str, str]) -> lis
     move(*one)
     thread = threading.Thread(target=the_other)
     thread.start()
-    with db.engine.connect() as watch:
-        while thread.is_alive() and not watch.scalar(SOMEBODY_WAITS):
-            watch.rollback()
+    while thread.is_alive() and not somebody_waits():
+        pass
     db.session.commit()
-    thread.join(20)
+    thread.join(60)
     db.session.expire_all()
     return refused
 

@@ -91,13 +91,6 @@ def answers(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a port nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_until(is_so, seconds: float = 60) -> None:
     """Wait until something is so; fail if it never is."""
     until = time.monotonic() + seconds

@@ -20,8 +20,9 @@ from app.jobs.runner import run_job
 from app.jobs.services import cancel, enqueue
 from app.security.actor import SYSTEM
 from app.types import now
-from tests.jobs.processes import a_redis, free_port
+from tests.jobs.processes import a_redis
 from tests.jobs.tally import a_tally, change, the_job
+from tests.ports import free_port
 
 
 @pytest.fixture

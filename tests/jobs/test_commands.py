@@ -14,8 +14,9 @@ from app.jobs.leases import claim
 from app.jobs.models import Job
 from app.jobs.sweeping import KEPT, forget_old
 from app.types import now
-from tests.jobs.processes import a_redis, free_port
+from tests.jobs.processes import a_redis
 from tests.jobs.tally import Tally, a_tally, change, numbers, the_job
+from tests.ports import free_port
 
 
 @pytest.fixture

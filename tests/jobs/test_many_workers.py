@@ -15,7 +15,7 @@ from app.jobs.models import Job
 from app.jobs.runner import run_job, run_now
 from app.jobs.services import cancel
 from app.types import now
-from tests.databases import SOMEBODY_WAITS
+from tests.databases import somebody_waits
 from tests.jobs.processes import wait_until
 from tests.jobs.tally import Tally, a_tally, change, numbers, the_job
 
@@ -41,7 +41,7 @@ def test_of_many_who_want_a_job_one_gets_it(own_app):
 
     threads = [in_a_thread(own_app, want) for _each in range(6)]
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(states) == 6
     assert "done" in states
     assert numbers(job_id) == list(range(1, 201))
@@ -58,15 +58,15 @@ def test_a_claim_that_is_not_committed_yet_counts_already(own_app):
     def take():
         assert claim(db.session(), job_id, "first") is not None
         claimed.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         db.session.commit()
 
     first = in_a_thread(own_app, take)
-    assert claimed.wait(20)
+    assert claimed.wait(60)
     assert claim(db.session(), job_id, "second") is None
     db.session.rollback()
     go_on.set()
-    first.join(20)
+    first.join(60)
     assert the_job(job_id).owner == "first"
 
 
@@ -81,7 +81,7 @@ def test_a_worker_that_lost_its_job_changes_nothing(own_app, monkeypatch, moment
     def hold_up(*_args):
         if threading.current_thread() in first and len(Tally.actors) == 2 and not held.is_set():
             held.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
         return False
 
     def begin():
@@ -102,7 +102,7 @@ def test_a_worker_that_lost_its_job_changes_nothing(own_app, monkeypatch, moment
 
         monkeypatch.setattr(Tally, "step", step)
     slow = in_a_thread(own_app, begin)
-    assert held.wait(20)
+    assert held.wait(60)
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(leases, "LEASE", timedelta(seconds=30))
         change(job_id, lease_until=now() - timedelta(seconds=1))
@@ -110,7 +110,7 @@ def test_a_worker_that_lost_its_job_changes_nothing(own_app, monkeypatch, moment
         cursor = the_job(job_id).cursor
         assert cursor == 40
         go_on.set()
-        slow.join(20)
+        slow.join(60)
     assert states == ["queued"], "it saw that the job is not its own any more"
     job = the_job(job_id)
     assert (job.cursor, job.done, job.owner) == (40, 40, None)
@@ -131,17 +131,17 @@ def test_who_is_in_the_middle_of_a_chunk_is_not_waited_for(own_app, monkeypatch)
 
     def hold_up(session, job):
         held.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     monkeypatch.setattr(Tally, "after", hold_up)
     slow = in_a_thread(own_app, lambda: run_job(job_id))
-    assert held.wait(20)
+    assert held.wait(60)
     lapsed = own_lease_lapsed(monkeypatch)
     assert claim(db.session(), job_id, "another") is None, "though its lease is over"
     db.session.rollback()
     lapsed.undo()
     go_on.set()
-    slow.join(20)
+    slow.join(60)
     assert the_job(job_id).state == "done"
 
 
@@ -159,12 +159,12 @@ def test_calling_a_job_off_waits_for_the_chunk_it_is_at_and_no_longer(own_app, m
     def hold_up(session, job):
         if job.cursor == 20:
             held.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     monkeypatch.setattr(Tally, "after", hold_up)
     states: list[str] = []
     worker = in_a_thread(own_app, lambda: states.append(run_job(job_id)))
-    assert held.wait(20)
+    assert held.wait(60)
 
     def call_off():
         assert cancel(db.session(), job_id)
@@ -172,11 +172,10 @@ def test_calling_a_job_off_waits_for_the_chunk_it_is_at_and_no_longer(own_app, m
 
     other = in_a_thread(own_app, call_off)
     if db.engine.dialect.name == "postgresql":
-        with db.engine.connect() as connection:
-            wait_until(lambda: connection.scalar(SOMEBODY_WAITS))
+        wait_until(somebody_waits)
     go_on.set()
-    other.join(20)
-    worker.join(20)
+    other.join(60)
+    worker.join(60)
     assert states == ["cancelled"]
     done = numbers(job_id)
     assert done == list(range(1, len(done) + 1))
@@ -190,16 +189,16 @@ def test_whoever_wants_to_know_the_end_waits_for_it(own_app, monkeypatch):
 
     def hold_up(session, job):
         held.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     monkeypatch.setattr(Tally, "after", hold_up)
     worker = in_a_thread(own_app, lambda: run_job(job_id))
-    assert held.wait(20)
+    assert held.wait(60)
     if db.engine.dialect.name == "postgresql":
         assert run_now(job_id) == "running"
     threading.Timer(0.2, go_on.set).start()
     assert run_now(job_id, patience=None) == "done"
-    worker.join(20)
+    worker.join(60)
     assert numbers(job_id) == list(range(1, 51))
 
 
@@ -213,7 +212,7 @@ def test_the_same_key_from_many_at_once_is_one_job(own_app):
 
     threads = [in_a_thread(own_app, ask) for _each in range(6)]
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(found) == 6
     assert len(set(found)) == 1
     assert db.session.scalar(text("SELECT count(*) FROM job")) == 1

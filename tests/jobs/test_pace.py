@@ -88,7 +88,7 @@ def test_who_wrote_lately_is_given_room_for_a_while(quiet, monkeypatch):
     pace = Pace(Large(), "sqlite")
     other = threading.Thread(target=write, args=[db.engine])
     other.start()
-    other.join(20)
+    other.join(60)
     a_chunk(pace)
     assert pace.rest_due() == LONG_REST
     monkeypatch.setattr(paces, "LATELY", -1.0)
@@ -107,7 +107,7 @@ def test_who_waits_is_given_room(quiet, monkeypatch):
         assert pace.rest_due() == LONG_REST
     finally:
         db.session.commit()
-        other.join(20)
+        other.join(60)
     assert quiet.waiting == 0
     assert pace.rest_due() == SHORT_REST
 

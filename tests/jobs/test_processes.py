@@ -13,8 +13,9 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.types import now
 from tests.databases import migrated_app
-from tests.jobs.processes import a_redis, free_port, running, settings_of, wait_until
+from tests.jobs.processes import a_redis, running, settings_of, wait_until
 from tests.jobs.tally import a_tally, change, make_table, numbers, the_job
+from tests.ports import free_port
 
 KILLS = 5
 
@@ -89,7 +90,7 @@ def test_a_server_of_several_processes_does_jobs_in_each(tmp_path):
         with running(settings, "serve") as process:
             wait_until(lambda: all(is_done(job_id) for job_id in asked))
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         assert all(numbers(job_id) == list(range(1, 26)) for job_id in asked)
 
 
@@ -101,7 +102,7 @@ def test_a_process_that_is_asked_to_end_gives_its_job_back(own_app, args):
     with running(settings, *args) as process:
         wait_until(lambda: the_job(job_id).cursor > 0)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, process.stdout.read()
+        assert process.wait(60) == 0, process.stdout.read()
     job = the_job(job_id)
     assert (job.state, job.owner, job.attempts) == ("queued", None, 0)
     assert 0 < job.cursor < 100_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import defaultdict
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -12,6 +11,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from app.mails.kinds import Letter, MailKind
+from tests.ports import free_port
 
 # What may be done instead of taking a mail.
 LATER, NEVER, CUT, CUT_AT_THE_END = "451 Come again", "550 Nobody here", "cut", "cut at the end"
@@ -38,7 +38,7 @@ class Sink:
     """What the server took, and what it does with the next mail to an address."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.taken: list[tuple[str, list[str], bytes]] = []
         # An address → what is done with its mails, in turn; then they are taken.
         self.answers: dict[str, list[str]] = defaultdict(list)
@@ -70,12 +70,6 @@ class Sink:
     def recipients(self) -> list[str]:
         """Return who got one, in order."""
         return [address for _from, to, _text in self.taken for address in to]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class Nursery:
     def close(self) -> None:
         """Kill whoever is left."""
         try:
-            self._parent.communicate(timeout=20)
+            self._parent.communicate(timeout=60)
         finally:
             self._parent.kill()
             self._parent.wait()

@@ -29,10 +29,11 @@ from app.operations.services import draft
 from app.security.actor import acting_as
 from tests.databases import BOTH, migrated_app
 from tests.factories import a_value, the_entity
-from tests.jobs.processes import a_redis, free_port, settings_of
+from tests.jobs.processes import a_redis, settings_of
 from tests.operations.doing import bound, selection_of
 from tests.operations.nursery import Nursery
 from tests.people import BRUNO, move_in
+from tests.ports import free_port
 
 NORTHERN, SOUTHERN = 50_000, 1_000
 # Kills of an operation, and of its undoing.

@@ -16,7 +16,7 @@ from app.security.actor import acting_as
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import sync_roles
 from app.staff.models import StaffUser
-from tests.databases import SOMEBODY_WAITS, migrated_app
+from tests.databases import migrated_app, somebody_waits
 from tests.factories import the_entity
 from tests.people import ALICIA, Person, add_person
 
@@ -67,12 +67,11 @@ def test_two_who_demote_each_other_at_the_same_moment_do_not_both_succeed(served
         demote(ana, berta)
         other = threading.Thread(target=the_other)
         other.start()
-        with db.engine.connect() as watch:
-            while other.is_alive() and not watch.scalar(SOMEBODY_WAITS):
-                watch.rollback()
+        while other.is_alive() and not somebody_waits():
+            pass
         assert other.is_alive(), "the second waits for the first"
         db.session.commit()
-        other.join(20)
+        other.join(60)
         left = db.session.scalars(
             select(StaffUser.username).where(StaffUser.roles.any(name=ADMINISTRATOR))
         ).all()
