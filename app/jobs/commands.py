@@ -18,6 +18,7 @@ from app.cli import command
 from app.extensions import db, reading
 from app.jobs.carrier import working
 from app.jobs.chores import ForgetJobs, SweepJobs
+from app.jobs.kinds import title_of
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now
 from app.jobs.services import cancel
@@ -99,7 +100,7 @@ def _told(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "kind": job.kind,
-        "title": job.title,
+        "title": title_of(job),
         "state": job.state,
         "is_cancelled": job.is_cancelled,
         "done": job.done,

@@ -92,6 +92,12 @@ class JobKind(Plug):
         return None
 
 
+def title_of(job: Job) -> str:
+    """Return what a job is called, in the reader's language."""
+    kind = kind_called(job.kind)
+    return str(job.said_title) or str(kind.label if kind is not None else job.kind)
+
+
 def kind_called(name: str) -> type[JobKind] | None:
     """Return the kind of a name, if there is one."""
     return next((kind for kind in JobKind.all() if kind.name == name), None)

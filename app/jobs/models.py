@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.i18n.said import Said
 from app.security.actor import Actor
 from app.security.scope import within
 from app.types import Json, Moment, now
@@ -43,9 +44,9 @@ class Job(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    # What the kind needs to know, and nothing that opens a door.
+    # What the kind needs to know, and nothing that opens a door; ``title`` in every language.
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
-    # What it is called in the list, in the language of whoever asked for it.
+    # What it is called, in the language of whoever asked for it.
     title: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(
         String(12),
@@ -84,6 +85,11 @@ class Job(Model):
         # The column is added by the room of users, further up.
         people = User.__table__
         return cls.actor_id.in_(select(people.c.id).where(within(people.c.entity_id, actor)))
+
+    @property
+    def said_title(self) -> Said:
+        """Return what it is called, in every language."""
+        return Said(self.payload.get("title") or {"": self.title})
 
     @property
     def is_live(self) -> bool:

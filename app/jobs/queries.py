@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from app.jobs.models import LIVE, Job
 from app.security.actor import Actor
@@ -31,7 +31,7 @@ def jobs_page(
     sees_all: bool = False,
 ) -> tuple[list[Job], int | None]:
     """Return (jobs, the number to ask for the older ones with, or None), newest first."""
-    query = select(Job).where(seen_by(actor, sees_all)).options(defer(Job.payload))
+    query = select(Job).where(seen_by(actor, sees_all))
     if states:
         query = query.where(Job.state.in_(states))
     if before is not None:
@@ -62,5 +62,5 @@ def live_ids(session: Session, actor: Actor) -> list[int]:
 def followed(session: Session, actor: Actor, ids: Collection[int]) -> list[Job]:
     """Return an actor's own jobs that are going on, and of those with these numbers the others."""
     which = or_(Job.state.in_(LIVE), Job.id.in_(sorted(ids)))
-    query = select(Job).where(scope_of(Job, actor), which).options(defer(Job.payload))
+    query = select(Job).where(scope_of(Job, actor), which)
     return list(session.scalars(query.order_by(Job.id).limit(2 * MOST_FOLLOWED)))

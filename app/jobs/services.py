@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.i18n.said import Said
 from app.jobs.leases import moment
 from app.jobs.models import LIVE, STOPPED, Job
 from app.security.actor import Actor
@@ -20,22 +21,22 @@ def enqueue(
     payload: dict[str, Any],
     actor: Actor,
     *,
-    title: str = "",
+    title: Said | str = "",
     total: int | None = None,
     key: str | None = None,
     delay: float = 0,
 ) -> Job:
     """Ask for a job; it begins after the commit, or not at all if there is none.
 
-    The same ``key`` twice is one job. ``delay``, in seconds, leaves it to whoever asks to run it
+    ``title`` is what it is called; its kind's label otherwise. The same ``key`` twice is one job. ``delay``, in seconds, leaves it to whoever asks to run it
     at once (``runner.run_now``): a worker takes it up later only if that did not happen.
     """
     if key is not None and (known := _keyed(session, key)):
         return known
     job = Job(
         kind=kind,
-        payload=payload,
-        title=title[:200],
+        payload=payload | {"title": title} if isinstance(title, Said) else payload,
+        title=str(title)[:200],
         total=total,
         key=key,
         run_at=moment(session, timedelta(seconds=delay)),

@@ -19,7 +19,7 @@ from app.crud.pages import Page
 from app.exchange.sending import csv_lines, csv_reply, usual_delimiter
 from app.extensions import db, reading
 from app.i18n.formats import show_number
-from app.jobs.kinds import JobKind, kind_called
+from app.jobs.kinds import JobKind, kind_called, title_of
 from app.jobs.models import LIVE, STATES, Job
 from app.jobs.progress import progress_of
 from app.jobs.queries import MOST_FOLLOWED, followed, how_many, job_of, jobs_page
@@ -205,12 +205,6 @@ class JobsView(Page):
         if job is None:
             abort(404)
         return job
-
-
-def title_of(job: Job) -> str:
-    """Return what a job is called."""
-    kind = kind_called(job.kind)
-    return job.title or str(kind.label if kind is not None else job.kind)
 
 
 def badge_label(number: int) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.i18n.said import Said, Sentence
 from app.jobs.models import STOPPED, Job
 from app.types import Json, Moment, now
 
@@ -43,10 +44,10 @@ class Operation(Model):
     # The table of the rows it is about.
     subject_type: Mapped[str] = mapped_column(String(48))
     selection: Mapped[dict[str, Any]] = mapped_column(Json)
-    # The selection and the answers in words, as whoever asked read them.
-    selection_text: Mapped[str] = mapped_column(Text, default="")
+    # The selection and the answers in words, as they were called when it was asked for.
+    selection_text: Mapped[Said] = mapped_column(Sentence, default="")
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    answers_text: Mapped[str] = mapped_column(Text, default="")
+    answers_text: Mapped[Said] = mapped_column(Sentence, default="")
     plan: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     matched: Mapped[int] = mapped_column(default=0)
     changed: Mapped[int] = mapped_column(default=0)

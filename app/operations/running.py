@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import Select
 
 from app.errors import DomainError
 from app.extensions import db, reading
+from app.i18n.said import Said, in_every_language
 from app.jobs.models import Job
 from app.jobs.runner import run_now
 from app.operations import services
 from app.operations.actions import (
     Action,
     ActionForm,
-    action_of,
     answers_in_short,
     answers_in_words,
     kept_answers,
@@ -55,11 +53,11 @@ def confirm(
     """Confirm a draft and commit; a small one is done when this returns, a large one is begun."""
     at_once = current_app.config["BACKGROUND_ABOVE"] if at_once is None else at_once
     action.check()
-    text = answers_in_words(form)
     try:
         job = services.confirm(
             db.session(), operation, rows, action.batch(), actor,
-            title=title_of(operation, form), answers=kept_answers(form), answers_text=text,
+            title=in_every_language(lambda: _title(action, form)), answers=kept_answers(form),
+            answers_text=in_every_language(lambda: answers_in_words(form)),
             expected=expected, at_once=at_once,
         )  # fmt: skip
     except DomainError:
@@ -74,24 +72,18 @@ def undo(operation: Operation, actor: Actor, *, at_once: int | None = None) -> J
     at_once = current_app.config["BACKGROUND_ABOVE"] if at_once is None else at_once
     if not may_ask_back(actor, operation):
         raise DomainError(_("Only whoever did this, or an administrator, can undo it."))
-    title = _("Undo: %(title)s", title=title_of(operation))
+    # What was chosen may be gone by now: it is called as it was then.
+    done = Said() if operation.job is None else operation.job.said_title
+    title = in_every_language(lambda: _("Undo: %(title)s", title=done))
     return _begun(
         services.undo(db.session(), operation, actor, title=title, at_once=at_once), at_once
     )
 
 
-def title_of(operation: Operation, form: ActionForm | None = None) -> str:
-    """Return what an operation's job is called; ``form`` holds the answers of a draft."""
-    kind: Any = action_of(operation)
-    if kind is None:
-        return operation.action
-    if form is None:
-        form = kind.form_of(operation.answers)
-        if not form.validate() and operation.job is not None:
-            # What was chosen is gone by now: then it is called as it was then.
-            return operation.job.title
+def _title(action: Action, form: ActionForm) -> str:
+    """Return what the job of an operation is called."""
     answers = answers_in_short(form)
-    return f"{kind.label}: {answers}" if answers else str(kind.label)
+    return f"{action.label}: {answers}" if answers else str(action.label)
 
 
 def _begun(job: Job, at_once: int) -> Job:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
+from app.i18n.said import Said, in_every_language
 from app.jobs.models import LIVE, Job
 from app.jobs.services import enqueue, resume
 from app.operations.engine import UNSYNCHRONISED, freeze
@@ -71,7 +72,7 @@ def draft(session: Session, action: str, selection: Any, actor: Actor) -> Operat
         action=action,
         subject_type=selection.model.__tablename__,
         selection=selection.as_json(),
-        selection_text=selection.in_words(),
+        selection_text=in_every_language(selection.in_words),
         actor_id=actor.id,
         actor_name=actor.name[:160],
         channel=actor.channel,
@@ -130,9 +131,9 @@ def confirm(
     batch: Any,
     actor: Actor,
     *,
-    title: str,
+    title: Said,
     answers: dict[str, Any] | None = None,
-    answers_text: str = "",
+    answers_text: Said | None = None,
     expected: int | None = None,
     at_once: int,
 ) -> Job:
@@ -151,7 +152,7 @@ def confirm(
             confirmed_at=moment,
             undo_until=moment + timedelta(days=UNDO_DAYS),
             answers=answers or {},
-            answers_text=answers_text,
+            answers_text=answers_text or Said(),
         ),
         execution_options=UNSYNCHRONISED,
     )
@@ -185,7 +186,7 @@ def undo(
     operation: Operation,
     actor: Actor,
     *,
-    title: str,
+    title: Said,
     at_once: int,
 ) -> Job:
     """Ask for an operation to be undone; asking twice is one undoing.

@@ -114,8 +114,8 @@ def told_operation(operation: Operation) -> dict[str, Any]:
     return {
         "operation": operation.id,
         "action": dashed(operation.action),
-        "selection": operation.selection_text,
-        "answers": operation.answers_text,
+        "selection": str(operation.selection_text),
+        "answers": str(operation.answers_text),
         "by": operation.actor_name,
         "channel": operation.channel,
         "created_at": operation.created_at.isoformat(),

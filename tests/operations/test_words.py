@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from flask import current_app
 
-from app.contacts.models import Contact, Status, Tag
+from app.contacts.actions.change_status import ChangeStatus
+from app.contacts.models import Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.extensions import db
-from tests.factories import a_contact, a_value, some_contacts
-from tests.operations.doing import job_of
+from tests.factories import a_contact, a_value, some_contacts, the_value
+from tests.operations.doing import do, job_of
 from tests.operations.test_pages import (
     begin,
     hidden,
@@ -121,3 +122,38 @@ def test_entities_can_be_chosen_without_scripts(client_as):
     assert ">Sur</option>" not in page
     answer = browser.post(at, data={"entity": known["Sur"], "reason": "x"})
     assert "This cannot be chosen." in text_of(answer, 422)
+
+
+def test_each_reader_reads_a_job_in_their_own_language(client_as):
+    """What was asked for in Spanish is read in English by whoever reads English."""
+    maite = client_as(BRUNO)
+    maite.post("/language", data={"language": "es"})
+    status, kind = the_value(Status, "Active"), the_value(ContactType, "Member")
+    a_contact(type=kind)
+    at = begin(maite, all="1", on=f"type__is={kind.id}")
+    job = maite.post(f"{at}confirm", data=hidden(previewed(maite, at, status=status.id))).location
+    undoing = maite.post(f"{at}undo").location
+
+    reader = client_as(ALICIA)
+    page = text_of(reader.get(job))
+    assert "<h1>Change status: Active</h1>" in page
+    assert "New status: Active" in page
+    assert "Type is Member" in page
+    assert "<h1>Undo: Change status: Active</h1>" in text_of(reader.get(undoing))
+    everybodys = text_of(reader.get("/jobs/?who=all"))
+    assert "Change status: Active" in everybodys
+    assert "Cambiar" not in everybodys
+    assert "<h1>Cambiar estatus: Activo</h1>" in text_of(maite.get(job))
+    assert "Tipo es Miembro" in text_of(maite.get(job))
+
+
+def test_a_list_of_jobs_is_named_in_as_many_statements_however_long_it_is(client_as, counting):
+    browser, counted = client_as(BRUNO), []
+    for number in (1, 5):
+        for _each in range(number):
+            do(ChangeStatus, BRUNO.as_actor(), [a_contact()], status=a_value(Status).id)
+        with counting() as statements:
+            page = text_of(browser.get("/jobs/"))
+        counted.append(len(statements))
+    assert page.count("data-job-row=") == 6
+    assert counted[0] == counted[1] <= 12
