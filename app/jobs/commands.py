@@ -15,13 +15,15 @@ from sqlalchemy import select
 
 from app.chores import ChoreThread
 from app.cli import command
+from app.errors import DomainError
 from app.extensions import db, reading
 from app.jobs.carrier import working
 from app.jobs.chores import ForgetJobs, SweepJobs
 from app.jobs.kinds import title_of
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now
-from app.jobs.services import cancel
+from app.jobs.services import cancel, try_again
+from app.security.actor import SYSTEM
 
 # Threads of a worker where the server has been told to have none.
 USUAL = 2
@@ -83,6 +85,19 @@ def call_off(job_id: int) -> None:
     _demand(job_id)
     if not cancel(db.session(), job_id):
         raise click.ClickException(f"The job {job_id} has ended already.")
+    db.session.commit()
+    click.echo(json.dumps(_told(_demand(job_id)), ensure_ascii=False))
+
+
+@jobs.command("resume")
+@click.argument("job_id", metavar="ID", type=int)
+def resume(job_id: int) -> None:
+    """Let a job that failed go on where it stopped, in the name of whoever asked for it."""
+    job = _demand(job_id)
+    try:
+        try_again(db.session(), job, SYSTEM)
+    except DomainError as error:
+        raise click.ClickException(str(error)) from None
     db.session.commit()
     click.echo(json.dumps(_told(_demand(job_id)), ensure_ascii=False))
 

@@ -67,7 +67,15 @@ class JobKind(Plug):
         A job that was called off may end without ``begin``.
         """
 
-    # What its page shows. ``actor`` is whoever looks.
+    @classmethod
+    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
+        """Return why a job that failed cannot go on where it stopped; nothing when it can.
+
+        ``is_asked`` says that it will go on, in this transaction, if there is no reason.
+        """
+        return ""
+
+    # What its page shows, to whoever acts now.
 
     @classmethod
     def content(cls, session: Session, job: Job) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Job(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    # What the kind needs to know, and nothing that opens a door; ``title`` in every language.
+    # What the kind needs to know, and nothing that opens a door. Besides, ``title`` in every
+    # language, and ``key_id``, the key of the API it was asked for with.
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     # What it is called, in the language of whoever asked for it.
     title: Mapped[str] = mapped_column(String(200), default="")

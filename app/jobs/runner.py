@@ -15,6 +15,7 @@ from time import monotonic, sleep
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from app.jobs.leases import Lost
 from app.jobs.models import LIVE, Job
 from app.jobs.pace import Pace
 from app.security.actor import SYSTEM, Actor, acting_as, actor_numbered
+from app.security.keys import key_in_force, with_key
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 LOOKS = 0.5
 # Seconds after which it is asked anew who asked for a job, and what they may still do.
 FRESH = 5.0
+NOBODY_LEFT = _l("Whoever asked for this may no longer sign in.")
+KEY_ENDED = _l("The API key this was asked for with has ended.")
 
 _stopping = threading.Event()
 
@@ -120,6 +124,7 @@ class _Turn:
         self.stops, self.is_enough = stops, is_enough
         self.id, self.cursor, self.kind_name = job.id, job.cursor, job.kind
         self.actor_id, self.channel = job.actor_id, job.channel
+        self.key_id: int | None = job.payload.get("key_id")
         self.language: str | None = None
 
     def run(self) -> str:
@@ -178,13 +183,16 @@ class _Turn:
         return None
 
     def _who_asked(self) -> Actor:
-        actor = self._actor()
+        actor, why = self._actor(), NOBODY_LEFT
+        if actor is not None:
+            self.language = actor.language
+            if self.key_id is not None:
+                key = key_in_force(self.session, self.key_id, self.actor_id)
+                actor, why = None if key is None else with_key(actor, key), KEY_ENDED
         if actor is None:
-            if self._hold().is_cancelled:
-                actor = SYSTEM
-            else:
-                raise DomainError(_("Whoever asked for this may no longer sign in."))
-        self.language = actor.language
+            if not self._hold().is_cancelled:
+                raise DomainError(why)
+            actor = SYSTEM
         return actor
 
     def _actor(self) -> Actor | None:

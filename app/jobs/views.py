@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from app.crud.interface import as_id
 from app.crud.pages import Page
+from app.errors import DomainError
 from app.exchange.sending import csv_lines, csv_reply, usual_delimiter
 from app.extensions import db, reading
 from app.i18n.formats import show_number
@@ -23,7 +24,7 @@ from app.jobs.kinds import JobKind, kind_called, title_of
 from app.jobs.models import LIVE, STATES, Job
 from app.jobs.progress import progress_of
 from app.jobs.queries import MOST_FOLLOWED, followed, how_many, job_of, jobs_page
-from app.jobs.services import cancel
+from app.jobs.services import cancel, try_again, why_not_tried_again
 from app.log.models import CHANNELS
 from app.log.services import note
 from app.security.actor import current_actor
@@ -110,6 +111,7 @@ class JobsView(Page):
             progress=progress_of(job),
             channels=CHANNELS,
             content=_content(kind, job),
+            why_not_again=why_not_tried_again(db.session(), job),
             counts=counts,
             outcome=outcome,
             rows=rows[:SIZE],
@@ -146,6 +148,21 @@ class JobsView(Page):
         else:
             flash(_("This job had ended already."), "warning")
         return redirect(f"{self.route_base}/{job.id}/")
+
+    @expose("/<pk>/resume", methods=["POST"])
+    @has_access
+    @permission_name("own")
+    def resume(self, pk: str):
+        """Let a job that failed go on, one's own or one within reach."""
+        job = self._job(pk)
+        try:
+            try_again(db.session(), job, current_actor())
+            db.session.commit()
+            flash(_("The job goes on where it stopped."), "success")
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "warning")
+        return redirect(f"{self.route_base}/{pk}/")
 
     @expose("/<pk>/failures.csv", methods=["GET", "POST"])
     @has_access

@@ -26,6 +26,7 @@ from app.operations.verbs import verb_of
 from app.security.actor import Actor, acting_as, current_actor
 from app.security.rights import actor_holds
 from app.security.scope import visible
+from app.types import now
 
 NOT_BEGUN = _l("not begun")
 
@@ -62,6 +63,21 @@ class _OperationJob(JobKind, abstract=True):
         # What the session notes by itself is part of the operation, too.
         with acting_as(self.actor):
             return self.work.step(job.cursor, size)
+
+    @classmethod
+    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
+        operation = operation_of(session, job)
+        if operation is None or action_of(operation) is None:
+            return _("The program no longer knows this collective action.")
+        if is_asked:
+            # Who undoes it meanwhile is first, or finds that it goes on.
+            session.refresh(operation, with_for_update=True)
+        # What became of each row, and the rows not begun, are known no longer than that.
+        if operation.undo_until is None or operation.undo_until < now():
+            return _("This was asked for too long ago to go on.")
+        if job.actor_id == current_actor().id and not may_act(current_actor(), operation):
+            return _("You no longer have the right to do this.")
+        return ""
 
     @classmethod
     def among(cls) -> tuple[Any, ...]:
@@ -174,6 +190,14 @@ class OperationRun(_OperationJob):
 
     name = "operation"
     label = _l("Collective action")
+
+    @classmethod
+    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
+        why = super().why_not_tried_again(session, job, is_asked=is_asked)
+        operation = operation_of(session, job)
+        if not why and operation is not None and operation.undo_job_id is not None:
+            return _("This was undone, so it does not go on.")
+        return why
 
     def prepare(self, session: Session) -> Run:
         form = self.kind.form_of(self.operation.answers)

@@ -194,6 +194,9 @@ def undo(
     One that was stopped half-way goes on.
     """
     session.refresh(operation, with_for_update=True)
+    if operation.job is not None:
+        # It failed, and may have been tried again a moment ago.
+        session.refresh(operation.job)
     if operation.undo_job is not None:
         session.refresh(operation.undo_job)
         if operation.is_undone:
@@ -232,8 +235,10 @@ def forget_items(session: Session, size: int) -> int:
 
     With them goes what the rows held before; the log keeps telling what was done.
     """
-    is_undone_now = exists().where(Job.id == Operation.undo_job_id, Job.state.in_(LIVE))
-    over = select(Operation.id).where(Operation.undo_until < now(), ~is_undone_now)
+    works = exists().where(
+        Job.id.in_((Operation.job_id, Operation.undo_job_id)), Job.state.in_(LIVE)
+    )
+    over = select(Operation.id).where(Operation.undo_until < now(), ~works)
     some = select(Item.operation_id, Item.row_id).where(Item.operation_id.in_(over)).limit(size)
     gone = session.execute(
         delete(Item).where(tuple_(Item.operation_id, Item.row_id).in_(some)),

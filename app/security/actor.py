@@ -32,6 +32,9 @@ class Actor:
     operation_id: int | None = None
     # What they read in, if they chose; a job speaks to them in it when they are not there.
     language: str | None = None
+    # The key they came with, if it was a program, and how far it reaches.
+    key_id: int | None = None
+    scopes: str | None = None
 
     def through(self, channel: str) -> Actor:
         """Return the same actor, working through another channel (cli, import, api…)."""

@@ -13,12 +13,13 @@ from time import monotonic
 from flask import current_app, g, request
 from flask_appbuilder.security.sqla.models import ApiKey
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from app.extensions import db
+from app.security.actor import Actor
 from app.security.areas import Area, Level
 from app.security.sessions import digest
 from app.security.two_factor import is_fully_protected
@@ -144,9 +145,24 @@ def let_in_by_key() -> None:
             _("The owner of this key must set up two-factor sign-in before it works again.")
         )
     g._login_user = user
-    g.scopes = read_scopes(key.scopes)
-    actor = user.as_actor().through("api")
+    g.scopes = key.scopes or ""
+    actor = with_key(user.as_actor().through("api"), key)
     g.actor = replace(actor, name=f"{actor.name} · {key.name}"[:160])
+
+
+def with_key(actor: Actor, key: ApiKey) -> Actor:
+    """Return an actor who reaches no further than a key of theirs does."""
+    return replace(actor, key_id=key.id, scopes=key.scopes or "")
+
+
+def key_in_force(session: Session, key_id: int, user_id: int | None) -> ApiKey | None:
+    """Return a user's key as it is now, unless it has ended."""
+    query = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, *_in_force())
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
+def _in_force() -> tuple[ColumnElement[bool], ...]:
+    return (ApiKey.active.is_(True), ApiKey.revoked_on.is_(None), ApiKey.expires_on > now())
 
 
 def _find(secret: str):
@@ -155,12 +171,7 @@ def _find(secret: str):
     query = (
         select(ApiKey, user_model)
         .join(user_model, user_model.id == ApiKey.user_id)
-        .where(
-            ApiKey.lookup_hash == digest(secret),
-            ApiKey.active.is_(True),
-            ApiKey.revoked_on.is_(None),
-            ApiKey.expires_on > now(),
-        )
+        .where(ApiKey.lookup_hash == digest(secret), *_in_force())
         .options(joinedload(user_model.roles), joinedload(user_model.entity))
     )
     found = db.session.execute(query).unique().one_or_none()
@@ -171,10 +182,9 @@ def _unauthorized(reason: str) -> Unauthorized:
     return Unauthorized(reason, www_authenticate=WWWAuthenticate("bearer"))
 
 
-def scopes_cover(permission: str, resource: str) -> bool:
-    """Say whether the key in use, if one is, may be used for this at all."""
-    scopes: Scopes | None = g.get("scopes")
+def scopes_cover(scopes: str | None, permission: str, resource: str) -> bool:
+    """Say whether a key with these scopes may be used for this; None is for who needs no key."""
     if scopes is None:
         return True
     area, level = current_app.extensions["grants"].get((permission, resource), (None, None))
-    return area is not None and scopes.get(area, Level.FORBIDDEN) >= level
+    return area is not None and read_scopes(scopes).get(area, Level.FORBIDDEN) >= level

@@ -26,7 +26,7 @@ def holds(permission: str, resource: str) -> bool:
     user = current_user
     if not user.is_authenticated or not user.is_active:
         return False
-    if not scopes_cover(permission, resource):
+    if not scopes_cover(g.get("scopes"), permission, resource):
         return False
     if is_administrator(user) or (permission, resource) in open_to_all():
         return True
@@ -37,6 +37,8 @@ def holds(permission: str, resource: str) -> bool:
 
 def actor_holds(actor: Actor, permission: str, resource: str) -> bool:
     """Say whether an actor holds a permission, also where nobody is signed in: in a job."""
+    if not scopes_cover(actor.scopes, permission, resource):
+        return False
     if actor.is_house or actor.is_administrator or (permission, resource) in open_to_all():
         return True
     return bool(actor.role_ids) and (permission, resource) in held_by(actor.role_ids)

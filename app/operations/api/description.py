@@ -219,6 +219,13 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
                 {"202": answer("Operation"), **refused("404", "409", "413", "415")},
             ),
         },
+        f"{base}{{id}}/resume": {
+            "parameters": [number],
+            "post": described(
+                tag, "resume", _("Let what failed go on where it stopped"),
+                {"202": begun, **refused("404", "409", "413", "415")},
+            ),
+        },
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from app.crud.listing import SIZES
 from app.errors import DomainError
 from app.extensions import db, reading
 from app.jobs.models import Job
-from app.jobs.services import cancel
+from app.jobs.services import cancel, try_again
 from app.operations import running
 from app.operations.actions import Action, answer_fields
 from app.operations.api import description
@@ -200,6 +200,21 @@ class OperationsApi(Api):
         number = operation.id
         db.session.commit()
         return jsonify(_told(_find(number))), 202
+
+    @expose("/<pk>/resume", methods=["POST"])
+    def resume(self, pk: str) -> Answer:
+        """Let an operation that failed, or its undoing, go on where it stopped."""
+        operation = _own_to_change(pk)
+        job = operation.undo_job or operation.job
+        try:
+            if job is None:
+                raise DomainError(_("This was asked for too long ago to go on."))
+            try_again(db.session(), job, current_actor())
+        except DomainError as error:
+            db.session.rollback()
+            return problem(409, str(error))
+        db.session.commit()
+        return _accepted(operation.id, job, 202)
 
 
 def _described(kind: type[Action]) -> dict[str, Any]:
