@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -282,8 +282,10 @@ def _run_chunk(
         try:
             chunk.write()
             session.commit()
-        except (IntegrityError, ChangedMeanwhileError):
+        except (IntegrityError, ChangedMeanwhileError, OperationalError) as error:
             session.rollback()
+            if isinstance(error, OperationalError) and not _is_deadlock(error):
+                raise
             for resolver in plan.resolvers.values():
                 resolver.forget_created()
             if turn == _TRIES - 1:
@@ -293,6 +295,11 @@ def _run_chunk(
         else:
             return chunk
     raise AssertionError("unreachable")
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    """Say whether PostgreSQL gave this transaction up so that another, across its way, goes on."""
+    return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _tree(resolvers: dict[str, Resolver]) -> Tree:

@@ -9,6 +9,7 @@ if (table && bar) {
   const { list, user, on, ...words } = bar.dataset;
   const all = table.querySelector("[data-tick-all]");
   const boxes = [...table.querySelectorAll("tbody input")];
+  const leap = document.querySelector("[data-leap]");
   const every = bar.querySelector("[data-every]");
   const matching = bar.querySelector("[data-matching]");
   const format = new Intl.NumberFormat(document.documentElement.lang);
@@ -22,10 +23,16 @@ if (table && bar) {
     const isAll = Boolean(kept.all && kept.on === on);
     chosen = { ids: new Set(kept.ids), except: new Set(isAll ? kept.except : []), all: isAll };
     show();
+    // Whoever turned back before the end goes on from where they left.
+    if (kept.isLeft) {
+      act();
+      save();
+    }
   };
-  const save = () => {
+  const save = (more = {}) => {
     if (!list) return;
-    write(list, user, { ids: [...chosen.ids], except: [...chosen.except], all: chosen.all, on });
+    const ids = [...chosen.ids];
+    write(list, user, { ids, except: [...chosen.except], all: chosen.all, on, ...more });
   };
   const note = (box, isTicked) => {
     box.checked = isTicked;
@@ -45,12 +52,19 @@ if (table && bar) {
     const elsewhere = chosen.ids.size - here;
     return elsewhere ? words.elsewhere.replace("{}", format.format(elsewhere)) : "";
   };
+  const isAnything = () => chosen.all || chosen.ids.size > 0;
+  // Lead from the rows to the bar.
+  const act = () => {
+    if (!isAnything()) return;
+    const ways = bar.querySelector(".tickbar-ways :not([inert]) > summary, .tickbar-ways > button");
+    (ways ?? bar.querySelector("[data-untick]")).focus();
+  };
   const show = () => {
     for (const box of boxes) {
       box.checked = chosen.all ? !chosen.except.has(box.value) : chosen.ids.has(box.value);
     }
     const here = boxes.filter((box) => box.checked).length;
-    const isUp = chosen.all || chosen.ids.size > 0;
+    const isUp = isAnything();
     all.checked = here === boxes.length;
     all.indeterminate = here > 0 && here < boxes.length;
     if (every) {
@@ -67,6 +81,7 @@ if (table && bar) {
     // The bar goes: what has the focus must not go with it.
     if (!isUp && bar.contains(document.activeElement)) all.focus();
     bar.classList.toggle("is-up", isUp);
+    leap.hidden = !isUp;
   };
   const told = (change) => (event) => {
     change(event);
@@ -93,9 +108,27 @@ if (table && bar) {
     const here = boxes.filter((box) => box.checked).map((box) => box.value);
     chosen = { ids: new Set(every.checked ? [] : here), except: new Set(), all: every.checked };
   }));
-  bar.querySelector("[data-untick]").addEventListener("click", told(() => {
+  const untick = told(() => {
     chosen = { ids: new Set(), except: new Set(), all: false };
-  }));
+  });
+  bar.querySelector("[data-untick]").addEventListener("click", untick);
+  leap.addEventListener("click", (event) => {
+    event.preventDefault();
+    act();
+  });
+  table.addEventListener("keydown", (event) => {
+    if (event.target !== all && !boxes.includes(event.target)) return;
+    // By itself, a browser would press the first button of the bar.
+    if (event.key === "Enter") event.preventDefault();
+    if (event.key === "Enter") act();
+    else if (event.key === "Escape") untick(event);
+  });
+  bar.addEventListener("keydown", (event) => {
+    // An open menu closes first.
+    if (event.key !== "Escape" || event.target.closest("details[open]")) return;
+    (boxes[last] ?? boxes.find((box) => box.checked) ?? all).focus();
+  });
+  bar.addEventListener("submit", () => save({ isLeft: true }));
   bar.addEventListener("formdata", ({ formData }) => {
     if (!list) return;
     for (const name of ["rowid", "all", "except"]) formData.delete(name);
