@@ -1,0 +1,107 @@
+"""Collective actions without a mouse: from row to bar and back, to the end and to the undoing."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.test_every_page import both_languages
+from tests.browser.test_operations import LIST, WORDS, _english_again, said, speak, tag
+
+# Fixtures of those pages, for these.
+__all__ = ["_english_again", "tag"]
+
+
+def tab_to(page, selector: str, key: str = "Tab") -> None:
+    """Press Tab until something has the focus, and never lose it on the way."""
+    for _step in range(120):
+        page.keyboard.press(key)
+        if page.evaluate("at => document.activeElement.matches(at)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached")
+
+
+def focused(page, selector: str):
+    expect(page.locator(selector).first).to_be_focused()
+
+
+@both_languages
+def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
+    page, words = open_page(), WORDS[language]
+    speak(page, language)
+    page.goto(LIST)
+    tab_to(page, "tbody tr:nth-child(1) input")
+    page.keyboard.press("Space")
+    tab_to(page, "tbody tr:nth-child(2) input")
+    page.keyboard.press("Space")
+    expect(said(page)).to_contain_text("2")
+    # Back and forth over the whole list: unticking the last tick leaves the focus where it is.
+    tab_to(page, "[data-every]")
+    page.keyboard.press("Space")
+    expect(page.locator("tbody input:checked")).to_have_count(25)
+    page.keyboard.press("Space")
+    expect(said(page)).to_contain_text("25")
+    tab_to(page, "[data-untick]")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-tick-all]")).to_be_focused()
+    tab_to(page, "tbody tr:nth-child(1) input")
+    # Nothing is ticked: there is nowhere to go to.
+    page.keyboard.press("Enter")
+    focused(page, "tbody tr:nth-child(1) input")
+    page.keyboard.press("Space")
+
+    # From the row to the bar and back, without the table between them; nothing is sent.
+    page.keyboard.press("Enter")
+    focused(page, "[data-acts] summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    focused(page, "[data-acts] summary")
+    page.keyboard.press("Escape")
+    focused(page, "tbody tr:nth-child(1) input")
+    page.keyboard.press("Escape")
+    expect(page.locator(".tickbar.is-up")).to_have_count(0)
+    focused(page, "tbody tr:nth-child(1) input")
+    page.keyboard.press("Space")
+    tab_to(page, "[data-leap]", "Shift+Tab")
+    page.keyboard.press("Enter")
+    focused(page, "[data-acts] summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-acts] button[value=add_tag]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/operations/\d+/$"))
+    tab_to(page, "select[name=tag]")
+    page.keyboard.type(tag)
+    tab_to(page, ".savebar .btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/preview")
+
+    # Back to the questions, back to the list: the focus is where it was left.
+    tab_to(page, ".savebar a")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/operations/\d+/$"))
+    tab_to(page, ".savebar a")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/contacts/list/**")
+    expect(page.locator("tbody input:checked")).to_have_count(1)
+    focused(page, "[data-acts] summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-acts] button[value=add_tag]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/operations/\d+/$"))
+    tab_to(page, "select[name=tag]")
+    page.keyboard.type(tag)
+    tab_to(page, ".savebar .btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/preview")
+    tab_to(page, ".savebar .btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/jobs/\d+/$"))
+    tab_to(page, ".op-undo button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ask")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text(words["undo"])
+    expect(page.locator("[data-state]")).to_have_text(words["done"])
