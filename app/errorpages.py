@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
@@ -16,6 +17,7 @@ from app.edge import is_for_programs
 from app.errors import DomainError
 from app.extensions import db
 from app.security.kept import kept_page
+from app.security.targets import safe_target
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,9 @@ def _forged(_error: SecurityError):
 
 def _csrf(_error: CSRFError):
     db.session.rollback()
+    if request.path == "/login/" and current_user.is_authenticated:
+        # Signed in meanwhile, in another tab.
+        return redirect(safe_target(request.args.get("next")))
     return kept_page() or _page(
         400,
         _("This page was open for too long"),

@@ -66,7 +66,7 @@ def _value(name: str, value: Any) -> Any:
     if name == "changes":
         try:
             return json.loads(value, parse_float=_number)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             return {"unreadable": repr(value)}
     return value
 

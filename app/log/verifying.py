@@ -110,11 +110,20 @@ class _Comparison:
 
     def run(self, head: str | None) -> Verdict:
         verdict, has_head = self.verdict, False
-        for seal in seals_after(self.session, 0):
-            if seal.id != self.number + 1:
-                self._tell_of_lost_seals(seal)
-            self._compare(seal, self._noted_of(seal.id))
-            has_head = has_head or seal.digest == head
+        try:
+            for seal in seals_after(self.session, 0):
+                if seal.id != self.number + 1:
+                    self._tell_of_lost_seals(seal)
+                self._compare(seal, self._noted_of(seal.id))
+                has_head = has_head or seal.digest == head
+        except (TypeError, ValueError):
+            # SQLite keeps any value in any column.
+            self._find(
+                "unreadable",
+                f"A seal, number {self.number + 1} or later, cannot be read: it was edited. What"
+                " follows was not judged.",
+            )
+            return verdict
         self._look_beyond_the_last()
         newer = select(func.count()).select_from(LogEntry)
         if self.after is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask, has_request_context, request
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
 from app.checks import ADVICE, DANGER, WARNING, Check, Finding
@@ -169,6 +169,25 @@ class PlainDatabase(Check):
             _l(
                 "Add ?sslmode=require to PADRON_DATABASE_URL, better verify-full with its certificate."
             ),
+        )
+
+
+# Ñ in small, as the database writes it.
+SMALL = func.lower(literal("Ñ"))
+
+
+class PlainCapitals(Check):
+    """A database that knows the capitals of English alone."""
+
+    def problem(self, app: Flask, session: Session) -> Finding | None:
+        if session.scalar(select(SMALL)) == "ñ":
+            return None
+        return Finding(
+            WARNING,
+            _l(
+                "To the database Ñ is not the capital of ñ: two users can be called alike but for that."
+            ),
+            _l("Move to a database made with a locale that knows them, such as C.UTF-8."),
         )
 
 

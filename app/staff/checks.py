@@ -17,7 +17,7 @@ from flask_appbuilder.security.sqla.models import (
 )
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_ngettext as ngettext
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.checks import ADVICE, DANGER, WARNING, Check, Finding, named
@@ -43,7 +43,7 @@ def administrators(session: Session) -> list[Any]:
         )
         .join(assoc_user_role, assoc_user_role.c.user_id == StaffUser.id)
         .join(Role, Role.id == assoc_user_role.c.role_id)
-        .where(Role.name == ADMINISTRATOR, StaffUser.active.is_(True))
+        .where(Role.name == ADMINISTRATOR, StaffUser.may_sign_in())
         .order_by(StaffUser.id)
     )
     return list(session.execute(query))
@@ -209,25 +209,19 @@ class OldKeys(Check):
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         before = datetime.now() - timedelta(days=OLD_DAYS)  # noqa: DTZ005 - as it is written
+        is_orphaned = not_(func.coalesce(StaffUser.may_sign_in(), False))
         query = (
-            select(ApiKey.name, StaffUser.active, StaffUser.trashed_at)
+            select(ApiKey.name, is_orphaned.label("is_orphaned"))
             .join(StaffUser, StaffUser.id == ApiKey.user_id)
             .where(ApiKey.active.is_(True), ApiKey.revoked_on.is_(None))
-            .where(
-                or_(
-                    ApiKey.created_on < before,
-                    StaffUser.active.is_not(True),
-                    StaffUser.trashed_at.is_not(None),
-                )
-            )
+            .where(or_(ApiKey.created_on < before, is_orphaned))
             .order_by(ApiKey.id)
         )
         keys = session.execute(query.execution_options(with_trash=True)).all()
         if not keys:
             return None
-        is_orphaned = any(not key.active or key.trashed_at for key in keys)
         return Finding(
-            WARNING if is_orphaned else ADVICE,
+            WARNING if any(key.is_orphaned for key in keys) else ADVICE,
             ngettext(
                 "An API key is older than a year or of somebody who cannot sign in: %(names)s.",
                 "%(num)s API keys are older than a year or of somebody who cannot sign in: %(names)s.",
@@ -269,5 +263,5 @@ class OldTables(Check):
 def _users(session: Session, *conditions: Any) -> list[str]:
     """Return the names of the users who can sign in and meet some conditions."""
     name = StaffUser.first_name + " " + StaffUser.last_name
-    query = select(name).where(StaffUser.active.is_(True), *conditions)
+    query = select(name).where(StaffUser.may_sign_in(), *conditions)
     return list(session.scalars(query.order_by(StaffUser.id)))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
 from app.errors import DomainError
+from app.i18n.clock import today
 from app.log.services import note
 from app.security.actor import FINDERS, Actor, current_actor
 from app.security.links import CHOOSE_PASSWORD, kill_links
@@ -73,7 +74,7 @@ def _hold_ranks(session: Session, _context, _instances) -> None:
             facts.touches_administrators |= any(role.name == ADMINISTRATOR for role in before)
         for role in roles:
             _check_role(session, role, actor, held)
-    facts.ends = {u.id: _because(u) for u in users if u.id and _touched(u, ENDS_SESSIONS)}
+    facts.ends = {u.id: _because(u) for u in users if u.id and _ends_sessions(u)}
     facts.users = [
         user
         for user in users
@@ -264,10 +265,22 @@ def _roles_before(session: Session, user: StaffUser) -> list[Role]:
     return list(session.scalars(query.where(link.user_id == user.id)))
 
 
+def _ends_sessions(user: StaffUser) -> bool:
+    return _touched(user, ENDS_SESSIONS) or _has_left(user)
+
+
+def _has_left(user: StaffUser) -> bool:
+    """Say whether a last day that is over is written, or taken back: who returns signs in anew."""
+    history = inspect(user).attrs.employed_until.history
+    days = (*(history.added or ()), *(history.deleted or ()))
+    return any(day is not None and day < today() for day in days)
+
+
 def _because(user: StaffUser) -> str:
     if _touched(user, ("password",)):
         return "password"
-    return "locked" if _touched(user, ("active", "trashed_at")) else "rights"
+    is_locked = _touched(user, ("active", "trashed_at")) or _has_left(user)
+    return "locked" if is_locked else "rights"
 
 
 def _keep_an_administrator(session: Session) -> None:

@@ -40,7 +40,7 @@ class Oversight:
 
 def overseen(session: Session, actor: Actor) -> Oversight:
     """Count live sessions, and users with a second factor, in one statement."""
-    mine = select(StaffUser.id).where(scope_of(StaffUser, actor), StaffUser.active.is_(True))
+    mine = select(StaffUser.id).where(scope_of(StaffUser, actor), StaffUser.may_sign_in())
     lives = (*live(), SignInSession.user_id.in_(mine))
     row = session.execute(
         select(

@@ -128,6 +128,25 @@ def test_a_chain_made_anew_is_found_by_the_file_outside_the_database(sealed):
     assert "no file log.seals" in verdict.notes[0]
 
 
+def test_changes_nested_so_deeply_that_nothing_reads_them_are_found(sealed):
+    """PostgreSQL would not store such a thing; a reader that gives up must find it all the same."""
+    unlock()
+    deep = "[" * 5_000 + "]" * 5_000
+    edit = text("UPDATE log_entry SET changes = :deep WHERE id = (SELECT min(id) FROM log_entry)")
+    db.session.execute(edit, {"deep": deep})
+    assert findings(sealed) == ["edited"]
+
+
+@pytest.mark.parametrize("edit", ["at = 'never'", "at = x'ff'", "last_id = 'x'"])
+def test_a_seal_that_cannot_be_read_is_told_of_and_not_stumbled_over(sealed, edit):
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite takes any value for any column")
+    unlock()
+    db.session.execute(text(f"UPDATE log_seal SET {edit} WHERE id = 2"))
+    db.session.expire_all()
+    assert findings(sealed)[-1] == "unreadable"
+
+
 def test_a_digest_noted_elsewhere_must_be_in_the_chain(sealed):
     head = verify(db.session(), sealed).head
     write_history()

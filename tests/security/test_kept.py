@@ -79,3 +79,13 @@ def test_at_the_door_it_is_said_that_the_session_has_ended(client_as):
     browser.get("/contacts/list/")
     assert "Your session has ended" in browser.get("/login/").text
     assert "Your session has ended" not in browser.get("/login/").text
+
+
+def test_who_signed_in_in_another_tab_is_led_on_from_this_one(client_as, app, monkeypatch):
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    form = {"username": "bruno", "password": "whatever", "csrf_token": "from before"}
+    reply = client_as(BRUNO).post("/login/?next=/accounts/list/", data=form, headers=OURS)
+    assert (reply.status_code, reply.location) == (302, "/accounts/list/")
+    elsewhere = client_as(BRUNO).post("/login/?next=//evil.example", data=form, headers=OURS)
+    assert elsewhere.location == "/"
+    assert client_as(None).post("/login/", data=form, headers=OURS).status_code == 400

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask_appbuilder.security.sqla.models import ApiKey, Role, assoc_permissionview_role
 from flask_babel import force_locale
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, func, insert, literal, text, update
 
 from app import checks
 from app.checks import ADVICE, DANGER, WARNING, Check, findings
@@ -22,7 +22,7 @@ from app.staff.models import StaffUser
 from app.types import now
 from tests.factories import a_contact
 from tests.log.histories import UNLOCK, seal_all
-from tests.people import ALICIA, BRUNO, DIEGO, Person, add_person
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
 # Flask-AppBuilder writes these moments without a zone.
 NOW = datetime.now()  # noqa: DTZ005
@@ -153,6 +153,15 @@ def test_clocks_that_differ_are_found(safe, monkeypatch):
     assert found(safe).get("Clocks") == (WARNING if is_server else None)
 
 
+def test_a_database_that_knows_no_capitals_but_english_ones_is_found(safe, monkeypatch):
+    assert "PlainCapitals" not in found(safe)
+    # SQLite's own is the program's; a server made with the locale C knows A to Z.
+    is_server = db.engine.dialect.name == "postgresql"
+    small = func.lower(literal("Ñ").collate("C")) if is_server else literal("Ñ")
+    monkeypatch.setattr(settings_checks, "SMALL", small)
+    assert found(safe).get("PlainCapitals") == WARNING
+
+
 def test_administrators_are_counted_and_asked_for_a_second_factor(safe):
     db.session.execute(
         update(StaffUser).where(StaffUser.username == "elena").values(totp_secret=None)
@@ -162,7 +171,10 @@ def test_administrators_are_counted_and_asked_for_a_second_factor(safe):
     assert found(safe) | {"DevelopmentMail": ADVICE} == {
         "Administrators": ADVICE, "DevelopmentMail": ADVICE,
     }  # fmt: skip
-    db.session.execute(update(StaffUser).values(active=False))
+    yesterday = {"active": True, "employed_until": now().date() - timedelta(days=2)}
+    db.session.execute(update(StaffUser).values(**yesterday))
+    assert found(safe).get("Administrators") == DANGER, "who has left helps nobody"
+    db.session.execute(update(StaffUser).values(active=False, employed_until=None))
     assert found(safe).get("Administrators") == DANGER
 
 
@@ -206,11 +218,14 @@ def test_a_custom_role_that_makes_users_is_found(safe):
         (NOW - timedelta(days=10), BRUNO, None),
         (NOW - timedelta(days=400), BRUNO, ADVICE),
         (NOW - timedelta(days=10), DIEGO, WARNING),
+        (NOW - timedelta(days=10), CLARA, WARNING),
     ],
-    ids=["new", "old", "orphaned"],
+    ids=["new", "old", "orphaned", "left"],
 )
 def test_keys_that_outlived_their_use_are_found(safe, made, person, severity):
     db.session.execute(update(StaffUser).where(StaffUser.username == "diego").values(active=False))
+    has_left = {"employed_until": now().date() - timedelta(days=2)}
+    db.session.execute(update(StaffUser).where(StaffUser.username == "clara").values(**has_left))
     key = {"uuid": "x", "name": "Key", "key_hash": "x", "key_prefix": "x", "created_on": made}
     db.session.execute(insert(ApiKey), [key | {"user_id": person.user.id, "active": True}])
     assert found(safe).get("OldKeys") == severity

@@ -187,6 +187,24 @@ def test_the_last_day_is_over_at_midnight_where_the_organisation_is(
     assert sign_in(client_as(None)).status_code == 401
 
 
+def test_who_had_left_and_comes_back_signs_in_anew(client_as, bruno, session):
+    browser = client_as(BRUNO)
+    for last_day in (datetime.now(UTC).date() - timedelta(days=2), None):
+        with acting_as(ALICIA.as_actor()):
+            BRUNO.user.employed_until = last_day
+            db.session.commit()
+    assert browser.get(PAGE).status_code == 302
+    assert session.scalars(select(SignInSession)).one().ended_because == "locked"
+
+
+def test_an_end_that_is_still_to_come_signs_nobody_out(client_as, bruno):
+    browser = client_as(BRUNO)
+    with acting_as(ALICIA.as_actor()):
+        BRUNO.user.employed_until = datetime.now(UTC).date() + timedelta(days=9)
+        db.session.commit()
+    assert browser.get(PAGE).status_code == 200
+
+
 def test_ones_own_sessions_are_listed_in_words_and_ended_one_by_one(client_as, bruno, session):
     firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
     other, mine = client_as(None), client_as(None)
