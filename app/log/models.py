@@ -40,6 +40,7 @@ FACTS = {
     "api_key_made": _l("API key made"),
     "api_key_revoked": _l("API key revoked"),
     "exported": _l("exported"),
+    "out_of_reach": _l("refused: rows out of reach"),
 }
 EVENTS |= FACTS
 CHANNELS = {

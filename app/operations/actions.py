@@ -21,7 +21,7 @@ from app.kinds import Kind
 from app.operations.batch import Batch
 from app.operations.models import Operation
 from app.operations.selection import OutOfReach, Selection, list_address
-from app.operations.services import draft
+from app.operations.services import draft, note_refused
 from app.security.actor import Actor, current_actor
 
 # What is told of a row whatever the action.
@@ -135,6 +135,8 @@ class Action(ListAction, abstract=True):
             selection = Selection.from_form(view, request.form)
             selection.check(current_actor())
         except OutOfReach as refused:
+            note_refused(db.session(), cls.action_name(), selection, current_actor())
+            db.session.commit()
             back = f"{view.route_base}/list/"
             page = render_template("operations/refused.html", text=str(refused), back=back)
             return page, 403

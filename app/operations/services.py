@@ -14,6 +14,7 @@ from app.errors import DomainError
 from app.i18n.said import Said, in_every_language
 from app.jobs.models import LIVE, Job
 from app.jobs.services import enqueue, resume
+from app.log.services import note
 from app.operations.engine import UNSYNCHRONISED, freeze
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
@@ -80,6 +81,19 @@ def draft(session: Session, action: str, selection: Any, actor: Actor) -> Operat
     session.add(operation)
     session.flush()
     return operation
+
+
+def note_refused(session: Session, action: str, selection: Any, actor: Actor) -> None:
+    """Tell the security log that rows were named which are not within an actor's reach."""
+    note(
+        session, "out_of_reach", actor, name=_in_english(selection.view.label),
+        action=action.replace("_", "-"), rows=len(selection.ids or ()),
+    )  # fmt: skip
+
+
+def _in_english(label: Any) -> str:
+    """Return a label as the log keeps it, to be said in the language of whoever reads it."""
+    return in_every_language(lambda: str(label))["en"]
 
 
 def draft_of(session: Session, number: int, actor: Actor) -> Operation | None:

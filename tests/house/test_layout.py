@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -73,6 +74,13 @@ def test_no_test_file_is_too_long_to_read():
 
 def test_there_is_no_junk_drawer():
     assert [path for path in MODULES if path.stem in JUNK_DRAWERS] == []
+
+
+def test_nothing_is_read_that_could_run_what_it_reads():
+    """A job's parameters and a kick are JSON; pickle, marshal and shelve run what they are sent."""
+    reading = re.compile(r"\b(pickle|marshal|shelve|jsonpickle|dill)\b|yaml\.(unsafe_)?load")
+    found = [path.name for path in MODULES if reading.search(path.read_text(encoding="utf-8"))]
+    assert found == []
 
 
 def test_nothing_names_the_machine_it_was_written_on():

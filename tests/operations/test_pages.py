@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
+from app.log.models import LogEntry
 from app.operations.models import Operation
 from app.types import now
 from tests.factories import a_contact, a_value, some_contacts, the_value
@@ -257,6 +258,11 @@ def test_rows_out_of_reach_are_refused_with_a_way_back(client_as):
     assert "nothing was changed" in page
     assert f'href="{LIST}"' in page
     assert db.session.scalar(select(func.count()).select_from(Operation)) == 0
+    told = db.session.scalars(select(LogEntry).where(LogEntry.event == "out_of_reach")).one()
+    assert (told.actor_id, told.changes["rows"]) == (BRUNO.user.id, [None, 2])
+    page = text_of(client_as(ALICIA).get("/security/?part=all"))
+    assert "refused: rows out of reach" in page
+    assert "change-status" in page
 
 
 def test_no_row_or_too_many_lead_back_to_the_list_with_a_sentence(client_as):

@@ -36,7 +36,7 @@ from app.operations.asking import dashed
 from app.operations.jobs import OperationRun, OperationUndo
 from app.operations.models import LEFT, UNDONE, Operation
 from app.operations.selection import OutOfReach, view_called
-from app.operations.services import draft, why_not_undone
+from app.operations.services import draft, note_refused, why_not_undone
 from app.operations.told import WORDS, reasons_of, told_action, told_operation, told_preview
 from app.security.actor import current_actor
 from app.text import clean
@@ -115,11 +115,15 @@ class OperationsApi(Api):
                 if known is not None:
                     return _again(known, digest)
             asked = Asked(sent)
-            asked.selection.check(current_actor())
+            try:
+                asked.selection.check(current_actor())
+            except OutOfReach as error:
+                db.session.rollback()
+                name = asked.kind.action_name()
+                note_refused(db.session(), name, asked.selection, current_actor())
+                db.session.commit()
+                return problem(403, str(error))
             return _looked(asked) if asked.is_dry else _done(asked, key, digest)
-        except OutOfReach as error:
-            db.session.rollback()
-            return problem(403, str(error))
         except WrongRequest as error:
             db.session.rollback()
             return problem(422, str(error), error.fields)

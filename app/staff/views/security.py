@@ -51,6 +51,7 @@ DETAILS = {
     "permissions": _l("rights"),
     "needs_second_factor": _l("two-factor sign-in required"),
     "rows": _l("rows"),
+    "action": _l("action"),
     "filter": _l("filter"),
     "columns": _l("columns"),
 }
@@ -166,7 +167,7 @@ def _findings(app: Flask, session: Session) -> list[Finding]:
 def _about(fact: LogEntry) -> str:
     """Return what a fact is about, where it is not its own author."""
     name = fact.subject_name
-    if fact.event == "exported":
+    if fact.event in ("exported", "out_of_reach"):
         return _(name)
     if fact.event == "role_changed":
         return role_label(name)
