@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ def nothing(session: Any, job: Job) -> None:
 
 
 class Tally(JobKind):
-    """Writes 1, 2, 3… up to ``payload["upto"]``."""
+    """Writes 1, 2, 3… up to ``payload["upto"]``, with naps of ``payload["nap"]`` seconds."""
 
     name = "tally"
     label = "Tally"
@@ -38,6 +39,7 @@ class Tally(JobKind):
             text("INSERT INTO tally (job_id, number) VALUES (:job, :number)"),
             [{"job": job.id, "number": number} for number in range(first, last + 1)],
         )
+        time.sleep(job.payload.get("nap", 0))
         self.actors.append(current_actor())
         type(self).after(session, job)
         return Step(last, last + 1 - first, is_last=last == upto)

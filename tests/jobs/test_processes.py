@@ -17,7 +17,8 @@ from tests.jobs.processes import a_redis, running, settings_of, wait_until
 from tests.jobs.tally import a_tally, change, make_table, numbers, the_job
 from tests.ports import free_port
 
-KILLS = 5
+# The operations are killed more often (tests/operations/test_killed.py).
+KILLS = 3
 
 
 def is_done(job_id: int) -> bool:
@@ -112,6 +113,8 @@ def test_a_process_that_is_asked_to_end_gives_its_job_back(own_app, args):
 def test_a_worker_killed_again_and_again_loses_nothing_and_does_nothing_twice(own_app):
     upto = 3_000
     job_id = a_tally(upto)
+    # 300 naps: however late the signal comes, there is work left.
+    change(job_id, payload={"upto": upto, "nap": 0.05})
     chance = random.Random(20261122)
     cursors = [0]
 
@@ -132,7 +135,7 @@ def test_a_worker_killed_again_and_again_loses_nothing_and_does_nothing_twice(ow
         job = look()
         assert job.state == "running", "nobody could say that it ended"
         assert numbers(job_id) == list(range(1, job.cursor + 1))
-    change(job_id, lease_until=now() - timedelta(1))
+    change(job_id, lease_until=now() - timedelta(1), payload={"upto": upto})
     with running(settings_of(own_app), "worker"):
         wait_until(lambda: look().state == "done")
     assert numbers(job_id) == list(range(1, upto + 1)), "each once"
