@@ -17,3 +17,7 @@ class DomainError(Exception):
 
 class Stale(DomainError):
     """The row was changed by somebody else since the form was opened."""
+
+
+class InUse(DomainError):
+    """The row cannot be deleted: others are linked to it."""

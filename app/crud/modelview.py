@@ -18,10 +18,12 @@ from app.crud.forms import FormBuilder
 from app.crud.interface import Interface
 from app.crud.listpages import ListPages
 from app.crud.pages import Place
-from app.errors import DomainError
+from app.errors import DomainError, InUse
+from app.extensions import db
 from app.log.models import is_logged
 from app.registry import Plug
 from app.repositories.models import Repository
+from app.repositories.queries import is_in_use
 from app.security.areas import Level
 from app.security.roles import Grant
 from app.trash.models import Trashable
@@ -181,6 +183,11 @@ class RepositoryView(ModelView, abstract=True):
     def check(self, row: Repository) -> None:
         """Ask for a label in at least one language."""
         check_label(row)
+
+    def before_delete(self, row: Repository) -> None:
+        """Refuse to take a value off the files it stands on: their log would not tell of it."""
+        if is_in_use(db.session(), row):
+            raise InUse(_("“%(name)s” is in use and cannot be deleted.", name=str(row)))
 
 
 def check_label(row: Repository) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.contacts.models import Contact, ContactType, Tag
 from app.extensions import db
 from app.log.models import LogEntry
+from app.trash.services import put_away
 from tests.factories import a_contact, an_account, some_contacts, the_value
 from tests.people import ALICIA, BRUNO, CLARA, with_key
 
@@ -217,13 +218,25 @@ def test_a_reader_reads_and_changes_nothing(client_as):
     assert told == {403}
 
 
-def test_a_value_in_use_is_not_deleted(client_as):
-    kind = the_value(ContactType, "Member")
-    a_contact(type=kind)
-    browser, key = client_as(None), with_key(ALICIA.user.id)
-    reply = browser.delete(f"/api/v1/contact-types/{kind.id}", headers=key)
+@pytest.mark.parametrize("is_trashed", [False, True], ids=["alive", "trashed"])
+@pytest.mark.parametrize("model", [ContactType, Tag], ids=["one", "many"])
+def test_a_value_in_use_is_not_deleted_by_any_door(client_as, model, is_trashed):
+    """Else a tag would be gone from files without a word in their log."""
+    value = the_value(model, "Member" if model is ContactType else "To be completed")
+    contact = a_contact(type=value) if model is ContactType else a_contact(tags=[value])
+    label = str(value)
+    if is_trashed:
+        put_away(contact, BRUNO.as_actor())
+        db.session.commit()
+    name = "contact-types" if model is ContactType else "tags"
+    page = client_as(ALICIA).post(f"/{name}/delete/{value.id}", follow_redirects=True)
+    assert f"“{label}” is in use and cannot be deleted." in page.text
+    key = with_key(ALICIA.user.id)
+    reply = client_as(None).delete(f"/api/v1/{name}/{value.id}", headers=key)
     assert reply.status_code == 409
-    assert json.loads(reply.text)["error"].startswith("“Member” is in use")
+    assert json.loads(reply.text)["error"] == f"“{label}” is in use and cannot be deleted."
+    db.session.expire_all()
+    assert contact.tags == [value] or contact.type == value
 
 
 def test_a_number_that_is_taken_is_refused_beside_its_field(program):

@@ -24,7 +24,7 @@ from app.crud.interface import Interface
 from app.crud.listing import SIZES, ListState, load_page, read_state
 from app.crud.modelview import ModelView
 from app.crud.paging import BadPage
-from app.errors import DomainError
+from app.errors import DomainError, InUse
 from app.extensions import db
 from app.registry import Plug
 from app.security.actor import current_actor
@@ -170,7 +170,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             self.screen.remove(row)
         except DomainError as error:
             db.session.rollback()
-            return problem(422, str(error))
+            return problem(409 if isinstance(error, InUse) else 422, str(error))
         except StaleDataError:
             db.session.rollback()
             return self._stale(number)
