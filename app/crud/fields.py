@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app
@@ -10,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy import String
 from wtforms import Field, FileField
-from wtforms.validators import ValidationError
+from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import (
     CheckboxInput,
     DateInput,
@@ -24,6 +25,7 @@ from wtforms.widgets import (
     html_params,
 )
 
+from app.crud.finding import MOST_FOUND, found_rows
 from app.crud.interface import as_id
 from app.errors import DomainError
 from app.extensions import db
@@ -33,6 +35,7 @@ from app.kinds import Hints, Kind
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import visible
+from app.text import clean
 
 REQUIRED = _l("Fill this in.")
 
@@ -203,8 +206,39 @@ class _LinkedField(Field):
         # What the row is linked to before anything is typed.
         self.present: list[Any] = []
         self._found: tuple[set[int], list[Any]] | None = None
+        # What is looked for by a button, without JavaScript; ``found`` then joins the options.
+        self.sought: str | None = None
+        self.found: Sequence[Any] = ()
         if required:
             self.flags.required = True
+
+    def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
+        """Read what was chosen, and what is looked for: that is another page, not a saving."""
+        super().process(formdata, *args, **kwargs)
+        if not formdata or self.is_inline:
+            return
+        self.sought = clean(formdata.get(f"{self.name}_find", ""))[:100]
+        is_new = self.sought != clean(formdata.get(f"{self.name}_found", ""))[:100]
+        if is_new or formdata.get("_find") == self.name:
+            self.found = found_rows(self.model, self.sought, MOST_FOUND)
+            self.is_finding = True
+
+    # Whether the form was sent to look something up in this field.
+    is_finding = False
+
+    def _say_found(self) -> None:
+        if not self.is_finding:
+            return
+        if not self.found:
+            raise StopValidation(_("Nothing found. Search for a part of the name."))
+        if len(self.found) == MOST_FOUND:
+            raise StopValidation(
+                _(
+                    "The first %(num)s are in the list. Choose one, or search more closely.",
+                    num=MOST_FOUND,
+                )
+            )
+        raise StopValidation(_("What was found is in the list: choose, then save."))
 
     @property
     def is_inline(self) -> bool:
@@ -264,6 +298,7 @@ class _LinkedField(Field):
         """Return (id, label, chosen)."""
         chosen = self.chosen_ids()
         rows = self.rows() if self.is_inline else self.chosen_rows()
+        rows = [*rows, *(row for row in self.found if row.id not in chosen)]
         return [(row.id, str(row), row.id in chosen) for row in rows]
 
 
@@ -292,6 +327,7 @@ class LinkField(_LinkedField):
         return set() if self.data is None else {self.data.id}
 
     def pre_validate(self, form: Any) -> None:
+        self._say_found()
         if self.typed:
             rows = self.chosen_rows()
             if not rows:
@@ -323,6 +359,7 @@ class LinksField(_LinkedField):
         return {row.id for row in self.data}
 
     def pre_validate(self, form: Any) -> None:
+        self._say_found()
         if self.typed_ids is not None:
             rows = self.chosen_rows()
             if len(rows) != len(set(self.typed_ids)):

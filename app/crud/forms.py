@@ -29,7 +29,20 @@ FIELDS = {
 }
 
 
-class RowForm(FlaskForm):
+class FindingForm(FlaskForm):
+    """A form in which rows to link to can be looked up by a button, without JavaScript."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check the form; one sent to look something up is not blamed for what is not typed yet."""
+        is_valid = super().validate(extra_validators)
+        if any(getattr(field, "is_finding", False) for field in self):
+            for field in self:
+                if not getattr(field, "is_finding", False):
+                    field.errors = []
+        return is_valid
+
+
+class RowForm(FindingForm):
     """A form over one row; carries the version of the row it was opened on."""
 
     version = HiddenField()

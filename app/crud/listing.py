@@ -16,7 +16,7 @@ from app.crud.filters import SEPARATOR, BadFilter, Filter, find_filter
 from app.crud.paging import CAP, BadPage, Cursor, Order, fetch
 from app.errors import DomainError
 from app.extensions import db
-from app.kinds import kind_of
+from app.kinds import kind_of, show_phone
 from app.search.models import Searchable
 from app.search.queries import LONGEST, matching, words
 from app.security.actor import Actor
@@ -293,13 +293,17 @@ def quick_hits(view: ModelView, typed: str, limit: int, actor: Actor) -> list[di
     query = view.datamodel.visible().where(matching(db.session, model, typed))
     title = next(iter(view.columns.values()))
     query, expressions = title.select(query, actor)
-    hints = [getattr(model, name) for name in ("email", "phone", "number") if hasattr(model, name)]
-    query = query.with_only_columns(model.id, *expressions, *hints)
+    hints = [name for name in ("email", "phone", "number") if hasattr(model, name)]
+    query = query.with_only_columns(
+        model.id, *expressions, *(getattr(model, name) for name in hints)
+    )
     query = query.order_by(model.sort_name, model.id).limit(limit)
     found = []
     for row in db.session.execute(query):
         cell = title.cell(tuple(row[1 : 1 + len(expressions)]))
-        hint = next((value for value in row[1 + len(expressions) :] if value), "")
+        told = zip(hints, row[1 + len(expressions) :], strict=True)
+        name, value = next(((name, value) for name, value in told if value), ("", ""))
+        hint = show_phone(value) if name == "phone" else value
         found.append(
             {"label": cell.text, "initials": cell.extra, "hint": hint,
              "url": f"{view.route_base}/show/{row[0]}"}

@@ -11,11 +11,12 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from app.crud.columns import ListColumn, name_parts
+from app.crud.columns import ListColumn
 from app.crud.filters import SEPARATOR, BadFilter, FilterConverter
+from app.crud.finding import MOST_FOUND, found_rows
 from app.crud.interface import Interface, as_id
 from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
 from app.crud.models import SavedView
@@ -23,12 +24,9 @@ from app.crud.paging import CAP
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
-from app.repositories.models import Repository
-from app.search.models import Searchable
-from app.search.queries import matching, words
 from app.security.actor import current_actor
 from app.security.scope import visible
-from app.text import clean, fold, like
+from app.text import clean
 
 if TYPE_CHECKING:
     pass
@@ -112,14 +110,25 @@ class ListPages:
     @permission_name("list")
     def filters(self):
         """Offer every filter the list has; a dialog, or a page without JavaScript."""
-        state = self.state()
+        # Without JavaScript what a filter points to is looked up by asking for this page again.
+        on, find = request.args.get("on"), request.args.get("find", "")
+        state = self.state() if on is None else read_state(self, MultiDict(_pairs(on)), {})
         columns = []
         for name in self.search_columns:
             filters = FilterConverter(self.datamodel).convert(name) or []
             if filters:
                 columns.append((name, self.label_of(name), filters))
+        typed = clean(request.args.get("text", ""))[:100]
+        is_link = find in self.search_columns and self.datamodel.is_relation(find)
+        model = self.datamodel.get_related_model(find) if is_link else None
         return self.render_template(
-            "crud/filters.html", view=self, state=state, columns=columns, hidden=state.pairs()
+            "crud/filters.html",
+            view=self,
+            state=state,
+            columns=columns,
+            find=find,
+            typed=typed,
+            found=found_rows(model, typed, MOST_FOUND) if model else [],
         )
 
     @expose("/filter")
@@ -246,7 +255,11 @@ class ListPages:
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
         model = self.datamodel.get_related_model(name)
-        return jsonify(results=find_rows(model, typed, 20), create=where_to_add(model))
+        found = [
+            {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
+            for row in found_rows(model, typed, 20)
+        ]
+        return jsonify(results=found, create=where_to_add(model))
 
     # Actions on ticked rows
 
@@ -315,36 +328,3 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         return parse_qsl(text, max_num_fields=60)
     except ValueError:
         raise BadFilter(_("These are too many filters at once.")) from None
-
-
-def find_rows(model: Any, typed: str, limit: int) -> list[dict[str, Any]]:
-    """Return ``{id, label, hint}`` of the rows of a model that ``typed`` finds."""
-    query = visible(model, current_actor())
-    if typed and words(typed):
-        if issubclass(model, Searchable):
-            query = query.where(matching(db.session, model, typed))
-        else:
-            pattern = f"%{like(fold(typed))}%"
-            names = (
-                (model.label_en, model.label_es)
-                if issubclass(model, Repository)
-                else [getattr(model, part) for part in name_parts(model) if hasattr(model, part)]
-            )
-            query = query.where(
-                or_(
-                    # What has no name of its own is not found by one.
-                    false(),
-                    *(func.padron_fold(name).like(pattern, escape="\\") for name in names),
-                )
-            )
-    if hasattr(model, "sort_name"):
-        query = query.order_by(model.sort_name, model.id)
-    elif hasattr(model, "path"):
-        query = query.order_by(model.path)
-    else:
-        query = query.order_by(model.id)
-    rows = db.session.scalars(query.limit(limit)).unique().all()
-    return [
-        {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
-        for row in rows
-    ]

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from wtforms.widgets import TextInput
 
 from app.crud.actions import ListAction, action_called
 from app.crud.fields import FlagField, KindField, LinkField, LinksField
+from app.crud.forms import FindingForm
 from app.errors import DomainError
 from app.extensions import db
 from app.kinds import Kind
@@ -35,7 +35,7 @@ REASONS = {
 NONE = "none"
 
 
-class ActionForm(FlaskForm):
+class ActionForm(FindingForm):
     """The questions of an action."""
 
 

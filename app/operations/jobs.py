@@ -19,7 +19,7 @@ from app.jobs.models import Job
 from app.operations.actions import Action, action_of
 from app.operations.doing import Run
 from app.operations.models import LEFT, OUTCOMES, UNDONE, Operation, OperationItem
-from app.operations.selection import view_called
+from app.operations.selection import Selection, view_called
 from app.operations.services import why_not_undone
 from app.operations.undoing import Undo
 from app.operations.verbs import verb_of
@@ -92,6 +92,7 @@ class _OperationJob(JobKind, abstract=True):
         return {
             "operation": operation,
             "action": action_of(operation),
+            "back": Selection.of(operation).back,
             "may_look": may_look(current_actor(), operation),
             "may_undo": may_undo(current_actor(), operation),
         }

@@ -25,6 +25,8 @@ from app.security.actor import Actor, acting_as
 
 # Ids that are ticked one by one, or taken out of a whole list; beyond that a filter says it better.
 MOST_IDS = 1_000
+# Of an address to come back to.
+MOST_ON = 4_000
 # What addresses are written with, the sign of what is encoded already included.
 AS_IT_IS = "%=&+,;:!*'()@/?$-._~"
 
@@ -53,7 +55,7 @@ class Selection:
             found = cls(view, None, form.get("on", ""), _ids(form.getlist("except")))
             found.state()
             return found
-        return cls(view, _ids(form.getlist("rowid")))
+        return cls(view, _ids(form.getlist("rowid")), form.get("on", "")[:MOST_ON])
 
     @classmethod
     def of(cls, operation: Operation) -> Selection:
@@ -61,7 +63,7 @@ class Selection:
         kept = operation.selection
         view = view_called(kept["view"])
         if "ids" in kept:
-            return cls(view, tuple(kept["ids"]))
+            return cls(view, tuple(kept["ids"]), kept.get("on", ""))
         if "where" in kept:
             return cls(view, where=tuple(kept["where"]))
         return cls(view, None, kept["on"], tuple(kept["except"]))
@@ -70,10 +72,16 @@ class Selection:
         """Return the selection as an operation keeps it."""
         name = type(self.view).__name__
         if self.ids is not None:
-            return {"view": name, "ids": list(self.ids)}
+            # Where they were ticked, to come back to; it narrows nothing.
+            return {"view": name, "ids": list(self.ids), "on": self.on}
         if self.where is not None:
             return {"view": name, "where": list(self.where)}
         return {"view": name, "on": self.on, "except": list(self.without)}
+
+    @property
+    def back(self) -> str:
+        """Return the address of the list the rows were picked from, as it was narrowed."""
+        return list_address(self.view, self.on)
 
     @property
     def model(self) -> Any:

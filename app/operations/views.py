@@ -30,7 +30,7 @@ from app.operations.actions import (
 )
 from app.operations.jobs import is_theirs_to_undo, may_undo
 from app.operations.models import Operation
-from app.operations.selection import Selection, list_address
+from app.operations.selection import Selection
 from app.operations.services import (
     DRAFT_DAYS,
     UNDO_DAYS,
@@ -54,7 +54,7 @@ class Draft:
     @property
     def back(self) -> str:
         """Return the address of the list the rows were picked from, as it was narrowed."""
-        return list_address(self.selection.view, self.selection.on)
+        return self.selection.back
 
     @property
     def at(self) -> str:

@@ -112,3 +112,11 @@ def test_a_nought_that_was_typed_is_a_value_and_stays(client_as):
     assert page.status_code == 409
     form = next(form for form in forms_of(page.text) if "position" in form.sent())
     assert form["position"].values == ["0"]
+
+
+def test_the_fields_both_changed_are_named_on_top(client_as, contact):
+    opened = contact.version
+    save(client_as(ALICIA), contact, opened, city="Badajoz")
+    reply = save(client_as(BRUNO), contact, opened, city="Mérida")
+    banner = reply.text.split("banner-warning", 1)[1].split("<form", 1)[0]
+    assert '<a href="#city">City</a>' in banner

@@ -98,6 +98,18 @@ def test_ticked_rows_are_asked_about_previewed_changed_and_undone(client_as):
     assert "Undoing a collective action" in text_of(browser.get(undone.location))
 
 
+def test_the_way_back_leads_to_the_list_as_it_was_narrowed(client_as):
+    contact, status = a_contact(city="Cáceres"), the_value(Status, "Active")
+    browser, on = client_as(BRUNO), "city__contains=C%C3%A1ceres"
+    at = begin(browser, on=on, **ticked(contact))
+    assert f'href="{LIST}?{on}"' in text_of(browser.get(at))
+
+    sent = hidden(previewed(browser, at, status=status.id))
+    job = browser.post(f"{at}confirm", data=sent).location
+
+    assert f'href="{LIST}?{on}"' in text_of(browser.get(job))
+
+
 def test_what_is_not_answered_is_said_beside_the_field_and_the_rest_stays(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, "change_entity", **ticked(a_contact()))

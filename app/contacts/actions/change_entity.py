@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact
 from app.crud.fields import LinkField
 from app.entities.models import Entity
-from app.extensions import db
 from app.operations.actions import Action, ActionForm, ReasonField
 from app.operations.batch import Batch
-from app.security.actor import current_actor
-from app.security.scope import visible
-
-# Entities that are in the page, for a browser that runs no scripts; scripts look them all up.
-IN_PAGE = 200
-
-
-class EntityField(LinkField):
-    """An entity, looked up while typing; the first ones are in the page as well."""
-
-    def options(self) -> list[tuple[Any, str, bool]]:
-        """Return (id, label, chosen), in the order of the tree."""
-        chosen = super().options()
-        known = {number for number, _label, _chosen in chosen}
-        query = visible(Entity, current_actor()).order_by(Entity.path).limit(IN_PAGE)
-        others = [row for row in db.session.scalars(query) if row.id not in known]
-        return [*chosen, *((row.id, row.name, False) for row in others)]
 
 
 class ChangeEntity(Action):
@@ -46,7 +26,7 @@ class ChangeEntity(Action):
     class Form(ActionForm):
         """Where to, and why."""
 
-        entity = EntityField(
+        entity = LinkField(
             _l("New entity"), model=Entity, lookup="/contacts/lookup/entity", required=True
         )
         reason = ReasonField()

@@ -1,0 +1,103 @@
+"""Without JavaScript whom a file is linked to is found by a search box and a button."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.factories import a_contact, an_account, some_contacts, the_entity
+from tests.people import ALICIA, BRUNO
+
+
+@pytest.fixture
+def contact(session):
+    an_account(name="Imprenta Luz")
+    an_account(name="Clínica Vega")
+    an_account(name="Luz del Sur", entity="Sur")
+    return a_contact(last_name="Peña", city="Cáceres")
+
+
+def options(reply, name: str) -> list[str]:
+    """Return what a list of the page offers, beyond nothing."""
+    listed = re.search(rf'<select[^>]*name="{name}"[^>]*>(.*?)</select>', reply.text, re.S)[1]
+    return re.findall(r'<option value="\d+"[^>]*>([^<]+)', listed)
+
+
+def typed(contact, **more):
+    """Return what the form sends, with more typed in."""
+    home = str(the_entity("Norte").id)
+    return {"version": str(contact.version), "last_name": "Ruiz", "entity": home} | more
+
+
+def test_looking_something_up_saves_nothing_and_keeps_what_is_typed(client_as, contact):
+    sent = typed(contact, city="Mérida", account_find="luz", _find="account")
+
+    reply = client_as(BRUNO).post(f"/contacts/edit/{contact.id}", data=sent)
+
+    assert reply.status_code == 422
+    # The account of an entity out of reach is not among them.
+    assert options(reply, "account") == ["Imprenta Luz"]
+    assert "Mérida" in reply.text
+    assert contact.last_name == "Peña"
+
+
+def test_the_button_alone_lists_the_first_within_reach(client_as, contact):
+    reply = client_as(BRUNO).post("/contacts/add", data={"_find": "account", "account_find": ""})
+
+    assert options(reply, "account") == ["Clínica Vega", "Imprenta Luz"]
+    # Nobody is blamed for what is not typed yet.
+    assert "Fill this in." not in reply.text
+
+
+def test_enter_in_the_box_looks_and_a_second_time_saves(client_as, contact):
+    browser, address = client_as(BRUNO), f"/contacts/edit/{contact.id}"
+    sent = typed(contact, account_find="luz", account_found="")
+    reply = browser.post(address, data=sent)
+    chosen = re.search(r'<option value="(\d+)">Imprenta Luz', reply.text)[1]
+
+    reply = browser.post(address, data=sent | {"account_found": "luz", "account": chosen})
+
+    assert reply.status_code == 302
+    assert str(contact.account) == "Imprenta Luz"
+    assert contact.last_name == "Ruiz"
+
+
+@pytest.mark.parametrize("text", ["zzzz", "%\x00<b>", "9" * 300])
+def test_what_is_not_there_saves_nothing_either(client_as, contact, text):
+    sent = typed(contact, account_find=text, _find="account")
+    reply = client_as(ALICIA).post(f"/contacts/edit/{contact.id}", data=sent)
+    assert reply.status_code == 422
+    assert contact.last_name == "Peña"
+
+
+def test_a_long_list_stays_short(client_as, contact, session):
+    some_contacts(60)
+    reply = client_as(ALICIA).post("/contacts/add", data={"_find": "manager"})
+    assert len(options(reply, "manager")) == 50
+    assert "The first 50" in reply.text
+
+
+def test_a_filter_is_looked_up_in_the_page_of_filters(client_as, contact):
+    on = "city__contains=C%C3%A1ceres"
+    asked = {"on": on, "filter": "account__not", "find": "account", "text": "luz"}
+    browser = client_as(BRUNO)
+
+    reply = browser.get("/contacts/filters", query_string=asked)
+
+    assert re.findall(r'<option value="\d+">(Imprenta Luz|Luz del Sur)<', reply.text) == [
+        "Imprenta Luz"
+    ]
+    assert 'value="account__not" data-asks="pick" selected' in reply.text
+    assert "city__contains" in reply.text
+    assert browser.get("/contacts/filters?find=nothing&text=x").status_code == 200
+
+
+def test_an_action_asks_for_an_entity_the_same_way(client_as, contact):
+    browser = client_as(ALICIA)
+    begun = browser.post(
+        "/contacts/action_post", data={"action": "change_entity", "rowid": str(contact.id)}
+    )
+    reply = browser.post(begun.location, data={"entity_find": "bil", "_find": "entity"})
+    assert options(reply, "entity") == ["Bilbao"]
+    assert contact.entity.name == "Norte"
