@@ -98,6 +98,13 @@ def test_no_page_scrolls_sideways_on_a_telephone(open_page):
         if width > PHONE["width"]:
             wide.append((address, width))
     assert wide == []
+    # A page that is only reached with a file.
+    page.goto("/contacts/import")
+    people = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"Name;City\nAna;Bilbao\n"}
+    page.locator("input[type=file]").set_input_files(people)
+    page.locator("main .btn-primary").tap()
+    page.locator("#import-form").wait_for()
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
 
 
 def test_the_menu_opens_and_closes_on_a_telephone(open_page):
