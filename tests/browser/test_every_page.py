@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 PAGES = (
     "/contacts/list/",
@@ -105,6 +106,13 @@ def test_no_page_scrolls_sideways_on_a_telephone(open_page):
     page.locator("main .btn-primary").tap()
     page.locator("#import-form").wait_for()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_tab_one_is_on_is_in_sight_on_a_telephone(open_page):
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    page.goto("/contacts/show/1?tab=log")
+    tab = page.locator(".tabs [aria-current]")
+    expect(tab).to_be_in_viewport(ratio=1)
 
 
 def test_the_menu_opens_and_closes_on_a_telephone(open_page):

@@ -17,6 +17,7 @@ import "./selection.js";
 import "./session.js";
 import "./side.js";
 import "./show.js";
+import "./tabs.js";
 import "./themes.js";
 import "./ticks.js";
 import "./toasts.js";
