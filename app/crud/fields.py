@@ -217,10 +217,10 @@ class _LinkedField(Field):
         super().process(formdata, *args, **kwargs)
         if not formdata or self.is_inline:
             return
-        self.sought = clean(formdata.get(f"{self.name}_find", ""))[:100]
-        is_new = self.sought != clean(formdata.get(f"{self.name}_found", ""))[:100]
+        self.sought = formdata.get(f"{self.name}_find", "")
+        is_new = self.sought != formdata.get(f"{self.name}_found", "")
         if is_new or formdata.get("_find") == self.name:
-            self.found = found_rows(self.model, self.sought, MOST_FOUND)
+            self.found = found_rows(self.model, clean(self.sought)[:100], MOST_FOUND)
             self.is_finding = True
 
     # Whether the form was sent to look something up in this field.

@@ -71,6 +71,9 @@ def typed(form: Form, turn: int) -> dict[str, str]:
         f.name for f in form.fields if f.kind not in ("file", "submit", "button")
     )
     names.pop("csrf_token", None)
+    # A box in which something is looked up would keep everything else from being saved; what it
+    # makes of hostile text is tried in tests/crud/test_without_script.
+    names = {name: None for name in names if not name.endswith(("_find", "_found"))}
     return {
         name: EVERYTHING[(turn + place * STRIDE) % len(EVERYTHING)][1]
         for place, name in enumerate(names)
