@@ -88,7 +88,7 @@ def test_an_action_is_done_when_the_command_ends_and_can_be_undone(told, members
     }  # fmt: skip
     operation = db.session.get(Operation, found["operation"])
     assert (operation.actor_name, operation.channel) == ("Padrón", "cli")
-    assert (operation.selection_text, operation.answers_text) == (
+    assert (str(operation.selection_text), str(operation.answers_text)) == (
         "type=member",
         "New status: Active",
     )

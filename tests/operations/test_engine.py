@@ -136,5 +136,5 @@ def test_what_is_out_of_reach_by_now_is_refused_and_listed():
 
     operation = undo(operation, ALICIA.as_actor())
     assert leaves.entity.name == "Norte"
-    assert operation.answers_text.endswith("Mudanza")
+    assert str(operation.answers_text).endswith("Mudanza")
     assert preview(ChangeStatus, BRUNO.as_actor(), [stays, leaves], status=status.id).matched == 2

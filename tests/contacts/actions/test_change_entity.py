@@ -48,7 +48,7 @@ def test_what_leaves_the_reach_is_no_longer_seen_and_the_reason_stays():
     stays, leaves = a_contact(), a_contact()
     answers = {"entity": the_entity("Sur").id, "reason": "Mudanza <b>"}
     operation = do(ChangeEntity, ALICIA.as_actor(), [leaves], **answers)
-    assert "Mudanza <b>" in operation.answers_text
+    assert "Mudanza <b>" in str(operation.answers_text)
     assert stays.id in seen_by_bruno()
     assert leaves.id not in seen_by_bruno()
     undo(operation, ALICIA.as_actor())
