@@ -110,7 +110,7 @@ def test_no_page_scrolls_sideways_on_a_telephone(open_page):
 
 def test_the_tab_one_is_on_is_in_sight_on_a_telephone(open_page):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
-    page.goto("/contacts/show/1?tab=log")
+    page.goto("/account/keys/")
     tab = page.locator(".tabs [aria-current]")
     expect(tab).to_be_in_viewport(ratio=0.9)
 
