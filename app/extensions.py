@@ -17,7 +17,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DisconnectionError
 
 from app.text import fold
@@ -31,6 +31,31 @@ Model.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+# What Alembic calls the copy of a table that it alters on SQLite.
+COPY = "_alembic_tmp_"
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _give_numbers_once(table, metadata) -> None:
+    """Let SQLite count on for ever, as PostgreSQL does.
+
+    By itself it gives the number of the last row, once that is deleted, to the next one: whose
+    log would then begin with the other's, and whom an operation would take for the other.
+    """
+    ours = metadata is Model.metadata or table.name.startswith(COPY)
+    if ours and table.autoincrement_column is not None:
+        table.dialect_options["sqlite"]["autoincrement"] = True
+
+
+@event.listens_for(Table, "after_create")
+def _count_on_in_a_copy(table, connection, **_more) -> None:
+    """Let the copy of a table count on from where the table itself has got to."""
+    if table.name.startswith(COPY) and table.dialect_options["sqlite"]["autoincrement"]:
+        connection.exec_driver_sql(
+            "INSERT INTO sqlite_sequence SELECT ?, seq FROM sqlite_sequence WHERE name = ?",
+            (table.name, table.name.removeprefix(COPY)),
+        )
 
 
 class HouseSession(Session):

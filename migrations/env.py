@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from alembic import context
 from flask import current_app
 from sqlalchemy import DateTime
@@ -43,15 +45,27 @@ def compare_type(ctx, inspected, declared, inspected_type, declared_type):
     return None
 
 
+@contextmanager
+def without_foreign_keys(connection):
+    """Let SQLite copy a table: to drop it would otherwise empty the tables that point to it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # Past SQLAlchemy, which would begin a transaction first: inside one this does nothing.
+    run = connection.connection.driver_connection.execute
+    run("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        run("PRAGMA foreign_keys=ON")
+
+
 def run_migrations() -> None:
     """Run the migrations in one transaction each."""
     settings = dict(current_app.extensions["migrate"].configure_args)
     settings["compare_type"] = compare_type
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            # A table is altered by copying it; the copy must not empty the tables that point to it.
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            connection.commit()
+    with db.engine.connect() as connection, without_foreign_keys(connection):
         context.configure(
             connection=connection,
             target_metadata=target,
@@ -62,10 +76,6 @@ def run_migrations() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-        if connection.dialect.name == "sqlite":
-            connection.rollback()
-            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
-            connection.commit()
 
 
 run_migrations()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, case, null, or_, update
+from sqlalchemy import ColumnElement, Executable, Select, case, null, update
 from sqlalchemy.orm import Session
 
 from app.operations.batch import Batch
@@ -29,7 +29,7 @@ class Run(Chunks):
     def verdict(self) -> dict[str, ColumnElement]:
         model = self.model
         # Meanwhile it may have been put away, or be no longer for this actor.
-        away = (or_(~alive(model), self.is_newer(model)), "skipped", "gone")
+        away = (~alive(model), "skipped", "gone")
         beyond = (fails(scope_of(model, self.actor)), "refused", "reach")
         outcome, reason = self.batch.verdict((away, beyond))
         before = case((outcome == self.done, self._before()), else_=null())

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    false,
     func,
     insert,
     literal,
@@ -72,7 +71,6 @@ class Chunks:
     ) -> None:
         self.session, self.model, self.verbs, self.actor = session, model, verbs, actor
         self.operation_id, self.action = operation.id, operation.action
-        self.since = operation.confirmed_at
         self.json = Json(session)
         # Which column of an item is written.
         self.outcome = next(iter(self.gone))
@@ -82,15 +80,6 @@ class Chunks:
             Item.operation_id == self.operation_id, Item.row_id.between(FIRST, LAST), self.wanted
         )
         self.chosen = and_(self.chunk, getattr(Item, self.outcome) == self.done)
-
-    def is_newer(self, model: Any) -> ColumnElement[bool]:
-        """Match what was written since the selection was confirmed, and is not what was meant.
-
-        SQLite gives the number of the last row, once that is deleted, to the next.
-        """
-        if self.json.is_postgres or not hasattr(model, "created_at"):
-            return false()
-        return model.created_at > self.since
 
     def verdict(self) -> dict[str, ColumnElement]:
         """Return what is written of an item: what became of it, why, and more."""

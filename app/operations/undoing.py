@@ -38,10 +38,7 @@ class Undo(Chunks):
 
     def verdict(self) -> dict[str, ColumnElement]:
         model = self.model
-        kept: list[tuple[Any, str]] = [
-            (self.is_newer(model), "gone"),
-            (fails(scope_of(model, self.actor)), "reach"),
-        ]
+        kept: list[tuple[Any, str]] = [(fails(scope_of(model, self.actor)), "reach")]
         is_back = main_verb(self.verbs).event_back == "restored"
         if hasattr(model, "trashed_at") and not is_back:
             kept.insert(0, (model.trashed_at.is_not(None), "gone"))
@@ -55,8 +52,8 @@ class Undo(Chunks):
         return {"undone": outcome, "undone_reason": reason}
 
     def _is_there(self, model: Any) -> ColumnElement[bool]:
-        """Return the condition that what rows were linked to is still the same, and within reach."""
-        return and_(~self.is_newer(model), scope_of(model, self.actor))
+        """Return the condition that what rows were linked to is still there, and within reach."""
+        return scope_of(model, self.actor)
 
     def _is_mine(self, verb: Verb) -> ColumnElement[bool]:
         """Return the condition that this verb changed the row."""

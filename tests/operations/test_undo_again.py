@@ -1,4 +1,4 @@
-"""Undoing that meets a changed world: stopped half-way, somebody else's rows, numbers used again."""
+"""Undoing that meets a changed world: stopped half-way, somebody else's rows, jobs forgotten."""
 
 from __future__ import annotations
 
