@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
+from random import Random
+
 import pytest
 from flask_babel import force_locale
 from werkzeug import security
 from werkzeug.security import generate_password_hash
+from zxcvbn.matching import L33T_TABLE
 
+from app.security import passwords
 from app.security.passwords import hash_password, is_outdated, is_password, weakness
 from config import settings
 
@@ -99,3 +104,52 @@ def test_the_refusal_is_in_the_readers_language():
     with force_locale("en"):
         english = weakness("123456789012")
     assert "easy to guess" in english
+
+
+# Every sign that zxcvbn may read as a letter, in 736 combinations: seconds for each text.
+SIGNS = "4@8({[<369!1|70$5+2%"
+SHUFFLED = ["".join(Random(seed).choices(SIGNS, k=200)) for seed in range(20)]
+HOSTILE = (
+    *SHUFFLED, SIGNS * 10, f"{GOOD} {SIGNS}" * 4, "p@$$w0rd" * 25, "a" * 150 + SIGNS,
+    "1qaz2wsx3edc!QAZ" * 12, "01/02/2003" * 20, "19" * 100, "$a" * 100, "0123456789" * 20,
+)  # fmt: skip
+
+
+def work(text: str) -> int:
+    """Return how many pieces zxcvbn looks up, in how many readings."""
+    ways = prod(sum(sign in text for sign in signs) or 1 for signs in L33T_TABLE.values())
+    return ways * len(text) ** 2
+
+
+@pytest.fixture
+def handed_over(monkeypatch):
+    """Collect what is given to zxcvbn, which is spared the work."""
+    found: list[str] = []
+
+    def note(text, user_inputs):
+        found.append(text)
+        return {"score": 4}
+
+    monkeypatch.setattr(passwords, "zxcvbn", note)
+    return found
+
+
+@pytest.mark.parametrize("password", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_password_takes_seconds_to_judge(password, handed_over):
+    assert weakness(password[:200]) is None
+    assert password.startswith(handed_over[0])
+    assert len(handed_over[0]) >= passwords.SHORTEST
+    assert work(handed_over[0]) <= 45_000
+
+
+@pytest.mark.parametrize("password", [GOOD * 3, "x7#Kq9!mZ2$w", "1234567890!@#$%^&*()"])
+def test_a_usual_password_is_judged_as_a_whole(password, handed_over):
+    weakness(password)
+    assert handed_over == [password[:72]]
+
+
+@pytest.mark.parametrize(
+    "password", ["1234567890!@#$%^&*()", "p@$$w0rd" * 9, "4@8" * 24, "aA1$" * 18, "!" * 200]
+)
+def test_what_is_weak_with_many_signs_stays_weak(password):
+    assert weakness(password)
