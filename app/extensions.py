@@ -91,13 +91,24 @@ mail = Mail()
 # Seconds after which a connection is asked for a sign of life.
 RESTED = 5.0
 
-_reading: ContextVar[bool] = ContextVar("reading", default=False)
+# None: it goes by the request.
+_reading: ContextVar[bool | None] = ContextVar("reading", default=None)
 
 
 @contextmanager
 def reading():
     """Open transactions that only read, so that SQLite's write lock stays free."""
     token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+@contextmanager
+def writing():
+    """Open transactions that write, in a GET too: to count an attempt that was refused."""
+    token = _reading.set(False)
     try:
         yield
     finally:
@@ -143,9 +154,10 @@ writers = Writers()
 
 def only_reads() -> bool:
     """Say whether the transaction that begins now may change nothing."""
-    if has_request_context() and not _reading.get():
-        return request.method in ("GET", "HEAD", "OPTIONS")
-    return _reading.get()
+    told = _reading.get()
+    if told is not None:
+        return told
+    return has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
 
 
 @event.listens_for(Engine, "connect")

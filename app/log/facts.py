@@ -18,6 +18,7 @@ FAILED = ("sign_in_failed", "sign_in_throttled")
 SIGN_INS = (
     "signed_in", "signed_out", "sessions_ended", "password_changed", "password_link_asked",
     "password_link_sent", "second_factor_on", "second_factor_off", "recovery_code_used",
+    "recovery_codes_made",
 )  # fmt: skip
 RIGHTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
 EXPORTS = ("exported",)

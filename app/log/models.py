@@ -35,6 +35,7 @@ FACTS = {
     "second_factor_on": _l("two-factor sign-in turned on"),
     "second_factor_off": _l("two-factor sign-in turned off"),
     "recovery_code_used": _l("recovery code used"),
+    "recovery_codes_made": _l("new recovery codes made"),
     "rights_changed": _l("rights changed"),
     "role_changed": _l("role changed"),
     "api_key_made": _l("API key made"),

@@ -79,7 +79,7 @@ def touch() -> None:
         return
     moment = now()
     session["seen"] = int(moment.timestamp())
-    seen.note(digest(session["token"]), moment)
+    seen.sessions.note(digest(session["token"]), moment)
 
 
 def _age(used: int) -> float:

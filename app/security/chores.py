@@ -6,19 +6,20 @@ from flask import Flask
 
 from app.chores import Chore
 from app.extensions import db
-from app.security import links, seen, sessions, throttle
+from app.security import keys, links, seen, sessions, throttle
 
 
 class NoteSeen(Chore):
-    """Write when sessions were last used."""
+    """Write when sessions and API keys were last used."""
 
     every = 60
 
     def run(self, app: Flask) -> None:
         """Write what this process has seen since the last time."""
-        moments = seen.take_all()
-        if moments:
+        moments, used = seen.sessions.take_all(), seen.keys.take_all()
+        if moments or used:
             sessions.note_seen(db.session(), moments)
+            keys.note_used(db.session(), used)
             db.session.commit()
 
 

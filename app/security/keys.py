@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from time import monotonic
 
 from flask import current_app, g, request
 from flask_appbuilder.security.sqla.models import ApiKey
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
-from app.extensions import db
+from app.extensions import db, writing
+from app.security import seen
 from app.security.actor import Actor
 from app.security.areas import Area, Level
 from app.security.sessions import digest
+from app.security.throttle import count_of, key_of_address, take
 from app.security.two_factor import is_fully_protected
 from app.types import Moment, now
 
 # Whoever finds a key in a file or a log sees, by its beginning, what it opens.
 PREFIX = "padron_"
 LONGEST_LIFE = timedelta(days=731)
-MOST_WRONG, WINDOW = 60, 15 * 60
-MOST_ADDRESSES = 10_000
+# Wrong keys from one address in so many minutes, before it is told to wait.
+KIND = "api-key"
+MOST_WRONG, MINUTES = 60, 15
 _KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 LEVELS = {"read": Level.READ, "edit": Level.EDIT}
 
@@ -89,61 +90,29 @@ def read_scopes(text: str | None) -> dict[Area, Level]:
     }
 
 
-class WrongKeys:
-    """Counts wrong keys by address, in this process: a key of 256 bits is guessed by nobody.
-
-    The count stops a program that knocks for ever from costing a look into the database each
-    time; for that it need not outlive the process, and a GET writes nothing.
-    """
-
-    def __init__(self) -> None:
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def is_full(self, address: str) -> bool:
-        """Say whether an address has tried too many wrong keys of late."""
-        since, count = self._counts.get(address, (0.0, 0))
-        return count >= MOST_WRONG and monotonic() - since < WINDOW
-
-    def add(self, address: str) -> None:
-        """Count a wrong key."""
-        since, count = self._counts.get(address, (monotonic(), 0))
-        if monotonic() - since >= WINDOW:
-            since, count = monotonic(), 0
-        self._counts[address] = (since, count + 1)
-        self._counts.move_to_end(address)
-        while len(self._counts) > MOST_ADDRESSES:
-            self._counts.popitem(last=False)
-
-    def forget(self) -> None:
-        """Forget every count."""
-        self._counts.clear()
-
-
-wrong_keys = WrongKeys()
-
-
 def let_in_by_key() -> None:
     """Make the owner of the request's key the one who acts, or refuse the request.
 
-    A cookie opens nothing here, so that no other site can make a browser act.
+    A cookie opens nothing here, so that no other site can make a browser act. A right key is
+    never made to wait for the wrong ones of a neighbour: it has 256 bits, and is not guessed.
     """
-    address = request.remote_addr or ""
-    if wrong_keys.is_full(address):
-        raise TooManyRequests(_("Too many wrong keys. Try again later."), retry_after=WINDOW)
     scheme, _sep, secret = request.headers.get("Authorization", "").partition(" ")
     secret = secret.strip()
     found = None
     if scheme.lower() == "bearer" and _KEY.fullmatch(secret):
         found = _find(secret)
     if found is None:
-        if secret:
-            wrong_keys.add(address)
+        if secret and not _may_go_on(request.remote_addr):
+            raise TooManyRequests(
+                _("Too many wrong keys. Try again later."), retry_after=MINUTES * 60
+            )
         raise _unauthorized(_("A valid API key is needed: Authorization: Bearer padron_…"))
     key, user = found
     if not is_fully_protected(user):
         raise _unauthorized(
             _("The owner of this key must set up two-factor sign-in before it works again.")
         )
+    seen.keys.note(key.id, now())
     g._login_user = user
     g.scopes = key.scopes or ""
     actor = with_key(user.as_actor().through("api"), key)
@@ -163,6 +132,35 @@ def key_in_force(session: Session, key_id: int, user_id: int | None) -> ApiKey |
 
 def _in_force() -> tuple[ColumnElement[bool], ...]:
     return (ApiKey.active.is_(True), ApiKey.revoked_on.is_(None), ApiKey.expires_on > now())
+
+
+def _may_go_on(address: str | None) -> bool:
+    """Count a wrong key; say whether its address may send more.
+
+    What is beyond the limit is not counted, so that a program that knocks for ever writes
+    nothing.
+    """
+    key = key_of_address(KIND, address)
+    if count_of(db.session(), key, MINUTES) >= MOST_WRONG:
+        return False
+    # The request may be a GET, which has only read so far.
+    db.session.rollback()
+    with writing():
+        take(db.session(), key, MOST_WRONG, MINUTES)
+        db.session.commit()
+    return True
+
+
+def note_used(session: Session, used: Mapping[int, datetime]) -> None:
+    """Write when some keys were last used."""
+    for key_id, moment in used.items():
+        is_older = or_(ApiKey.last_used_on.is_(None), ApiKey.last_used_on < moment)
+        session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == key_id, is_older)
+            .values(last_used_on=moment)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _find(secret: str):

@@ -1,23 +1,34 @@
-"""When sessions were last used: kept in memory, for a page that is looked at writes nothing."""
+"""When sessions and API keys were last used: kept in memory, for looking at a page writes nothing."""
 
 from __future__ import annotations
 
 import threading
 from datetime import datetime
+from typing import Generic, TypeVar
 
-_lock = threading.Lock()
-_seen: dict[str, datetime] = {}
-
-
-def note(token_hash: str, moment: datetime) -> None:
-    """Remember that a session was used."""
-    with _lock:
-        _seen[token_hash] = moment
+Name = TypeVar("Name")
 
 
-def take_all() -> dict[str, datetime]:
-    """Return what was remembered since the last time, and forget it here."""
-    with _lock:
-        taken = dict(_seen)
-        _seen.clear()
-    return taken
+class Moments(Generic[Name]):
+    """When each of some things was last used, as far as this process has seen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[Name, datetime] = {}
+
+    def note(self, name: Name, moment: datetime) -> None:
+        """Remember that something was used."""
+        with self._lock:
+            self._seen[name] = moment
+
+    def take_all(self) -> dict[Name, datetime]:
+        """Return what was remembered since the last time, and forget it here."""
+        with self._lock:
+            taken = dict(self._seen)
+            self._seen.clear()
+        return taken
+
+
+# By what is kept of their tokens, and by their numbers.
+sessions: Moments[str] = Moments()
+keys: Moments[int] = Moments()

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, Engine, case, delete, or_, update
+from sqlalchemy import Connection, Engine, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -70,6 +70,14 @@ def count_one(where: Where | Engine, key: str, minutes: int) -> int:
         },
     ).returning(AttemptCounter.count)
     return where.execute(statement).scalar_one()
+
+
+def count_of(where: Where, key: str, minutes: int) -> int:
+    """Return how many attempts were counted within so many minutes; counts none."""
+    moment, window = now(), timedelta(minutes=minutes)
+    is_now = AttemptCounter.since.between(moment - window, moment + window)
+    found = where.scalar(select(AttemptCounter.count).where(AttemptCounter.key == key, is_now))
+    return found or 0
 
 
 def give_back(where: Where, key: str) -> None:

@@ -17,6 +17,7 @@ from app.security.areas import Area, Level
 from app.security.keys import LEVELS, Scopes, keys_of, make_key, read_scopes, revoke_key
 from app.security.scope import visible
 from app.staff.models import StaffUser
+from app.staff.notices import tell
 from app.types import now
 
 LONGEST_NAME = 60
@@ -32,6 +33,7 @@ class ShownKey:
     scopes: str
     made: Any
     expires: Any
+    used: Any
     is_over: bool
 
 
@@ -44,6 +46,7 @@ def issue_key(
         session, "api_key_made", actor,
         about=user.id, name=str(user), key=name, scopes=key.scopes or "",
     )  # fmt: skip
+    tell(session, user, "api_key_made", key=name)
     return secret
 
 
@@ -51,6 +54,19 @@ def end_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor) -> Non
     """End a key at once."""
     revoke_key(key)
     note(session, "api_key_revoked", actor, about=user.id, name=str(user), key=key.name)
+
+
+def working_keys(session: Session, user_id: int) -> list[ApiKey]:
+    """Return the keys of a user that open something today."""
+    return [key for key in keys_of(session, user_id) if not _is_over(key)]
+
+
+def end_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
+    """End every key of a user that still works; return how many there were."""
+    found = working_keys(session, user.id)
+    for key in found:
+        end_key(session, key, user, actor)
+    return len(found)
 
 
 def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, StaffUser] | None:
@@ -73,10 +89,15 @@ def shown_keys(session: Session, user_id: int) -> list[ShownKey]:
             _in_words(read_scopes(key.scopes)),
             key.created_on,
             key.expires_on,
-            key.expires_on is None or key.expires_on <= now(),
+            key.last_used_on,
+            _is_over(key),
         )
         for key in keys_of(session, user_id)
     ]
+
+
+def _is_over(key: ApiKey) -> bool:
+    return key.expires_on is None or key.expires_on <= now()
 
 
 def _in_words(scopes: Scopes) -> str:

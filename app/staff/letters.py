@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import current_app
-from flask_babel import force_locale, get_locale
+from flask_babel import force_locale, get_locale, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
@@ -137,6 +137,7 @@ class PasswordLink(ToUser):
 
     def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
         """Return what it says."""
+        keys = (mail.data or {}).get("keys", 0)
         return Draft(
             subject=_("Choose a new password"),
             before=[
@@ -145,7 +146,8 @@ class PasswordLink(ToUser):
                     "the user %(name)s. The old one no longer works.",
                     name=user.username,
                     organisation=_organisation(),
-                )
+                ),
+                *([_keys_ended(keys)] if keys else []),
             ],
             button=_("Choose a new password"),
             url=_public(link_for(session, user, SENT)),
@@ -159,27 +161,57 @@ class PasswordLink(ToUser):
         )
 
 
-# What somebody is told has changed on their account: subject and sentence.
+_CHOOSE = _l("Was it not you? Then choose a new password at once, and tell an administrator.")
+_CHOOSE_AND_END_KEYS = _l(
+    "Was it not you? Then choose a new password at once, let your API keys end with it, and tell "
+    "an administrator."
+)
+# What somebody is told has changed on their account: subject, sentence, and what to do if it was
+# not they.
 NOTICES = {
     "password_changed": (
         _l("Your password was changed"),
         _l("The password of the user %(name)s was changed on %(moment)s."),
+        _CHOOSE,
     ),
     "email_changed": (
         _l("Your e-mail address was changed"),
-        _l("The e-mail address of the user %(name)s was changed on %(moment)s."),
+        _l(
+            "The e-mail address of the user %(name)s was changed on %(moment)s. Mails no longer "
+            "come here."
+        ),
+        _l("Was it not you? Then tell an administrator at once."),
     ),
     "second_factor_on": (
         _l("Two-factor sign-in is on"),
         _l("Two-factor sign-in was turned on for the user %(name)s on %(moment)s."),
+        _CHOOSE,
     ),
     "second_factor_off": (
         _l("Two-factor sign-in is off"),
         _l("Two-factor sign-in was turned off for the user %(name)s on %(moment)s."),
+        _CHOOSE,
     ),
     "recovery_code_used": (
         _l("A recovery code was used"),
         _l("Somebody signed in as %(name)s with a recovery code on %(moment)s."),
+        _CHOOSE,
+    ),
+    "recovery_codes_made": (
+        _l("You have new recovery codes"),
+        _l(
+            "New recovery codes were made for the user %(name)s on %(moment)s. The ones before no "
+            "longer work."
+        ),
+        _CHOOSE,
+    ),
+    "api_key_made": (
+        _l("An API key was made"),
+        _l(
+            "The API key “%(key)s” was made for the user %(name)s on %(moment)s. Whoever has it "
+            "works in their name."
+        ),
+        _CHOOSE_AND_END_KEYS,
     ),
 }
 
@@ -187,7 +219,8 @@ NOTICES = {
 class Notice(ToUser):
     """To somebody on whose account something changed that they should know of.
 
-    ``data["what"]`` is a key of ``NOTICES``; ``data["to"]`` an address other than the present one.
+    ``data["what"]`` is a key of ``NOTICES``; ``to`` an address other than the present one, ``by``
+    who did it if it was a colleague, ``keys`` how many API keys ended, ``key`` how one is called.
     """
 
     name = "notice"
@@ -198,19 +231,36 @@ class Notice(ToUser):
 
     def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
         """Return what it says."""
-        subject, sentence = NOTICES[(mail.data or {})["what"]]
+        data = mail.data or {}
+        subject, sentence, advice = NOTICES[data["what"]]
+        said = {
+            "name": user.username,
+            "moment": show_moment(mail.created_at),
+            "key": data.get("key", ""),
+        }
+        before = [str(sentence) % said]
+        if data.get("by"):
+            before.append(_("%(who)s did this, as an administrator.", who=data["by"]))
+        else:
+            before.append(_("Was it you? Then all is well."))
+        if data.get("keys"):
+            before.insert(1, _keys_ended(data["keys"]))
+        before.append(str(advice))
+        if "to" in data:
+            # A link to a new password would go to the new address.
+            return Draft(subject=str(subject), before=before)
         return Draft(
             subject=str(subject),
-            before=[
-                str(sentence) % {"name": user.username, "moment": show_moment(mail.created_at)},
-                _("Was it you? Then all is well."),
-                _(
-                    "Was it not you? Then choose a new password at once, and tell an administrator."
-                ),
-            ],
+            before=before,
             button=_("Choose a new password"),
             url=_public("/login/forgotten"),
         )
+
+
+def _keys_ended(number: int) -> str:
+    return ngettext(
+        "%(num)s API key has ended with it.", "%(num)s API keys have ended with it.", number
+    )
 
 
 def _letter(user: StaffUser, address: str, draft: Draft) -> Letter:

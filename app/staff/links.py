@@ -14,7 +14,9 @@ from app.security.actor import NOBODY, Actor, acting_as
 from app.security.links import CHOOSE_PASSWORD, find_link, make_link, use_link
 from app.security.throttle import key_of, key_of_address, take
 from app.staff.door import reopen
+from app.staff.keys import end_all_keys
 from app.staff.models import StaffUser
+from app.staff.notices import tell
 from app.staff.queries import called, lasting_administrators
 from app.text import clean
 
@@ -61,10 +63,13 @@ def owner_of(session: Session, token: str) -> StaffUser | None:
     return find_link(session, StaffUser, token, CHOOSE_PASSWORD)
 
 
-def choose_password(session: Session, token: str, hashed: str) -> StaffUser | None:
+def choose_password(
+    session: Session, token: str, hashed: str, *, ends_keys: bool = True
+) -> StaffUser | None:
     """Use a link up to give its owner a new password; None when it no longer lives.
 
-    Every session of theirs ends, and wrong passwords no longer count against them.
+    Every session of theirs ends, their API keys unless they said otherwise, and wrong passwords
+    no longer count against them.
     """
     user = use_link(session, StaffUser, token, CHOOSE_PASSWORD)
     if user is None:
@@ -75,12 +80,13 @@ def choose_password(session: Session, token: str, hashed: str) -> StaffUser | No
         session.flush()
         reopen(session, user.id)
         note(session, "password_changed", actor, about=user.id, name=str(user), by="link")
-        queue_mail(session, "notice", user_id=user.id, data={"what": "password_changed"})
+        ended = end_all_keys(session, user, actor) if ends_keys else 0
+        tell(session, user, "password_changed", keys=ended)
     return user
 
 
 def send_link(session: Session, user: StaffUser, actor: Actor, unusable: str) -> None:
-    """Make somebody choose a new password: the old one works no more, a link is on its way.
+    """Make somebody choose a new password: the old one and their API keys work no more.
 
     ``unusable`` is the hash of a password that nobody knows.
     """
@@ -93,7 +99,8 @@ def send_link(session: Session, user: StaffUser, actor: Actor, unusable: str) ->
     user.password = unusable
     session.flush()
     note(session, "password_link_sent", actor, about=user.id, name=str(user), to=user.email)
-    queue_mail(session, "link", user_id=user.id)
+    ended = end_all_keys(session, user, actor)
+    queue_mail(session, "link", user_id=user.id, data={"keys": ended})
 
 
 def _is_last_administrator(session: Session, user: StaffUser) -> bool:

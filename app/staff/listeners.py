@@ -21,6 +21,7 @@ from app.security.rights import ADMINISTRATOR
 from app.security.roles import is_seeded
 from app.security.sessions import end_sessions
 from app.staff.models import StaffUser
+from app.staff.notices import tell
 from app.staff.queries import active_actor, lasting_administrators
 
 # What somebody else may change only on users who hold no more than they do.
@@ -30,6 +31,8 @@ GUARDED = (
 )  # fmt: skip
 # What nobody changes on themselves.
 OWN_RIGHTS = ("roles", "entity_id", "active", "employed_until", "trashed_at")
+# What nobody changes on themselves without their password (see ``views/proof.py``).
+PROVED = ("email",)
 # What ends every session of the user it happens to.
 ENDS_SESSIONS = ("roles", "entity_id", "active", "password", "trashed_at")
 # What changes when a role does.
@@ -74,6 +77,8 @@ def _hold_ranks(session: Session, _context, _instances) -> None:
             facts.touches_administrators |= any(role.name == ADMINISTRATOR for role in before)
         for role in roles:
             _check_role(session, role, actor, held)
+        for user in users:
+            _tell_of_email(session, user, actor)
     facts.ends = {u.id: _because(u) for u in users if u.id and _ends_sessions(u)}
     facts.users = [
         user
@@ -107,6 +112,15 @@ def _draw_consequences(session: Session, _context) -> None:
         kill_links(session, user_id, CHOOSE_PASSWORD)
     for because, user_ids in reasons.items():
         end_sessions(session, user_ids, because, keep=session.info.get("kept_session"))
+
+
+def _tell_of_email(session: Session, user: StaffUser, actor: Actor) -> None:
+    """Tell the old address that there is a new one, whoever changed it."""
+    if _is_whole(session, user) or not _touched(user, ("email",)):
+        return
+    if old := _before(session, user, StaffUser.email):
+        by = "" if actor.id == user.id or actor.is_house else actor.name
+        tell(session, user, "email_changed", to=old, by=by)
 
 
 def _note_rights(session: Session, user: StaffUser, before: list[Role], actor: Actor) -> None:
@@ -171,6 +185,10 @@ def _check_user(
     if user.id is not None and user.id == actor.id:
         if user in session.deleted or _touched(user, OWN_RIGHTS):
             raise DomainError(_("Nobody changes their own rights."), field="roles")
+        if _touched(user, PROVED) and not session.info.get("proved"):
+            raise DomainError(
+                _("You change your own e-mail under your name, top right."), field="email"
+            )
         return
     if not held.covers(holdings_of_roles(before)) or (
         user not in session.new and not reaches(actor, _before(session, user, StaffUser.entity_id))

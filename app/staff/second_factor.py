@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.log.services import note
-from app.mails.services import queue_mail
 from app.security.actor import Actor
 from app.security.sessions import end_sessions
 from app.security.two_factor import (
@@ -17,6 +16,7 @@ from app.security.two_factor import (
     matching_step,
 )
 from app.staff.models import StaffUser
+from app.staff.notices import tell
 
 
 def turn_on(
@@ -51,6 +51,9 @@ def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | Non
     tell(session, user, "second_factor_off")
 
 
-def tell(session: Session, user: StaffUser, what: str, **more: str) -> None:
-    """Tell somebody by mail what was changed on their account, lest it was not they."""
-    queue_mail(session, "notice", user_id=user.id, data={"what": what, **more})
+def renew_codes(session: Session, user: StaffUser) -> list[str]:
+    """Return new recovery codes, shown this once; the ones before open nothing any more."""
+    codes = make_recovery_codes(session, user.id)
+    note(session, "recovery_codes_made", user.as_actor(), about=user.id, name=str(user))
+    tell(session, user, "recovery_codes_made")
+    return codes

@@ -11,23 +11,20 @@ from sqlalchemy import select, update
 from app.extensions import db
 from app.log.models import LogEntry
 from app.security.areas import Area, Level
-from app.security.keys import MOST_WRONG, make_key, read_scopes, write_scopes, wrong_keys
+from app.security.chores import NoteSeen
+from app.security.keys import make_key, read_scopes, write_scopes
+from app.security.models import AttemptCounter
 from app.security.passwords import hash_password
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
+from app.staff.links import link_for
 from app.types import now
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person, with_key
 
 PASSWORD = "tortuga lámpara diecisiete"
+NEW = "nube cuchara montaña quince"
 LIST = "/api/v1/contacts/"
 READ_CONTACTS = {Area.CONTACTS: Level.READ}
-
-
-@pytest.fixture(autouse=True)
-def _no_wrong_keys_yet():
-    wrong_keys.forget()
-    yield
-    wrong_keys.forget()
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def program(client_as):
 
 
 def make(browser, **more):
-    person = {"name": "Website", "days": "365", "scope_contacts": "edit", "password": PASSWORD}
+    person = {"name": "Website", "days": "365", "scope_contacts": "edit", "present": PASSWORD}
     return browser.post("/account/keys/", data=person | more)
 
 
@@ -81,7 +78,7 @@ def test_making_and_revoking_are_facts_of_the_log(client_as):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"password": "not it"}, {"password": ""}, {"name": ""}, {"name": "x" * 61},
+        {"present": "not it"}, {"present": ""}, {"name": ""}, {"name": "x" * 61},
         {"scope_contacts": ""}, {"scope_contacts": "all"}, {"days": "9999"},
         {"scope_contacts": "", "scope_settings": "edit"},
         {"scope_contacts": "", "scope_security": "read"},
@@ -117,7 +114,7 @@ def test_after_a_few_wrong_passwords_the_right_one_does_not_help(client_as):
     give_password(BRUNO)
     bruno = client_as(BRUNO)
     for _try in range(5):
-        make(bruno, password="guess guess guess")
+        make(bruno, present="guess guess guess")
     assert make(bruno).status_code == 422
     assert keys() == []
 
@@ -197,9 +194,54 @@ def test_garbage_is_refused_like_any_key_that_is_not_valid(program):
     assert next(iter(refused))[0] == 401
 
 
-def test_too_many_wrong_keys_from_one_address_are_no_longer_looked_at(program):
-    wrong = {"Authorization": "Bearer padron_" + "a" * 43}
-    for _try in range(MOST_WRONG):
+WRONG = {"Authorization": "Bearer padron_" + "a" * 43}
+
+
+def wrong_keys() -> list[int]:
+    """Return how many wrong keys the database knows of, by address."""
+    found = select(AttemptCounter.count).where(AttemptCounter.key.like("api-key:%"))
+    return list(db.session.scalars(found.order_by(AttemptCounter.count)))
+
+
+def test_wrong_keys_are_counted_in_the_database_whatever_is_asked(program):
+    program.get(LIST, headers=WRONG)
+    program.post(LIST, headers=WRONG, json={})
+    program.get(LIST, headers=WRONG, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    program.get(LIST)
+    assert wrong_keys() == [1, 2]
+
+
+def test_a_right_key_counts_nothing_and_writes_nothing(program, counting):
+    shown = with_key(BRUNO.user.id)
+    with counting() as statements:
+        assert program.get(LIST, headers=shown).status_code == 200
+    assert [it for it in statements if it.startswith(("INSERT", "UPDATE", "DELETE"))] == []
+    assert not any("attempt_counter" in it for it in statements)
+
+
+@pytest.mark.parametrize("state", ["unknown", "revoked", "expired", "locked out"])
+def test_every_wrong_key_gets_the_same_answer_for_the_same_work(state, program, counting):
+    shown = with_key(BRUNO.user.id)
+    if state == "unknown":
+        shown = WRONG
+    elif state == "locked out":
+        BRUNO.user.active = False
+    else:
+        values = {"active": False} if state == "revoked" else {"expires_on": now()}
+        db.session.execute(update(ApiKey).values(**values))
+    db.session.commit()
+    with counting() as statements:
+        reply = program.get(LIST, headers=shown)
+    assert (reply.status_code, wrong_keys()) == (401, [1])
+    assert "Authorization: Bearer" in reply.get_json()["error"]
+    # The key with its owner, how many there were, one more.
+    assert len(statements) == 3, statements
+
+
+def test_too_many_wrong_keys_from_one_address_are_told_to_wait(program, monkeypatch):
+    monkeypatch.setattr("app.security.keys.MOST_WRONG", 3)
+    good, wrong = with_key(BRUNO.user.id), WRONG
+    for _try in range(3):
         assert program.get(LIST, headers=wrong).status_code == 401
 
     reply = program.get(LIST, headers=wrong)
@@ -208,6 +250,21 @@ def test_too_many_wrong_keys_from_one_address_are_no_longer_looked_at(program):
     assert reply.status_code == 429
     assert reply.headers["Retry-After"] == "900"
     assert elsewhere.status_code == 401
+    # What is beyond the limit writes nothing, and a neighbour's program goes on.
+    assert wrong_keys() == [1, 3]
+    assert program.get(LIST, headers=good).status_code == 200
+
+
+def test_when_a_key_was_last_used_is_written_by_a_chore_and_shown(app, client_as, program):
+    shown = with_key(BRUNO.user.id)
+    bruno = client_as(BRUNO)
+    assert "never used" in bruno.get("/account/keys/").text
+    program.get(LIST, headers=shown)
+    assert keys()[0].last_used_on is None
+    NoteSeen().run(app)
+    db.session.expire_all()
+    assert keys()[0].last_used_on is not None
+    assert "last used" in bruno.get("/account/keys/").text
 
 
 def test_a_key_opens_no_page(program):
@@ -278,3 +335,75 @@ def test_nobody_ends_the_key_of_somebody_above_them_or_elsewhere(client_as):
 def test_a_number_that_is_no_key_is_not_there(client_as):
     for number in (0, 999999, 99999999999999999999):
         assert client_as(ALICIA).post(f"/account/keys/{number}/revoke").status_code == 404
+
+
+def ticked(page: str) -> bool:
+    return bool(re.search(r'name="keys" value="y" checked', page))
+
+
+PASSWORDS = {"present": PASSWORD, "password": NEW, "again": NEW}
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/account/password/", PASSWORDS),
+        ("/account/sessions/end-all", {}),
+        ("/account/sessions/end-others", {}),
+    ],
+)
+@pytest.mark.parametrize("ends", [True, False])
+def test_keys_end_with_the_password_and_the_sessions_unless_unticked(
+    ends, path, form, client_as, program
+):
+    give_password(BRUNO)
+    shown, other = with_key(BRUNO.user.id), with_key(CLARA.user.id)
+    bruno = client_as(BRUNO)
+    page = "/account/sessions/" if "end" in path else path
+    assert ticked(bruno.get(page).text)
+
+    reply = bruno.post(path, data=form | ({"keys": "y"} if ends else {}))
+
+    assert reply.status_code == 302
+    assert program.get(LIST, headers=shown).status_code == (401 if ends else 200)
+    assert program.get(LIST, headers=other).status_code == 200
+    told = db.session.scalars(select(LogEntry).filter_by(event="api_key_revoked")).all()
+    assert len(told) == int(ends)
+
+
+def test_a_refused_password_keeps_the_box_as_it_was(client_as):
+    give_password(BRUNO)
+    with_key(BRUNO.user.id)
+    bruno = client_as(BRUNO)
+    wrong = {"present": "no", "password": NEW, "again": NEW}
+    assert not ticked(bruno.post("/account/password/", data=wrong).text)
+    assert ticked(bruno.post("/account/password/", data=wrong | {"keys": "y"}).text)
+
+
+@pytest.mark.parametrize("page", ["/account/password/", "/account/sessions/"])
+def test_who_has_no_key_that_works_is_not_asked_about_keys(page, client_as):
+    with_key(BRUNO.user.id)
+    db.session.execute(update(ApiKey).values(expires_on=now()))
+    db.session.commit()
+    assert 'name="keys"' not in client_as(BRUNO).get(page).text
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_keys_end_with_a_forgotten_password_unless_unticked(ends, client_as, program):
+    shown = with_key(BRUNO.user.id)
+    link = link_for(db.session(), BRUNO.user, 30)
+    db.session.commit()
+    stranger = client_as(None)
+    assert ticked(stranger.get(link).text)
+    form = {"password": NEW, "again": NEW} | ({"keys": "y"} if ends else {})
+    assert ticked(stranger.post(link, data=form | {"again": "else"}).text) == ends
+    assert stranger.post(link, data=form).status_code == 302
+    assert program.get(LIST, headers=shown).status_code == (401 if ends else 200)
+
+
+def test_keys_end_when_an_administrator_resets_the_password(client_as, program):
+    shown = with_key(BRUNO.user.id)
+    client_as(ALICIA).post(f"/users/link/{BRUNO.user.id}")
+    assert program.get(LIST, headers=shown).status_code == 401
+    told = db.session.scalars(select(LogEntry).filter_by(event="api_key_revoked")).one()
+    assert (told.actor_id, told.subject_id) == (ALICIA.user.id, BRUNO.user.id)

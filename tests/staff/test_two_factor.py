@@ -202,7 +202,8 @@ def test_an_open_session_does_not_get_around_a_role_that_asks_for_it(client_as, 
 def test_turning_it_on_ends_sessions_elsewhere_and_shows_the_codes_once(client_as, bruno, clock):
     elsewhere, browser = client_as(BRUNO), client_as(BRUNO)
     secret = secret_on(browser.get("/account/two-factor/").text)
-    page = browser.post("/account/two-factor/", data={"code": code_of(secret, clock.moment)}).text
+    form = {"code": code_of(secret, clock.moment), "present": PASSWORD}
+    page = browser.post("/account/two-factor/", data=form).text
     assert len(codes_on(page)) == 10
     assert codes_on(browser.get("/account/two-factor/").text) == []
     assert secret not in browser.get("/account/two-factor/").text

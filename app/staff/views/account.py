@@ -9,9 +9,8 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user
-from flask_wtf import FlaskForm
 from sqlalchemy import func, or_, select
-from wtforms import PasswordField
+from wtforms import BooleanField, PasswordField
 from wtforms.validators import DataRequired, EqualTo
 
 from app.crud.forms import FormBuilder
@@ -21,16 +20,13 @@ from app.errors import DomainError
 from app.extensions import db
 from app.log.services import note
 from app.security import browser
-from app.security.passwords import LONGEST, SHORTEST, hash_password, is_password, weakness
+from app.security.passwords import LONGEST, SHORTEST, hash_password, weakness
 from app.security.sessions import open_session, session_of
-from app.security.throttle import count_one, forget, key_of_user
+from app.staff.keys import end_all_keys, working_keys
 from app.staff.models import StaffUser
-from app.staff.second_factor import tell
+from app.staff.notices import tell
+from app.staff.views.proof import ProofForm, proved
 from app.staff.views.signin import here
-
-# Wrong passwords in a quarter of an hour, from somebody who is signed in.
-TRIES = 5
-MINUTES = 15
 
 
 class AccountPage(Page, abstract=True):
@@ -78,22 +74,17 @@ class ProfilePage(AccountPage):
         }
         builder = FormBuilder(Interface(StaffUser), "/account", ())
         made = builder.create_form(labels, names, {}, {}, {}, {})
-        made.present = PasswordField(
-            _("Present password"), description=_("Only needed when you change the e-mail.")
-        )
-        return made(obj=current_user)
+        return type("ProfileForm", (ProfileProof, made), {})(obj=current_user)
 
     def _save(self, form) -> bool:
         user = current_user._get_current_object()
-        changes_email = form["email"].data != user.email
         try:
-            if changes_email:
-                confirm_password(user, form["present"].data or "", "present")
+            if form.needs_proof():
                 _check_unused(form["email"].data)
-                tell(db.session(), user, "email_changed", to=user.email or "")
-            for name in ("first_name", "last_name", "email", "language"):
-                form[name].populate_obj(user, name)
-            db.session.commit()
+            with proved(db.session()):
+                for name in ("first_name", "last_name", "email", "language"):
+                    form[name].populate_obj(user, name)
+                db.session.commit()
         except DomainError as error:
             db.session.rollback()
             field = form[error.field or "email"]
@@ -102,14 +93,25 @@ class ProfilePage(AccountPage):
         return True
 
 
-class PasswordForm(FlaskForm):
+class ProfileProof(ProofForm):
+    """What a new e-mail takes: mails sent there open the door."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.present.description = _("Only needed when you change the e-mail.")
+
+    def needs_proof(self) -> bool:
+        return self["email"].data != current_user.email
+
+
+class PasswordForm(ProofForm):
     """The present password once, the new one twice."""
 
-    present = PasswordField(_l("Present password"), [DataRequired(_l("Fill this in."))])
     password = PasswordField(_l("New password"), [DataRequired(_l("Fill this in."))])
     again = PasswordField(
         _l("New password, again"), [EqualTo("password", _l("The two passwords differ."))]
     )
+    keys = BooleanField(_l("End my API keys, too"), default=True)
 
 
 class PasswordPage(AccountPage):
@@ -129,17 +131,11 @@ class PasswordPage(AccountPage):
         user = current_user._get_current_object()
         if not form.validate():
             return self._page(form, 422)
-        # Counted before it is judged: to judge some passwords takes seconds.
-        try:
-            confirm_password(user, form.present.data, "present")
-        except DomainError as error:
-            form.present.errors = [str(error)]
-            return self._page(form, 422)
         about = (user.first_name, user.last_name, user.username, user.email)
         if problem := weakness(form.password.data, *about):
             form.password.errors = [problem]
             return self._page(form, 422)
-        if not change_password(user, hash_password(form.password.data)):
+        if not change_password(user, hash_password(form.password.data), form.keys.data):
             # The next page says that the session has ended.
             return redirect(url_for("PasswordPage.show"))
         flash(_("Your password is changed. Everywhere else you are signed out."), "success")
@@ -147,11 +143,16 @@ class PasswordPage(AccountPage):
 
     def _page(self, form: PasswordForm, status: int = 200):
         return self.page(
-            "staff/account/password.html", status, form=form, shortest=SHORTEST, longest=LONGEST
+            "staff/account/password.html",
+            status,
+            form=form,
+            shortest=SHORTEST,
+            longest=LONGEST,
+            keys=len(working_keys(db.session(), current_user.id)),
         )
 
 
-def change_password(user: StaffUser, kept: str) -> bool:
+def change_password(user: StaffUser, kept: str, ends_keys: bool) -> bool:
     """Keep a new password; this browser goes on with a session of its own, all others end.
 
     Not if its session was ended while the passwords were judged: say whether it was kept.
@@ -166,29 +167,14 @@ def change_password(user: StaffUser, kept: str) -> bool:
     try:
         user.password = kept
         note(work, "password_changed", user.as_actor(), about=user.id, name=str(user))
-        tell(work, user, "password_changed")
+        ended = end_all_keys(work, user, user.as_actor()) if ends_keys else 0
+        tell(work, user, "password_changed", keys=ended)
         work.commit()
     finally:
         work.info.pop("kept_session", None)
     browser.remember(token)
     login_user(user)
     return True
-
-
-def confirm_password(user: StaffUser, typed: str, field: str) -> None:
-    """Make sure that the one who is signed in knows the password; else a DomainError.
-
-    What the session holds so far is committed: nothing is held while the password is judged.
-    """
-    key, kept = key_of_user("own-password", user.id), user.password
-    tries = count_one(db.session(), key, MINUTES)
-    db.session.commit()
-    if tries > TRIES:
-        text = _("Too many wrong passwords. Try again in a quarter of an hour.")
-        raise DomainError(text, field=field)
-    if not is_password(kept, typed):
-        raise DomainError(_("This is not your present password."), field=field)
-    forget(db.session(), key)
 
 
 def _check_unused(email: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import abort, flash, redirect, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,6 +16,7 @@ from app.security import browser
 from app.security.actor import current_actor
 from app.security.agents import PHONES, describe
 from app.security.sessions import digest, end_session, end_sessions, sessions_of
+from app.staff.keys import end_all_keys, working_keys
 from app.staff.views.account import AccountPage
 
 
@@ -37,7 +38,8 @@ class SessionsPage(AccountPage):
             is_phone = system in PHONES
             found.append((row, name, system, "phone" if is_phone else "laptop"))
         found.sort(key=lambda one: one[0].token_hash != mine)
-        return self.page("staff/account/sessions.html", sessions=found, mine=mine)
+        keys = len(working_keys(db.session(), current_user.id))
+        return self.page("staff/account/sessions.html", sessions=found, mine=mine, keys=keys)
 
     @expose("/end/<pk>", methods=["POST"])
     def end(self, pk: str):
@@ -51,9 +53,10 @@ class SessionsPage(AccountPage):
 
     @expose("/end-others", methods=["POST"])
     def end_others(self):
-        """End all but this one."""
+        """End all but this one, and the API keys if that is asked for."""
         others = len(sessions_of(db.session(), current_user.id)) - 1
         end_sessions(db.session(), [current_user.id], "ended", keep=browser.own_token())
+        ended = self._end_keys()
         self._note("others")
         text = ngettext(
             "%(num)s other session has ended.",
@@ -61,17 +64,29 @@ class SessionsPage(AccountPage):
             max(others, 0),
         )
         flash(text, "success")
+        if ended:
+            flash(
+                ngettext("%(num)s API key has ended.", "%(num)s API keys have ended.", ended),
+                "success",
+            )
         return redirect(url_for("SessionsPage.show"))
 
     @expose("/end-all", methods=["POST"])
     def end_all(self):
-        """End all of them, this one too."""
+        """End all of them, this one too, and the API keys if that is asked for."""
         end_sessions(db.session(), [current_user.id], "ended")
+        self._end_keys()
         self._note("all")
         logout_user()
         browser.forget()
         flash(_("You are signed out everywhere."), "success")
         return redirect(url_for("SignInView.login"))
+
+    def _end_keys(self) -> int:
+        """End the API keys if the box is ticked; return how many."""
+        if "keys" not in request.form:
+            return 0
+        return end_all_keys(db.session(), current_user._get_current_object(), current_actor())
 
     def _note(self, which: str) -> None:
         user = current_user

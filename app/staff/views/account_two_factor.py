@@ -10,6 +10,8 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm.exc import StaleDataError
+from wtforms import StringField
+from wtforms.validators import DataRequired
 
 from app.crud.interface import Interface
 from app.crud.pages import Page
@@ -20,11 +22,18 @@ from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.models import RecoveryCode
 from app.security.throttle import forget, key_of_user
-from app.security.two_factor import make_recovery_codes, may_try, use_code
+from app.security.two_factor import may_try, use_code
 from app.staff.models import StaffUser
-from app.staff.second_factor import turn_off, turn_on
-from app.staff.views.account import AccountPage, confirm_password
+from app.staff.second_factor import renew_codes, turn_off, turn_on
+from app.staff.views.account import AccountPage
 from app.staff.views.half_open import new_telephone, telephone, too_many
+from app.staff.views.proof import ProofForm
+
+
+class CodeForm(ProofForm):
+    """What it takes to turn the second factor on or off: the password, and a code."""
+
+    code = StringField(validators=[DataRequired(_l("Fill this in."))])
 
 
 class TwoFactorPage(AccountPage):
@@ -37,25 +46,26 @@ class TwoFactorPage(AccountPage):
 
     @expose("/", methods=["GET", "POST"])
     def show(self):
-        """Say whether it is on; set it up."""
+        """Say whether it is on; set it up, which takes the password and a code."""
         user = current_user._get_current_object()
+        form = CodeForm()
         if user.totp_secret:
-            return self._state()
+            return self._state(form)
         secret = new_telephone()
         if request.method == "GET":
-            return self.page("staff/account/two_factor.html", **telephone(user, secret))
+            return self._set_up(form, user, secret)
+        if not form.validate():
+            return self._set_up(form, user, secret, 422)
         try:
             self._count(user)
             codes = turn_on(
-                db.session(), user, secret, request.form.get("code", ""), keep=browser.own_token()
+                db.session(), user, secret, form.code.data or "", keep=browser.own_token()
             )
             forget(db.session(), key_of_user("code", user.id))
             db.session.commit()
         except (DomainError, StaleDataError) as error:
-            problem = self._undone(error)
-            return self.page(
-                "staff/account/two_factor.html", 422, problem=problem, **telephone(user, secret)
-            )
+            self._undo(form, error)
+            return self._set_up(form, user, secret, 422)
         browser.drop_telephone()
         return self.page("staff/account/recovery.html", codes=codes)
 
@@ -63,35 +73,42 @@ class TwoFactorPage(AccountPage):
     def codes(self):
         """Make new recovery codes; it takes the password and a code."""
         user = current_user._get_current_object()
+        form = CodeForm()
+        if not form.validate():
+            return self._state(form, 422)
         try:
-            self._confirm(user)
-            codes = make_recovery_codes(db.session(), user.id)
+            self._use_code(form, user)
+            codes = renew_codes(db.session(), user)
             db.session.commit()
         except (DomainError, StaleDataError) as error:
-            return self._state(422, self._undone(error))
+            self._undo(form, error)
+            return self._state(form, 422)
         return self.page("staff/account/recovery.html", codes=codes)
 
     @expose("/off", methods=["POST"])
     def off(self):
         """Turn it off; it takes the password and a code. Where a role asks for it, it stays on."""
         user = current_user._get_current_object()
+        form = CodeForm()
+        if not form.validate():
+            return self._state(form, 422)
         try:
-            self._confirm(user)
+            self._use_code(form, user)
             if user.needs_second_factor:
                 raise DomainError(_("Your role asks for it: it stays on."))
             turn_off(db.session(), user, current_actor(), keep=browser.own_token())
             db.session.commit()
         except (DomainError, StaleDataError) as error:
-            return self._state(422, self._undone(error))
+            self._undo(form, error)
+            return self._state(form, 422)
         flash(_("Two-factor sign-in is off."), "success")
         return redirect(url_for("TwoFactorPage.show"))
 
-    def _confirm(self, user: StaffUser) -> None:
+    def _use_code(self, form: CodeForm, user: StaffUser) -> None:
         if not user.totp_secret:
             raise DomainError(_("Two-factor sign-in is off."))
-        confirm_password(user, request.form.get("present", ""), "present")
         self._count(user)
-        if not use_code(db.session(), user.id, user.totp_secret, request.form.get("code", "")):
+        if not use_code(db.session(), user.id, user.totp_secret, form.code.data or ""):
             raise DomainError(_("This code opens nothing. Codes work once only."))
         forget(db.session(), key_of_user("code", user.id))
 
@@ -101,19 +118,26 @@ class TwoFactorPage(AccountPage):
         if not is_in_time:
             raise DomainError(too_many())
 
-    def _undone(self, error: Exception) -> str:
+    def _undo(self, form: CodeForm, error: Exception) -> None:
+        """Undo what was begun, and say beside the code why."""
         db.session.rollback()
-        return str(error) if isinstance(error, DomainError) else _("Try again.")
+        text = str(error) if isinstance(error, DomainError) else _("Try again.")
+        form.code.errors = [text]
 
-    def _state(self, status: int = 200, problem: str = ""):
+    def _set_up(self, form: CodeForm, user: StaffUser, secret: str, status: int = 200):
+        form.code.label.text = _("Type the code of six digits it shows now")
+        return self.page(
+            "staff/account/two_factor.html", status, form=form, **telephone(user, secret)
+        )
+
+    def _state(self, form: CodeForm, status: int = 200):
+        form.code.label.text = _("Code of six digits, or a recovery code")
         left = db.session.scalar(
             select(func.count(RecoveryCode.id)).where(
                 RecoveryCode.user_id == current_user.id, RecoveryCode.used_at.is_(None)
             )
         )
-        return self.page(
-            "staff/account/two_factor_on.html", status, problem=problem, codes_left=left
-        )
+        return self.page("staff/account/two_factor_on.html", status, form=form, codes_left=left)
 
 
 class LostTelephoneView(Page):

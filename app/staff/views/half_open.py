@@ -28,7 +28,8 @@ from app.security.two_factor import (
     use_code,
 )
 from app.staff.models import StaffUser
-from app.staff.second_factor import tell, turn_on
+from app.staff.notices import tell
+from app.staff.second_factor import turn_on
 from app.staff.views.signin import begin_session, let_in
 
 

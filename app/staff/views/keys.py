@@ -9,12 +9,10 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from app.crud.api import ModelApi
-from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
@@ -28,7 +26,8 @@ from app.staff.keys import (
     offered_levels,
     shown_keys,
 )
-from app.staff.views.account import AccountPage, confirm_password
+from app.staff.views.account import AccountPage
+from app.staff.views.proof import ProofForm
 from app.text import clean
 
 DAYS = (
@@ -39,7 +38,7 @@ DAYS = (
 )
 
 
-class KeyForm(FlaskForm):
+class KeyForm(ProofForm):
     """A new key."""
 
     name = StringField(
@@ -49,7 +48,6 @@ class KeyForm(FlaskForm):
         validators=[DataRequired(_l("Fill this in.")), Length(max=LONGEST_NAME)],
     )
     days = SelectField(_l("How long it works"), choices=DAYS, default="365")
-    password = PasswordField(_l("Your password"), validators=[DataRequired(_l("Fill this in."))])
 
 
 class KeysPage(AccountPage):
@@ -69,23 +67,16 @@ class KeysPage(AccountPage):
     def make(self):
         """Make a key; this is the only page that ever shows it."""
         form = self._form()
-        is_fine = form.validate()
         scopes = self._scopes(form)
         if not scopes:
             first = next(iter(self._offered()), None)
             if first is None:
                 abort(403)
             field = form[f"scope_{first.value}"]
+            form.validate()
             field.errors = [*field.errors, _("Choose at least one area.")]
-            is_fine = False
-        if not is_fine:
             return self._page(form, 422)
-        try:
-            confirm_password(
-                current_user._get_current_object(), form.password.data or "", "password"
-            )
-        except DomainError as error:
-            form.password.errors = [str(error)]
+        if not form.validate():
             return self._page(form, 422)
         name, days = form.name.data or "", int(form.days.data)
         secret = issue_key(db.session(), current_user, current_actor(), name, scopes, days)

@@ -19,6 +19,7 @@ from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public
 from app.security.passwords import hash_password, weakness
+from app.staff.keys import working_keys
 from app.staff.links import ask_for_link, choose_password, owner_of, send_link
 from app.staff.models import StaffUser
 
@@ -54,23 +55,30 @@ class ForgottenView(Page):
         with reading():
             user = owner_of(db.session(), token)
             about = None if user is None else _known_of(user)
+            keys = 0 if user is None else len(working_keys(db.session(), user.id))
             db.session.rollback()
         if about is None:
             return self._gone()
         errors: dict[str, str] = {}
+        ends_keys = request.method == "GET" or "keys" in request.form
         if request.method == "POST":
             errors = _mistakes(about)
             if not errors:
                 # Hashed before the transaction begins: it takes its time.
                 hashed = hash_password(request.form["password"])
-                if choose_password(db.session(), token, hashed) is None:
+                if choose_password(db.session(), token, hashed, ends_keys=ends_keys) is None:
                     db.session.rollback()
                     return self._gone()
                 db.session.commit()
                 flash(_("Your new password is set. Sign in with it."), "success")
                 return _kept_to_itself(make_response(redirect(url_for("SignInView.login"))))
         page = self.render_template(
-            "staff/choose.html", title=_("Choose a password"), username=about[0], errors=errors
+            "staff/choose.html",
+            title=_("Choose a password"),
+            username=about[0],
+            errors=errors,
+            keys=keys,
+            ends_keys=ends_keys,
         )
         return _kept_to_itself(make_response(page, 422 if errors else 200))
 

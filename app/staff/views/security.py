@@ -44,6 +44,9 @@ PARTS = {
 DETAILS = {
     "address": _l("from"),
     "how": _l("by"),
+    "step": _l("at"),
+    "key": _l("key"),
+    "scopes": _l("scopes"),
     "because": _l("because"),
     "number": _l("sessions"),
     "roles": _l("roles"),
@@ -59,6 +62,7 @@ WORDS: dict[Any, Any] = {
     True: _l("yes"),
     False: _l("no"),
     "password": _l("password"),
+    "present": _l("present password"),
     "code": _l("password and code"),
     "recovery": _l("recovery code"),
     "rights": _l("rights changed"),

@@ -104,9 +104,10 @@ class UserView(ModelView):
         form = super().form_of(row)
         if why := why_not(row):
             is_own = row.id == current_actor().id
-            for name in self.access_columns if is_own else self.edit_columns:
+            for name in (*self.access_columns, "email") if is_own else self.edit_columns:
                 del form[name]
-            form.remark = why
+            own = _("You change your own e-mail under your name, top right.")
+            form.remark = f"{why} {own}" if is_own else why
         return form
 
     def before_save(self, row: StaffUser, form: RowForm) -> None:
