@@ -35,7 +35,7 @@ class UnsealedLog(Check):
             WARNING,
             _l("The log has not been sealed for more than an hour."),
             _l(
-                "“flask --app run serve” seals it every minute. Served in another way, let cron run"
+                "“flask --app run serve” seals it three times a minute. Served in another way, let cron run"
                 " “flask --app run chores”."
             ),
         )

@@ -20,6 +20,8 @@ from app.types import now
 
 # Rows of the log that one seal covers at most.
 CHUNK = 5_000
+# Entries counted at most that are not sealed yet.
+MOST = 10_000
 # Seconds between two looks at whether a writer has finished.
 PATIENCE = 0.05
 
@@ -112,6 +114,32 @@ def digest_of(
 def last_seal(session: Session) -> LogSeal | None:
     """Return the newest seal."""
     return session.scalar(select(LogSeal).order_by(LogSeal.id.desc()).limit(1))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the seals reach: the last entry sealed, when it was written, and what came after.
+
+    ``unsealed`` counts ``MOST`` entries at most.
+    """
+
+    last_id: int | None
+    at: datetime | None
+    unsealed: int
+
+
+def reach(session: Session) -> Reach:
+    """Return how far the log is sealed, in one statement."""
+    sealed = select(func.coalesce(func.max(LogSeal.last_id), 0)).scalar_subquery()
+    newer = select(LogEntry.id).where(LogEntry.id > sealed).limit(MOST).subquery()
+    last_id, at, unsealed = session.execute(
+        select(
+            sealed,
+            select(LogEntry.at).where(LogEntry.id == sealed).scalar_subquery(),
+            select(func.count()).select_from(newer).scalar_subquery(),
+        )
+    ).one()
+    return Reach(last_id or None, at, unsealed)
 
 
 def seals_after(session: Session, number: int, limit: int = 500) -> Iterator[LogSeal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Verdict:
     sealed: int = 0
     unsealed: int = 0
     seals: int = 0
+    # The last entry that is sealed, and when it was written.
+    sealed_upto: int | None = None
+    sealed_until: datetime | None = None
     # How many of the seals the file outside the database knows too.
     anchored: int = 0
     head: str = ""
@@ -54,6 +58,8 @@ class Verdict:
             "ok": self.is_sound,
             "entries": self.sealed + self.unsealed,
             "sealed": self.sealed,
+            "sealed_upto": self.sealed_upto,
+            "sealed_until": self.sealed_until and self.sealed_until.isoformat(),
             "unsealed": self.unsealed,
             "seals": self.seals,
             "anchored": self.anchored,
@@ -129,6 +135,15 @@ class _Comparison:
         if self.after is not None:
             newer = newer.where(LogEntry.id > self.after)
         verdict.unsealed = self.session.scalar(newer) or 0
+        verdict.sealed_upto = self.after
+        verdict.sealed_until = self.session.scalar(
+            select(LogEntry.at).where(LogEntry.id == (self.after or 0))
+        )
+        if verdict.unsealed:
+            verdict.notes.append(
+                f"Not sealed yet: {verdict.unsealed} of the newest entries. Whether those were"
+                " changed cannot be told; “flask --app run log seal” seals them now."
+            )
         if head is not None and not has_head:
             self._find("head", "No seal has the digest that was given with --head.")
         if verdict.seals and not self.has_file:

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from app.cli import command
 from app.mails.delivery import deliver_due
 from app.mails.kinds import Letter
+from app.mails.models import in_words
 from app.mails.transport import (
     Refused,
     Uncertain,
@@ -58,7 +59,8 @@ def test(address: str) -> None:
         with open_line(app) as line:
             line.hand_over(envelope)
     except Unreachable as error:
-        raise click.ClickException(f"The mail server cannot be reached: {error}") from None
+        said = in_words(str(error))
+        raise click.ClickException(f"The mail server cannot be reached: {said}") from None
     except Unsendable as error:
         said = "it is not an address." if str(error) in ("address", "characters") else str(error)
         raise click.ClickException(f"The mail to {address} was refused: {said}") from None

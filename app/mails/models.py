@@ -26,6 +26,9 @@ STATES = {
 # Why a mail failed, where it was not the mail server that said so.
 REASONS = {
     "address": _l("The address cannot be written to."),
+    "certificate": _l(
+        "The certificate of the mail server cannot be trusted; mails wait until it can."
+    ),
     "characters": _l(
         "The name, the address or the subject has characters no mail may have there."
     ),
@@ -33,6 +36,9 @@ REASONS = {
     "interrupted": _l("The program was stopped while it sent this: it may have arrived or not."),
     "kind": _l("The program no longer knows this kind of mail."),
     "late": _l("It could not be sent in time, and is of no use any more."),
+    "tls": _l(
+        "The mail server speaks no TLS at this port: smtps:// usually is port 465, smtp:// 587."
+    ),
     "uncertain": _l("The line broke at the last moment: it may have arrived or not."),
     "utf8": _l("The mail server does not take addresses with such letters."),
 }
@@ -80,4 +86,12 @@ class Mail(Model):
     @property
     def reason(self) -> Any:
         """Return why it waits or failed, in the reader's language or in the mail server's."""
-        return REASONS.get(self.error, self.error)
+        return in_words(self.error)
+
+
+def in_words(error: str) -> str:
+    """Return a reason as people read it; after a word of ``REASONS`` a detail may follow."""
+    word, _sep, detail = error.partition(": ")
+    if word not in REASONS:
+        return error
+    return f"{REASONS[word]} ({detail})" if detail else str(REASONS[word])

@@ -220,6 +220,11 @@ def _refusal(code: int, reply: bytes) -> Exception:
 
 
 def _said(error: Exception) -> str:
+    """Return what went wrong: a word of ``models.REASONS``, or what the server or the system said."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _plain(f"certificate: {error.verify_message}")
+    if isinstance(error, ssl.SSLError):
+        return _plain(f"tls: {error.reason}")
     if isinstance(error, smtplib.SMTPResponseException):
         reply = error.smtp_error
         text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply

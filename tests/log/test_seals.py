@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -13,7 +14,7 @@ from app.log import sealing
 from app.log.anchor import anchor_of, note_seals
 from app.log.chores import SealLog
 from app.log.models import LogEntry, LogSeal
-from app.log.sealing import last_seal
+from app.log.sealing import Reach, last_seal, reach
 from app.log.verifying import verify
 from app.types import now
 from tests.contacts.importing import import_file
@@ -196,6 +197,25 @@ def test_what_is_not_sealed_yet_is_counted(sealed):
     assert (verdict.findings, verdict.unsealed) == ([], 1)
 
 
+def test_it_is_told_how_far_the_seals_reach(sealed):
+    last = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc()).limit(1)).one()
+    assert reach(db.session()) == Reach(last.id, last.at, 0)
+    a_contact()
+    a_contact()
+    assert reach(db.session()) == Reach(last.id, last.at, 2)
+    told = verify(db.session(), sealed).as_dict()
+    assert told["ok"] is True
+    assert (told["sealed_upto"], told["sealed_until"]) == (last.id, last.at.isoformat())
+    assert "Not sealed yet: 2 of the newest entries" in told["notes"][0]
+
+
+def test_what_is_not_sealed_is_not_counted_without_end(sealed, monkeypatch):
+    monkeypatch.setattr(sealing, "MOST", 1)
+    a_contact()
+    a_contact()
+    assert reach(db.session()).unsealed == 1
+
+
 def test_an_import_is_sealed_without_a_false_alarm(session, tmp_path):
     file = tmp_path / "people.csv"
     lines = (f"Ruiz {number},r{number}@example.org" for number in range(60))
@@ -218,9 +238,23 @@ def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, m
     assert (verdict.unsealed, verdict.anchored) == (0, verdict.seals)
 
 
+def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
+    monkeypatch.setitem(app.config, "DATA_DIR", str(sealed))
+    a_contact()
+    sealed_at = last_seal(db.session()).at
+    monkeypatch.setattr("app.log.chores.now", lambda: sealed_at + timedelta(seconds=1))
+    SealLog().run(app)
+    assert reach(db.session()).unsealed == 1, "another process sealed just now"
+    later = sealed_at + timedelta(seconds=SealLog.every)
+    monkeypatch.setattr("app.log.chores.now", lambda: later)
+    SealLog().run(app)
+    assert reach(db.session()).unsealed == 0
+
+
 def test_an_empty_log_is_sound(session, tmp_path):
     unlock()
     db.session.execute(text("DELETE FROM log_entry"))
+    assert reach(db.session()) == Reach(None, None, 0)
     assert seal_all(tmp_path) == 0
     assert verify(db.session(), tmp_path).as_dict()["ok"] is True
 

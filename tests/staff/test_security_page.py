@@ -12,6 +12,7 @@ from app.checks import ADVICE, DANGER, Finding
 from app.extensions import db
 from app.log.facts import FAILED, RIGHTS, facts_counted, facts_page
 from app.log.models import FACTS, LogEntry
+from app.log.sealing import Sealer
 from app.log.services import note
 from app.security.actor import NOBODY, acting_as
 from app.security.models import SignInSession
@@ -227,6 +228,17 @@ def test_checks_are_made_again_when_asked(app, client_as, monkeypatch):
     browser.get("/security/")
     assert len(made) == 2
     app.extensions.pop("findings", None)
+
+
+def test_it_says_how_far_the_log_is_sealed(client_as, app, session):
+    alicia = client_as(ALICIA)
+    assert "The log is not sealed yet." in alicia.get("/security/").text
+    Sealer().run(db.session())
+    page = alicia.get("/security/").text
+    assert "The log is sealed up to entry" in page
+    assert "not sealed yet" not in page
+    some_facts(3)
+    assert re.search(r"\d newer entries are not sealed yet", alicia.get("/security/").text)
 
 
 def test_every_fact_has_its_part():

@@ -20,6 +20,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.log.facts import EXPORTS, FAILED, RIGHTS, SIGN_INS, facts_counted, facts_page
 from app.log.models import CHANNELS, FACTS, LogEntry
+from app.log.sealing import MOST, reach
 from app.security.actor import current_actor
 from app.security.agents import describe
 from app.security.areas import Area
@@ -119,6 +120,7 @@ class SecurityView(Page):
             counts=facts_counted(session, people),
             oversight=overseen(session, actor),
             administrators=admins,
+            reach=reach(session) if sees_all else None,
             without_factor=[row.name for row in admins if not row.has_factor],
             part=part,
             parts={name: label for name, (label, _events) in PARTS.items()},
@@ -126,6 +128,7 @@ class SecurityView(Page):
             sessions=[(row, user, describe(row.agent)) for row, user in sessions],
             own=digest(_own_token()),
             older=older,
+            most_unsealed=MOST,
             events=FACTS,
             channels=CHANNELS,
         )

@@ -1,0 +1,126 @@
+"""Mails go over an encrypted line to a server whose certificate is good, and wait for one otherwise."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import timedelta
+from ipaddress import ip_address
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from app.mails.delivery import deliver_due
+from app.types import now
+from tests.mails.conftest import connect
+from tests.mails.sink import a_sink
+from tests.mails.test_delivery import a_mail, later
+
+STARTTLS, SMTPS = {"MAIL_USE_TLS": True}, {"MAIL_USE_SSL": True}
+both = pytest.mark.parametrize("how", [STARTTLS, SMTPS], ids=["starttls", "smtps"])
+
+
+def certificate(folder, name: str, *, days: int = 1):
+    """Write a certificate of one's own making for a name, and its key; return the file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    # Certificates are looked for by this name: one of another is not to be found in its place.
+    called = f"{name} for {days}"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, called)])
+    try:
+        alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
+    except ValueError:
+        alternative = x509.DNSName(name)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now() - timedelta(days=3))
+        .not_valid_after(now() + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / f"{called}.pem"
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(made.public_bytes(pem) + secret)
+    return file
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Give certificates by what is the matter with them."""
+    folder = tmp_path_factory.mktemp("certificates")
+    return {
+        "good": certificate(folder, "127.0.0.1"),
+        "other name": certificate(folder, "mail.example.org"),
+        "expired": certificate(folder, "127.0.0.1", days=-1),
+        "unknown": certificate(folder, "127.0.0.1", days=2),
+    }
+
+
+@pytest.fixture
+def trusted(certificates, tmp_path, monkeypatch):
+    """Let this machine trust all of them but the unknown one."""
+    file = tmp_path / "trusted.pem"
+    known = [path.read_text() for kind, path in certificates.items() if kind != "unknown"]
+    file.write_text("".join(known))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+
+def encrypting(how, file):
+    """Run a server that shows a certificate, on a line encrypted from the start or by STARTTLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    if how is SMTPS:
+        return a_sink(ssl_context=context)
+    return a_sink(tls_context=context, require_starttls=True)
+
+
+@both
+def test_a_mail_is_sent_over_an_encrypted_line(
+    how, app, session, certificates, trusted, monkeypatch
+):
+    with encrypting(how, certificates["good"]) as sink:
+        connect(app, monkeypatch, sink.port, **how)
+        mail = a_mail()
+        assert deliver_due(app) == {"sent": 1}
+    assert (mail.state, mail.error) == ("sent", "")
+    assert sink.recipients() == ["ana@example.org"]
+
+
+@both
+@pytest.mark.parametrize(
+    ("kind", "detail"),
+    [("other name", "127.0.0.1"), ("expired", "expired"), ("unknown", "self-signed")],
+)
+def test_a_mail_waits_for_a_certificate_that_is_good_and_says_so(
+    how, kind, detail, app, session, certificates, trusted, monkeypatch
+):
+    with encrypting(how, certificates[kind]) as sink:
+        connect(app, monkeypatch, sink.port, **how)
+        mail = a_mail()
+        assert deliver_due(app) == {"queued": 1}
+        assert (mail.attempts, sink.taken) == (0, [])
+        told = app.test_cli_runner().invoke(args=["mails", "test", "ana@example.org"])
+    assert told.exit_code == 1
+    for said in (str(mail.reason), told.output):
+        assert "certificate of the mail server" in said
+        assert detail in said
+    with encrypting(how, certificates["good"]) as sink:
+        connect(app, monkeypatch, sink.port, **how)
+        later(timedelta(minutes=2))
+        assert deliver_due(app) == {"sent": 1}
+
+
+def test_a_server_that_speaks_no_tls_at_once_is_told_as_such(app, session, sink, monkeypatch):
+    connect(app, monkeypatch, sink.port, **SMTPS)
+    mail = a_mail()
+    assert deliver_due(app) == {"queued": 1}
+    assert "no TLS at this port" in str(mail.reason)
+    assert sink.taken == []
