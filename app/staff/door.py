@@ -157,6 +157,11 @@ def enter(
     return open_session(session, user.id, address=address, agent=agent)
 
 
-def reopen(session: Session, user_id: int) -> None:
-    """Forget the wrong passwords of an account: its owner came with a link."""
+def reopen(session: Session, user_id: int, address: str) -> None:
+    """Forget the wrong passwords of an account and of an address: the owner came with a link.
+
+    Whoever else tries from that address wins little: every account has a count of its own, and
+    links are counted too.
+    """
     forget(session, key_of_user(KIND, user_id))
+    forget(session, key_of_address(KIND, address))

@@ -64,12 +64,12 @@ def owner_of(session: Session, token: str) -> StaffUser | None:
 
 
 def choose_password(
-    session: Session, token: str, hashed: str, *, ends_keys: bool = True
+    session: Session, token: str, hashed: str, address: str, *, ends_keys: bool = True
 ) -> StaffUser | None:
     """Use a link up to give its owner a new password; None when it no longer lives.
 
     Every session of theirs ends, their API keys unless they said otherwise, and wrong passwords
-    no longer count against them.
+    no longer count against them, nor against the address they come from.
     """
     user = use_link(session, StaffUser, token, CHOOSE_PASSWORD)
     if user is None:
@@ -78,7 +78,7 @@ def choose_password(
     with acting_as(actor):
         user.password = hashed
         session.flush()
-        reopen(session, user.id)
+        reopen(session, user.id, address)
         note(session, "password_changed", actor, about=user.id, name=str(user), by="link")
         ended = end_all_keys(session, user, actor) if ends_keys else 0
         tell(session, user, "password_changed", keys=ended)

@@ -100,7 +100,7 @@ def test_the_right_password_forgets_the_wrong_ones(client_as, bruno, clock):
 def test_a_link_by_mail_opens_the_door_again(client_as, bruno, clock):
     for _n in range(6):
         sign_in(client_as(None), "bruno", "wrong")
-    door.reopen(db.session, BRUNO.user.id)
+    door.reopen(db.session, BRUNO.user.id, "10.1.1.1")
     db.session.commit()
     assert sign_in(client_as(None), "bruno", PASSWORD).status_code == 302
 

@@ -17,8 +17,11 @@ from app.mails.models import Mail
 from app.security.models import AttemptCounter, OneTimeLink, SignInSession
 from app.staff import letters
 from app.staff.models import StaffUser
+from app.trash.services import purge
 from app.types import now
+from tests.house.pagereader import form_of
 from tests.people import ALICIA, BRUNO, CLARA
+from tests.staff.door import PASSWORD, give_password
 
 NEW = "tren verde caracol martillo"
 
@@ -261,6 +264,78 @@ def test_the_wrong_passwords_of_before_count_no_more(client_as, link):
     choose(client_as(None), link)
     reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
     assert reply.status_code == 302
+
+
+def test_the_owner_gets_in_by_a_link_while_account_and_address_are_shut_out(app, client_as):
+    """Figure T29."""
+    for _again in range(25):
+        reply = client_as(None).post("/login/", data={"username": "bruno", "password": "wrong"})
+    assert reply.status_code == 429
+    ask(client_as(None))
+    choose(client_as(None), path_of_link(delivered(app)))
+    reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
+    assert (reply.status_code, reply.location) == (302, "/")
+
+
+def own_password(app, client_as):
+    give_password(BRUNO.user)
+    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    assert client_as(BRUNO).post("/account/password/", data=form).status_code == 302
+
+
+def own_email(app, client_as):
+    give_password(BRUNO.user)
+    form = {"first_name": "Bruno", "last_name": "García", "language": "", "present": PASSWORD}
+    form["email"] = "new@example.org"
+    assert client_as(BRUNO).post("/account/", data=form).status_code == 302
+
+
+def edited(client_as, **more):
+    browser, path = client_as(ALICIA), f"/users/edit/{BRUNO.user.id}"
+    form = form_of(browser.get(path).text).sent() | more
+    assert browser.post(path, data=form).status_code == 302
+
+
+def email_by_an_administrator(app, client_as):
+    edited(client_as, email="new@example.org")
+
+
+def new_request(app, client_as):
+    ask(client_as(None))
+    delivered(app)
+
+
+def deactivation(app, client_as):
+    edited(client_as, active="0")
+    assert not BRUNO.user.active
+    edited(client_as, active="1")
+
+
+def trash(app, client_as):
+    number = BRUNO.user.id
+    client_as(ALICIA).post(f"/users/delete/{number}")
+    reply = client_as(ALICIA).post(f"/users/trash/restore/{number}")
+    assert (reply.status_code, BRUNO.user.is_active) == (302, True)
+
+
+def purged(app, client_as):
+    purge(db.session(), BRUNO.user)
+    db.session.commit()
+
+
+KILLERS = (
+    new_request, own_password, own_email, email_by_an_administrator, deactivation, trash, purged,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("killer", KILLERS, ids=lambda killer: killer.__name__)
+def test_what_happens_meanwhile_kills_the_link_for_good(killer, app, client_as, link):
+    """Figure T32; who was let in again needs a new one."""
+    killer(app, client_as)
+    before = db.session.scalars(select(StaffUser.password)).all()
+    assert client_as(None).get(link).status_code == 410
+    assert choose(client_as(None), link).status_code == 410
+    assert db.session.scalars(select(StaffUser.password)).all() == before
 
 
 def test_of_two_tabs_one_wins(client_as, link, monkeypatch):

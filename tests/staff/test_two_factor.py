@@ -24,7 +24,9 @@ from app.security.two_factor import (
 )
 from app.staff.models import StaffUser
 from tests.databases import BOTH, migrated_app
-from tests.house.routes import address, methods, rules
+from tests.house.fingerprint import differing, fingerprint
+from tests.house.makers import Things, cases
+from tests.house.routes import methods, rules, view_of
 from tests.people import ALICIA, BRUNO, CLARA, move_in
 from tests.staff.door import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
 
@@ -74,24 +76,39 @@ def test_the_password_alone_leads_to_the_code_and_the_code_into_the_house(client
 
 @pytest.mark.parametrize("has_telephone", [True, False])
 def test_a_half_open_session_reaches_nothing_but_the_pages_of_the_door(
-    has_telephone, app, client_as, bruno
+    has_telephone, app, client_as, bruno, connection
 ):
+    """Figure T34: the whole matrix, with rows that are one's own."""
     if has_telephone:
         give_telephone(bruno)
     else:
         enforce()
-    browser = client_as(None)
+    things, browser = Things(), client_as(None)
     sign_in(browser)
-    opened = []
-    for rule in rules(app):
-        for method in methods(rule):
-            if rule.rule in HALF_OPEN:
-                continue
-            reply = browser.open(address(rule), method=method)
-            at_the_door = reply.status_code == 302 and "/login/" in reply.location
-            if not at_the_door and reply.status_code != 401:
-                opened.append((method, rule.rule, reply.status_code))
+    asked = [
+        (method, url)
+        for rule in rules(app)
+        if rule.rule not in HALF_OPEN
+        for url in own_addresses(app, rule, things)
+        for method in methods(rule)
+    ]
+    before, opened = fingerprint(connection), []
+    for method, url in asked:
+        reply = browser.open(url, method=method)
+        at_the_door = reply.status_code == 302 and "/login/" in reply.location
+        if not at_the_door and reply.status_code != 401:
+            opened.append((method, url, reply.status_code))
     assert opened == []
+    assert differing(before, fingerprint(connection)) == []
+
+
+def own_addresses(app, rule, things) -> list[str]:
+    """Return the addresses under a rule that are about a row within one's reach."""
+    if not rule.arguments:
+        return [rule.rule]
+    found = list(cases(things, view_of(app, rule), rule, BRUNO.user))
+    with app.test_request_context():
+        return [app.url_for(rule.endpoint, **more) for which, more in found if which == "own"]
 
 
 def test_a_code_works_once_only(client_as, bruno, clock):

@@ -66,7 +66,9 @@ class ForgottenView(Page):
             if not errors:
                 # Hashed before the transaction begins: it takes its time.
                 hashed = hash_password(request.form["password"])
-                if choose_password(db.session(), token, hashed, ends_keys=ends_keys) is None:
+                address = request.remote_addr or ""
+                done = choose_password(db.session(), token, hashed, address, ends_keys=ends_keys)
+                if done is None:
                     db.session.rollback()
                     return self._gone()
                 db.session.commit()
