@@ -66,6 +66,7 @@ def test_the_second_factor_from_turning_it_on_to_turning_it_off(open_page, perso
     give_password(page, person[0])
     page.wait_for_url(LIST)
     page.goto("/account/two-factor/")
+    page.get_by_label("Present password").fill(PASSWORD)
     _secret, codes = set_up(page)
     assert len(set(codes)) == 10
 
