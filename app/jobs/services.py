@@ -32,8 +32,9 @@ def enqueue(
 ) -> Job:
     """Ask for a job; it begins after the commit, or not at all if there is none.
 
-    ``title`` is what it is called; its kind's label otherwise. The same ``key`` twice is one job. ``delay``, in seconds, leaves it to whoever asks to run it
-    at once (``runner.run_now``): a worker takes it up later only if that did not happen.
+    ``title`` is what it is called; its kind's label otherwise. The same ``key`` twice is one job.
+    ``delay``, in seconds, leaves it to whoever asks to run it at once (``runner.run_now``): a
+    worker takes it up later only if that did not happen.
     """
     if key is not None and (known := _keyed(session, key)):
         return known
