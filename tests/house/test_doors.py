@@ -43,7 +43,11 @@ def test_nothing_is_sent_without_the_token_against_forgery(app, client_as, monke
         for method in methods(rule)
         if method != "GET"
         and not is_for_programs(rule)
-        and client_as(ALICIA).open(address(rule), method=method).status_code != 400
+        # Whoever is signed in already is led on from the door, and nothing is done.
+        and client_as(None if rule.rule == "/login/" else ALICIA)
+        .open(address(rule), method=method)
+        .status_code
+        != 400
     ]
     assert taken == []
 

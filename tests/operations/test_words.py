@@ -112,10 +112,10 @@ def test_a_job_that_goes_on_lists_no_rows_that_are_old_at_once(client_as, monkey
 
 
 def test_entities_can_be_chosen_without_scripts(client_as):
-    """Those within reach are in the page; a foreign one is neither there nor taken."""
+    """Those within reach are found by a button; a foreign one is neither there nor taken."""
     browser = client_as(BRUNO)
     at = begin(browser, "change_entity", **ticked(a_contact()))
-    page = text_of(browser.get(at))
+    page = text_of(browser.post(at, data={"_find": "entity", "entity_find": ""}), 422)
     known = {e.name: e.id for e in db.session.query(Entity)}
     assert f'<option value="{known["Bilbao"]}">Bilbao</option>' in page
     assert f'<option value="{known["Norte"]}">Norte</option>' in page

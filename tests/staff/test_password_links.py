@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
@@ -87,7 +89,7 @@ def test_nobody_does_it_to_themselves(client_as):
 
 def test_not_to_the_last_administrator_either(client_as):
     other = add_person(Person("fugaz", "Federación", ALICIA.role))
-    other.employed_until = db.func.date("2999-01-01")
+    other.employed_until = date(2999, 1, 1)
     db.session.commit()
     before = ALICIA.user.password
     reply = send(client_as(Person("fugaz", "Federación", ALICIA.role)), ALICIA.user.id)
