@@ -22,6 +22,7 @@ SIGN_INS = (
 )  # fmt: skip
 RIGHTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
 EXPORTS = ("exported",)
+REFUSALS = ("out_of_reach",)
 # Failed attempts looked at for the numbers of accounts and addresses.
 MOST = 10_000
 

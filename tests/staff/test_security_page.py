@@ -40,6 +40,7 @@ def some_facts(how_many: int) -> None:
         note(session, "signed_in", bruno.as_actor(), about=bruno.id, name=str(bruno))
         note(session, "rights_changed", alicia, about=bruno.id, name=str(bruno), roles=("A", "B"))
         note(session, "exported", bruno.as_actor(), name="Contacts", rows=7)
+        note(session, "out_of_reach", bruno.as_actor(), name="Contacts", rows=2, action="delete")
         open_session(session, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows")
     session.commit()
 

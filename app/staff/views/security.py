@@ -18,7 +18,7 @@ from app.crud.pages import Page
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
-from app.log.facts import EXPORTS, FAILED, RIGHTS, SIGN_INS, facts_counted, facts_page
+from app.log.facts import EXPORTS, FAILED, REFUSALS, RIGHTS, SIGN_INS, facts_counted, facts_page
 from app.log.models import CHANNELS, FACTS, LogEntry
 from app.log.sealing import MOST, reach
 from app.security.actor import current_actor
@@ -38,6 +38,7 @@ PARTS = {
     "signins": (_l("Sign-ins"), SIGN_INS),
     "rights": (_l("Roles and rights"), RIGHTS),
     "exports": (_l("Exports"), EXPORTS),
+    "refused": (_l("Refusals"), REFUSALS),
     "sessions": (_l("Live sessions"), ()),
     "all": (_l("All facts"), ()),
 }
