@@ -119,8 +119,7 @@ def _tell_of_email(session: Session, user: StaffUser, actor: Actor) -> None:
     if _is_whole(session, user) or not _touched(user, ("email",)):
         return
     if old := _before(session, user, StaffUser.email):
-        by = "" if actor.id == user.id or actor.is_house else actor.name
-        tell(session, user, "email_changed", to=old, by=by)
+        tell(session, user, "email_changed", actor, to=old)
 
 
 def _note_rights(session: Session, user: StaffUser, before: list[Role], actor: Actor) -> None:

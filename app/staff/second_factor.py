@@ -48,7 +48,7 @@ def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | Non
     drop_recovery_codes(session, user.id)
     end_sessions(session, [user.id], "two_factor", keep=keep)
     note(session, "second_factor_off", actor, about=user.id, name=str(user))
-    tell(session, user, "second_factor_off")
+    tell(session, user, "second_factor_off", actor)
 
 
 def renew_codes(session: Session, user: StaffUser) -> list[str]:

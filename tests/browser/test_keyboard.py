@@ -26,6 +26,20 @@ def focused(page, selector: str):
     expect(page.locator(selector).first).to_be_focused()
 
 
+def from_the_bar_to_the_preview(page, tag: str) -> None:
+    """Choose “Add a tag” in the menu that has the focus, and answer which."""
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-acts] button[value=add_tag]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/operations/\d+/$"))
+    tab_to(page, "select[name=tag]")
+    page.keyboard.type(tag)
+    tab_to(page, ".savebar .btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/preview")
+
+
 @both_languages
 def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     page, words = open_page(), WORDS[language]
@@ -35,13 +49,14 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     page.keyboard.press("Space")
     tab_to(page, "tbody tr:nth-child(2) input")
     page.keyboard.press("Space")
-    expect(said(page)).to_contain_text("2")
+    expect(said(page)).to_contain_text(words["selected"].format(2))
     # Back and forth over the whole list: unticking the last tick leaves the focus where it is.
     tab_to(page, "[data-every]")
     page.keyboard.press("Space")
+    expect(said(page)).to_contain_text(words["all"])
     expect(page.locator("tbody input:checked")).to_have_count(25)
     page.keyboard.press("Space")
-    expect(said(page)).to_contain_text("25")
+    expect(said(page)).to_contain_text(words["selected"].format(25))
     tab_to(page, "[data-untick]")
     page.keyboard.press("Enter")
     expect(page.locator("[data-tick-all]")).to_be_focused()
@@ -66,16 +81,7 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     tab_to(page, "[data-leap]", "Shift+Tab")
     page.keyboard.press("Enter")
     focused(page, "[data-acts] summary")
-    page.keyboard.press("Enter")
-    page.keyboard.press("ArrowDown")
-    expect(page.locator("[data-acts] button[value=add_tag]")).to_be_focused()
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/operations/\d+/$"))
-    tab_to(page, "select[name=tag]")
-    page.keyboard.type(tag)
-    tab_to(page, ".savebar .btn-primary")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/preview")
+    from_the_bar_to_the_preview(page, tag)
 
     # Back to the questions, back to the list: the focus is where it was left.
     tab_to(page, ".savebar a")
@@ -86,16 +92,7 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     page.wait_for_url("**/contacts/list/**")
     expect(page.locator("tbody input:checked")).to_have_count(1)
     focused(page, "[data-acts] summary")
-    page.keyboard.press("Enter")
-    page.keyboard.press("ArrowDown")
-    expect(page.locator("[data-acts] button[value=add_tag]")).to_be_focused()
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/operations/\d+/$"))
-    tab_to(page, "select[name=tag]")
-    page.keyboard.type(tag)
-    tab_to(page, ".savebar .btn-primary")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/preview")
+    from_the_bar_to_the_preview(page, tag)
     tab_to(page, ".savebar .btn-primary")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/jobs/\d+/$"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -335,9 +334,7 @@ def test_workers_asked_to_end_in_the_middle_do_so_in_5_seconds_and_others_go_on(
     began = time.monotonic()
     for pid in list(house.nursery.alive):
         assert house.nursery.end(pid, signal.SIGTERM) == 0
-    # What is promised of a machine that has time for it.
-    burden = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert time.monotonic() - began < 5 * house.workers * burden
+    assert time.monotonic() - began < 5 * house.workers
 
     row = house.look(job_id)
     assert (row.state, row.owner) == ("queued", None)

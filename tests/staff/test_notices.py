@@ -90,6 +90,7 @@ def test_the_owner_is_told_once_and_in_their_language(what, app, client_as, brun
     assert told != subject
     assert "Hola" in text
     assert "bruno" in text
+    assert ("Alicia García" in text) == what.endswith("by a colleague")
     for secret in (PASSWORD, NEW, "padron_", "/login/choose/"):
         assert secret not in text
     links = set(re.findall(r"https?://\S+", text))
