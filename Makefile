@@ -32,7 +32,7 @@ check: $(VENV)/.installed-dev $(COMPILED) ## Check form, types, walls, catalogue
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/house/test_translations.py
+	$(BIN)/python -m pytest -q tests/contracts/test_translations.py
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export PADRON_DATA_DIR="$$folder" \
 		&& unset PADRON_DATABASE_URL \
 		&& $(FLASK) db upgrade >/dev/null 2>&1 && $(FLASK) db check
@@ -59,7 +59,7 @@ bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, D
 	@$(BIN)/python -m bench$(if $(WHAT),.$(WHAT)) $(N) $(DB)
 
 permissions: $(VENV)/.installed-dev ## Write the permission matrix again, to be reviewed
-	@$(BIN)/python -m tests.house.matrix
+	@$(BIN)/python -m tests.contracts.matrix
 
 # What the targets above stand on.
 

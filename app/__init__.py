@@ -8,9 +8,9 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, domains, errorpages, frame
+from app import cli, domains, errorpages, layout
 from app.backoffice import BackOffice
-from app.edge import EdgeRequest
+from app.request import EdgeRequest
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import QuickDomain
 from app.i18n.languages import choose_language
@@ -45,7 +45,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     headers.init_app(app)
     origins.init_app(app)
     guard(app)
-    frame.init_app(app)
+    layout.init_app(app)
     errorpages.init_app(app)
     for command in cli.COMMANDS:
         app.cli.add_command(command)

@@ -9,10 +9,10 @@ from flask_appbuilder import AppBuilder
 
 from app.crud.api import Api, ModelApi
 from app.crud.modelview import ModelView
-from app.crud.pages import Page, Place
+from app.crud.page import Page, Place
 from app.menu import CATEGORIES
 from app.security.roles import Grant
-from app.staff.manager import SecurityManager
+from app.staff.security_manager import SecurityManager
 
 
 class BackOffice(AppBuilder):

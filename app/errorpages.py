@@ -12,12 +12,12 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from app.crud.api.answers import http_problem, problem
-from app.edge import is_for_programs
+from app.crud.api.responses import http_problem, problem
+from app.request import is_for_programs
 from app.errors import DomainError
 from app.extensions import db
-from app.security.kept import kept_page
-from app.security.targets import safe_target
+from app.security.resubmit import kept_page
+from app.security.redirects import safe_target
 
 log = logging.getLogger(__name__)
 

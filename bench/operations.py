@@ -3,7 +3,7 @@
 Change the status of 1 % of the contacts and add a tag to 10 % of them as the pages do (preview,
 frozen selection, log, what undo needs, chunks with their commits), in turn with a plain SQL script
 that has the same effect on contacts and log in one transaction; then undo. The ratio is what to
-compare. On SQLite also: pages of others meanwhile (``bench.meanwhile``).
+compare. On SQLite also: pages of others meanwhile (``bench.concurrency``).
 """
 
 from __future__ import annotations

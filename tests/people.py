@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.contacts.commands.starting import fill_repositories
+from app.contacts.commands.seeding import fill_repositories
 from app.entities.models import Entity
 from app.entities.services import ensure_root
 from app.extensions import db
 from app.security.actor import Actor
 from app.security.areas import Area, Level
-from app.security.keys import Scopes, make_key
+from app.security.api_keys import Scopes, make_key
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name, sync_roles
 from app.security.sessions import open_session

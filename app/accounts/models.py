@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.entities.models import Entity
 from app.log.models import Logged
-from app.rows import Row
+from app.models import Row
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.text import digits, fold, sort_key

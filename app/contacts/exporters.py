@@ -13,11 +13,11 @@ from app.contacts.models import Contact
 from app.entities.models import Entity
 from app.entities.queries import below
 from app.errors import DomainError
-from app.exchange.fields import Field, LinkField, ManyField, ValueField
-from app.exchange.guessing import find_field
-from app.exchange.links import Named, Resolver, Tree
-from app.kinds import Hints
-from app.operations.where import Where
+from app.importexport.fields import Field, LinkField, ManyField, ValueField
+from app.importexport.column_mapping import find_field
+from app.importexport.lookups import Named, Resolver, Tree
+from app.fieldtypes import Hints
+from app.operations.conditions import Where
 from app.search.queries import matching, words
 from app.security.actor import Actor
 from app.security.scope import visible

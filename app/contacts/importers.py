@@ -14,9 +14,9 @@ from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.contacts.services import next_numbers
 from app.entities.queries import root
-from app.exchange.fields import Field, LinkField, ManyField, MoreField, ValueField
-from app.exchange.importer import Importer, Match
-from app.exchange.links import Named, Tree, Values
+from app.importexport.fields import Field, LinkField, ManyField, MoreField, ValueField
+from app.importexport.importer import Importer, Match
+from app.importexport.lookups import Named, Tree, Values
 from app.security.actor import Actor
 
 

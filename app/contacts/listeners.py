@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.security.actor import Actor, current_actor
-from app.security.ranks import holdings_of, outranks
+from app.security.privileges import holdings_of, outranks
 from app.staff.models import StaffUser
 
 MAY_LINK = (("can_edit", "UserView"), ("can_add", "UserView"))

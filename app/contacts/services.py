@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact
-from app.contacts.models.counter import Counter
+from app.contacts.models.number_counter import Counter
 from app.errors import DomainError
 from app.security.actor import Actor
 from app.security.scope import visible

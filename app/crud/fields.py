@@ -25,13 +25,13 @@ from wtforms.widgets import (
     html_params,
 )
 
-from app.crud.finding import MOST_FOUND, found_rows
+from app.crud.lookup import MOST_FOUND, found_rows
 from app.crud.interface import as_id
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.i18n.places import countries, provinces
-from app.kinds import Hints, Kind
+from app.fieldtypes import Hints, Kind
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import visible

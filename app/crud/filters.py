@@ -31,7 +31,7 @@ from app.extensions import db
 from app.i18n.formats import show_date
 from app.i18n.languages import current_language
 from app.i18n.places import countries, provinces_called
-from app.kinds import Hints, kind_of, read_day
+from app.fieldtypes import Hints, kind_of, read_day
 from app.search.models import Searchable
 from app.search.queries import matching, words
 from app.text import clean, digits, fold, like

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.crud.filters import FilterConverter
 from app.extensions import db
-from app.kinds import Kind, kind_of
+from app.fieldtypes import Kind, kind_of
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import scope_of, visible

@@ -16,7 +16,7 @@ from app.crud.filters import SEPARATOR, BadFilter, Filter, find_filter
 from app.crud.paging import CAP, BadPage, Cursor, Order, fetch
 from app.errors import DomainError
 from app.extensions import db
-from app.kinds import kind_of, show_phone
+from app.fieldtypes import kind_of, show_phone
 from app.search.models import Searchable
 from app.search.queries import LONGEST, matching, words
 from app.security.actor import Actor

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ListColumn
 from app.crud.filters import SEPARATOR, BadFilter, FilterConverter
-from app.crud.finding import MOST_FOUND, found_rows
+from app.crud.lookup import MOST_FOUND, found_rows
 from app.crud.interface import Interface, as_id
 from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
 from app.crud.models import SavedView

@@ -11,13 +11,13 @@ from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import actions_on
 from app.crud.columns import ListColumn, make_column, name_parts
-from app.crud.filepages import FilePages
+from app.crud.showpages import FilePages
 from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
 from app.crud.forms import FormBuilder
 from app.crud.interface import Interface
 from app.crud.listpages import ListPages
-from app.crud.pages import Place
+from app.crud.page import Place
 from app.errors import DomainError, InUse
 from app.extensions import db
 from app.log.models import is_logged

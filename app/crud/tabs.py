@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.crud.actions import action_called
 from app.crud.interface import as_id
 from app.extensions import db
-from app.kinds import kind_of
+from app.fieldtypes import kind_of
 from app.log.models import CHANNELS, EVENTS, LogEntry, Logged, is_logged
 from app.log.queries import entries_of
 from app.log.values import foreign_keys, many_to_many

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from app.crud.listing import quick_hits
 from app.crud.modelview import ModelView, RepositoryView
-from app.crud.pages import Page, menu_groups
+from app.crud.page import Page, menu_groups
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.i18n.places import provinces

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.log.models import Logged
-from app.rows import Row
+from app.models import Row
 from app.security.actor import Actor
 from app.security.scope import within
 from app.types import SortKey

@@ -8,7 +8,7 @@ from flask import current_app, has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
-from app.edge import is_for_programs
+from app.request import is_for_programs
 
 LANGUAGES = ("en", "es")
 Language = Literal["en", "es"]

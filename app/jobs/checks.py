@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.checks import DANGER, WARNING, Check, Finding
-from app.jobs.carrier import carrier_of
-from app.jobs.sweeping import count_waiting
+from app.jobs.queue import carrier_of
+from app.jobs.recovery import count_waiting
 
 
 class JobsWait(Check):

@@ -13,12 +13,12 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
-from app.chores import ChoreThread
+from app.periodic import ChoreThread
 from app.cli import command
 from app.errors import DomainError
 from app.extensions import db, reading
-from app.jobs.carrier import working
-from app.jobs.chores import ForgetJobs, SweepJobs
+from app.jobs.queue import working
+from app.jobs.periodic import ForgetJobs, SweepJobs
 from app.jobs.kinds import title_of
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now

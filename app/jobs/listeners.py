@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.jobs.carrier import kick
+from app.jobs.queue import kick
 
 
 @event.listens_for(Session, "after_commit")

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.i18n.said import Said
+from app.i18n.localized import Said
 from app.security.actor import Actor
 from app.security.scope import within
 from app.types import Json, Moment, now

@@ -25,9 +25,9 @@ from app.jobs import leases
 from app.jobs.kinds import JobKind, Step, kind_called
 from app.jobs.leases import Lost
 from app.jobs.models import LIVE, Job
-from app.jobs.pace import Pace
+from app.jobs.chunk_sizing import Pace
 from app.security.actor import SYSTEM, Actor, acting_as, actor_numbered
-from app.security.keys import key_in_force, with_key
+from app.security.api_keys import key_in_force, with_key
 
 logger = logging.getLogger(__name__)
 

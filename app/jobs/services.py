@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.i18n.said import Said
+from app.i18n.localized import Said
 from app.jobs.kinds import kind_called
 from app.jobs.leases import moment
 from app.jobs.models import LIVE, STOPPED, Job

@@ -15,9 +15,9 @@ from flask_babel import ngettext
 from markupsafe import Markup
 
 from app.crud.interface import as_id
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.errors import DomainError
-from app.exchange.sending import csv_lines, csv_reply, usual_delimiter
+from app.importexport.csv_response import csv_lines, csv_reply, usual_delimiter
 from app.extensions import db, reading
 from app.i18n.formats import show_number
 from app.jobs.kinds import JobKind, kind_called, title_of

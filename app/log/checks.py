@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.checks import DANGER, WARNING, Check, Finding
 from app.log.models import LogEntry
 from app.log.sealing import last_seal
-from app.log.verifying import verify_last
+from app.log.verification import verify_last
 from app.types import now
 
 LATE = timedelta(hours=1)

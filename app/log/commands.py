@@ -11,9 +11,9 @@ from flask.cli import AppGroup
 
 from app.cli import command
 from app.extensions import db, reading
-from app.log.anchor import note_seals
+from app.log.seal_file import note_seals
 from app.log.sealing import Sealer
-from app.log.verifying import verify
+from app.log.verification import verify
 
 log = command(AppGroup("log", help="The log of every change, and its seals."))
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app
 from sqlalchemy import or_, select, update
 
-from app.chores import is_stopping
+from app.periodic import is_stopping
 from app.extensions import db, reading
 from app.mails.kinds import kind_named
 from app.mails.models import Mail

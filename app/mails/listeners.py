@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.mails.chores import DeliverMails
+from app.mails.periodic import DeliverMails
 
 
 @event.listens_for(Session, "after_commit")

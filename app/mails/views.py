@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from app.crud.interface import as_id
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.mails.models import STATES, Mail

@@ -17,7 +17,7 @@ from app.crud.fields import FlagField, KindField, LinkField, LinksField
 from app.crud.forms import FindingForm
 from app.errors import DomainError
 from app.extensions import db
-from app.kinds import Kind
+from app.fieldtypes import Kind
 from app.operations.batch import Batch
 from app.operations.models import Operation
 from app.operations.selection import OutOfReach, Selection, list_address

@@ -23,12 +23,12 @@ from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.runner import run_now
 from app.operations import running
 from app.operations.actions import Action
-from app.operations.asking import action_named, dashed, may_use, read_answers, screen_of
+from app.operations.answers import action_named, dashed, may_use, read_answers, screen_of
 from app.operations.jobs import may_act
 from app.operations.models import Operation
 from app.operations.selection import Selection
 from app.operations.services import draft, why_not_undone
-from app.operations.told import reasons_of, told_action, told_operation, told_preview
+from app.operations.serializers import reasons_of, told_action, told_operation, told_preview
 from app.security.actor import SYSTEM, Actor, acting_as, actor_numbered
 from app.text import clean
 

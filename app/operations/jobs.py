@@ -17,11 +17,11 @@ from app.extensions import db
 from app.jobs.kinds import JobKind, ReportRow, Step
 from app.jobs.models import Job
 from app.operations.actions import Action, action_of
-from app.operations.doing import Run
+from app.operations.apply import Run
 from app.operations.models import LEFT, OUTCOMES, UNDONE, Operation, OperationItem
 from app.operations.selection import Selection, view_called
 from app.operations.services import why_not_undone
-from app.operations.undoing import Undo
+from app.operations.undo import Undo
 from app.operations.verbs import verb_of
 from app.security.actor import Actor, acting_as, current_actor
 from app.security.rights import actor_holds

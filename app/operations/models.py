@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.i18n.said import Said, Sentence
+from app.i18n.localized import Said, Sentence
 from app.jobs.models import STOPPED, Job
 from app.types import Json, Moment, now
 

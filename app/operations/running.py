@@ -8,7 +8,7 @@ from sqlalchemy import Select
 
 from app.errors import DomainError
 from app.extensions import db, reading
-from app.i18n.said import Said, in_every_language
+from app.i18n.localized import Said, in_every_language
 from app.jobs.models import Job
 from app.jobs.runner import run_now
 from app.operations import services

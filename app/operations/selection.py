@@ -19,7 +19,7 @@ from app.crud.listing import ListState, filtered, read_state
 from app.errors import DomainError
 from app.extensions import db
 from app.operations.models import Operation
-from app.operations.where import where_of
+from app.operations.conditions import where_of
 from app.search.queries import words
 from app.security.actor import Actor, acting_as
 

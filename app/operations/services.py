@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.i18n.said import Said, in_every_language
+from app.i18n.localized import Said, in_every_language
 from app.jobs.models import LIVE, Job
 from app.jobs.services import enqueue, resume
 from app.log.services import note

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.kinds import kind_of
+from app.fieldtypes import kind_of
 from app.log.values import foreign_keys, link, plain
 from app.operations.sql import Json
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from app.crud.interface import as_id
 from app.crud.listpages import show_count
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.crud.paging import CAP
 from app.errors import DomainError
 from app.extensions import db

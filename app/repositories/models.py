@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.i18n.labels import Bilingual
 from app.log.models import Logged
-from app.rows import Row
+from app.models import Row
 
 COLOURS = {
     "grey": _l("Grey"),

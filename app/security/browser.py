@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from flask import current_app, request, session
 
-from app.security import seen
+from app.security import last_seen
 from app.security.sessions import HALF_OPEN, digest, idle_limit
 from app.types import now
 
@@ -79,7 +79,7 @@ def touch() -> None:
         return
     moment = now()
     session["seen"] = int(moment.timestamp())
-    seen.sessions.note(digest(session["token"]), moment)
+    last_seen.sessions.note(digest(session["token"]), moment)
 
 
 def _age(used: int) -> float:

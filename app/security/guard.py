@@ -9,10 +9,10 @@ from flask import Flask, current_app, flash, jsonify, redirect, request, session
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from app.edge import is_for_programs
+from app.request import is_for_programs
 from app.security import browser
-from app.security.kept import kept_page
-from app.security.keys import let_in_by_key
+from app.security.resubmit import kept_page
+from app.security.api_keys import let_in_by_key
 
 Handler = TypeVar("Handler", bound=Callable)
 

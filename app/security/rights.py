@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.security.actor import Actor
-from app.security.keys import scopes_cover
+from app.security.api_keys import scopes_cover
 
 ADMINISTRATOR = "Admin"
 

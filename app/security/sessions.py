@@ -72,7 +72,7 @@ def sessions_of(session: Session, user_id: int) -> list[SignInSession]:
     """Return where somebody is signed in, the last used first.
 
     What has been left alone for too long is not in the list: its cookie opens nothing any more.
-    ``seen_at`` may lag two minutes behind (see ``app.security.seen``).
+    ``seen_at`` may lag two minutes behind (see ``app.security.last_seen``).
     """
     unused = now() - idle_limit() - timedelta(minutes=2)
     query = select(SignInSession).where(

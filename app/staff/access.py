@@ -15,7 +15,7 @@ from app.crud.fields import LinksField
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
-from app.security.ranks import Holdings, holdings_by_role, holdings_of
+from app.security.privileges import Holdings, holdings_by_role, holdings_of
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import (
     LEVELS,

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from app.checks import ADVICE, DANGER, WARNING, Check, Finding, named
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import is_seeded, is_synchronised
-from app.staff.migrated import is_current
+from app.staff.schema_version import is_current
 from app.staff.models import StaffUser
 
 # Who makes users and roles, and so can give themselves and others whatever they hold.

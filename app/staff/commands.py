@@ -14,19 +14,19 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
-from app.chores import ChoreThread
+from app.periodic import ChoreThread
 from app.cli import command
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
-from app.jobs.carrier import working
+from app.jobs.queue import working
 from app.log.services import note
 from app.security.actor import SYSTEM
 from app.security.roles import sync_roles
-from app.staff.links import ASKED_FOR, link_for, user_called
-from app.staff.migrated import is_current
+from app.staff.password_links import ASKED_FOR, link_for, user_called
+from app.staff.schema_version import is_current
 from app.staff.services import ensure_administrator
-from app.staff.starting import STARTING
+from app.staff.seeding import STARTING
 
 
 @command

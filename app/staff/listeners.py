@@ -15,13 +15,13 @@ from app.errors import DomainError
 from app.i18n.clock import today
 from app.log.services import note
 from app.security.actor import FINDERS, Actor, current_actor
-from app.security.links import CHOOSE_PASSWORD, kill_links
-from app.security.ranks import Holdings, holdings_of, holdings_of_roles, reaches
+from app.security.one_time_links import CHOOSE_PASSWORD, kill_links
+from app.security.privileges import Holdings, holdings_of, holdings_of_roles, reaches
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import is_seeded
 from app.security.sessions import end_sessions
 from app.staff.models import StaffUser
-from app.staff.notices import tell
+from app.staff.notifications import tell
 from app.staff.queries import active_actor, lasting_administrators
 
 # What somebody else may change only on users who hold no more than they do.

@@ -16,7 +16,7 @@ from app.security.two_factor import (
     matching_step,
 )
 from app.staff.models import StaffUser
-from app.staff.notices import tell
+from app.staff.notifications import tell
 
 
 def turn_on(

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from app.crud.tabs import Tab
 from app.entities.models import Entity
 from app.security.actor import current_actor
-from app.security.ranks import outranks
+from app.security.privileges import outranks
 from app.security.rights import holds
 from app.staff.access import access_through
-from app.staff.keys import shown_keys
+from app.staff.api_keys import shown_keys
 from app.staff.models import StaffUser
-from app.staff.sight import sights, users_in_reach
+from app.staff.access_report import sights, users_in_reach
 from app.text import clean, fold, like
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from app.contacts.exporters import contact_columns, contacts_where
 from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
-from app.exchange.exporter import Exporter
-from app.exchange.importer import Options, run
-from app.exchange.reading import Source
-from app.exchange.report import Report
+from app.importexport.exporter import Exporter
+from app.importexport.importer import Options, run
+from app.importexport.reading import Source
+from app.importexport.report import Report
 from app.extensions import db
 from app.security.actor import SYSTEM, Actor
 

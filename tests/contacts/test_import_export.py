@@ -13,7 +13,7 @@ from app.contacts.importers import contact_fields
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.errors import DomainError
-from app.exchange.fields import ValueField
+from app.importexport.fields import ValueField
 from app.trash.services import put_away
 from tests.contacts.importing import counts, export_text, import_file
 from tests.factories import a_contact, a_value, an_account, an_entity, the_entity, the_value
@@ -168,7 +168,7 @@ def test_chosen_columns_come_in_the_order_chosen(session):
 
 
 def test_an_export_reads_in_chunks(session, counting, monkeypatch):
-    monkeypatch.setattr("app.exchange.exporter.CHUNK", 5)
+    monkeypatch.setattr("app.importexport.exporter.CHUNK", 5)
     for number in range(12):
         a_contact(last_name=f"Peña {number}")
     with counting() as statements:

@@ -13,7 +13,7 @@ from flask_appbuilder.security.sqla.models import Permission, PermissionView, Ro
 from sqlalchemy import select
 
 from app.contacts.models import Contact
-from app.exchange.uploads import KEPT_FOR, keep_upload
+from app.importexport.uploads import KEPT_FOR, keep_upload
 from app.extensions import db
 from app.log.models import LogEntry
 from tests.factories import a_contact

@@ -7,7 +7,7 @@ import pytest
 from app.contacts.models import Category, Status, Tag
 from app.extensions import db
 from tests.factories import a_contact, a_value, the_value
-from tests.house.pagereader import forms_of
+from tests.contracts.pagereader import forms_of
 from tests.people import ALICIA, BRUNO
 
 

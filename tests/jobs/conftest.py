@@ -6,7 +6,7 @@ import pytest
 
 from app.extensions import db
 from tests.databases import BOTH, migrated_app
-from tests.jobs.tally import Tally, make_table
+from tests.jobs.counting_job import Tally, make_table
 
 
 @pytest.fixture(autouse=True)

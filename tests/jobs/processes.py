@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What ``flask --app run`` would do, with the kinds of the tests.
 PROGRAM = """
 import sys
-import tests.jobs.tally
+import tests.jobs.counting_job
 from run import app
 app.cli.main(args=sys.argv[1:], obj=__import__("flask.cli").cli.ScriptInfo(create_app=lambda: app))
 """

@@ -12,10 +12,10 @@ from app.extensions import db
 from app.jobs.checks import JobsWait, RedisIsSilent
 from app.jobs.leases import claim
 from app.jobs.models import Job
-from app.jobs.sweeping import KEPT, forget_old
+from app.jobs.recovery import KEPT, forget_old
 from app.types import now
 from tests.jobs.processes import a_redis
-from tests.jobs.tally import Tally, a_tally, change, numbers, the_job
+from tests.jobs.counting_job import Tally, a_tally, change, numbers, the_job
 from tests.ports import free_port
 
 

@@ -17,7 +17,7 @@ from app.jobs.services import cancel
 from app.types import now
 from tests.databases import somebody_waits
 from tests.jobs.processes import wait_until
-from tests.jobs.tally import Tally, a_tally, change, numbers, the_job
+from tests.jobs.counting_job import Tally, a_tally, change, numbers, the_job
 
 
 def in_a_thread(app, work) -> threading.Thread:

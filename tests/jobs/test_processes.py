@@ -14,7 +14,7 @@ from app.jobs.models import Job
 from app.types import now
 from tests.databases import migrated_app
 from tests.jobs.processes import a_redis, running, settings_of, wait_until
-from tests.jobs.tally import a_tally, change, make_table, numbers, the_job
+from tests.jobs.counting_job import a_tally, change, make_table, numbers, the_job
 from tests.ports import free_port
 
 # The operations are killed more often (tests/operations/test_killed.py).

@@ -18,7 +18,7 @@ from app.jobs.services import cancel, enqueue
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.types import now
-from tests.jobs.tally import Tally, a_tally, change, numbers, the_job
+from tests.jobs.counting_job import Tally, a_tally, change, numbers, the_job
 from tests.people import BRUNO
 
 pytestmark = pytest.mark.usefixtures("table")

@@ -237,7 +237,7 @@ def test_what_the_database_refuses_leads_to_a_page_that_says_so(
     client_as, monkeypatch, fail, status
 ):
 
-    monkeypatch.setattr("app.crud.filepages.put_back", fail)
+    monkeypatch.setattr("app.crud.showpages.put_back", fail)
     contact = a_contact("Norte")
     at = f"/contacts/putback/{contact.id}/{last_entry(contact).id}/city"
     reply = client_as(BRUNO).post(at)

@@ -12,7 +12,7 @@ from app.extensions import db
 from app.log import sealing
 from app.log.models import LogEntry, LogSeal
 from app.log.sealing import Sealer
-from app.log.verifying import verify
+from app.log.verification import verify
 from app.types import now
 from tests.databases import BOTH, migrated_app
 

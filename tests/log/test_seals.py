@@ -11,15 +11,15 @@ from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
 from app.log import sealing
-from app.log.anchor import anchor_of, note_seals
-from app.log.chores import SealLog
+from app.log.seal_file import anchor_of, note_seals
+from app.log.periodic import SealLog
 from app.log.models import LogEntry, LogSeal
 from app.log.sealing import Reach, last_seal, reach
-from app.log.verifying import verify
+from app.log.verification import verify
 from app.types import now
 from tests.contacts.importing import import_file
 from tests.factories import a_contact
-from tests.log.histories import (
+from tests.log.falsifications import (
     UNLOCK,
     anchor_lines,
     falsifications,
@@ -228,10 +228,10 @@ def test_an_import_is_sealed_without_a_false_alarm(session, tmp_path):
 def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, monkeypatch):
     monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
     write_history()
-    monkeypatch.setattr("app.log.chores.is_stopping", lambda: True)
+    monkeypatch.setattr("app.log.periodic.is_stopping", lambda: True)
     SealLog().run(app)
     assert last_seal(db.session()) is None
-    monkeypatch.setattr("app.log.chores.is_stopping", lambda: False)
+    monkeypatch.setattr("app.log.periodic.is_stopping", lambda: False)
     SealLog().run(app)
     verdict = verify(db.session(), tmp_path)
     assert verdict.findings == []
@@ -242,11 +242,11 @@ def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
     monkeypatch.setitem(app.config, "DATA_DIR", str(sealed))
     a_contact()
     sealed_at = last_seal(db.session()).at
-    monkeypatch.setattr("app.log.chores.now", lambda: sealed_at + timedelta(seconds=1))
+    monkeypatch.setattr("app.log.periodic.now", lambda: sealed_at + timedelta(seconds=1))
     SealLog().run(app)
     assert reach(db.session()).unsealed == 1, "another process sealed just now"
     later = sealed_at + timedelta(seconds=SealLog.every)
-    monkeypatch.setattr("app.log.chores.now", lambda: later)
+    monkeypatch.setattr("app.log.periodic.now", lambda: later)
     SealLog().run(app)
     assert reach(db.session()).unsealed == 0
 

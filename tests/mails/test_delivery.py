@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.mails import delivery
-from app.mails.chores import ForgetMails
+from app.mails.periodic import ForgetMails
 from app.mails.delivery import BACK_OFF, LEASE, deliver_due
 from app.mails.models import Mail
 from app.mails.services import queue_mail
 from app.types import now
 from tests.mails.conftest import connect
-from tests.mails.sink import CUT, CUT_AT_THE_END, LATER, NEVER, a_sink
+from tests.mails.smtp_server import CUT, CUT_AT_THE_END, LATER, NEVER, a_sink
 
 
 def a_mail(to="ana@example.org", kind="plain", **data) -> Mail:

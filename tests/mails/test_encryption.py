@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from app.mails.delivery import deliver_due
 from app.types import now
 from tests.mails.conftest import connect
-from tests.mails.sink import a_sink
+from tests.mails.smtp_server import a_sink
 from tests.mails.test_delivery import a_mail, later
 
 STARTTLS, SMTPS = {"MAIL_USE_TLS": True}, {"MAIL_USE_SSL": True}

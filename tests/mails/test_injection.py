@@ -15,7 +15,7 @@ from app.mails.models import Mail
 from app.mails.services import queue_mail
 from app.mails.transport import Unsendable, sealed
 from tests.mails.conftest import connect
-from tests.mails.sink import a_sink
+from tests.mails.smtp_server import a_sink
 
 BREAKS = (
     "\r\n", "\n", "\r", "\x00", "\r\n ", "\n\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85",

@@ -20,13 +20,13 @@ from app.mails.models import Mail
 from app.mails.services import queue_mail
 from tests.databases import BOTH, migrated_app
 from tests.mails.conftest import connect
-from tests.mails.sink import a_sink
+from tests.mails.smtp_server import a_sink
 
 ROOT = Path(__file__).resolve().parents[2]
 # A process that delivers as “flask mails send” does, and knows the mails of the tests.
 SENDER = """
 import sys
-import tests.mails.sink
+import tests.mails.smtp_server
 from app.mails.delivery import deliver_due
 from tests.databases import make_app
 from pathlib import Path

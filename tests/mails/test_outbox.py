@@ -16,7 +16,7 @@ from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from tests.mails.conftest import connect
-from tests.mails.sink import LATER, NEVER, a_sink
+from tests.mails.smtp_server import LATER, NEVER, a_sink
 from tests.people import ALICIA, BRUNO, Person, add_person
 
 HOSTILE = "<script>alert(1)</script> \"'&amp; https://evil.example/<b>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.crud.actions import ListAction
-from tests.operations.plugs import made_up
+from tests.operations.sample_actions import made_up
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ from sqlalchemy import select
 
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
-from app.jobs import pace
+from app.jobs import chunk_sizing
 from app.log.models import LogEntry
 from app.operations.batch import Batch
 from app.operations.jobs import OperationRun, OperationUndo
 from app.search.queries import matching
 from app.security.actor import SYSTEM
 from tests.factories import a_contact, a_value
-from tests.house.remains import remains, unlike
-from tests.operations.doing import do, items_of, preview, undo
+from tests.contracts.database_contents import remains, unlike
+from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA
 
 pytestmark = pytest.mark.usefixtures("session")

@@ -14,8 +14,8 @@ from app.operations.models import OUTCOMES, Operation
 from app.operations.services import draft
 from app.security.areas import Area, Level
 from tests.factories import a_contact, an_operation, the_entity, the_value
-from tests.house.fingerprint import differing, fingerprint
-from tests.operations.doing import selection_of
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.operations.run_actions import selection_of
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, with_key
 
 URL = "/api/v1/operations/"

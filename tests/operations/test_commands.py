@@ -16,8 +16,8 @@ from app.operations.selection import Selection
 from app.security.rights import ADMINISTRATOR
 from tests.databases import BOTH, migrated_app
 from tests.factories import a_contact, a_value, the_entity, the_value
-from tests.house.fingerprint import differing, fingerprint
-from tests.operations.doing import items_of
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.operations.run_actions import items_of
 from tests.people import ALICIA, BRUNO, CLARA, Person, add_person, move_in
 
 MEMBERS = ("--where", "type=member")

@@ -14,7 +14,7 @@ from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
 from app.log.models import LogEntry
 from tests.factories import a_contact, a_value, the_entity, the_value
-from tests.operations.doing import do, items_of, job_of, preview, undo
+from tests.operations.run_actions import do, items_of, job_of, preview, undo
 from tests.people import ALICIA, BRUNO
 
 pytestmark = pytest.mark.usefixtures("session")

@@ -22,7 +22,7 @@ from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db, reading
 from app.jobs.models import LIVE, Job
-from app.jobs.pace import AIMS
+from app.jobs.chunk_sizing import AIMS
 from app.log.models import LogEntry
 from app.operations import running
 from app.operations.models import Operation, OperationItem
@@ -31,8 +31,8 @@ from app.security.actor import acting_as
 from tests.databases import BOTH, migrated_app
 from tests.factories import a_value, the_entity
 from tests.jobs.processes import a_redis, settings_of
-from tests.operations.doing import bound, selection_of
-from tests.operations.nursery import CALM, Nursery
+from tests.operations.run_actions import bound, selection_of
+from tests.operations.worker_processes import CALM, Nursery
 from tests.people import BRUNO, move_in
 from tests.ports import free_port
 

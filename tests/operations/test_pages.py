@@ -15,7 +15,7 @@ from app.log.models import LogEntry
 from app.operations.models import Operation
 from app.types import now
 from tests.factories import a_contact, a_value, some_contacts, the_value
-from tests.operations.doing import undo
+from tests.operations.run_actions import undo
 from tests.people import ALICIA, BRUNO, CLARA
 
 pytestmark = pytest.mark.usefixtures("session")

@@ -22,7 +22,7 @@ from app.security.areas import Area, Level
 from app.security.roles import role_name
 from app.types import now
 from tests.factories import a_contact, a_value
-from tests.operations.doing import do, undo
+from tests.operations.run_actions import do, undo
 from tests.people import ALICIA, BRUNO, Person, add_person
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -41,8 +41,8 @@ def begin_undo(operation: Operation) -> Job:
 
 def first_chunk(job: Job, monkeypatch, size: int) -> None:
     """Let a worker do one chunk of so many rows, and go."""
-    monkeypatch.setattr("app.jobs.pace.SMALLEST", size)
-    monkeypatch.setattr("app.jobs.pace.Pace._between", lambda self, _size: size)
+    monkeypatch.setattr("app.jobs.chunk_sizing.SMALLEST", size)
+    monkeypatch.setattr("app.jobs.chunk_sizing.Pace._between", lambda self, _size: size)
     run_job(job.id, is_enough=lambda: True)
 
 

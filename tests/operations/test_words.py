@@ -10,7 +10,7 @@ from app.contacts.models import Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.extensions import db
 from tests.factories import a_contact, a_value, some_contacts, the_value
-from tests.operations.doing import do, job_of
+from tests.operations.run_actions import do, job_of
 from tests.operations.test_pages import (
     begin,
     hidden,

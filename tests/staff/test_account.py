@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.log.models import LogEntry
-from app.security.links import CHOOSE_PASSWORD, find_link, make_link
+from app.security.one_time_links import CHOOSE_PASSWORD, find_link, make_link
 from app.security.passwords import is_password
 from app.staff.models import StaffUser
 from tests.people import BRUNO, CLARA
-from tests.staff.door import NEW, PASSWORD, give_password
+from tests.staff.logging_in import NEW, PASSWORD, give_password
 
 
 @pytest.fixture

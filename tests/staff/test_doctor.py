@@ -21,7 +21,7 @@ from app.staff import checks as people_checks
 from app.staff.models import StaffUser
 from app.types import now
 from tests.factories import a_contact
-from tests.log.histories import UNLOCK, seal_all
+from tests.log.falsifications import UNLOCK, seal_all
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
 # Flask-AppBuilder writes these moments without a zone.

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.checks import ADVICE, DANGER, Finding
 from app.extensions import db
-from app.log.facts import FAILED, RIGHTS, facts_counted, facts_page
+from app.log.security_events import FAILED, RIGHTS, facts_counted, facts_page
 from app.log.models import FACTS, LogEntry
 from app.log.sealing import Sealer
 from app.log.services import note

@@ -8,17 +8,17 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.chores import run_once
+from app.periodic import run_once
 from app.extensions import db
 from app.log.models import LogEntry
 from app.security.actor import acting_as
-from app.security.agents import describe
-from app.security.chores import NoteSeen, SweepTheDoor
+from app.security.user_agents import describe
+from app.security.periodic import NoteSeen, SweepTheDoor
 from app.security.models import SignInSession
 from app.staff.models import StaffUser
 from app.trash.services import put_away
 from tests.people import ALICIA, BRUNO, CLARA
-from tests.staff.door import NEW, PASSWORD, Clock, give_password, sign_in
+from tests.staff.logging_in import NEW, PASSWORD, Clock, give_password, sign_in
 
 PAGE = "/contacts/list/"
 

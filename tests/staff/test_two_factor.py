@@ -24,11 +24,11 @@ from app.security.two_factor import (
 )
 from app.staff.models import StaffUser
 from tests.databases import BOTH, migrated_app
-from tests.house.fingerprint import differing, fingerprint
-from tests.house.makers import Things, cases
-from tests.house.routes import methods, rules, view_of
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.url_values import Things, cases
+from tests.contracts.routes import methods, rules, view_of
 from tests.people import ALICIA, BRUNO, CLARA, move_in
-from tests.staff.door import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
+from tests.staff.logging_in import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
 
 HALF_OPEN = {
     "/healthz", "/language", "/login/", "/login/code", "/login/setup", "/login/forgotten",

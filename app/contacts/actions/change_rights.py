@@ -18,7 +18,7 @@ from app.extensions import db
 from app.operations.actions import Action, ActionForm
 from app.operations.batch import Batch
 from app.security.areas import Area, Level
-from app.security.ranks import holdings_by_role, holdings_of
+from app.security.privileges import holdings_by_role, holdings_of
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LEVELS, role_name
 from app.security.scope import within

@@ -13,7 +13,7 @@ from app.accounts.models import Account
 from app.contacts.models.repositories import Category, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.log.models import Logged
-from app.rows import Row
+from app.models import Row
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
 from app.crud.interface import Interface
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor

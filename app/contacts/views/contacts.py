@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact
 from app.contacts.services import check_contact, prepare_contact
-from app.contacts.views.exchange import ExchangePages
+from app.contacts.views.importing import ExchangePages
 from app.crud.forms import RowForm
 from app.crud.interface import Interface
 from app.crud.modelview import ModelView

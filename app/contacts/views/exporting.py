@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
 from app.crud.listing import ListState, filtered
-from app.exchange.exporter import Exporter
-from app.exchange.fields import Field
-from app.exchange.sending import csv_reply, usual_delimiter
+from app.importexport.exporter import Exporter
+from app.importexport.fields import Field
+from app.importexport.csv_response import csv_reply, usual_delimiter
 from app.extensions import db, reading
 from app.log.services import note
 from app.security.actor import current_actor

@@ -17,7 +17,7 @@ from app.crud.interface import Interface
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.labels import label_in_sql
-from app.kinds import Kind
+from app.fieldtypes import Kind
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 

@@ -13,7 +13,7 @@ from app.crud.api.fields import ApiLink, ApiLinks
 from app.crud.api.openapi import document, filters_of, required, tag_of
 from app.crud.api.resource import GIVEN, ModelApi
 from app.crud.api.schemas import refusals
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.i18n.formats import show_number
 from app.security.guard import with_cookies
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
-from app.crud.api.answers import problem
-from app.crud.api.body import read_object
+from app.crud.api.responses import problem
+from app.crud.api.request_body import read_object
 from app.crud.api.fields import ApiField, ApiLink, ApiLinks, make_field
 from app.crud.columns import Plan
 from app.crud.filters import SEPARATOR, BadFilter

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from app.crud.api import Api, ModelApi
-from app.crud.api.answers import problem
-from app.crud.api.body import read_object
+from app.crud.api.responses import problem
+from app.crud.api.request_body import read_object
 from app.crud.interface import as_id
 from app.crud.listing import SIZES
 from app.errors import DomainError
@@ -25,19 +25,19 @@ from app.jobs.models import Job
 from app.jobs.services import cancel, try_again
 from app.operations import running
 from app.operations.actions import Action, answer_fields
-from app.operations.api import description
-from app.operations.api.body import (
+from app.operations.api import openapi
+from app.operations.api.request_body import (
     Asked,
     WrongRequest,
     actions_of,
     views_with_actions,
 )
-from app.operations.asking import dashed
+from app.operations.answers import dashed
 from app.operations.jobs import OperationRun, OperationUndo
 from app.operations.models import LEFT, UNDONE, Operation
 from app.operations.selection import OutOfReach, view_called
 from app.operations.services import draft, note_refused, why_not_undone
-from app.operations.told import WORDS, reasons_of, told_action, told_operation, told_preview
+from app.operations.serializers import WORDS, reasons_of, told_action, told_operation, told_preview
 from app.security.actor import current_actor
 from app.text import clean
 
@@ -55,10 +55,10 @@ class ActionsApi(Api):
     help = _l("What you may do to many rows at once, and what each action asks for.")
 
     def schemas(self) -> dict[str, Any]:
-        return description.action_schemas()
+        return openapi.action_schemas()
 
     def paths(self) -> dict[str, Any]:
-        return description.action_paths()
+        return openapi.action_paths()
 
     @expose("/", methods=["GET"])
     def get_list(self) -> Answer:
@@ -93,10 +93,10 @@ class OperationsApi(Api):
     )
 
     def schemas(self) -> dict[str, Any]:
-        return description.operation_schemas(OUTCOMES)
+        return openapi.operation_schemas(OUTCOMES)
 
     def paths(self) -> dict[str, Any]:
-        return description.operation_paths(OUTCOMES)
+        return openapi.operation_paths(OUTCOMES)
 
     @expose("/", methods=["POST"])
     def post(self) -> Answer:

@@ -15,18 +15,18 @@ from wtforms.validators import DataRequired, EqualTo
 
 from app.crud.forms import FormBuilder
 from app.crud.interface import Interface
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.log.services import note
 from app.security import browser
 from app.security.passwords import LONGEST, SHORTEST, hash_password, weakness
 from app.security.sessions import open_session, session_of
-from app.staff.keys import end_all_keys, working_keys
+from app.staff.api_keys import end_all_keys, working_keys
 from app.staff.models import StaffUser
-from app.staff.notices import tell
-from app.staff.views.proof import ProofForm, proved
-from app.staff.views.signin import here
+from app.staff.notifications import tell
+from app.staff.views.reauthentication import ProofForm, proved
+from app.staff.views.login import here
 
 
 class AccountPage(Page, abstract=True):

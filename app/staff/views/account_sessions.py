@@ -14,9 +14,9 @@ from app.extensions import db
 from app.log.services import note
 from app.security import browser
 from app.security.actor import current_actor
-from app.security.agents import PHONES, describe
+from app.security.user_agents import PHONES, describe
 from app.security.sessions import digest, end_session, end_sessions, sessions_of
-from app.staff.keys import end_all_keys, working_keys
+from app.staff.api_keys import end_all_keys, working_keys
 from app.staff.views.account import AccountPage
 
 

@@ -14,7 +14,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 
 from app.crud.interface import Interface
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.security import browser
@@ -26,8 +26,8 @@ from app.security.two_factor import may_try, use_code
 from app.staff.models import StaffUser
 from app.staff.second_factor import renew_codes, turn_off, turn_on
 from app.staff.views.account import AccountPage
-from app.staff.views.half_open import new_telephone, telephone, too_many
-from app.staff.views.proof import ProofForm
+from app.staff.views.second_factor import new_telephone, telephone, too_many
+from app.staff.views.reauthentication import ProofForm
 
 
 class CodeForm(ProofForm):

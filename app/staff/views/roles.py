@@ -20,7 +20,7 @@ from app.extensions import db
 from app.i18n.formats import show_number
 from app.security.actor import Actor, current_actor
 from app.security.areas import Area
-from app.security.ranks import holdings_by_role, holdings_of
+from app.security.privileges import holdings_by_role, holdings_of
 from app.security.roles import is_seeded, role_label
 from app.staff.access import in_words
 from app.staff.models import StaffUser

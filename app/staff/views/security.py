@@ -14,21 +14,21 @@ from sqlalchemy.orm import Session
 
 from app.checks import SEVERITIES, Finding, findings
 from app.crud.interface import as_id
-from app.crud.pages import Page
+from app.crud.page import Page
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
-from app.log.facts import EXPORTS, FAILED, REFUSALS, RIGHTS, SIGN_INS, facts_counted, facts_page
+from app.log.security_events import EXPORTS, FAILED, REFUSALS, RIGHTS, SIGN_INS, facts_counted, facts_page
 from app.log.models import CHANNELS, FACTS, LogEntry
 from app.log.sealing import MOST, reach
 from app.security.actor import current_actor
-from app.security.agents import describe
+from app.security.user_agents import describe
 from app.security.areas import Area
 from app.security.roles import role_label
 from app.security.scope import visible
 from app.security.sessions import digest
 from app.staff.checks import administrators
-from app.staff.oversight import end_session_of, live_sessions, overseen, people_of
+from app.staff.security_overview import end_session_of, live_sessions, overseen, people_of
 
 SIZE = 50
 # Seconds for which what the checks found is shown again without making them again.

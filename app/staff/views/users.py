@@ -24,7 +24,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.security.targets import safe_target
+from app.security.redirects import safe_target
 from app.staff.access import RolesField
 from app.staff.models import StaffUser
 from app.staff.services import check_names, welcome

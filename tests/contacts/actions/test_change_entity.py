@@ -11,7 +11,7 @@ from app.extensions import db
 from app.security.actor import acting_as
 from app.security.scope import visible
 from tests.factories import a_contact, the_entity
-from tests.operations.doing import do, items_of, undo
+from tests.operations.run_actions import do, items_of, undo
 from tests.people import ALICIA, BRUNO
 
 pytestmark = pytest.mark.usefixtures("session")

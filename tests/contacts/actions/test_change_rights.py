@@ -17,9 +17,9 @@ from app.log.models import LogEntry
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
 from tests.factories import a_contact
-from tests.operations.doing import do, items_of, preview, undo
+from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA, Person, add_person, sign_in
-from tests.staff.test_ranks import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
+from tests.staff.test_privileges import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
 
 pytestmark = pytest.mark.usefixtures("session")
 

@@ -13,7 +13,7 @@ from app.i18n.clock import today
 from app.trash.services import restore
 from app.types import now
 from tests.factories import a_contact
-from tests.operations.doing import do, items_of, preview, undo
+from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, Person, add_person
 
 pytestmark = pytest.mark.usefixtures("session")

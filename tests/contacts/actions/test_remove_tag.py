@@ -11,7 +11,7 @@ from app.log.queries import entries_of
 from app.log.services import put_back
 from app.security.actor import acting_as
 from tests.factories import a_contact, a_value
-from tests.operations.doing import do, items_of, undo
+from tests.operations.run_actions import do, items_of, undo
 from tests.people import BRUNO
 
 pytestmark = pytest.mark.usefixtures("session")

@@ -10,7 +10,7 @@ from app.log.services import put_back
 from app.operations.actions import NONE, Action
 from app.security.actor import acting_as
 from tests.factories import a_contact, a_value
-from tests.operations.doing import do, preview, undo
+from tests.operations.run_actions import do, preview, undo
 from tests.people import BRUNO
 
 

@@ -1,0 +1,60 @@
+"""The first contents of a new database: values for the repositories and, if wanted, a demo."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from app.contacts.demo import fill_with_demo
+from app.contacts.models import Category, Contact, ContactType, Status, Tag
+from app.extensions import db
+from app.staff.seeding import STARTING
+
+VALUES = {
+    ContactType: (
+        ("Member", "Miembro", "green"),
+        ("Donor", "Donante", "blue"),
+        ("Volunteer", "Voluntario", "amber"),
+        ("Supplier", "Proveedor", "grey"),
+        ("Customer", "Cliente", "violet"),
+        ("External", "Externo", "grey"),
+    ),
+    Category: (
+        ("Office", "Oficina", "teal"),
+        ("Supervisor", "Supervisor", "violet"),
+        ("Board", "Junta directiva", "blue"),
+    ),
+    Status: (
+        ("Active", "Activo", "green"),
+        ("Pending", "Pendiente", "amber"),
+        ("Deregistered", "Dado de baja", "red"),
+    ),
+    Tag: (("To be completed", "Por completar", "amber"),),
+}
+
+
+def fill_repositories(_demo: bool) -> None:
+    """Give a new database the usual values, in both languages."""
+    if any(db.session.scalar(select(func.count(model.id))) for model in VALUES):
+        return
+    for model, values in VALUES.items():
+        for position, (label_en, label_es, colour) in enumerate(values, 1):
+            db.session.add(
+                model(
+                    label_en=label_en, label_es=label_es, colour=colour, position=position * 10,
+                    is_active=True,
+                )
+            )  # fmt: skip
+    db.session.commit()
+
+
+def fill_demo(demo: bool) -> None:
+    """Give an empty database some people to try the program with."""
+    empty = not db.session.scalar(
+        select(func.count(Contact.id)).execution_options(with_trash=True)
+    )
+    if demo and empty:
+        fill_with_demo(db.session())
+        db.session.commit()
+
+
+STARTING.extend((fill_repositories, fill_demo))

@@ -1,0 +1,305 @@
+"""The pages of importing and exporting contacts, part of the screens of contacts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import (
+    abort,
+    current_app,
+    flash,
+    redirect,
+    request,
+    send_file,
+)
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import FileStorage
+
+from app.contacts.importers import ContactImporter
+from app.contacts.views.exporting import ExportPages
+from app.crud.listpages import where_to_add
+from app.crud.page import ListLink, Place
+from app.entities.models import Entity
+from app.errors import DomainError
+from app.importexport.rejected_rows import FailedRows
+from app.importexport.importer import IGNORE, Options, Plan, run
+from app.importexport.lookups import Tree
+from app.importexport.reading import Source
+from app.importexport.report import Report
+from app.importexport.uploads import Upload, find_upload, keep_upload
+from app.extensions import db
+from app.security.actor import Actor, current_actor
+from app.text import clean
+from app.types import now
+
+MOST_SHOWN = 200
+ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
+
+
+class ExchangePages(ExportPages):
+    """Import and export, as Actions of the list of contacts."""
+
+    route_base: str
+    render_template: Any
+    state: Any
+    list_links: ClassVar[tuple[ListLink, ...]] = (
+        ListLink(_l("Import"), "/contacts/import", "upload", "can_import", keeps_query=False),
+        ListLink(_l("Export"), "/contacts/export", "download", "can_export", keeps_query=True),
+    )
+    read_permissions = Place.read_permissions | {"can_export"}
+
+    # Import: send, decide, look, import
+
+    @expose("/import", methods=["GET", "POST"])
+    @has_access
+    @permission_name("import")
+    def import_(self):
+        """Take the file."""
+        error = None
+        if request.method == "POST":
+            try:
+                return redirect(f"{self.route_base}/import/{self._keep().token}")
+            except DomainError as refused:
+                error = str(refused)
+        page = self.render_template(
+            "exchange/send.html",
+            title=_("Import contacts"),
+            view=self,
+            error=error,
+            most=current_app.config["MAX_CONTENT_LENGTH"] // (1024 * 1024),
+        )
+        return page, 422 if error else 200
+
+    def _keep(self) -> Upload:
+        file = request.files.get("file")
+        if not isinstance(file, FileStorage) or not file.filename:
+            raise DomainError(_("Choose a file first."))
+        actor = current_actor()
+        upload = keep_upload(
+            file.stream, clean(file.filename), actor.id or 0, current_app.config["DATA_DIR"]
+        )
+        try:
+            Source(upload.path)
+        except DomainError:
+            upload.remove()
+            raise
+        return upload
+
+    @expose("/import/<string:token>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("import")
+    def import_columns(self, token: str):
+        """Decide which column is which field; then try it out."""
+        upload = self._upload(token)
+        if not upload.path.exists():
+            return redirect(f"{self.route_base}/import/{token}/result")
+        error = None
+        if request.method == "POST":
+            upload.state["choices"] = _choices()
+            upload.save()
+            if "reread" not in request.form:
+                try:
+                    self._try_out(upload)
+                    return redirect(f"{self.route_base}/import/{token}/check")
+                except DomainError as refused:
+                    db.session.rollback()
+                    error = str(refused)
+        return self._columns_page(upload, error)
+
+    def _columns_page(self, upload: Upload, error: str | None):
+        actor = current_actor()
+        choices = upload.state.get("choices", {})
+        try:
+            source = _source(upload)
+        except DomainError as refused:
+            # An encoding or a separator that does not fit; what was found at first does.
+            error = str(refused)
+            choices |= {"encoding": "", "delimiter": ""}
+            upload.save()
+            source = _source(upload)
+        plan = _plan(source, actor, {})
+        tree = Tree(db.session(), Entity, actor, False)
+        entities = [(pk, text) for pk, text in tree.texts.items() if tree.is_near(pk)]
+        chosen = choices.get("mapping", {}) if "reread" not in request.form else {}
+        page = self.render_template(
+            "exchange/columns.html",
+            title=_("Import contacts"),
+            view=self,
+            upload=upload,
+            source=source,
+            plan=plan,
+            rows=[
+                (column, chosen.get(column.header, plan.mapped.get(column.header, IGNORE)))
+                for column in plan.columns
+            ],
+            fields=ContactImporter().fields(),
+            matches=ContactImporter.matches,
+            encodings=dict.fromkeys([source.encoding, *ENCODINGS]),
+            entities=sorted(entities, key=lambda pair: pair[1]),
+            entity=choices.get("entity") or str(plan.entity_id),
+            match=choices.get("match", plan.match.name),
+            create_values=choices.get("create_values", False),
+            ignore=IGNORE,
+            error=error,
+        )
+        return page, 422 if error else 200
+
+    def _try_out(self, upload: Upload) -> None:
+        actor = current_actor()
+        source = _source(upload)
+        plan = _plan(source, actor, upload.state["choices"])
+        session = db.session()
+        with FailedRows(upload.failed, source.headers, source.delimiter) as failed:
+            report = run(session, source, plan, actor, dry_run=True, on_failed=failed.add)
+        upload.state["report"] = _told(report, plan)
+        upload.save()
+
+    @expose("/import/<string:token>/check")
+    @has_access
+    @permission_name("import")
+    def import_check(self, token: str):
+        """Show what the import would do."""
+        upload = self._upload(token)
+        if not upload.path.exists() or "report" not in upload.state:
+            return redirect(f"{self.route_base}/import/{token}")
+        return self._report_page("exchange/check.html", upload)
+
+    @expose("/import/<string:token>/run", methods=["POST"])
+    @has_access
+    @permission_name("import")
+    def import_run(self, token: str):
+        """Import what was looked at; asked for twice, it is done once."""
+        # A file makes and changes contacts: whoever may not by hand may not by a file.
+        if not (self.may("can_add") and self.may("can_edit")):
+            abort(403)
+        upload = self._upload(token)
+        if "report" not in upload.state:
+            return redirect(f"{self.route_base}/import/{token}")
+        actor = current_actor()
+        if upload.claim():
+            source = _source(upload, upload.taken)
+            try:
+                plan = _plan(source, actor, upload.state["choices"])
+                with FailedRows(upload.failed, source.headers, source.delimiter) as failed:
+                    report = run(db.session(), source, plan, actor, on_failed=failed.add)
+            except DomainError as refused:
+                db.session.rollback()
+                upload.taken.rename(upload.path)
+                flash(str(refused), "danger")
+                return redirect(f"{self.route_base}/import/{token}/check")
+            upload.state["result"] = _told(report, plan)
+            upload.save()
+            upload.taken.unlink(missing_ok=True)
+        return redirect(f"{self.route_base}/import/{token}/result")
+
+    @expose("/import/<string:token>/result")
+    @has_access
+    @permission_name("import")
+    def import_result(self, token: str):
+        """Show what the import did."""
+        upload = self._upload(token)
+        if "result" not in upload.state:
+            if upload.path.exists():
+                return redirect(f"{self.route_base}/import/{token}")
+            flash(_("This import is still running. Reload the page in a while."), "info")
+            return redirect(f"{self.route_base}/list/")
+        return self._report_page("exchange/result.html", upload)
+
+    @expose("/import/<string:token>/failed.csv")
+    @has_access
+    @permission_name("import")
+    def import_failed(self, token: str):
+        """Send the rows that were refused, to be corrected and imported."""
+        upload = self._upload(token)
+        if not upload.failed.exists():
+            abort(404)
+        stem = _("to-correct")
+        return send_file(
+            upload.failed,
+            mimetype="text/csv",
+            as_attachment=True,
+            download_name=f"{stem}-{now():%Y-%m-%d}.csv",
+        )
+
+    @expose("/import/<string:token>/cancel", methods=["POST"])
+    @has_access
+    @permission_name("import")
+    def import_cancel(self, token: str):
+        """Throw the file away; nothing was imported."""
+        self._upload(token).remove()
+        flash(_("The import is cancelled. Nothing was changed."), "success")
+        return redirect(f"{self.route_base}/list/")
+
+    def _upload(self, token: str) -> Upload:
+        upload = find_upload(token, current_actor().id or 0, current_app.config["DATA_DIR"])
+        if upload is None:
+            abort(404)
+        return upload
+
+    def _report_page(self, template: str, upload: Upload):
+        key = "result" if template.endswith("result.html") else "report"
+        report = upload.state[key]
+        labels = {found.name: str(found.label) for found in ContactImporter().fields()}
+        return self.render_template(
+            template,
+            title=_("Import contacts"),
+            view=self,
+            upload=upload,
+            report=report,
+            labels=labels,
+            has_failed=upload.failed.exists(),
+        )
+
+
+def _choices() -> dict[str, Any]:
+    """Read what was decided on the page of columns."""
+    headers = request.form.getlist("header")
+    fields = request.form.getlist("field")
+    return {
+        "mapping": dict(zip(headers, fields, strict=False)),
+        "match": request.form.get("match", ""),
+        "create_values": bool(request.form.get("create_values")),
+        "entity": request.form.get("entity", ""),
+        "encoding": request.form.get("encoding", ""),
+        "delimiter": request.form.get("delimiter", ""),
+    }
+
+
+def _source(upload: Upload, path: Any = None) -> Source:
+    choices = upload.state.get("choices", {})
+    return Source(
+        path or upload.path,
+        encoding=choices.get("encoding") or None,
+        delimiter=choices.get("delimiter") or None,
+    )
+
+
+def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> Plan:
+    options = Options(
+        country=current_app.config["COUNTRY"],
+        mapping=choices.get("mapping", {}),
+        match=choices.get("match", ""),
+        create_values=choices.get("create_values", False),
+        entity=choices.get("entity", ""),
+        may_create=lambda model: where_to_add(model) is not None,
+    )
+    # Reading the file must not hold the lock that this request's first statement took.
+    db.session.commit()
+    return ContactImporter().plan(db.session(), source, actor, options)
+
+
+def _told(report: Report, plan: Plan) -> dict[str, Any]:
+    """Return the report as the pages show it."""
+    told = report.as_dict()
+    count = len(told["errors"]) + report.errors_left_off
+    return told | {
+        "errors": told["errors"][:MOST_SHOWN],
+        "problems": count,
+        "samples": report.samples,
+        "mapping": plan.mapped,
+        "ignored": plan.ignored,
+        "match": str(plan.match.label),
+    }

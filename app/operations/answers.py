@@ -1,0 +1,186 @@
+"""A collective action asked for by a program or in the shell: found by name, its answers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from wtforms import SelectField
+
+from app.crud.actions import ListAction
+from app.crud.fields import FlagField, KindField, LinkField, LinksField
+from app.crud.interface import as_id
+from app.crud.modelview import ModelView
+from app.errors import DomainError
+from app.importexport.lookups import Named, Resolver, Tree, Values
+from app.extensions import db
+from app.i18n.languages import LANGUAGES
+from app.fieldtypes import Flag, Hints
+from app.operations.actions import NONE, Action, ActionForm, answer_fields
+from app.repositories.models import Repository
+from app.security.actor import Actor, current_actor
+from app.security.rights import actor_holds
+from app.text import clean, fold
+
+# Values of one field, and wrong fields named in an error: enough to see the mistake.
+MOST_VALUES, MOST_NAMED = 500, 20
+
+
+class WrongAnswers(DomainError):
+    """Some answers cannot be taken; ``fields`` says why, field by field."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self.fields = fields
+        super().__init__(
+            " ".join(f"{name}: {' '.join(reasons)}" for name, reasons in fields.items())
+        )
+
+
+def action_named(name: str) -> type[Action]:
+    """Return the action of a name, written change-status or change_status."""
+    wanted = name.strip().replace("-", "_")
+    known = {kind.action_name(): kind for kind in ListAction.all() if issubclass(kind, Action)}
+    if wanted in known:
+        return known[wanted]
+    names = ", ".join(sorted(dashed(other) for other in known))
+    raise DomainError(
+        _("There is no action “%(name)s”. The actions are: %(known)s.", name=clean(name)[:60], known=names)
+    )  # fmt: skip
+
+
+def dashed(name: str) -> str:
+    """Return the name of an action as it is written in the shell and by programs."""
+    return name.replace("_", "-")
+
+
+def screen_of(kind: type[Action]) -> ModelView:
+    """Return the screen whose rights hold for an action."""
+    return next(
+        view
+        for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
+        if isinstance(view, ModelView) and kind in view.collective.values()
+    )
+
+
+def may_use(actor: Actor, kind: type[Action], view: ModelView) -> bool:
+    """Say whether an actor may use an action: they must see the list, and hold its own right."""
+    resource = view.class_permission_name
+    return actor_holds(actor, "can_list", resource) and actor_holds(
+        actor, kind.action_name(), resource
+    )
+
+
+def read_answers(kind: type[Action], values: Mapping[str, Any]) -> ActionForm:
+    """Return the form of an action with these answers, valid; WrongAnswers if they are not.
+
+    A value is what people write, or what JSON holds: the number or the name of what is linked
+    to, a code or its label.
+    """
+    fields = {field.name: field for field in answer_fields(kind.form_of())}
+    typed: dict[str, list[str]] = {}
+    wrong: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if name not in fields:
+            known = ", ".join(fields) or "—"
+            if len(wrong) < MOST_NAMED:
+                wrong[clean(name)[:80]] = [
+                    _("There is no such field. The fields are: %(known)s.", known=known)
+                ]
+            continue
+        try:
+            typed[name] = _typed(fields[name], value)
+        except DomainError as error:
+            wrong[name] = [str(error)]
+    form = kind.form_of(typed)
+    if not form.validate():
+        for field in answer_fields(form):
+            if field.errors and field.name not in wrong:
+                wrong[field.name] = [str(error) for error in field.errors]
+    if wrong:
+        raise WrongAnswers(wrong)
+    return form
+
+
+def _typed(field: Any, value: Any) -> list[str]:
+    """Return what would be sent by a browser for an answer."""
+    if isinstance(field, LinksField):
+        values = value if isinstance(value, list) else [value]
+        if len(values) > MOST_VALUES:
+            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MOST_VALUES))
+        return [_chosen(field, one) for one in values]
+    if isinstance(field, LinkField):
+        return [_chosen(field, value)]
+    if isinstance(field, FlagField):
+        return ["1" if _flag(value) else ""]
+    if isinstance(field, SelectField):
+        return [_choice(field, value)]
+    if value is None:
+        return [""]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DomainError(_("Send text."))
+    assert isinstance(field, KindField), f"how is {field.name} written?"
+    return [str(value)]
+
+
+def _chosen(field: Any, value: Any) -> str:
+    """Return the number of the row that is named."""
+    may_be_none = getattr(field, "or_none", False)
+    if value is None or (isinstance(value, str) and not clean(value)):
+        return NONE if may_be_none and value is None else ""
+    if isinstance(value, dict) and "id" in value and set(value) <= {"id", "label"}:
+        value = value["id"]
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 < value < 2**31:
+            raise DomainError(_("Send the number of what is linked to."))
+        return str(value)
+    if not isinstance(value, str):
+        raise DomainError(_("Send a number or a name."))
+    text = clean(value)
+    if may_be_none and fold(text) == NONE:
+        return NONE
+    found = _resolver(field.model)
+    found.look_up([text])
+    if not found.knows(text) and as_id(text) is not None:
+        return text
+    return str(found.find(text).id)
+
+
+def _resolver(model: Any) -> Resolver:
+    """Return what finds rows of a model by what people call them."""
+    if issubclass(model, Repository):
+        kind: type[Resolver] = Values
+    else:
+        kind = Tree if hasattr(model, "path") else Named
+    return kind(db.session(), model, current_actor(), False)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise DomainError(_("Send true or false."))
+    return Flag().read(clean(value), Hints())
+
+
+def _choice(field: SelectField, value: Any) -> str:
+    """Return the code of a choice that is named by it or by its label, in any language."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise DomainError(_("Send text."))
+    choices: list[tuple[str, Any]] = list(field.choices or ())  # type: ignore[arg-type]
+    if value in {code for code, _label in choices}:
+        return value
+    wanted = fold(clean(value))
+    for language in LANGUAGES:
+        with force_locale(language):
+            for code, label in choices:
+                if fold(str(label)) == wanted:
+                    return code
+    known = ", ".join(code for code, _label in choices if code)
+    raise DomainError(
+        _("“%(value)s” is none of the choices: %(known)s.", value=clean(value)[:80], known=known)
+    )

@@ -1,0 +1,234 @@
+"""Collective actions in the API's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.crud.api.schemas import ID, answer, described, object_of, query, ref, refused
+from app.crud.listing import SIZES
+from app.jobs.models import STATES
+from app.operations.api.request_body import actions_of, views_with_actions
+from app.operations.answers import dashed
+from app.operations.selection import MOST_IDS
+from app.operations.serializers import FORGOTTEN
+
+TEXT = {"type": "string"}
+TEXT_OR_NOT = {"type": ["string", "null"]}
+COUNT = {"type": "integer", "minimum": 0}
+NUMBER_OR_NOT = {"type": ["integer", "null"]}
+FLAG = {"type": "boolean"}
+COUNTS = {"type": "object", "additionalProperties": COUNT}
+
+
+def action_schemas() -> dict[str, Any]:
+    """Return the schemas of actions and what they ask for."""
+    choice = object_of(
+        {"value": {"type": ["string", "integer"]}, "label": TEXT}, ["value", "label"]
+    )
+    field = {
+        "name": TEXT,
+        "label": TEXT,
+        "kind": TEXT,
+        "is_required": FLAG,
+        "may_be_none": FLAG,
+        "choices": {"type": ["array", "null"], "items": choice},
+        "choices_at": TEXT_OR_NOT,
+    }
+    action = {
+        "resource": TEXT,
+        "action": TEXT,
+        "label": TEXT,
+        "help": TEXT,
+        "is_dangerous": FLAG,
+        "fields": {"type": "array", "items": object_of(field, [*field])},
+    }
+    page = {"results": {"type": "array", "items": ref("Action")}}
+    return {
+        "Action": object_of(action, [*action]),
+        "ActionList": object_of(page, [*page]),
+    }
+
+
+def action_paths() -> dict[str, Any]:
+    """Return the address of the actions."""
+    listed = described(
+        "actions", "list", _("What you may do to many rows at once"),
+        {"200": answer("ActionList")},
+    )  # fmt: skip
+    return {"/api/v1/actions/": {"get": listed}}
+
+
+def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the schemas of what is asked for, what would happen and what did."""
+    reasons = object_of({"not_permitted": COUNTS, "skipped": COUNTS}, ["not_permitted", "skipped"])
+    figures = dict.fromkeys(
+        ("matched", "will_change", "already", "not_permitted", "skipped"), COUNT
+    )
+    preview = {
+        "action": TEXT,
+        "resource": TEXT,
+        "selection": TEXT,
+        "dry_run": FLAG,
+        **figures,
+        "reasons": reasons,
+        "sample": {"type": "array", "items": _sample()},
+    }
+    operation = _operation()
+    item = {
+        "id": ID,
+        "name": TEXT,
+        "outcome": {"type": "string", "enum": [*outcomes]},
+        "outcome_text": TEXT,
+        "reason": TEXT,
+    }
+    return {
+        "OperationNew": _asked(),
+        "OperationPreview": object_of(preview, [*preview]),
+        "Operation": object_of(operation, [*operation]),
+        "OperationWhole": object_of(operation | {"reasons": reasons}, [*operation, "reasons"]),
+        "OperationPage": _page(ref("Operation")),
+        "OperationItems": _page(object_of(item, [*item])),
+    }
+
+
+def _asked() -> dict[str, Any]:
+    views = views_with_actions()
+    resources = sorted(view.route_base.strip("/") for view in views)
+    names = {dashed(kind.action_name()) for view in views for kind in actions_of(view)}
+    numbers = {"type": "array", "items": ID, "maxItems": MOST_IDS}
+    value = {"type": ["string", "integer"]}
+    return object_of(
+        {
+            "action": {"type": "string", "enum": sorted(names)},
+            "resource": {"type": "string", "enum": resources},
+            "ids": numbers | {"minItems": 1, "description": _("The rows, by number.")},
+            "filter": {
+                "type": "object",
+                "additionalProperties": value,
+                "description": _("The rows a list finds: its filters, and q for words."),
+            },
+            "everything": FLAG | {"description": _("All rows there are.")},
+            "except": numbers | {"description": _("Rows that are left out all the same.")},
+            "answers": {
+                "type": "object",
+                "description": _("What the action asks for, by field: a number, or a name."),
+            },
+            "dry_run": FLAG | {"description": _("Only say what would happen.")},
+        },
+        ["action", "resource"],
+    )
+
+
+def _sample() -> dict[str, Any]:
+    change = object_of({"field": TEXT, "old": TEXT, "new": TEXT}, ["field", "old", "new"])
+    row = {"id": ID, "name": TEXT, "changes": {"type": "array", "items": change}}
+    return object_of(row, [*row])
+
+
+def _operation() -> dict[str, Any]:
+    state = {"type": "string", "enum": [*STATES, "draft", FORGOTTEN]}
+    figures = ("matched", "changed", "already", "skipped", "not_permitted", "failed")
+    return {
+        "operation": ID,
+        "action": TEXT,
+        "resource": TEXT,
+        "selection": TEXT,
+        "answers": TEXT,
+        "by": TEXT,
+        "channel": TEXT,
+        "created_at": {"type": "string", "format": "date-time"},
+        "undo_until": {"type": ["string", "null"], "format": "date-time"},
+        "job": NUMBER_OR_NOT,
+        "state": state,
+        "error": TEXT,
+        **dict.fromkeys(figures, COUNT),
+        "undo_job": NUMBER_OR_NOT,
+        "undo_state": {"type": ["string", "null"], "enum": [*STATES, None]},
+        "undo_error": TEXT,
+        "undone": COUNT,
+        "kept": COUNT,
+        "url": TEXT,
+        "items": TEXT,
+    }
+
+
+def _page(items: dict[str, Any]) -> dict[str, Any]:
+    results = {"type": "array", "items": items, "maxItems": max(SIZES)}
+    return object_of({"results": results, "next": TEXT_OR_NOT}, ["results", "next"])
+
+
+def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the addresses of operations and what can be done at each."""
+    tag, base = "operations", "/api/v1/operations/"
+    number = {"name": "id", "in": "path", "required": True, "schema": ID}
+    size = query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)})
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        "description": _("Your name for this request: sent again, it is done once."),
+    }
+    begun = _at(answer("Operation", _("It goes on in the background.")))
+    outcome = query(
+        "outcome", _("What became of the rows."), {"type": "string", "enum": [*outcomes]}
+    )
+    return {
+        base: {
+            "get": described(
+                tag, "list", _("Your operations, newest first"),
+                {"200": answer("OperationPage")},
+                parameters=[size, query("before", _("As in “next”."), ID)],
+            ),
+            "post": described(
+                tag, "add", _("Do something to many rows, or say what would happen"),
+                {"200": answer("OperationPreview", _("What would happen.")),
+                 "201": _at(answer("Operation")), "202": begun,
+                 **refused("409", "413", "415", "422")},
+                parameters=[key], body="OperationNew",
+            ),
+        },
+        f"{base}{{id}}": {
+            "parameters": [number],
+            "get": described(
+                tag, "show", _("How far it is, and what came of it"),
+                {"200": answer("OperationWhole"), **refused("404")},
+            ),
+        },
+        f"{base}{{id}}/items": {
+            "parameters": [number],
+            "get": described(
+                tag, "items", _("What became of each row"),
+                {"200": answer("OperationItems"), **refused("404")},
+                parameters=[outcome, size, query("after", _("As in “next”."), ID)],
+            ),
+        },
+        f"{base}{{id}}/undo": {
+            "parameters": [number],
+            "post": described(
+                tag, "undo", _("Undo it: what was changed since stays as it is"),
+                {"200": _at(answer("Operation")), "202": begun,
+                 **refused("404", "409", "413", "415")},
+            ),
+        },
+        f"{base}{{id}}/cancel": {
+            "parameters": [number],
+            "post": described(
+                tag, "cancel", _("Stop it: what is done stays done"),
+                {"202": answer("Operation"), **refused("404", "409", "413", "415")},
+            ),
+        },
+        f"{base}{{id}}/resume": {
+            "parameters": [number],
+            "post": described(
+                tag, "resume", _("Let what failed go on where it stopped"),
+                {"202": begun, **refused("404", "409", "413", "415")},
+            ),
+        },
+    }  # fmt: skip
+
+
+def _at(found: dict[str, Any]) -> dict[str, Any]:
+    """Describe an answer that says where the operation is."""
+    return found | {"headers": {"Location": {"schema": TEXT}}}

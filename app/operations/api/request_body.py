@@ -1,0 +1,179 @@
+"""What a program sends to have something done to many rows, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import abort, current_app
+from flask_babel import gettext as _
+
+from app.crud.filters import SEPARATOR
+from app.crud.modelview import ModelView
+from app.errors import DomainError
+from app.operations.actions import Action, ActionForm
+from app.operations.answers import MOST_NAMED, WrongAnswers, dashed, read_answers
+from app.operations.selection import MOST_IDS, Selection, as_mapping
+from app.text import clean
+
+Wrong = dict[str, list[str]]
+NAMES = (
+    "action", "resource", "ids", "filter", "everything", "except", "answers", "dry_run",
+)  # fmt: skip
+# As many as a list takes, and the words that are searched for.
+MOST_FILTERS = 21
+
+
+class WrongRequest(DomainError):
+    """Some of what was sent cannot be taken; ``fields`` says why, field by field."""
+
+    def __init__(self, fields: Wrong) -> None:
+        super().__init__(_("Nothing was changed: some fields are wrong."))
+        self.fields = fields
+
+
+class Asked:
+    """An action and a selection, read from the body of a request.
+
+    WrongRequest says what is wrong with it; whoever may not use the action gets a 403 before
+    anything else is looked at.
+    """
+
+    kind: type[Action]
+    view: ModelView
+    selection: Selection
+    form: ActionForm
+
+    def __init__(self, sent: dict[str, Any]) -> None:
+        self.sent = sent
+        self.wrong: Wrong = {
+            clean(name)[:80]: [_("There is no such field.")]
+            for name in [name for name in sent if name not in NAMES][:MOST_NAMED]
+        }
+        self._find_action()
+        self.is_dry = self._flag("dry_run")
+        self.is_everything = self._flag("everything")
+        selection = self._selection()
+        form = self._form()
+        if self.wrong or selection is None or form is None:
+            raise WrongRequest(self.wrong)
+        self.selection, self.form = selection, form
+
+    def _find_action(self) -> None:
+        name, resource = self.sent.get("action"), self.sent.get("resource")
+        views = {view.route_base.strip("/"): view for view in views_with_actions()}
+        view = views.get(resource) if isinstance(resource, str) else None
+        if view is None:
+            known = ", ".join(sorted(views))
+            self.wrong["resource"] = [_("Send one of: %(known)s.", known=known)]
+            raise WrongRequest(self.wrong)
+        kinds = {dashed(kind.action_name()): kind for kind in actions_of(view)}
+        kind = kinds.get(name.replace("_", "-")) if isinstance(name, str) else None
+        if kind is None:
+            known = ", ".join(sorted(kinds))
+            self.wrong["action"] = [_("Send one of: %(known)s.", known=known)]
+            raise WrongRequest(self.wrong)
+        if not view.may_act(kind.action_name()):
+            abort(403)
+        self.view, self.kind = view, kind
+
+    def _flag(self, name: str) -> bool:
+        value = self.sent.get(name, False)
+        if not isinstance(value, bool):
+            self.wrong[name] = [_("Send true or false.")]
+            return False
+        return value
+
+    def _selection(self) -> Selection | None:
+        """Return which rows are meant: some by number, those a filter finds, or everything."""
+        without = self._ids("except") if "except" in self.sent else ()
+        ways: list[str] = [name for name in ("ids", "filter") if name in self.sent]
+        ways += ["everything"] if self.is_everything else []
+        if len(ways) != 1:
+            for name in ways or ["filter"]:
+                self.wrong[name] = [_("Send ids, a filter or everything: one of them.")]
+            return None
+        if ways == ["ids"]:
+            if "except" in self.sent:
+                self.wrong["except"] = [_("Only a filter, or everything, has exceptions.")]
+            ids = self._ids("ids")
+            return None if ids is None else Selection(self.view, ids)
+        on = self._filter() if ways == ["filter"] else ""
+        if on is None or without is None:
+            return None
+        selection = Selection(self.view, None, on, without)
+        return self._unless_wrong("filter", lambda: self._narrow(selection))
+
+    def _narrow(self, selection: Selection) -> Selection:
+        if selection.is_everything and not self.is_everything:
+            raise DomainError(_("This finds everything: if you mean it, send everything: true."))
+        return selection
+
+    def _ids(self, name: str) -> tuple[int, ...] | None:
+        value = self.sent[name]
+        fewest = 1 if name == "ids" else 0
+        is_list = isinstance(value, list) and fewest <= len(value) <= MOST_IDS
+        if not is_list or not all(
+            isinstance(one, int) and not isinstance(one, bool) and 0 < one < 2**31 for one in value
+        ):
+            self.wrong[name] = [
+                _("Send a list of %(fewest)s to %(most)s numbers.", fewest=fewest, most=MOST_IDS)
+            ]
+            return None
+        return tuple(sorted(set(value)))
+
+    def _filter(self) -> str | None:
+        """Return the filter as the address of a list holds it."""
+        value = self.sent["filter"]
+        if not isinstance(value, dict):
+            self.wrong["filter"] = [_("Send one JSON object: {…}.")]
+            return None
+        if len(value) > MOST_FILTERS:
+            self.wrong["filter"] = [_("These are too many filters at once.")]
+            return None
+        pairs, reasons = {}, []
+        for name, one in value.items():
+            shown = clean(name)
+            text = clean(str(one)) if isinstance(one, str | int) else ""
+            if shown != name or (name != "q" and SEPARATOR not in name):
+                reasons.append(_("There is no filter “%(name)s”.", name=shown[:80]))
+            elif not text or isinstance(one, bool):
+                reasons.append(_("The filter “%(name)s” needs a value.", name=shown[:80]))
+            else:
+                pairs[name] = text
+        if reasons:
+            self.wrong["filter"] = reasons
+            return None
+        return as_mapping(pairs)
+
+    def _form(self) -> ActionForm | None:
+        value = self.sent.get("answers", {})
+        if not isinstance(value, dict):
+            self.wrong["answers"] = [_("Send one JSON object: {…}.")]
+            return None
+        try:
+            return read_answers(self.kind, value)
+        except WrongAnswers as error:
+            self.wrong |= {f"answers.{name}": why for name, why in error.fields.items()}
+            return None
+
+    def _unless_wrong(self, name: str, read: Callable[[], Selection]) -> Selection | None:
+        try:
+            return read()
+        except DomainError as error:
+            self.wrong[name] = [str(error)]
+            return None
+
+
+def views_with_actions() -> list[ModelView]:
+    """Return the screens with collective actions."""
+    return [
+        view
+        for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
+        if isinstance(view, ModelView) and actions_of(view)
+    ]
+
+
+def actions_of(view: ModelView) -> list[type[Action]]:
+    """Return the collective actions of a screen, in order."""
+    return [kind for kind in view.collective.values() if issubclass(kind, Action)]

@@ -1,0 +1,124 @@
+"""API keys of people: what they may carry, who may end them, and what the log tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask_appbuilder.security.sqla.models import ApiKey
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.log.services import note
+from app.security.actor import Actor
+from app.security.areas import Area, Level
+from app.security.api_keys import LEVELS, Scopes, keys_of, make_key, read_scopes, revoke_key
+from app.security.scope import visible
+from app.staff.models import StaffUser
+from app.staff.notifications import tell
+from app.types import now
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class ShownKey:
+    """A key as its page shows it; its secret is not there to be shown."""
+
+    id: int
+    name: str
+    begins: str
+    scopes: str
+    made: Any
+    expires: Any
+    used: Any
+    is_over: bool
+
+
+def issue_key(
+    session: Session, user: StaffUser, actor: Actor, name: str, scopes: Scopes, days: int
+) -> str:
+    """Make a key for a user; return its secret, to be shown once."""
+    key, secret = make_key(session, user.id, name, scopes, now() + timedelta(days=days))
+    note(
+        session, "api_key_made", actor,
+        about=user.id, name=str(user), key=name, scopes=key.scopes or "",
+    )  # fmt: skip
+    tell(session, user, "api_key_made", key=name)
+    return secret
+
+
+def end_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor) -> None:
+    """End a key at once."""
+    revoke_key(key)
+    note(session, "api_key_revoked", actor, about=user.id, name=str(user), key=key.name)
+
+
+def working_keys(session: Session, user_id: int) -> list[ApiKey]:
+    """Return the keys of a user that open something today."""
+    return [key for key in keys_of(session, user_id) if not _is_over(key)]
+
+
+def end_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
+    """End every key of a user that still works; return how many there were."""
+    found = working_keys(session, user.id)
+    for key in found:
+        end_key(session, key, user, actor)
+    return len(found)
+
+
+def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, StaffUser] | None:
+    """Return a key that was not revoked and its owner: one's own, or of somebody within reach."""
+    key = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.active.is_(True)))
+    if key is None:
+        return None
+    query = select(StaffUser) if key.user_id == actor.id else visible(StaffUser, actor)
+    user = session.scalar(query.where(StaffUser.id == key.user_id))
+    return None if user is None else (key, user)
+
+
+def shown_keys(session: Session, user_id: int) -> list[ShownKey]:
+    """Return the keys of a user, to be shown."""
+    return [
+        ShownKey(
+            key.id,
+            key.name,
+            f"{key.key_prefix}…",
+            _in_words(read_scopes(key.scopes)),
+            key.created_on,
+            key.expires_on,
+            key.last_used_on,
+            _is_over(key),
+        )
+        for key in keys_of(session, user_id)
+    ]
+
+
+def _is_over(key: ApiKey) -> bool:
+    return key.expires_on is None or key.expires_on <= now()
+
+
+def _in_words(scopes: Scopes) -> str:
+    return ", ".join(
+        _("%(area)s: %(level)s", area=area.label, level=level.label)
+        for area, level in scopes.items()
+    )
+
+
+def offered_levels(areas: list[Area], grants: dict, is_held: Any) -> dict[Area, list[Level]]:
+    """Return how far a key may reach in each area: no further than its owner does."""
+    offered = {}
+    for area in areas:
+        levels = [
+            level
+            for level in LEVELS.values()
+            if any(
+                of == area and needed == level and is_held(*pair)
+                for pair, (of, needed) in grants.items()
+            )
+        ]
+        if levels:
+            offered[area] = levels
+    return offered

@@ -1,0 +1,88 @@
+"""What administrators oversee: who is signed in, who can do everything, who has a second factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from app.errors import DomainError
+from app.log.services import note
+from app.security.actor import Actor
+from app.security.models import SignInSession
+from app.security.privileges import outranks
+from app.security.scope import scope_of, visible
+from app.security.sessions import live
+from app.staff.models import StaffUser
+from app.types import now
+
+
+def people_of(actor: Actor) -> Select | None:
+    """Select the numbers of the users within reach; None is all of them."""
+    if actor.entity_ids is None:
+        return None
+    return (
+        select(StaffUser.id).where(scope_of(StaffUser, actor)).execution_options(with_trash=True)
+    )
+
+
+@dataclass(frozen=True)
+class Oversight:
+    """The numbers of the security page that are not facts of the log."""
+
+    sessions: int
+    signed_in: int
+    users: int
+    with_factor: int
+
+
+def overseen(session: Session, actor: Actor) -> Oversight:
+    """Count live sessions, and users with a second factor, in one statement."""
+    mine = select(StaffUser.id).where(scope_of(StaffUser, actor), StaffUser.may_sign_in())
+    lives = (*live(), SignInSession.user_id.in_(mine))
+    row = session.execute(
+        select(
+            select(func.count(SignInSession.id)).where(*lives).scalar_subquery(),
+            select(func.count(func.distinct(SignInSession.user_id)))
+            .where(*lives)
+            .scalar_subquery(),
+            select(func.count()).select_from(mine.subquery()).scalar_subquery(),
+            select(func.count())
+            .select_from(mine.where(StaffUser.totp_secret.is_not(None)).subquery())
+            .scalar_subquery(),
+        )
+    ).one()
+    return Oversight(*row)
+
+
+def live_sessions(
+    session: Session, actor: Actor, *, before: int | None = None, limit: int = 50
+) -> tuple[list[tuple[SignInSession, StaffUser]], int | None]:
+    """Return the live sessions of the users within reach, newest first, and where older begin."""
+    query = (
+        select(SignInSession, StaffUser)
+        .join(StaffUser, StaffUser.id == SignInSession.user_id)
+        .where(*live(), scope_of(StaffUser, actor))
+    )
+    if before is not None:
+        query = query.where(SignInSession.id < before)
+    found = [
+        (row[0], row[1])
+        for row in session.execute(query.order_by(SignInSession.id.desc()).limit(limit + 1))
+    ]
+    return found[:limit], found[limit - 1][0].id if len(found) > limit else None
+
+
+def end_session_of(session: Session, session_id: int, actor: Actor) -> StaffUser | None:
+    """End one live session of somebody who stands no higher; return whose, or nothing."""
+    row = session.scalar(select(SignInSession).where(SignInSession.id == session_id, *live()))
+    user = row and session.scalar(visible(StaffUser, actor).where(StaffUser.id == row.user_id))
+    if row is None or user is None:
+        return None
+    if user.id != actor.id and not outranks(actor, user):
+        raise DomainError(_("This person has rights that you do not have yourself."))
+    row.ended_at, row.ended_because = now(), "ended"
+    note(session, "sessions_ended", actor, about=user.id, name=str(user), number=1)
+    return user

@@ -1,0 +1,149 @@
+"""Your account → API keys: make one, see what there is, end one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, current_app, flash, redirect
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from wtforms import SelectField, StringField
+from wtforms.validators import DataRequired, Length
+
+from app.crud.api import ModelApi
+from app.extensions import db
+from app.security.actor import current_actor
+from app.security.areas import Area, Level
+from app.security.privileges import outranks
+from app.security.rights import holds
+from app.staff.api_keys import (
+    LONGEST_NAME,
+    end_key,
+    find_key,
+    issue_key,
+    offered_levels,
+    shown_keys,
+)
+from app.staff.views.account import AccountPage
+from app.staff.views.reauthentication import ProofForm
+from app.text import clean
+
+DAYS = (
+    ("30", _l("a month")),
+    ("90", _l("three months")),
+    ("365", _l("a year")),
+    ("730", _l("two years")),
+)
+
+
+class KeyForm(ProofForm):
+    """A new key."""
+
+    name = StringField(
+        _l("What is it for?"),
+        description=_l("The log names it beside you: “Website”, “Accounting”."),
+        filters=[lambda typed: clean(typed) if typed else typed],
+        validators=[DataRequired(_l("Fill this in.")), Length(max=LONGEST_NAME)],
+    )
+    days = SelectField(_l("How long it works"), choices=DAYS, default="365")
+
+
+class KeysPage(AccountPage):
+    """One's own API keys."""
+
+    route_base = "/account/keys"
+    part = _l("API keys")
+    part_icon = "braces"
+    order = 60
+
+    @expose("/", methods=["GET"])
+    def show(self):
+        """Show one's keys, and the form for a new one."""
+        return self._page(self._form())
+
+    @expose("/", methods=["POST"])
+    def make(self):
+        """Make a key; this is the only page that ever shows it."""
+        form = self._form()
+        scopes = self._scopes(form)
+        if not scopes:
+            first = next(iter(self._offered()), None)
+            if first is None:
+                abort(403)
+            field = form[f"scope_{first.value}"]
+            form.validate()
+            field.errors = [*field.errors, _("Choose at least one area.")]
+            return self._page(form, 422)
+        if not form.validate():
+            return self._page(form, 422)
+        name, days = form.name.data or "", int(form.days.data)
+        secret = issue_key(db.session(), current_user, current_actor(), name, scopes, days)
+        db.session.commit()
+        return self.page(
+            "staff/account/key_made.html",
+            name=name,
+            secret=secret,
+            root=current_app.config["PUBLIC_URL"],
+            example=next((api.route_base for api in _apis() if api.view.area in scopes), ""),
+        )
+
+    @expose("/<int:key_id>/revoke", methods=["POST"])
+    def revoke(self, key_id: int):
+        """End a key of one's own, or of somebody one stands above."""
+        actor = current_actor()
+        found = find_key(db.session(), key_id, actor) if key_id < 2**31 else None
+        if found is None:
+            abort(404)
+        key, user = found
+        is_own = user.id == actor.id
+        if not is_own and not (holds("can_edit", "UserView") and outranks(actor, user)):
+            abort(403)
+        end_key(db.session(), key, user, actor)
+        db.session.commit()
+        flash(_("The key “%(name)s” is revoked.", name=key.name), "success")
+        return redirect("/account/keys/" if is_own else f"/users/show/{user.id}?tab=keys")
+
+    def _page(self, form: Any, status: int = 200):
+        return self.page(
+            "staff/account/keys.html",
+            status,
+            form=form,
+            keys=shown_keys(db.session(), current_user.id),
+            scope_fields=[form[f"scope_{area.value}"] for area in self._offered()],
+        )
+
+    def _offered(self) -> dict[Area, list[Level]]:
+        areas = {api.view.area for api in _apis()}
+        # A collective action may take a right of another area than its list.
+        areas |= {kind.area for api in _apis() for kind in api.screen.collective.values()}
+        return offered_levels(
+            [area for area in Area if area in areas], current_app.extensions["grants"], holds
+        )
+
+    def _form(self) -> Any:
+        """Return the form, with a choice for each area one holds something in."""
+        fields = {
+            f"scope_{area.value}": SelectField(
+                area.label,
+                choices=[
+                    ("", _("nothing")),
+                    *((level.name.lower(), level.label) for level in levels),
+                ],
+                default="",
+            )
+            for area, levels in self._offered().items()
+        }
+        return type("ScopedKeyForm", (KeyForm,), fields)()
+
+    def _scopes(self, form: Any) -> dict[Area, Level]:
+        chosen = {
+            area: [level for level in levels if level.name.lower() == form[f"scope_{area}"].data]
+            for area, levels in self._offered().items()
+        }
+        return {area: levels[0] for area, levels in chosen.items() if levels}
+
+
+def _apis() -> list[ModelApi]:
+    return [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]

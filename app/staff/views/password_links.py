@@ -1,0 +1,146 @@
+"""Ask for a link to choose a password, choose one with it, send one to a colleague."""
+
+from __future__ import annotations
+
+import secrets
+from typing import ClassVar
+
+from flask import Response, abort, current_app, flash, make_response, redirect, request, url_for
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+
+from app.crud.interface import Interface
+from app.crud.page import Page
+from app.errors import DomainError
+from app.extensions import db, reading
+from app.mails.transport import is_development
+from app.security.actor import current_actor
+from app.security.areas import Area
+from app.security.guard import public
+from app.security.passwords import hash_password, weakness
+from app.staff.api_keys import working_keys
+from app.staff.password_links import ask_for_link, choose_password, owner_of, send_link
+from app.staff.models import StaffUser
+
+
+class ForgottenView(Page):
+    """The way in for who has forgotten their password, or never had one."""
+
+    route_base = "/login"
+
+    @expose("/forgotten", methods=["GET", "POST"])
+    @public
+    def forgotten(self):
+        """Ask for a link; the answer is the same whether there is such an account or not."""
+        typed = request.form.get("name", "")
+        is_missing = request.method == "POST" and not typed.strip()
+        is_asked = request.method == "POST" and not is_missing
+        if is_asked:
+            ask_for_link(db.session(), typed, request.remote_addr or "")
+            db.session.commit()
+        page = self.render_template(
+            "staff/forgotten.html",
+            title=_("Forgotten password"),
+            is_asked=is_asked,
+            is_missing=is_missing,
+            is_development=is_development(current_app),
+        )
+        return page, 422 if is_missing else 200
+
+    @expose("/choose/<token>", methods=["GET", "POST"])
+    @public
+    def choose(self, token: str):
+        """Choose a password with a link. To look uses nothing up: programs that read mails do."""
+        with reading():
+            user = owner_of(db.session(), token)
+            about = None if user is None else _known_of(user)
+            keys = 0 if user is None else len(working_keys(db.session(), user.id))
+            db.session.rollback()
+        if about is None:
+            return self._gone()
+        errors: dict[str, str] = {}
+        ends_keys = request.method == "GET" or "keys" in request.form
+        if request.method == "POST":
+            errors = _mistakes(about)
+            if not errors:
+                # Hashed before the transaction begins: it takes its time.
+                hashed = hash_password(request.form["password"])
+                address = request.remote_addr or ""
+                done = choose_password(db.session(), token, hashed, address, ends_keys=ends_keys)
+                if done is None:
+                    db.session.rollback()
+                    return self._gone()
+                db.session.commit()
+                flash(_("Your new password is set. Sign in with it."), "success")
+                return _kept_to_itself(make_response(redirect(url_for("SignInView.login"))))
+        page = self.render_template(
+            "staff/choose.html",
+            title=_("Choose a password"),
+            username=about[0],
+            errors=errors,
+            keys=keys,
+            ends_keys=ends_keys,
+        )
+        return _kept_to_itself(make_response(page, 422 if errors else 200))
+
+    def _gone(self) -> Response:
+        page = self.render_template("staff/link_gone.html", title=_("This link no longer works"))
+        return _kept_to_itself(make_response(page, 410))
+
+
+class PasswordLinkView(Page):
+    """Make a colleague choose a new password."""
+
+    route_base = "/users"
+    # It takes what it takes to change a user.
+    class_permission_name = "UserView"
+    area = Area.SECURITY
+    methods: ClassVar[list[str]] = ["POST"]
+
+    @expose("/link/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def link(self, pk: str):
+        """Send somebody a link; their old password works no more."""
+        # Hashed before the transaction begins: it takes its time.
+        db.session.rollback()
+        unusable = hash_password(secrets.token_urlsafe(32))
+        user = Interface(StaffUser).get(pk)
+        if user is None:
+            abort(404)
+        back = f"/users/show/{user.id}"
+        try:
+            send_link(db.session(), user, current_actor(), unusable)
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(back)
+        if is_development(current_app):
+            said = _("Mail is not set up: the link for %(email)s is in the Outbox.")
+        else:
+            said = _("A link to choose a password is on its way to %(email)s.")
+        flash(said % {"email": user.email}, "success")
+        return redirect(back)
+
+
+def _known_of(user: StaffUser) -> tuple[str, ...]:
+    """Return what anybody knows of somebody, the user name first."""
+    return (user.username, user.first_name or "", user.last_name or "", user.email or "")
+
+
+def _mistakes(about: tuple[str, ...]) -> dict[str, str]:
+    """Return what is wrong with the two passwords sent, by field."""
+    password, again = request.form.get("password", ""), request.form.get("again", "")
+    weak = weakness(password, *about)
+    if weak:
+        return {"password": weak}
+    return {} if password == again else {"again": _("The two passwords differ.")}
+
+
+def _kept_to_itself(response: Response) -> Response:
+    """Let no other site, and no cache, learn the address of the page."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response

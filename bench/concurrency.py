@@ -1,0 +1,235 @@
+"""Measure pages while collective actions run: ``python -m bench.concurrency [N] [sqlite|postgres]``.
+
+Eight clients read lists and files, open edit forms and save them, with a pause for thought
+between any two clicks; first alone, then while the served program's own worker adds a tag to
+10 % of the contacts and undoes that. Prints p50, p95 and p99 of their pages, and how long
+SQLite's write lock was held.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.extensions import db, reading
+from app.jobs.models import LIVE, Job
+from app.jobs.services import cancel
+from app.operations import running
+from app.operations.models import Operation
+from app.operations.selection import Selection, view_called
+from app.operations.services import draft
+from app.security.actor import Actor, acting_as
+from app.staff.models import StaffUser
+from app.types import now
+from bench.__main__ import FOLDER, PORT, SERVER, Browser, _fields
+from bench.operations import AddTagCase, Case, bound
+from bench.prepare import application, database
+
+CLIENTS = int(os.environ.get("BENCH_CLIENTS", "8"))
+# Seconds between a page and the next click.
+THOUGHT = float(os.environ.get("BENCH_THOUGHT", "0.3"))
+# Seconds of quiet measured, and of the operation at most.
+QUIET, LONGEST = 15.0, 240.0
+LISTS = ("", "?sort=email", "?page=last", "?q=lucia+jones", "?sort=-created_at")
+
+
+class Clients:
+    """Browsers at work; each page's kind and milliseconds, from one ``take`` to the next."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.found: list[tuple[str, float]] = []
+        self.stale = 0
+        self._ending = threading.Event()
+        browsers = [Browser() for _each in range(CLIENTS)]
+        for browser in browsers:
+            browser.sign_in("admin")
+        self.threads = [
+            threading.Thread(target=self._work, args=(browser, random.Random(place)))
+            for place, browser in enumerate(browsers)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def _work(self, browser: Browser, dice: random.Random) -> None:
+        while not self._ending.is_set():
+            row_id = dice.randrange(self.count) + 1
+            self._ask(browser, dice, "list", f"/contacts/list/{dice.choice(LISTS)}")
+            self._ask(browser, dice, "file", f"/contacts/show/{row_id}")
+            page = self._ask(browser, dice, "form", f"/contacts/edit/{row_id}")
+            form = [(n, f"C/ {row_id}" if n == "street" else v) for n, v in _fields(page)]
+            self._ask(browser, dice, "save", f"/contacts/edit/{row_id}", form)
+
+    def _ask(self, browser: Browser, dice: random.Random, kind: str, path: str, form=None) -> str:
+        status, page, seconds = browser.ask("GET" if form is None else "POST", path, form)
+        if status >= 400 and status != 409:
+            self._ending.set()
+            raise SystemExit(f"{path} answered {status}: {page[:300]}")
+        if form is not None and status != 302:
+            # The operation changed the file while its form was open.
+            self.stale += 1
+        self.found.append((kind, seconds * 1000))
+        time.sleep(dice.uniform(0.5, 1.5) * THOUGHT)
+        return page
+
+    def take(self) -> list[tuple[str, float]]:
+        """Return what was measured since the last time."""
+        found, self.found = self.found, []
+        return found
+
+    def end(self) -> None:
+        """Let everybody go home."""
+        self._ending.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def show(name: str, found: list[tuple[str, float]]) -> None:
+    """Print the percentiles of what was measured, of each kind of page and of all."""
+    for kind in ("list", "file", "form", "save", "all"):
+        times = [ms for what, ms in found if kind in (what, "all")]
+        if len(times) < 2:
+            continue
+        cuts = statistics.quantiles(times, n=100)
+        print(
+            f"  {name:<22}{kind:<6}{len(times):6}{cuts[49]:9.1f}{cuts[94]:9.1f}{cuts[98]:9.1f}"
+            f"{max(times):9.1f}"
+        )
+    sys.stdout.flush()
+
+
+def begin(case: Case, actor: Actor, value: int, on: str) -> tuple[int, float]:
+    """Confirm an operation; return its number and the seconds until it was frozen."""
+    session = db.session()
+    with acting_as(actor):
+        selection = Selection(view_called("ContactView"), None, on)
+        operation = draft(session, case.action.action_name(), selection, actor)
+        session.commit()
+        number = operation.id
+        action, form = bound(case, actor, value)
+        rows = selection.rows(actor)
+        began = time.perf_counter()
+        running.confirm(operation, action, form, rows, actor, at_once=0)
+        took = time.perf_counter() - began
+    session.rollback()
+    return number, took
+
+
+def wait_for(job_id: int | None) -> Job:
+    """Wait until a job has ended, and return it."""
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until:
+        with reading():
+            job = db.session.scalar(select(Job).where(Job.id == job_id))
+            db.session.rollback()
+            if job is None:
+                break
+            db.session.refresh(job)
+            state = job.state
+            db.session.rollback()
+        if state not in LIVE:
+            return job
+        time.sleep(0.5)
+    sys.exit("the job did not end")
+
+
+def measure(case: Case, actor: Actor, clients: Clients) -> None:
+    """Run an operation and its undoing while the clients work."""
+    # Until what everybody reads is in memory.
+    time.sleep(QUIET)
+    clients.take()
+    time.sleep(QUIET)
+    show("before", clients.take())
+    value = case.fresh(f"meanwhile {now():%d %H:%M:%S}")
+    clients.take()
+    began = time.monotonic()
+    number, frozen = begin(case, actor, value, case.on)
+    operation = db.session.get_one(Operation, number)
+    job_id, matched = operation.job_id, operation.matched
+    db.session.rollback()
+    wait_for(job_id)
+    print(
+        f"  {case.name}: {matched:,} contacts in {time.monotonic() - began:.0f} s, frozen in {frozen:.2f} s"
+    )
+    show("while it ran", clients.take())
+    began = time.monotonic()
+    with acting_as(actor):
+        job = running.undo(db.session.get_one(Operation, number), actor, at_once=0)
+        job_id = job.id
+    db.session.rollback()
+    wait_for(job_id)
+    print(f"  undone in {time.monotonic() - began:.0f} s")
+    show("while it was undone", clients.take())
+
+
+def everything(case: Case, actor: Actor, clients: Clients) -> None:
+    """Freeze all contacts while the clients work, and call the operation off."""
+    clients.take()
+    value = case.fresh(f"everything {now():%d %H:%M:%S}")
+    number, frozen = begin(case, actor, value, "")
+    operation = db.session.get_one(Operation, number)
+    job_id, matched = operation.job_id, operation.matched
+    assert job_id is not None
+    cancel(db.session(), job_id)
+    db.session.commit()
+    wait_for(job_id)
+    print(f"  everything: {matched:,} contacts frozen in {frozen:.2f} s")
+    show("meanwhile", clients.take())
+
+
+def main() -> None:
+    """Serve the benchmark's database, and measure."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    kind = sys.argv[2] if len(sys.argv) > 2 else "sqlite"
+    folder = str(Path(FOLDER).resolve())
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    url = database(kind, count, folder, SERVER)
+    app = application(url, folder, count)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.server", url, folder, str(count), str(PORT)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in server.stdout or ():
+            if line.strip() == "ready":
+                break
+        print(
+            f"{count:,} contacts on {kind}, {CLIENTS} clients; milliseconds; load {os.getloadavg()}"
+        )
+        print(f"  {'':<22}{'':<6}{'pages':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}")
+        with app.app_context():
+            actor = db.session.query(StaffUser).filter_by(username="admin").one().as_actor()
+            case = AddTagCase()
+            db.session.rollback()
+            clients = Clients(count)
+            try:
+                measure(case, actor, clients)
+                everything(case, actor, clients)
+            finally:
+                clients.end()
+            db.session.remove()
+        print(f"  {clients.stale} saves came after the operation and were shown both values")
+        if kind == "sqlite":
+            for who, holds in json.loads(Browser().ask("GET", "/raw/holds")[1]).items():
+                cuts = [1000 * cut for cut in statistics.quantiles(holds, n=100)]
+                print(
+                    f"  write lock held by {who}: {len(holds)} times, p50 {cuts[49]:.1f} ms,"
+                    f" p95 {cuts[94]:.1f} ms, p99 {cuts[98]:.1f} ms, max {1000 * max(holds):.0f} ms"
+                )
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What the house tests need to know of any collective action: answers, rows, and who may do it.
+
+From a new action all of this follows by itself, unless it asks for something special: then it has
+a line in ``ANSWERS``, ``READY`` or ``ALSO``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from flask import current_app
+from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
+from sqlalchemy import select
+from wtforms import SelectField
+
+from app.crud.fields import FlagField, KindField, LinkField
+from app.crud.modelview import ModelView
+from app.entities.models import Entity
+from app.extensions import db
+from app.operations.actions import Action, answer_fields
+from app.operations.models import Operation
+from app.operations.verbs import Link, PutAway, Set, Unlink
+from app.repositories.models import Repository
+from app.security.actor import SYSTEM
+from app.staff.models import StaffUser
+from app.trash.services import restore
+from tests.factories import a_row, a_value, an_entity, the_entity
+from tests.operations.run_actions import bound, verbs_of, view_of
+from tests.people import READS_CONTACTS, Person, add_person
+
+every_action = pytest.mark.parametrize("kind", Action.all(), ids=lambda kind: kind.action_name())
+_number = count(1)
+
+
+def _with_a_user(row: Any, entity: str) -> None:
+    row.user = add_person(Person(f"persona-{next(_number)}", entity, None))
+    db.session.commit()
+
+
+# Answers that the fields alone do not suggest.
+ANSWERS: dict[str, Callable[[], dict[str, Any]]] = {
+    "change_rights": lambda: {"contacts": "read"},
+}
+# What must be done to a new row before there is anything to change.
+READY: dict[str, Callable[[Any, str], None]] = {"change_rights": _with_a_user}
+# Roles that whoever does it needs besides the right to: nobody gives rights they do not have.
+ALSO: dict[str, tuple[str, ...]] = {"change_rights": (READS_CONTACTS,)}
+_TYPED = {"day": "2024-02-29", "moment": "2024-02-29T10:30", "whole": "7", "number": "7.5"}
+
+
+def views_of(kind: type[Action]) -> list[ModelView]:
+    """Return every screen over the rows of an action, those of the trash included."""
+    return [
+        view
+        for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
+        if isinstance(view, ModelView) and issubclass(view.datamodel.obj, kind.model)
+    ]
+
+
+def url_of(kind: type[Action]) -> str:
+    """Return the address that ticked rows are sent to."""
+    return f"{view_of(kind).route_base}/action_post"
+
+
+def answers_for(kind: type[Action]) -> dict[str, Any]:
+    """Return answers that change any row made by ``a_row_for``."""
+    if made := ANSWERS.get(kind.action_name()):
+        return made()
+    return {field.name: _answer(field) for field in answer_fields(kind.form_of())}
+
+
+def _answer(field: Any) -> str:
+    if isinstance(field, LinkField):
+        if field.model is Entity:
+            return str(the_entity("Bilbao").id)
+        is_value = issubclass(field.model, Repository)
+        return str((a_value(field.model) if is_value else a_row(field.model)).id)
+    if isinstance(field, SelectField):
+        return [value for value, _label in field.choices if value][-1]
+    if isinstance(field, FlagField):
+        return "1"
+    assert isinstance(field, KindField), f"add answers for {field.name} to ANSWERS"
+    return _TYPED.get(field.kind.name, "Porque sí")
+
+
+def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte") -> Any:
+    """Write a row that the action has something to do to."""
+    row = a_row(kind.model, entity)
+    if make_ready := READY.get(kind.action_name()):
+        make_ready(row, entity)
+    for verb in bound(kind, SYSTEM, answers)[0].batch().verbs:
+        if isinstance(verb, Unlink):
+            getattr(row, verb.relation).append(db.session.get(verb.target, verb.target_id))
+    db.session.commit()
+    return row
+
+
+def who_may(kind: type[Action], entity: str = "Norte") -> Person:
+    """Write somebody who sees the list and holds the right to one action, and no other."""
+    resource = view_of(kind).class_permission_name
+    return _holder(
+        f"only-{kind.action_name()}-{next(_number)}",
+        entity,
+        _pairs(Permission.name.in_((kind.action_name(), "can_list")), ViewMenu.name == resource),
+        ALSO.get(kind.action_name(), ()),
+    )
+
+
+def who_may_all_but(kind: type[Action]) -> Person:
+    """Write somebody who holds every right but that to one action."""
+    pairs = _pairs(Permission.name != kind.action_name())
+    return _holder(f"all-but-{kind.action_name()}", "Norte", pairs, ())
+
+
+def _pairs(*conditions: Any) -> list[PermissionView]:
+    query = select(PermissionView).join(PermissionView.permission).join(PermissionView.view_menu)
+    return list(db.session.scalars(query.where(*conditions)))
+
+
+def _holder(name: str, entity: str, pairs: list[Any], also: tuple[str, ...]) -> Person:
+    person = Person(name, entity, name)
+    db.session.add(Role(name=name, permissions=pairs))
+    db.session.flush()
+    user = add_person(person)
+    for role in also:
+        user.roles.append(db.session.scalars(select(Role).where(Role.name == role)).one())
+    db.session.commit()
+    return person
+
+
+def change_since(kind: type[Action], operation: Operation, row: Any) -> None:
+    """Change by hand what an operation changed."""
+    verb = verbs_of(kind, operation)[0]
+    if isinstance(verb, Link | Unlink):
+        others = getattr(row, verb.relation)
+        mine = db.session.get(verb.target, verb.target_id)
+        if mine in others:
+            others.remove(mine)
+        else:
+            others.append(mine)
+    elif isinstance(verb, PutAway):
+        restore(row)
+    elif isinstance(verb, Set):
+        assert verb.target is not None, "say here what another value is"
+        is_entity = verb.target[1] is Entity
+        name = f"Delegación {next(_number)}"
+        other = an_entity(name, "Norte") if is_entity else a_value(verb.target[1])
+        setattr(row, verb.column, other.id)
+    else:
+        user: StaffUser = row.user
+        user.roles = []
+    db.session.commit()

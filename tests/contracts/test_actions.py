@@ -1,0 +1,270 @@
+"""Every collective action, written or not yet written: named, offered, permitted, refused, scoped."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from flask_babel.speaklater import LazyString
+from sqlalchemy import func, select
+
+from app.crud.trashview import TrashView
+from app.extensions import db
+from app.layout import icon
+from app.operations.actions import REASONS, Action, answer_fields
+from app.operations.models import Operation
+from app.security.actor import SYSTEM
+from app.security.areas import Level
+from app.security.roles import LIMITED_ADMINISTRATOR, Grant
+from app.trash.models import Trashable
+from app.trash.services import purge, put_away
+from tests.factories import a_row, the_entity
+from tests.contracts.action_cases import (
+    a_row_for,
+    answers_for,
+    every_action,
+    url_of,
+    views_of,
+    who_may,
+    who_may_all_but,
+)
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.hostile import EVERYTHING
+from tests.contracts.url_values import NOBODYS
+from tests.contracts.replies import IS_FULL
+from tests.operations.run_actions import bound, do, items_of, job_of, view_of
+from tests.people import ALICIA, CLARA, DIEGO, Person, add_person
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path for path in (ROOT / "app").glob("*/actions/*.py") if path.stem != "__init__")
+SPANISH = ROOT / "translations/es/LC_MESSAGES/messages.po"
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def drafts() -> int:
+    return db.session.scalar(select(func.count(Operation.id))) or 0
+
+
+# Named
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_of_actions_holds_one_called_as_the_file(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    held = [
+        thing
+        for thing in vars(import_module(name)).values()
+        if isinstance(thing, type) and issubclass(thing, Action) and thing.__module__ == name
+    ]
+    assert [kind.action_name() for kind in held] == [path.stem]
+    assert held[0] in Action.all()
+
+
+@every_action
+def test_an_action_lies_in_the_folder_of_a_room(kind):
+    assert kind.__module__.split(".")[::2] == ["app", "actions"]
+    assert ROOT.joinpath(*kind.__module__.split(".")).with_suffix(".py") in FILES
+
+
+def test_no_two_actions_are_called_alike():
+    names = [kind.action_name() for kind in Action.all()]
+    assert len(names) == len(set(names)) > 0
+
+
+@every_action
+def test_whatever_an_action_says_is_said_in_both_languages(kind):
+    said = [kind.label, kind.help, *kind.reasons.values()]
+    said += [field.label.text for field in answer_fields(kind.form_of())]
+    assert kind.label
+    assert [text for text in said if text and not isinstance(text, LazyString)] == []
+    with SPANISH.open("rb") as file:
+        known = {message.id for message in read_po(file) if message.string and not message.fuzzy}
+    assert [str(text) for text in said if text and text._args[0] not in known] == []
+
+
+@every_action
+def test_its_icon_is_one_of_the_set(kind):
+    assert "<path" in icon(kind.icon)
+
+
+@every_action
+def test_each_reason_to_leave_rows_out_has_its_sentence_and_no_other_has(kind):
+    batch = bound(kind, ALICIA.as_actor(), answers_for(kind))[0].batch()
+    given = {reason for _where, reason in (*batch.refusals, *batch.skips)}
+    assert given - set(REASONS) == set(kind.reasons)
+
+
+@every_action
+def test_it_comes_to_something_that_can_be_done(kind):
+    assert bound(kind, ALICIA.as_actor(), answers_for(kind))[0].batch().verbs
+
+
+# Offered
+
+
+@every_action
+def test_it_is_offered_on_every_list_of_its_rows_by_a_right_of_its_own(kind):
+    name = kind.action_name()
+    for view in views_of(kind):
+        if isinstance(view, TrashView):
+            assert name not in view.collective
+            continue
+        assert view.collective[name] is kind
+        area, resource = kind.area or view.area, view.class_permission_name
+        assert [grant for grant in view.grants() if grant.permission == name] == [
+            Grant(area, Level.EDIT, name, resource, view.is_personal)
+        ]
+    assert any(name in view.collective for view in views_of(kind))
+
+
+# Permitted and refused
+
+
+@every_action
+def test_who_holds_its_right_alone_may_do_it(kind, client_as):
+    answers = answers_for(kind)
+    row, person = a_row_for(kind, answers), who_may(kind)
+
+    reply = client_as(person).post(
+        url_of(kind), data={"action": kind.action_name(), "rowid": row.id}
+    )
+    assert reply.status_code == 302
+    operation = db.session.scalars(select(Operation).order_by(Operation.id.desc())).first()
+    assert reply.location == f"/operations/{operation.id}/"
+    assert (operation.action, operation.actor_id) == (kind.action_name(), person.user.id)
+
+    operation = do(kind, person.as_actor(), [row], **answers)
+    assert job_of(operation).state == "done"
+    assert operation.changed == 1
+
+
+@every_action
+def test_who_holds_every_right_but_its_own_may_not(kind, client_as, connection):
+    row = a_row_for(kind, answers_for(kind))
+    limited = Person("limited", "Norte", LIMITED_ADMINISTRATOR)
+    add_person(limited)
+    refused = [who_may_all_but(kind), CLARA, DIEGO]
+    if view_of(kind).is_personal:
+        refused.append(limited)
+    browsers = [client_as(person) for person in refused]
+    before = fingerprint(connection)
+
+    for browser in browsers:
+        ticked = {"action": kind.action_name(), "rowid": row.id}
+        assert browser.post(url_of(kind), data=ticked).status_code == 403
+        everything = {"action": kind.action_name(), "all": "1"}
+        assert browser.post(url_of(kind), data=everything).status_code == 403
+    assert differing(before, fingerprint(connection)) == []
+
+
+@every_action
+def test_who_is_not_signed_in_is_sent_to_the_door(kind, client_as):
+    row = a_row_for(kind, answers_for(kind))
+    reply = client_as(None).post(
+        url_of(kind), data={"action": kind.action_name(), "rowid": row.id}
+    )
+    assert reply.status_code in (302, 401, 403)
+    assert drafts() == 0
+
+
+# Scoped
+
+
+def forbidden(kind: type[Action]) -> dict[str, int]:
+    """Return numbers that nobody in the Northern entity may name."""
+    found = {"nobody's": NOBODYS}
+    if hasattr(kind.model, "scope"):
+        found["foreign"] = a_row(kind.model, "Sur").id
+    if issubclass(kind.model, Trashable):
+        for name in ("trashed", "purged"):
+            row = a_row(kind.model)
+            put_away(row, SYSTEM)
+            found[name] = row.id
+            if name == "purged":
+                purge(db.session(), row)
+        db.session.commit()
+    return found
+
+
+@every_action
+def test_one_row_out_of_reach_refuses_all_of_them(kind, client_as, connection):
+    own = a_row_for(kind, answers_for(kind)).id
+    numbers = forbidden(kind)
+    browser = client_as(who_may(kind))
+    before = fingerprint(connection)
+
+    replies = {
+        (name, *ticked): browser.post(
+            url_of(kind), data={"action": kind.action_name(), "rowid": ticked}
+        ).status_code
+        for name, number in numbers.items()
+        for ticked in ([number], [own, number], [number, own])
+    }
+
+    assert set(replies.values()) == {403}, replies
+    assert differing(before, fingerprint(connection)) == []
+
+
+@every_action
+@pytest.mark.parametrize(
+    "number", ["", "abc", "-1", "1.5", "²", "99999999999999999999", "1 OR 1=1"]
+)
+def test_what_is_no_number_is_refused(kind, number, client_as):
+    own = a_row_for(kind, answers_for(kind)).id
+    ticked = {"action": kind.action_name(), "rowid": [own, number]}
+    assert client_as(ALICIA).post(url_of(kind), data=ticked).status_code == 400
+    assert drafts() == 0
+
+
+@every_action
+def test_all_that_a_list_finds_is_what_its_reader_sees(kind):
+    answers = answers_for(kind)
+    own = {a_row_for(kind, answers).id, a_row_for(kind, answers, "Bilbao").id}
+    others = set(forbidden(kind).values())
+
+    operation = do(kind, who_may(kind).as_actor(), None, **answers)
+
+    found = set(items_of(operation))
+    assert own <= found
+    assert not others & found
+    assert (
+        operation.matched
+        == len(found)
+        == operation.changed + operation.skipped + (operation.already + operation.refused)
+    )
+
+
+# Hostile answers
+
+
+@every_action
+def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
+    good = answers_for(kind)
+    for field in answer_fields(kind.form_of()):
+        for turn in range(0, len(EVERYTHING), 1 if IS_FULL else 3):
+            typed = {name: [str(value)] for name, value in good.items()}
+            form = kind.form_of(typed | {field.name: [EVERYTHING[turn][1]]})
+            if not form.validate():
+                assert list(form.errors) == [field.name], EVERYTHING[turn]
+                assert all(map(str, form.errors[field.name]))
+
+
+@every_action
+def test_what_must_be_answered_is_asked_for(kind):
+    form = kind.form_of({})
+    needed = {field.name for field in answer_fields(form) if field.flags.required}
+    assert form.validate() is (not needed)
+    assert set(form.errors) == needed
+
+
+def test_the_entity_of_those_who_do_it_matters(client_as):
+    """Whoever works in Bilbao does not reach what belongs to the whole of the North."""
+    kind = Action.all()[0]
+    row, answers = a_row(kind.model), answers_for(kind)
+    ticked = {"action": kind.action_name(), "rowid": row.id}
+    assert client_as(who_may(kind, "Bilbao")).post(url_of(kind), data=ticked).status_code == 403
+    assert the_entity("Bilbao").parent is the_entity("Norte")
+    assert do(kind, who_may(kind).as_actor(), [row], **answers).matched == 1

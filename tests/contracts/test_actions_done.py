@@ -1,0 +1,331 @@
+"""Every collective action, written or not yet written: previewed, done once, logged, undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from app.errors import DomainError
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.runner import run_job
+from app.log.models import LogEntry
+from app.operations.actions import Action
+from app.operations.models import Operation
+from app.operations.verbs import PutAway, Set, Unlink
+from app.repositories.models import Repository
+from app.types import now
+from tests.factories import a_row, a_value, the_entity
+from tests.contracts.action_cases import (
+    a_row_for,
+    answers_for,
+    change_since,
+    every_action,
+    who_may,
+)
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.database_contents import remains, unlike
+from tests.operations.run_actions import (
+    bound,
+    confirm,
+    do,
+    drafted,
+    items_of,
+    job_of,
+    preview,
+    undo,
+    verbs_of,
+)
+from tests.people import ALICIA
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def mixture(kind: type[Action], answers: dict[str, Any]) -> list[Any]:
+    """Write rows to change, one that needs no change any more, and one that may lack something."""
+    rows = [a_row_for(kind, answers), a_row_for(kind, answers, "Bilbao"), a_row(kind.model)]
+    done = a_row_for(kind, answers)
+    do(kind, ALICIA.as_actor(), [done], **answers)
+    if not getattr(done, "is_trashed", False):
+        rows.append(done)
+    return rows
+
+
+def lines(kind: type[Action], operation: Operation) -> list[LogEntry]:
+    """Return what the log tells of the rows of an operation."""
+    query = select(LogEntry).where(
+        LogEntry.operation_id == operation.id, LogEntry.subject_type == kind.model.__tablename__
+    )
+    return list(db.session.scalars(query.order_by(LogEntry.id)))
+
+
+def versions(rows: list[Any]) -> dict[int, int]:
+    db.session.expire_all()
+    return {row.id: row.version for row in rows}
+
+
+# Previewed
+
+
+@every_action
+def test_a_preview_says_what_is_then_done_and_changes_nothing(kind, connection):
+    answers = answers_for(kind)
+    rows, actor = mixture(kind, answers), who_may(kind).as_actor()
+    before = fingerprint(connection)
+
+    told = preview(kind, actor, rows, **answers)
+
+    assert differing(before, fingerprint(connection)) == []
+    assert told.will_change >= 2
+    operation = do(kind, actor, rows, **answers)
+    assert (told.matched, told.will_change, told.already, told.not_permitted, told.left_out) == (
+        operation.matched,
+        operation.changed,
+        operation.already,
+        operation.refused,
+        operation.skipped,
+    )
+    changed = {number for number, item in items_of(operation).items() if item.outcome == "changed"}
+    assert {sample.id for sample in told.sample} == changed
+    for sample in told.sample:
+        assert sample.name
+        shown = [old != new for _label, old, new in sample.changes]
+        assert any(shown) or isinstance(verbs_of(kind, operation)[0], PutAway)
+
+
+@every_action
+def test_what_is_previewed_of_a_whole_list_is_what_is_done(kind):
+    """What lies in the trash is in neither."""
+    answers = answers_for(kind)
+    mixture(kind, answers)
+    away = [a_row_for(kind, answers), a_row_for(kind, answers)]
+    users = [row.user for row in (*away, a_row_for(kind, answers)) if getattr(row, "user", None)]
+    for row in (*users, *(away if hasattr(kind.model, "trashed_at") else ())):
+        row.trashed_at = now()
+        db.session.commit()
+    actor = who_may(kind).as_actor()
+
+    told, operation = preview(kind, actor, None, **answers), do(kind, actor, None, **answers)
+
+    assert (told.matched, told.will_change, told.already) == (
+        operation.matched,
+        operation.changed,
+        operation.already,
+    )
+    assert (told.not_permitted, told.left_out) == (operation.refused, operation.skipped)
+
+
+# Logged
+
+
+@every_action
+def test_each_changed_row_has_a_line_in_its_log_and_no_other_has(kind):
+    answers = answers_for(kind)
+    rows, person = mixture(kind, answers), who_may(kind)
+    before = versions(rows)
+
+    operation = do(kind, person.as_actor(), rows, **answers)
+
+    items, told = items_of(operation), lines(kind, operation)
+    changed = sorted(number for number, item in items.items() if item.outcome == "changed")
+    assert len(changed) == operation.changed >= 2
+    assert sorted(entry.subject_id for entry in told) == changed
+    after = dict(db.session.execute(select(kind.model.id, kind.model.version), execution_options={"with_trash": True}).all())  # fmt: skip
+    is_by_row = verbs_of(kind, operation)[0].name == "each"
+    for number, item in items.items():
+        # What is done through the session raises the versions of what it changes.
+        raised = item.outcome == "changed" and not is_by_row
+        assert after[number] == before[number] + raised
+    for entry in told:
+        assert (entry.actor_id, entry.actor_name) == (person.user.id, person.user.get_full_name())
+        assert entry.version == after[entry.subject_id]
+        assert entry.changes
+        assert entry.event in ("changed", "trashed")
+        assert entry.subject_name
+
+
+# Done once
+
+
+@every_action
+def test_confirmed_and_run_twice_it_is_done_once(kind):
+    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    rows = mixture(kind, answers)
+    operation = drafted(kind, actor, rows)
+    first = confirm(operation, kind, actor, **answers).job_id
+    told = [entry.id for entry in lines(kind, operation)]
+    again = confirm(operation, kind, actor, **answers)
+
+    assert run_job(first) == "done"
+    assert again.job_id == first
+    of_it = select(func.count(Job.id)).where(Job.key == f"operation-{operation.id}")
+    assert db.session.scalar(of_it) == 1
+    assert [entry.id for entry in lines(kind, operation)] == told
+
+
+@every_action
+def test_done_again_it_finds_nothing_to_do(kind):
+    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    rows = [row for row in mixture(kind, answers) if not getattr(row, "is_trashed", False)]
+    first = do(kind, actor, rows, **answers)
+    rows = [row for row in rows if row.id not in _away(kind, rows)]
+    if not rows:
+        return
+
+    operation = do(kind, actor, rows, **answers)
+
+    assert (operation.changed, operation.matched) == (0, len(rows))
+    assert first.changed
+    assert lines(kind, operation) == []
+
+
+def _away(kind: type[Action], rows: list[Any]) -> set[int]:
+    if not hasattr(kind.model, "trashed_at"):
+        return set()
+    query = select(kind.model.id).where(kind.model.trashed_at.is_not(None))
+    return set(db.session.scalars(query.execution_options(with_trash=True)))
+
+
+@every_action
+def test_a_reach_lost_before_it_runs_is_honoured(kind, connection):
+    answers, person = answers_for(kind), who_may(kind)
+    rows, actor = [a_row_for(kind, answers)], person.as_actor()
+    operation = confirm(drafted(kind, actor, rows), kind, actor, at_once=-1, **answers)
+    assert job_of(operation).state == "queued"
+    person.user.entity = the_entity("Sur")
+    db.session.commit()
+    before = remains(connection)
+
+    state = run_job(operation.job_id)
+
+    db.session.refresh(operation)
+    if state == "done":
+        assert {(item.outcome, item.reason) for item in items_of(operation).values()} == {
+            ("refused", "reach")
+        }
+        assert operation.refused == 1
+    else:
+        # What was chosen is out of reach itself.
+        assert state == "failed"
+    assert operation.changed == 0
+    assert unlike(before, remains(connection)) == {}
+
+
+@every_action
+@pytest.mark.parametrize("loss", ["the role", "the account"])
+def test_a_right_lost_before_it_runs_is_honoured(kind, loss, connection):
+    answers, person = answers_for(kind), who_may(kind)
+    rows, actor = [a_row_for(kind, answers)], person.as_actor()
+    operation = confirm(drafted(kind, actor, rows), kind, actor, at_once=-1, **answers)
+    if loss == "the role":
+        person.user.roles = []
+    else:
+        person.user.active = False
+    db.session.commit()
+    before = remains(connection)
+
+    assert run_job(operation.job_id) == "failed"
+    assert job_of(operation).error
+    assert unlike(before, remains(connection)) == {}
+    assert lines(kind, operation) == []
+
+
+# Undone
+
+
+@every_action
+def test_undone_everything_is_as_before_byte_for_byte(kind, connection):
+    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    rows = mixture(kind, answers)
+    before = remains(connection)
+    operation = do(kind, actor, rows, **answers)
+    assert unlike(before, remains(connection))
+
+    operation = undo(operation, actor)
+
+    assert unlike(before, remains(connection)) == {}
+    assert (operation.undone, operation.kept) == (operation.changed, 0)
+    told = lines(kind, operation)
+    assert len(told) == 2 * operation.changed
+    assert {entry.event for entry in told[operation.changed :]} <= {"changed", "restored"}
+
+
+@every_action
+def test_what_was_changed_since_is_kept_and_listed(kind):
+    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    since, as_it_was = a_row_for(kind, answers), a_row_for(kind, answers)
+    operation = do(kind, actor, [since, as_it_was], **answers)
+    change_since(kind, operation, since)
+    told = len(lines(kind, operation))
+
+    operation = undo(operation, actor)
+
+    assert (operation.undone, operation.kept) == (1, 1)
+    items = items_of(operation)
+    assert (items[since.id].undone, items[as_it_was.id].undone) == ("kept", "undone")
+    assert kind.reason_text(items[since.id].undone_reason) == "It was changed since."
+    assert [entry.subject_id for entry in lines(kind, operation)[told:]] == [as_it_was.id]
+
+
+@every_action
+def test_what_it_had_before_and_is_gone_is_not_given_back(kind):
+    answers = answers_for(kind)
+    row = a_row_for(kind, answers)
+    verb = bound(kind, ALICIA.as_actor(), answers)[0].batch().verbs[0]
+    if isinstance(verb, Set) and verb.target and issubclass(verb.target[1], Repository):
+        had = a_value(verb.target[1])
+        setattr(row, verb.column, had.id)
+    elif isinstance(verb, Unlink):
+        had = db.session.get(verb.target, verb.target_id)
+    else:
+        return
+    db.session.commit()
+    operation = do(kind, ALICIA.as_actor(), [row], **answers)
+    assert operation.changed == 1
+    db.session.delete(had)
+    db.session.commit()
+
+    operation = undo(operation, ALICIA.as_actor())
+
+    assert (operation.undone, operation.kept) == (0, 1)
+    assert items_of(operation)[row.id].undone_reason == "vanished"
+
+
+@every_action
+def test_undone_twice_it_is_undone_once(kind, connection):
+    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    operation = undo(do(kind, actor, [a_row_for(kind, answers)], **answers), actor)
+    job, told, after = operation.undo_job_id, len(lines(kind, operation)), remains(connection)
+
+    operation = undo(operation, actor)
+
+    assert operation.undo_job_id == job
+    assert run_job(job) == "done"
+    assert len(lines(kind, operation)) == told
+    assert unlike(after, remains(connection)) == {}
+
+
+@every_action
+def test_only_who_did_it_or_an_administrator_undoes_it_and_not_for_ever(kind, connection):
+    answers, actor, other = answers_for(kind), who_may(kind).as_actor(), who_may(kind).as_actor()
+    before = remains(connection)
+    row = a_row_for(kind, answers)
+    before, operation = remains(connection), do(kind, actor, [row], **answers)
+    changed = remains(connection)
+
+    with pytest.raises(DomainError):
+        undo(operation, other)
+    operation.undo_until = now() - timedelta(seconds=1)
+    db.session.commit()
+    for late in (actor, ALICIA.as_actor()):
+        with pytest.raises(DomainError):
+            undo(operation, late)
+    assert unlike(changed, remains(connection)) == {}
+
+    operation.undo_until = now() + timedelta(seconds=60)
+    db.session.commit()
+    undo(operation, ALICIA.as_actor())
+    assert unlike(before, remains(connection)) == {}

@@ -1,0 +1,129 @@
+"""Every collective action through its pages, written or not yet written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from app.extensions import db
+from app.operations.actions import Action
+from app.operations.verbs import PutAway
+from tests.contracts.action_cases import a_row_for, answers_for, every_action, url_of, who_may
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.hostile import EVERYTHING
+from tests.contracts.pagereader import form_of, forms_of
+from tests.contracts.database_contents import remains, unlike
+from tests.contracts.replies import IS_FULL, fault
+from tests.operations.run_actions import do, verbs_of, view_of
+from tests.people import ALICIA
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def ask(browser: Any, kind: type[Action], rows: list[Any]) -> str:
+    ticked = {"action": kind.action_name(), "rowid": [row.id for row in rows]}
+    return browser.post(url_of(kind), data=ticked).location
+
+
+def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> Any:
+    """Answer the questions of a draft; return the form of the preview."""
+    if kind.asks():
+        page = browser.get(at)
+        assert page.status_code == 200
+        sent = form_of(page.text, at).sent(**{k: str(v) for k, v in answers.items()})
+        assert browser.post(at, data=sent).location == f"{at}preview"
+    else:
+        assert browser.get(at).location == f"{at}preview"
+    page = browser.get(f"{at}preview")
+    assert page.status_code == 200
+    return form_of(page.text, f"{at}confirm")
+
+
+@every_action
+def test_who_holds_its_right_alone_goes_through_its_pages(kind, client_as, connection):
+    answers = answers_for(kind)
+    rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
+    before = remains(connection)
+
+    at = ask(browser, kind, rows)
+    form = look(browser, kind, at, answers)
+    assert unlike(before, remains(connection)) == {}
+    done = browser.post(f"{at}confirm", data=form.sent())
+    assert re.fullmatch(r"/jobs/\d+/", done.location)
+    assert browser.get(done.location).status_code == 200
+    assert unlike(before, remains(connection))
+
+    # Sent again, it leads to the same job and changes nothing.
+    changed = remains(connection)
+    assert browser.post(f"{at}confirm", data=form.sent()).location == done.location
+    assert unlike(changed, remains(connection)) == {}
+
+    assert re.fullmatch(r"/jobs/\d+/", browser.post(f"{at}undo").location)
+    assert unlike(before, remains(connection)) == {}
+    assert browser.post(f"{at}undo").status_code == 302
+    assert unlike(before, remains(connection)) == {}
+
+
+@every_action
+def test_a_draft_is_nobody_elses(kind, client_as, connection):
+    answers = answers_for(kind)
+    rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
+    at = ask(browser, kind, rows)
+    form = look(browser, kind, at, answers)
+    other, alicia = client_as(who_may(kind)), client_as(ALICIA)
+    before = fingerprint(connection)
+
+    for stranger in (other, alicia):
+        assert stranger.get(at).status_code == 404
+        assert stranger.get(f"{at}preview").status_code == 404
+        assert stranger.post(at, data=answers).status_code == 404
+        assert stranger.post(f"{at}confirm", data=form.sent()).status_code == 404
+    assert other.post(f"{at}undo").status_code == 404
+    assert differing(before, fingerprint(connection)) == []
+
+
+@every_action
+def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, connection):
+    answers = answers_for(kind)
+    rows = [a_row_for(kind, answers), a_row_for(kind, answers)]
+    browser = client_as(who_may(kind))
+    at = ask(browser, kind, rows)
+    names = list(look(browser, kind, at, answers).sent())
+    before, wrong = remains(connection), []
+    # Every value comes to some action, a few of them to each.
+    place = Action.all().index(kind)
+    for turn in range(place, len(EVERYTHING), 1 if IS_FULL else 40):
+        value = EVERYTHING[turn][1].encode("utf-8", "surrogatepass")
+        sent = dict.fromkeys({*names, "typed", "csrf_token"}, value) | {"matched": "3"}
+        for url, data in (
+            (at, sent),
+            (f"{at}confirm", sent),
+            (f"{at}confirm", {"matched": value}),
+        ):
+            reply = browser.post(url, data=data, buffered=True)
+            if said := fault(reply):
+                wrong.append((url, said, EVERYTHING[turn]))
+    assert wrong == []
+    assert unlike(before, remains(connection)) == {}
+
+
+@every_action
+def test_a_form_opened_before_and_saved_after_is_told_of_it(kind, client_as):
+    answers = answers_for(kind)
+    row, alicia = a_row_for(kind, answers), client_as(ALICIA)
+    url = f"{view_of(kind).route_base}/edit/{row.id}"
+    form = next(form for form in forms_of(alicia.get(url).text) if "version" in form.sent())
+    version = row.version
+    operation = do(kind, who_may(kind).as_actor(), [row], **answers)
+
+    reply = alicia.post(url, data=form.sent())
+
+    verb = verbs_of(kind, operation)[0]
+    if isinstance(verb, PutAway):
+        assert reply.status_code == 404
+    elif verb.name != "each":
+        assert reply.status_code == 409
+        db.session.expire_all()
+        assert row.version == version + 1

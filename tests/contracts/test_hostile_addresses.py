@@ -1,0 +1,192 @@
+"""Hostile values in every parameter of every address: no 5xx, no leak, nothing that runs.
+
+What is crossed with what: every filter and every parameter of every list reads every value; of
+those a filter takes, one of each family is asked of the database, up to twenty filters at once.
+The search is asked for every value. Pages, pickers, tabs and arguments of paths meet one value of
+each family, another one each time. ``PADRON_TEST_FULL=1`` crosses everything with everything.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections import defaultdict
+from itertools import count
+from urllib.parse import quote, urlencode
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from app.crud.listing import read_state
+from app.crud.modelview import ModelView
+from app.crud.paging import Cursor
+from app.errors import DomainError
+from tests.factories import a_contact, some_contacts
+from tests.contracts.hostile import EVERYTHING, FAMILIES, a_value
+from tests.contracts.url_values import Things, cases
+from tests.contracts.replies import IS_FULL, fault
+from tests.contracts.routes import methods, rules, view_of
+from tests.people import ALICIA
+
+every_view = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
+PARAMETERS = ("q", "sort", "size", "page", "after", "before", "cols", "view", "on", "filter")
+AT_ONCE = 20
+_turn = count()
+
+
+def quoted(value: str) -> str:
+    return quote(value[:6000].encode("utf-8", "surrogatepass"), safe="")
+
+
+def asked(pairs: list[tuple[str, str]]) -> str:
+    return urlencode([(n, v[:2000].encode("utf-8", "surrogatepass")) for n, v in pairs])
+
+
+def some_values() -> list[str]:
+    """Return one value of each family, another one each time; or all of them."""
+    if IS_FULL:
+        return [value for _family, value in EVERYTHING]
+    turn = next(_turn)
+    return [a_value(family, turn) for family in FAMILIES]
+
+
+def faults(browser, urls) -> list[tuple[str, str]]:
+    found = ((url[:200], fault(browser.get(url, buffered=True))) for url in urls)
+    return [(url, wrong) for url, wrong in found if wrong]
+
+
+@every_view
+def test_every_filter_takes_or_refuses_every_value(view, app, client_as):
+    screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
+    browser, taken, urls = client_as(ALICIA), [], []
+    some_contacts(3)
+    for column in screen.search_columns:
+        for filter_ in screen.filters_of(column):
+            name = f"{column}__{filter_.arg_name}"
+            by_family = _taken(app, filter_, urls, f"{screen.route_base}/list/", name)
+            taken.append([(name, value) for value in by_family])
+    while any(taken):
+        pairs = [values.pop() for values in taken if values]
+        for start in range(0, len(pairs), AT_ONCE):
+            urls.append(f"{screen.route_base}/list/?{asked(pairs[start : start + AT_ONCE])}")
+    assert faults(browser, urls) == []
+
+
+def _taken(app, filter_, urls: list[str], base: str, name: str) -> list[str]:
+    """Return values a filter takes, one a family; add an address with one it refuses."""
+    taken, refused = defaultdict(list), []
+    with app.test_request_context():
+        for family, value in EVERYTHING:
+            try:
+                filter_.read(value)
+            except DomainError:
+                refused.append(value)
+            else:
+                taken[family].append(value)
+    if refused:
+        urls.append(f"{base}?{asked([(name, refused[next(_turn) % len(refused)])])}")
+    if IS_FULL:
+        return [value for values in taken.values() for value in values]
+    return [values[next(_turn) % len(values)] for values in taken.values()]
+
+
+@every_view
+def test_every_parameter_of_a_list_is_read_or_refused(view, app, session):
+    screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
+    with app.test_request_context():
+        for parameter in PARAMETERS:
+            for _family, value in EVERYTHING:
+                with contextlib.suppress(DomainError):
+                    state = read_state(screen, MultiDict([(parameter, value)]), {})
+                    Cursor.read(state.after or state.before, str)
+
+
+@every_view
+def test_every_list_takes_or_refuses_whatever_it_is_asked(view, app, client_as):
+    base = next(v for v in app.appbuilder.baseviews if type(v) is view).route_base
+    pages = ("list/", "filters", "columns", "count", "views/new", "filter")
+    urls = [
+        f"{base}/{pages[(number + place) % len(pages)]}?{asked([(parameter, value)])}"
+        for place, parameter in enumerate((*PARAMETERS, "value", "nope__is"))
+        for number, value in enumerate(some_values())
+    ]
+    assert faults(client_as(ALICIA), urls) == []
+
+
+@every_view
+def test_a_forged_page_mark_is_refused_or_leads_somewhere(view, app, client_as):
+    screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
+    values = [*FAMILIES["controls"][-6:], 10**30, -(2**63), 2**62, 1.5, True, None]
+    urls = [
+        f"{screen.route_base}/list/?sort={column}&{edge}={_mark([value, number, place])}"
+        for column in screen.sorts
+        for edge in ("after", "before")
+        for value, number, place in [
+            *((value, 1, None) for value in values),
+            ("a", 10**30, None), ("a", 1, 10**30), (1, 1, -(10**30)), ("a", True, None),
+            (["a"], 1, 1), ({}, 1, None), ("9999-12-31T23:59:59", 1, None), ("0001-01-01", 1, 1),
+        ]
+    ]  # fmt: skip
+    browser = client_as(ALICIA)
+    browser.environ_base["HTTP_X_FRAGMENT"] = "1"
+    assert faults(browser, urls) == []
+
+
+def _mark(parts: list) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def test_the_search_finds_nothing_worse_than_nothing(client_as):
+    a_contact()
+    browser = client_as(ALICIA)
+    pages = [f"/search?{asked([('q', value)])}" for value in some_values()]
+    assert faults(browser, pages) == []
+    browser.environ_base["HTTP_X_FRAGMENT"] = "1"
+    urls = [f"/search?{asked([('q', value)])}" for _family, value in EVERYTHING]
+    assert faults(browser, urls) == []
+
+
+@every_view
+def test_every_picker_answers_whatever_is_typed(view, app, client_as):
+    screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
+    names = {*screen.edit_columns, *screen.search_columns}
+    urls = [
+        f"{screen.route_base}/lookup/{name}?{asked([('q', value)])}"
+        for name in sorted(names)
+        if screen.datamodel.is_relation(name)
+        for value in some_values()
+    ]
+    assert faults(client_as(ALICIA), urls) == []
+
+
+def test_no_argument_of_a_path_breaks_a_page(app, client_as):
+    things, alicia, browser, wrong = Things(), ALICIA.user, client_as(ALICIA), []
+    for rule in rules(app):
+        if not rule.arguments:
+            continue
+        own = cases(things, view_of(app, rule), rule, alicia)[0][1]
+        for argument in sorted(rule.arguments):
+            for value in some_values()[next(_turn) % 2 :: 1 if IS_FULL else 2]:
+                url = _path(rule.rule, own | {argument: value})
+                for method in methods(rule):
+                    reply = browser.open(url, method=method, buffered=True)
+                    if said := fault(reply):
+                        wrong.append((method, url[:200], said))
+    assert wrong == []
+
+
+def _path(rule: str, arguments: dict) -> str:
+    for name, value in arguments.items():
+        start = rule.rindex("<", 0, rule.index(f"{name}>"))
+        rule = rule[:start] + quoted(str(value)) + rule[rule.index(">", start) + 1 :]
+    return rule
+
+
+@pytest.mark.parametrize(
+    "page", ["/contacts/show/{}?tab={}", "/contacts/show/{}?tab=log&before={}"]
+)
+def test_no_tab_breaks_a_file(page, client_as):
+    number = a_contact().id
+    urls = [page.format(number, quoted(value)) for value in some_values()]
+    assert faults(client_as(ALICIA), urls) == []

@@ -1,0 +1,31 @@
+"""Looking changes nothing: every page is opened twice, and the database stays what it was."""
+
+from __future__ import annotations
+
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.url_values import Things, cases
+from tests.contracts.routes import is_for_programs, methods, rules, view_of
+from tests.people import ALICIA, with_key
+
+
+def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_as):
+    things, alicia = Things(), ALICIA.user
+    readers = [client_as(ALICIA), client_as(None)]
+    key = with_key(alicia.id)
+    changing = []
+    for rule in rules(app):
+        if "GET" not in methods(rule):
+            continue
+        found = cases(things, view_of(app, rule), rule, alicia) if rule.arguments else [("", {})]
+        with app.test_request_context():
+            urls = [app.url_for(rule.endpoint, **arguments) for _which, arguments in found]
+        before = fingerprint(connection, but=())
+        for url in urls:
+            for reader in (*readers, *readers):
+                shown = key if is_for_programs(rule) and reader is readers[0] else {}
+                reply = reader.get(url, headers=shown, buffered=True)
+                # A write is refused (conftest.py), which is an error of the page.
+                assert reply.status_code < 500, url
+        if changed := differing(before, fingerprint(connection, but=())):
+            changing.append((rule.rule, changed))
+    assert changing == []

@@ -1,0 +1,101 @@
+"""Collective actions that no room has, to see that whatever will be written works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from app.contacts.models import Contact, Status, Tag
+from app.crud.fields import KindField
+from app.errors import DomainError
+from app.fieldtypes import kind_of
+from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.batch import Batch
+
+
+def _field(name: str) -> KindField:
+    column = Contact.__mapper__.column_attrs[name].columns[0]
+    return KindField(name, kind=kind_of(column), required=False)
+
+
+def made_up() -> dict[str, type[Action]]:
+    """Make the actions, by name: the program knows them from then on."""
+
+    class Welcome(Action):
+        """Two columns, and a tag: three verbs at once."""
+
+        model, label = Contact, "Welcome"
+
+        class Form(ActionForm):
+            status = RepositoryField(Status, "Status", or_none=True)
+            position = _field("position")
+            tag = RepositoryField(Tag, "Tag")
+
+        def apply(self, batch: Batch) -> None:
+            batch.set(Contact.status_id, getattr(self.answers.status, "id", None))
+            batch.set(Contact.position, self.answers.position)
+            batch.link(Contact.tags, self.answers.tag)
+
+    class ChangePlain(Action):
+        """A day and a text, either of which may be emptied."""
+
+        model, label = Contact, "Change plain"
+
+        class Form(ActionForm):
+            birth_date = _field("birth_date")
+            notes = _field("notes")
+
+        def apply(self, batch: Batch) -> None:
+            batch.set(Contact.birth_date, self.answers.birth_date)
+            batch.set(Contact.notes, self.answers.notes)
+
+    class Retire(Action):
+        """Into the trash, and a column besides."""
+
+        model, label = Contact, "Retire"
+
+        def apply(self, batch: Batch) -> None:
+            batch.put_away()
+            batch.set(Contact.position, "retired")
+
+    class Choosy(Action):
+        """Rows refused, skipped, and conditions that say nothing about some rows."""
+
+        model, label = Contact, "Choosy"
+        reasons = {"boss": "The boss.", "child": "Too young."}
+
+        def apply(self, batch: Batch) -> None:
+            # Neither is true nor false of who has no position, or no birthday.
+            batch.refuse(Contact.position == "boss", "boss")
+            batch.skip(Contact.birth_date > func.date("2010-01-01"), "child")
+            batch.set(Contact.department, "all")
+
+    class Rename(Action):
+        """One by one, through the session and its rules."""
+
+        model, label = Contact, "Rename"
+
+        def apply(self, batch: Batch) -> None:
+            batch.each(Contact.last_name != "RUIZ", self._do, self._show)
+
+        def _do(self, row: Contact) -> tuple[Any, str, str]:
+            if row.position == "boss":
+                row.last_name = "half done"
+                raise DomainError("Nobody renames the boss.")
+            old = row.last_name
+            row.last_name = "RUIZ"
+            return old, old, "RUIZ"
+
+        def _show(self, row: Contact) -> tuple[Any, str, str]:
+            return "Last name", row.last_name, "RUIZ"
+
+        def put_back(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
+            if row.last_name != "RUIZ":
+                raise DomainError("It was changed since.")
+            row.last_name = before
+            return "RUIZ", before
+
+    found = (Welcome, ChangePlain, Retire, Choosy, Rename)
+    return {kind.__name__: kind for kind in found}

@@ -1,0 +1,56 @@
+"""What is kept for undoing goes when its time is over; drafts go the day after."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.contacts.actions.change_status import ChangeStatus
+from app.contacts.models import Status
+from app.extensions import db
+from app.operations.periodic import ForgetOperations
+from app.operations.models import Operation, OperationItem
+from app.operations.services import draft
+from app.security.actor import acting_as
+from app.types import now
+from tests.factories import a_contact, a_value
+from tests.operations.run_actions import do, selection_of
+from tests.people import BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def items() -> int:
+    return db.session.scalar(select(func.count()).select_from(OperationItem)) or 0
+
+
+def test_items_go_when_an_operation_can_be_undone_no_more(app, monkeypatch):
+    monkeypatch.setattr("app.operations.periodic.CHUNK", 2)
+    status = a_value(Status)
+    old = do(ChangeStatus, BRUNO.as_actor(), [a_contact() for _n in range(5)], status=status.id)
+    recent = do(ChangeStatus, BRUNO.as_actor(), [a_contact()], status=status.id)
+    old.undo_until = now() - timedelta(minutes=1)
+    db.session.commit()
+
+    ForgetOperations().run(app)
+
+    assert items() == recent.matched == 1
+    assert db.session.get(Operation, old.id).changed == 5
+
+
+def test_a_draft_is_forgotten_the_day_after(app):
+    actor = BRUNO.as_actor()
+    with acting_as(actor):
+        drafts = [
+            draft(db.session(), "add_tag", selection_of([a_contact()]), actor) for _n in range(2)
+        ]
+    drafts[0].created_at = now() - timedelta(hours=25)
+    db.session.commit()
+    kept, gone = drafts[1].id, drafts[0].id
+
+    ForgetOperations().run(app)
+
+    assert set(db.session.scalars(select(Operation.id))) == {kept}
+    assert gone != kept

@@ -1,0 +1,129 @@
+"""What people are told who may not see the rows of a collective action, and what they may do to it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import delete, update
+
+from app.contacts.actions.change_entity import ChangeEntity
+from app.contacts.actions.change_rights import ChangeRights
+from app.contacts.models import Status
+from app.extensions import db
+from app.jobs.models import Job
+from app.operations.models import Operation, OperationItem
+from app.security.areas import Area, Level
+from app.security.rights import ADMINISTRATOR
+from app.security.roles import role_name
+from tests.factories import a_contact, a_value, the_entity
+from tests.operations.run_actions import do, drafted
+from tests.people import ALICIA, BRUNO, Person, add_person, with_key
+
+pytestmark = pytest.mark.usefixtures("session")
+
+SETS_UP = Person("santi", "Norte", role_name(Area.SETTINGS, Level.EDIT))
+SECURES = Person("segismundo", "Norte", role_name(Area.SECURITY, Level.EDIT))
+
+
+def moved() -> Operation:
+    """Have Bruno move a file that he found by its name, and give a reason nobody else may read."""
+    contact = a_contact(first_name="Casilda", last_name="Zubizarreta")
+    bilbao = the_entity("Bilbao")
+    operation = do(ChangeEntity, BRUNO.as_actor(), [contact], entity=bilbao.id, reason="Divorcio")
+    operation.selection_text = "found by “Zubizarreta”"
+    db.session.commit()
+    return operation
+
+
+def test_a_colleague_without_a_right_to_the_list_learns_nothing_of_its_rows(client_as):
+    add_person(SETS_UP)
+    operation = moved()
+    browser = client_as(SETS_UP)
+    for address in ("/jobs/?who=all", f"/jobs/{operation.job_id}/"):
+        page = browser.get(address)
+        assert page.status_code == 200
+        assert "Change entity" in page.text
+        for secret in ("Zubizarreta", "Divorcio"):
+            assert secret not in page.text, address
+
+
+def test_whoever_did_it_reads_all_of_it(client_as):
+    operation = moved()
+    page = client_as(BRUNO).get(f"/jobs/{operation.job_id}/").text
+    assert "Casilda Zubizarreta" in page
+    assert "Divorcio" in page
+
+
+def test_what_was_not_done_is_downloaded_without_names_by_who_may_not_see_them(client_as):
+    add_person(SETS_UP)
+    operation = moved()
+    db.session.execute(update(OperationItem).values(outcome="skipped", reason="gone"))
+    operation.changed, operation.skipped = 0, 1
+    db.session.commit()
+    at = f"/jobs/{operation.job_id}/failures.csv"
+    assert "Zubizarreta" in client_as(BRUNO).post(at).text
+    assert "Zubizarreta" not in client_as(SETS_UP).post(at).text
+
+
+def test_a_right_to_an_action_is_no_right_to_look_at_the_list(client_as):
+    """Whoever gives rights but has none to contacts reads no contact in a preview."""
+    add_person(SECURES)
+    a_contact(first_name="Casilda", user=add_person(Person("casilda", "Norte", None)))
+    answer = client_as(SECURES).post(
+        "/contacts/action_post", data={"action": "change_rights", "all": "1"}
+    )
+    assert answer.status_code == 403
+
+
+def test_a_draft_is_closed_when_the_right_to_the_list_goes(client_as):
+    add_person(SECURES)
+    contact = a_contact(user=add_person(Person("casilda", "Norte", None)))
+    operation = drafted(ChangeRights, SECURES.as_actor(), [contact])
+    assert client_as(SECURES).get(f"/operations/{operation.id}/").status_code == 403
+
+
+def test_a_local_administrator_does_not_undo_what_is_out_of_reach(client_as):
+    local = Person("lola", "Sur", ADMINISTRATOR)
+    add_person(local)
+    operation = moved()
+    assert client_as(local).post(f"/operations/{operation.id}/undo").status_code == 404
+    db.session.refresh(operation)
+    assert operation.undo_job_id is None
+    assert client_as(ALICIA).post(f"/operations/{operation.id}/undo").status_code == 302
+    db.session.refresh(operation)
+    assert operation.undone == 1
+
+
+def test_a_request_whose_job_is_forgotten_is_still_answered(app):
+    contact, status = a_contact(), a_value(Status)
+    header = with_key(BRUNO.user.id) | {"Idempotency-Key": "uno"}
+    body = {
+        "action": "change-status", "resource": "contacts",
+        "ids": [contact.id], "answers": {"status": status.id},
+    }  # fmt: skip
+    browser = app.test_client()
+    first = browser.post("/api/v1/operations/", json=body, headers=header)
+    assert first.status_code == 201
+    db.session.execute(delete(Job))
+    db.session.commit()
+    again = browser.post("/api/v1/operations/", json=body, headers=header)
+    assert again.status_code == 201
+    assert again.json["operation"] == first.json["operation"]
+    assert again.json["state"] == "forgotten"
+
+
+@pytest.mark.parametrize(
+    "on",
+    ["\r\nX-Evil: 1", "\n", "name=\x00", "//evil.example/", "é" * 4000, "x" * 300_000, "\ud800"],
+)
+def test_whatever_stands_in_the_address_of_a_list_leads_back_to_it(client_as, on):
+    browser = client_as(BRUNO)
+    data = {"action": "change_status", "on": on.encode("utf-8", "surrogatepass")}
+    answer = browser.post("/contacts/action_post", data=data)
+    assert answer.status_code in (302, 400, 413)
+    if answer.status_code == 302:
+        assert answer.location.startswith("/contacts/list/")
+        assert "X-Evil" not in answer.headers
+    answer = browser.post("/contacts/action_post", data=data | {"all": "1"})
+    assert answer.status_code in (302, 400, 413, 422), answer.text
+    if answer.status_code == 302 and answer.location.startswith("/operations/"):
+        assert browser.get(answer.location).status_code in (200, 400, 422)

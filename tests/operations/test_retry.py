@@ -1,0 +1,216 @@
+"""An operation that failed goes on where it stopped: the same rows, none of them twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import current_app
+from sqlalchemy import delete, func, select
+
+from app.contacts.actions.add_tag import AddTag
+from app.contacts.models import Contact, Tag
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.runner import run_job
+from app.log.models import LogEntry
+from app.operations.models import Operation
+from app.security.areas import Area, Level
+from app.security.api_keys import ApiKey, revoke_key
+from app.types import now
+from tests.factories import a_contact, a_value
+from tests.operations.run_actions import confirm, drafted, undo
+from tests.operations.test_pages import text_of
+from tests.operations.test_undo_again import first_chunk
+from tests.people import ALICIA, BRUNO, CLARA, with_key
+
+pytestmark = pytest.mark.usefixtures("session")
+
+URL = "/api/v1/operations/"
+
+
+@pytest.fixture
+def failed(monkeypatch) -> tuple[Operation, Tag, list[Contact]]:
+    """Give an operation of Bruno's on five files that failed after two: he had lost the right."""
+    tag, contacts = a_value(Tag), [a_contact() for _each in range(5)]
+    operation = drafted(AddTag, BRUNO.as_actor(), contacts)
+    operation = confirm(operation, AddTag, BRUNO.as_actor(), at_once=0, tag=tag.id)
+    first_chunk(operation.job, monkeypatch, 2)
+    with_roles([], lambda: run_job(operation.job_id))
+    return again(operation), tag, contacts
+
+
+def with_roles(roles: list, do) -> None:
+    """Do something while Bruno holds other roles than his own."""
+    own = list(BRUNO.user.roles)
+    BRUNO.user.roles = roles
+    db.session.commit()
+    do()
+    BRUNO.user.roles = own
+    db.session.commit()
+
+
+def again(operation: Operation) -> Operation:
+    db.session.expire_all()
+    return db.session.get_one(Operation, operation.id, populate_existing=True)
+
+
+def tagged(tag: Tag) -> int:
+    return sum(tag in contact.tags for contact in db.session.scalars(select(Contact)))
+
+
+def entries(operation: Operation) -> int:
+    query = select(func.count()).select_from(LogEntry)
+    return db.session.scalar(query.where(LogEntry.operation_id == operation.id)) or 0
+
+
+def test_it_goes_on_with_the_rest_of_the_same_rows_and_does_none_twice(client_as, failed):
+    operation, tag, contacts = failed
+    assert (operation.job.state, operation.changed, tagged(tag)) == ("failed", 2, 2)
+    # What was done already is not looked at again, and what is new was not selected.
+    contacts[0].tags.remove(tag)
+    a_contact()
+    db.session.commit()
+    browser, at = client_as(BRUNO), f"/jobs/{operation.job_id}/"
+    page = text_of(browser.get(at))
+    assert "no longer has the right" in page
+    assert '/resume"' in page
+
+    for _click in range(2):
+        assert browser.post(f"{at}resume").location == at
+    run_job(operation.job_id)
+
+    operation = again(operation)
+    assert (operation.job.state, operation.job.done, operation.job.total) == ("done", 5, 5)
+    assert (operation.matched, operation.changed, entries(operation)) == (5, 5, 5)
+    assert [tag in contact.tags for contact in contacts] == [False, True, True, True, True]
+    assert '/resume"' not in text_of(browser.get(at))
+    operation = undo(operation, BRUNO.as_actor())
+    assert (operation.undone, operation.kept, tagged(tag)) == (4, 1, 0)
+
+
+def test_an_administrator_lets_it_go_on_in_the_name_of_whoever_asked(client_as, failed):
+    operation, tag, _contacts = failed
+    at = f"/jobs/{operation.job_id}/"
+    assert client_as(CLARA).post(f"{at}resume").status_code == 404
+    assert '/resume"' in text_of(client_as(ALICIA).get(at))
+    client_as(ALICIA).post(f"{at}resume")
+    with_roles([], lambda: run_job(operation.job_id))
+    assert again(operation).job.state == "failed", "not with the administrator's rights"
+    client_as(ALICIA).post(f"{at}resume")
+    run_job(operation.job_id)
+    assert (again(operation).job.actor_id, tagged(tag)) == (BRUNO.user.id, 5)
+
+
+def test_who_lost_the_right_or_undid_it_or_comes_late_does_not_go_on(client_as, failed):
+    operation, tag, _contacts = failed
+    at = f"/jobs/{operation.job_id}/"
+
+    def refused(sentence: str) -> None:
+        browser = client_as(BRUNO)
+        assert '/resume"' not in text_of(browser.get(at))
+        page = text_of(browser.post(f"{at}resume", follow_redirects=True))
+        assert sentence in page
+        assert again(operation).job.state == "failed"
+
+    with_roles(list(CLARA.user.roles), lambda: refused("You no longer have the right to do this."))
+    until, operation.undo_until = operation.undo_until, now() - timedelta(minutes=1)
+    db.session.commit()
+    refused("This was asked for too long ago to go on.")
+    again(operation).undo_until = until
+    db.session.commit()
+    undo(operation, BRUNO.as_actor())
+    refused("This was undone, so it does not go on.")
+    assert tagged(tag) == 0
+
+
+def test_only_what_failed_is_tried_again(client_as, failed):
+    operation, _tag, _contacts = failed
+    for state in ("queued", "done", "cancelled"):
+        operation.job.state = state
+        db.session.commit()
+        client_as(BRUNO).post(f"/jobs/{operation.job_id}/resume")
+        assert (again(operation).job.state, operation.job.error != "") == (state, True)
+
+
+def test_what_is_forgotten_is_not_there(client_as, failed):
+    operation, _tag, _contacts = failed
+    number = operation.job_id
+    db.session.execute(delete(Job).where(Job.id == number))
+    db.session.commit()
+    assert client_as(BRUNO).post(f"/jobs/{number}/resume").status_code == 404
+
+
+def test_programs_and_the_shell_try_again_too(app, failed):
+    operation, tag, _contacts = failed
+    at, browser = f"{URL}{operation.id}/resume", app.test_client()
+    assert browser.post(at, headers=with_key(CLARA.user.id)).status_code == 404
+    reading_only = with_key(BRUNO.user.id, {Area.CONTACTS: Level.READ})
+    assert browser.post(at, headers=reading_only).status_code == 403
+    header = with_key(BRUNO.user.id)
+    reply = browser.post(at, headers=header)
+    assert (reply.status_code, reply.json["state"]) == (202, "queued")
+    run_job(operation.job_id)
+    assert tagged(tag) == 5
+    assert browser.post(at, headers=header).status_code == 409
+
+    again(operation).job.state = "failed"
+    db.session.commit()
+    shell = app.test_cli_runner()
+    reply = shell.invoke(args=["jobs", "resume", str(operation.job_id)])
+    assert (reply.exit_code, '"state": "queued"' in reply.output) == (0, True), reply.output
+    assert run_job(operation.job_id) == "done"
+    assert again(operation).changed == 5
+    reply = shell.invoke(args=["jobs", "resume", str(operation.job_id)])
+    assert (reply.exit_code, "Only what failed" in reply.output) == (1, True)
+
+
+def by_key(monkeypatch, app, upto: int = 5) -> tuple[Operation, ApiKey]:
+    """Ask for a tag with a key, and let a worker do the first two files."""
+    monkeypatch.setitem(current_app.config, "BACKGROUND_ABOVE", 0)
+    body = {
+        "action": "add-tag", "resource": "contacts", "answers": {"tag": a_value(Tag).id},
+        "ids": [a_contact().id for _each in range(upto)],
+    }  # fmt: skip
+    reply = app.test_client().post(URL, json=body, headers=with_key(BRUNO.user.id))
+    assert reply.status_code == 202
+    operation = db.session.get_one(Operation, reply.json["operation"])
+    first_chunk(operation.job, monkeypatch, 2)
+    return again(operation), db.session.scalars(select(ApiKey)).one()
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "narrowed"])
+def test_a_key_that_has_ended_stops_what_it_asked_for(app, client_as, monkeypatch, how):
+    operation, key = by_key(monkeypatch, app)
+    if how == "revoked":
+        revoke_key(key)
+    elif how == "expired":
+        key.expires_on = now()
+    else:
+        key.scopes = "contacts:read"
+    db.session.commit()
+    assert run_job(operation.job_id) == "failed"
+    operation = again(operation)
+    sentence = "no longer has the right" if how == "narrowed" else "The API key"
+    assert sentence in operation.job.error
+    assert operation.changed == 2
+
+    # Its owner may well go on, in their own name.
+    client_as(BRUNO).post(f"/jobs/{operation.job_id}/resume")
+    assert run_job(operation.job_id) == "done"
+    operation = again(operation)
+    assert (operation.changed, operation.job.channel) == (5, "web")
+
+
+def test_a_key_in_force_is_asked_for_again_and_again(app, monkeypatch):
+    monkeypatch.setattr("app.jobs.runner.FRESH", 0.0)
+    operation, _key = by_key(monkeypatch, app)
+    assert run_job(operation.job_id) == "done"
+
+
+def test_what_a_key_asked_for_is_called_off_even_when_the_key_has_ended(app, monkeypatch):
+    operation, key = by_key(monkeypatch, app)
+    revoke_key(key)
+    operation.job.is_cancelled = True
+    db.session.commit()
+    assert run_job(operation.job_id) == "cancelled"

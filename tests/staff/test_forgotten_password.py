@@ -1,0 +1,374 @@
+"""Who has forgotten their password gets a link by mail, and nobody learns who that is."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask_babel import get_locale
+from sqlalchemy import select
+from werkzeug.security import check_password_hash
+
+from app.extensions import db
+from app.log.models import LogEntry
+from app.mails.delivery import deliver_due
+from app.mails.models import Mail
+from app.security.models import AttemptCounter, OneTimeLink, SignInSession
+from app.staff import emails
+from app.staff.models import StaffUser
+from app.trash.services import purge
+from app.types import now
+from tests.contracts.pagereader import form_of
+from tests.people import ALICIA, BRUNO, CLARA
+from tests.staff.logging_in import PASSWORD, give_password
+
+NEW = "tren verde caracol martillo"
+
+
+def ask(browser, name="bruno", **headers):
+    return browser.post("/login/forgotten", data={"name": name}, headers=headers)
+
+
+def delivered(app) -> Mail:
+    """Deliver what waits; return the last mail."""
+    deliver_due(app)
+    return db.session.scalars(select(Mail).order_by(Mail.id.desc()).limit(1)).one()
+
+
+def path_of_link(mail: Mail) -> str:
+    return re.search(r"/login/choose/[\w-]{43}", mail.content.replace("=\r\n", ""))[0]
+
+
+@pytest.fixture
+def link(app, client_as):
+    """Give the path of the link that Bruno got."""
+    ask(client_as(None))
+    return path_of_link(delivered(app))
+
+
+def choose(browser, link, password=NEW, again=None):
+    form = {"password": password, "again": password if again is None else again}
+    return browser.post(link, data=form)
+
+
+KINDS = {
+    "there": {},
+    "missing": {"username": "somebody", "email": "somebody@example.org"},
+    "inactive": {"active": False},
+    "trashed": {"trashed_at": now()},
+    "left": {"employed_until": now().date() - timedelta(days=2)},
+    "never chose one": {"password": "!"},
+}
+
+
+def test_everybody_gets_the_same_answer_for_the_same_work(app, client_as, counting):
+    answers, work = {}, {}
+    for kind, change in KINDS.items():
+        user = BRUNO.user if "username" not in change else None
+        before = {name: getattr(user, name) for name in change} if user else {}
+        for name in before:
+            setattr(user, name, change[name])
+        db.session.commit()
+        browser = client_as(None)
+        with counting() as statements:
+            reply = ask(browser, "bruno" if user else "nobody")
+        cookies = re.sub(r"[\w.-]{40,}", "", str(reply.headers.getlist("Set-Cookie")))
+        body = re.sub(r'value="[\w.-]{40,}"|nonce="[^"]*"', "", reply.text)
+        headers = sorted(name for name, _value in reply.headers)
+        answers[kind] = (reply.status_code, body, headers, cookies)
+        work[kind] = [re.sub(r"sa_savepoint_\d+", "", it) for it in statements]
+        for name, value in before.items():
+            setattr(user, name, value)
+        db.session.query(AttemptCounter).delete()
+        db.session.commit()
+    assert len({str(answer) for answer in answers.values()}) == 1
+    assert len({str(statements) for statements in work.values()}) == 1
+    assert not any("ab_user" in it for it in work["there"]), "nobody is looked up meanwhile"
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind not in ("there", "never chose one")]
+)
+def test_nobody_else_gets_a_mail_and_what_was_typed_is_forgotten(app, client_as, kind):
+    change = KINDS[kind]
+    if "username" not in change:
+        for name, value in change.items():
+            setattr(BRUNO.user, name, value)
+    ask(client_as(None), "nobody, but my password" if "username" in change else "bruno")
+    mail = delivered(app)
+    assert (mail.state, mail.data, mail.content) == ("dropped", None, None)
+    assert db.session.scalars(select(OneTimeLink)).all() == []
+
+
+@pytest.mark.parametrize("typed", ["bruno", "BRUNO", " bruno ", "Bruno@Example.org"])
+def test_the_mail_goes_to_the_address_on_the_account(app, client_as, typed):
+    ask(client_as(None), typed)
+    mail = delivered(app)
+    assert (mail.state, mail.recipient, mail.data) == ("kept", "bruno@example.org", None)
+    assert "/login/choose/" in mail.content
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("has_chosen", [True, False])
+def test_the_mail_is_in_the_language_of_its_reader(
+    app, client_as, monkeypatch, language, has_chosen
+):
+    monkeypatch.setattr(letters, "_", lambda text, **_values: f"{get_locale()}: {text}")
+    BRUNO.user.language = language if has_chosen else None
+    other = "en" if language == "es" else "es"
+    ask(client_as(None), **{"Accept-Language": other if has_chosen else language})
+    assert delivered(app).subject == f"{language}: Choose a new password"
+
+
+def test_the_link_leads_to_a_new_password_and_the_door(client_as, link):
+    browser = client_as(None)
+    assert browser.get(link).status_code == 200
+    assert choose(browser, link).location == "/login/"
+    assert check_password_hash(BRUNO.user.password, NEW)
+    assert browser.get("/contacts/list/").status_code == 302, "it signs nobody in"
+
+
+def test_looking_at_the_page_changes_nothing(client_as, link):
+    for _look in range(4):
+        assert client_as(None).get(link).status_code == 200
+    assert choose(client_as(None), link).status_code == 302
+
+
+def test_the_page_tells_its_address_to_nobody(client_as, link):
+    for reply in (
+        client_as(None).get(link),
+        choose(client_as(None), link, "short"),
+        choose(client_as(None), link),
+        client_as(None).get(link),
+    ):
+        assert reply.headers["Referrer-Policy"] == "no-referrer"
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_a_link_works_once_and_every_dead_one_looks_the_same(client_as, link):
+    choose(client_as(None), link)
+    dead = [
+        client_as(None).get(link),
+        choose(client_as(None), link),
+        client_as(None).get("/login/choose/nobodys"),
+        choose(client_as(None), "/login/choose/" + "x" * 3000),
+    ]
+    assert {reply.status_code for reply in dead} == {410}
+    page = r'(value|nonce)="[^"]*"'
+    assert len({re.sub(page, "", reply.text) for reply in dead}) == 1
+    assert 'href="/login/forgotten"' in dead[0].text
+
+
+@pytest.mark.parametrize(
+    ("password", "again", "field"),
+    [
+        ("short", None, "password"),
+        ("", None, "password"),
+        ("contraseña1234", None, "password"),
+        ("bruno@example.org", None, "password"),
+        ("x" * 201, None, "password"),
+        (NEW, "tren verde caracol martilla", "again"),
+    ],
+)
+def test_a_weak_password_is_refused_and_the_link_lives_on(client_as, link, password, again, field):
+    reply = choose(client_as(None), link, password, again)
+    assert reply.status_code == 422
+    assert f'id="{field}-error"' in reply.text
+    assert choose(client_as(None), link).status_code == 302
+
+
+def test_every_session_ends_and_others_go_on(client_as, link):
+    bruno, other, clara = client_as(BRUNO), client_as(BRUNO), client_as(CLARA)
+    choose(client_as(None), link)
+    assert bruno.get("/contacts/list/").status_code == 302
+    assert other.get("/contacts/list/").status_code == 302
+    assert clara.get("/contacts/list/").status_code == 200
+    ended = db.session.scalars(
+        select(SignInSession.ended_because).where(SignInSession.user_id == BRUNO.user.id)
+    )
+    assert set(ended) == {"password"}
+
+
+def test_the_owner_is_told_and_the_log_too(app, client_as, link):
+    choose(client_as(None), link)
+    notice = delivered(app)
+    assert (notice.kind, notice.recipient) == ("notice", "bruno@example.org")
+    assert "/login/choose/" not in notice.content
+    query = select(LogEntry).where(LogEntry.subject_type == "security").order_by(LogEntry.id)
+    entries = list(db.session.scalars(query))
+    events = [entry.event for entry in entries]
+    assert events == ["password_link_asked", "password_link_sent", "password_changed"]
+    assert not any(link.rpartition("/")[2] in str(vars(entry)) for entry in entries)
+
+
+def test_the_last_administrator_can_choose_a_new_password_too(app, client_as):
+    ask(client_as(None), "alicia")
+    assert choose(client_as(None), path_of_link(delivered(app))).status_code == 302
+    assert check_password_hash(ALICIA.user.password, NEW)
+
+
+def test_three_links_an_hour_for_an_account_and_ten_from_an_address(app, client_as):
+    replies = [ask(client_as(None)) for _again in range(5)]
+    assert len({re.sub(r'(value|nonce)="[^"]*"', "", reply.text) for reply in replies}) == 1
+    assert {reply.status_code for reply in replies} == {200}
+    assert len(db.session.scalars(select(Mail)).all()) == 3
+    for number in range(20):
+        ask(client_as(None), f"somebody{number}")
+    assert len(db.session.scalars(select(Mail)).all()) == 8
+
+
+def test_the_name_is_asked_for_when_it_is_missing(client_as):
+    reply = ask(client_as(None), "  ")
+    assert reply.status_code == 422
+    assert 'id="name-error"' in reply.text
+    assert db.session.scalars(select(Mail)).all() == []
+
+
+def test_the_account_named_by_its_user_name_comes_first(app, client_as):
+    CLARA.user.username = "bruno@example.org"
+    db.session.commit()
+    ask(client_as(None), "bruno@example.org")
+    assert delivered(app).recipient == "clara@example.org"
+
+
+FORGED = [
+    {"Host": "evil.example"}, {"Host": "127.0.0.1:8080.evil.example"}, {"Host": "evil.example:80"},
+    {"Host": "127.0.0.1@evil.example"}, {"Host": "evil.example#127.0.0.1"}, {"Host": "[::1]"},
+    {"Host": "localhost:1@evil.example"}, {"Host": "LOCALHOST"}, {"Host": "localhost:9"},
+    {"X-Forwarded-Host": "evil.example"}, {"X-Forwarded-Host": "evil.example, localhost"},
+    {"X-Forwarded-Server": "evil.example"}, {"X-Host": "evil.example"},
+    {"X-Original-Host": "evil.example"}, {"X-Forwarded-Proto": "ftp"},
+    {"X-Forwarded-Port": "666"}, {"X-Forwarded-Prefix": "//evil.example"},
+    {"Forwarded": "host=evil.example;proto=http"}, {"X-Original-URL": "http://evil.example/"},
+    {"X-Rewrite-URL": "http://evil.example/"}, {"Origin": "http://evil.example"},
+    {"Referer": "http://evil.example/"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", FORGED, ids=str)
+def test_links_in_mails_lead_to_us_whatever_a_request_claims(app, client_as, headers):
+    ask(client_as(None), **headers)
+    client_as(ALICIA).post(f"/users/link/{BRUNO.user.id}", headers=headers)
+    deliver_due(app)
+    for mail in db.session.scalars(select(Mail)):
+        text = (mail.content or "").replace("=\r\n", "")
+        assert "evil" not in text
+        addresses = set(re.findall(r"https?://[^/\s<\"]+", text))
+        assert addresses <= {app.config["PUBLIC_URL"]}
+
+
+def test_the_wrong_passwords_of_before_count_no_more(client_as, link):
+    for _again in range(7):
+        client_as(None).post("/login/", data={"username": "bruno", "password": "wrong"})
+    choose(client_as(None), link)
+    reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
+    assert reply.status_code == 302
+
+
+def test_the_owner_gets_in_by_a_link_while_account_and_address_are_shut_out(app, client_as):
+    """Figure T29."""
+    for _again in range(25):
+        reply = client_as(None).post("/login/", data={"username": "bruno", "password": "wrong"})
+    assert reply.status_code == 429
+    ask(client_as(None))
+    choose(client_as(None), path_of_link(delivered(app)))
+    reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
+    assert (reply.status_code, reply.location) == (302, "/")
+
+
+def own_password(app, client_as):
+    give_password(BRUNO.user)
+    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    assert client_as(BRUNO).post("/account/password/", data=form).status_code == 302
+
+
+def own_email(app, client_as):
+    give_password(BRUNO.user)
+    form = {"first_name": "Bruno", "last_name": "García", "language": "", "present": PASSWORD}
+    form["email"] = "new@example.org"
+    assert client_as(BRUNO).post("/account/", data=form).status_code == 302
+
+
+def edited(client_as, **more):
+    browser, path = client_as(ALICIA), f"/users/edit/{BRUNO.user.id}"
+    form = form_of(browser.get(path).text).sent() | more
+    assert browser.post(path, data=form).status_code == 302
+
+
+def email_by_an_administrator(app, client_as):
+    edited(client_as, email="new@example.org")
+
+
+def new_request(app, client_as):
+    ask(client_as(None))
+    delivered(app)
+
+
+def deactivation(app, client_as):
+    edited(client_as, active="0")
+    assert not BRUNO.user.active
+    edited(client_as, active="1")
+
+
+def trash(app, client_as):
+    number = BRUNO.user.id
+    client_as(ALICIA).post(f"/users/delete/{number}")
+    reply = client_as(ALICIA).post(f"/users/trash/restore/{number}")
+    assert (reply.status_code, BRUNO.user.is_active) == (302, True)
+
+
+def purged(app, client_as):
+    purge(db.session(), BRUNO.user)
+    db.session.commit()
+
+
+KILLERS = (
+    new_request, own_password, own_email, email_by_an_administrator, deactivation, trash, purged,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("killer", KILLERS, ids=lambda killer: killer.__name__)
+def test_what_happens_meanwhile_kills_the_link_for_good(killer, app, client_as, link):
+    """Figure T32; who was let in again needs a new one."""
+    killer(app, client_as)
+    before = db.session.scalars(select(StaffUser.password)).all()
+    assert client_as(None).get(link).status_code == 410
+    assert choose(client_as(None), link).status_code == 410
+    assert db.session.scalars(select(StaffUser.password)).all() == before
+
+
+def test_of_two_tabs_one_wins(client_as, link, monkeypatch):
+    from app.staff.views import password_links
+
+    first, second = "tren verde caracol uno", "tren verde caracol dos"
+    judged = password_links.hash_password
+
+    def meanwhile(text):
+        monkeypatch.setattr(links, "hash_password", judged)
+        choose(client_as(None), link, first)
+        return judged(text)
+
+    monkeypatch.setattr(links, "hash_password", meanwhile)
+    assert choose(client_as(None), link, second).status_code == 410
+    assert check_password_hash(BRUNO.user.password, first)
+
+
+def test_a_user_without_an_address_gets_none(app, client_as):
+    db.session.execute(StaffUser.__table__.update().values(email=StaffUser.username))
+    ask(client_as(None))
+    mail = delivered(app)
+    assert (mail.state, mail.error) == ("failed", "address")
+
+
+def test_what_was_typed_is_not_kept_with_a_mail_that_comes_too_late(app, client_as):
+    """Some type their password where their name belongs."""
+    ask(client_as(None), "My secret, typed by mistake")
+    mail = db.session.scalars(select(Mail)).one()
+    mail.created_at -= emails.Reset.keeps + timedelta(minutes=1)
+    db.session.commit()
+
+    deliver_due(app)
+
+    db.session.refresh(mail)
+    assert (mail.state, mail.error, mail.data) == ("failed", "late", None)

@@ -1,0 +1,224 @@
+"""Kinds of value: read from what people type, in both languages."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from flask_babel import force_locale
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.accounts.models import Account
+from app.contacts.models import Contact
+from app.errors import DomainError
+from app.i18n.places import countries, find_country, find_province, province_name, provinces
+from app.fieldtypes import Flag, Hints, Number, kind_of, read_day
+
+CONTACT, ACCOUNT = Contact.__table__.c, Account.__table__.c
+SPAIN, STATES = Hints(country="ES"), Hints(country="US", day_first=False)
+
+in_both = pytest.mark.parametrize("language", ["en", "es"])
+
+
+@pytest.fixture(autouse=True)
+def context(app):
+    """Messages are written in the reader's language, so these need an application."""
+    with app.app_context():
+        yield
+
+
+def parse(column, typed, hints=SPAIN):
+    return kind_of(column).parse(typed, hints)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("927 21 45 67", "+34927214567"),
+        ("(927) 21-45-67", "+34927214567"),
+        ("0034 927214567", "+34927214567"),
+        ("+44 20 7946 0958", "+442079460958"),
+        ("927 214 567 ext. 12", "+34927214567;ext=12"),
+        ("", None),
+        ("   ", None),
+    ],
+)
+def test_a_telephone_number_is_kept_in_one_form(typed, kept):
+    assert parse(CONTACT.phone, typed) == kept
+
+
+def test_a_telephone_number_is_read_where_the_contact_lives():
+    assert parse(CONTACT.phone, "(212) 555-0123", STATES) == "+12125550123"
+
+
+@pytest.mark.parametrize("typed", ["927 21", "call me", "+34", "1" * 40])
+def test_what_is_no_telephone_number_is_refused(typed):
+    with pytest.raises(DomainError, match="telephone"):
+        parse(CONTACT.phone, typed)
+
+
+def test_a_telephone_number_that_is_shown_or_written_can_be_read_again():
+    kind = kind_of(CONTACT.phone)
+    for kept in ("+34927214567", "+12125550123", "+34927214567;ext=12"):
+        assert kind.parse(kind.show(kept), SPAIN) == kept
+        assert kind.parse(kind.write(kept), SPAIN) == kept
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" Ana.Garcia@Example.ORG ", "ana.garcia@example.org"),
+        ("ana+tag@example.org", "ana+tag@example.org"),
+        ("josé@ñandú.es", "josé@ñandú.es"),
+    ],
+)
+def test_an_email_address_is_kept_in_one_form(typed, kept):
+    assert parse(CONTACT.email, typed) == kept
+
+
+@pytest.mark.parametrize("typed", ["ana", "ana@", "@example.org", "a b@example.org", "ana@x..y"])
+def test_what_is_no_email_address_is_refused(typed):
+    with pytest.raises(DomainError, match="e-mail"):
+        parse(CONTACT.email, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "hints", "day"),
+    [
+        ("1978-03-14", SPAIN, date(1978, 3, 14)),
+        ("14/03/1978", SPAIN, date(1978, 3, 14)),
+        ("14.3.1978", SPAIN, date(1978, 3, 14)),
+        ("03/04/1978", SPAIN, date(1978, 4, 3)),
+        ("03/04/1978", STATES, date(1978, 3, 4)),
+        ("03/14/1978", SPAIN, date(1978, 3, 14)),
+        ("14/03/1978", STATES, date(1978, 3, 14)),
+        ("1978-03-14 00:00:00", SPAIN, date(1978, 3, 14)),
+        ("1978-03-14T00:00:00", SPAIN, date(1978, 3, 14)),
+    ],
+)
+def test_a_date_is_read_as_people_write_it(typed, hints, day):
+    assert parse(CONTACT.birth_date, typed, hints) == day
+
+
+@pytest.mark.parametrize(
+    "typed", ["31/02/1978", "14/03/78", "yesterday", "1978", "0/0/2000", "-1-2-3", "٣/٣/٢٠٠٠"]
+)
+def test_what_is_no_date_is_refused(typed):
+    with pytest.raises(DomainError, match="date"):
+        parse(CONTACT.birth_date, typed)
+
+
+@given(st.dates())
+def test_a_date_that_is_written_can_be_read_again(day):
+    assert read_day(day.isoformat(), day_first=True) == day
+
+
+@in_both
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("Spain", "ES"), ("España", "ES"), ("espana", "ES"), ("ESP", "ES"), ("es", "ES"),
+     ("Estados Unidos", "US"), ("USA", "US"), ("EE. UU.", "US"), ("Reino Unido", "GB")],
+)  # fmt: skip
+def test_a_country_is_read_in_either_language(language, typed, code):
+    with force_locale(language):
+        assert parse(CONTACT.country, typed) == code
+
+
+@in_both
+def test_every_country_can_be_read_by_the_name_it_is_shown_by(language):
+    for code, name in countries(language):
+        assert find_country(name) == code
+
+
+def test_what_is_no_country_is_refused():
+    with pytest.raises(DomainError, match="not a country"):
+        parse(CONTACT.country, "Atlantis")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("Cáceres", "ES-CC"), ("caceres", "ES-CC"), ("CC", "ES-CC"), ("Alicante", "ES-A"),
+     ("Bizkaia", "ES-BI"), ("Nowhere", "Nowhere")],
+)  # fmt: skip
+def test_a_province_is_kept_by_its_code_or_else_as_typed(typed, code):
+    assert find_province(typed, "ES") == code
+
+
+@in_both
+def test_every_province_of_spain_can_be_read_by_the_name_it_is_shown_by(language):
+    for code, _name in provinces("ES", language):
+        assert find_province(province_name(code, language), "ES") == code
+
+
+@in_both
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("Mr", "mr"), ("Sr.", "mr"), ("doña", "ms"), ("DRA", "dr"), ("Prof.", "prof"), ("mx", "mx")],
+)
+def test_a_salutation_is_read_in_either_language(language, typed, code):
+    with force_locale(language):
+        assert parse(CONTACT.salutation, typed) == code
+
+
+@pytest.mark.parametrize("typed", ["Inglés", "English", "en"])
+def test_a_language_is_read_in_either_language(typed):
+    assert parse(CONTACT.language, typed) == "en"
+
+
+def test_what_is_not_one_of_the_choices_is_refused():
+    with pytest.raises(DomainError, match="choices"):
+        parse(ACCOUNT.type, "friend")
+
+
+def test_text_that_is_too_long_is_refused_rather_than_cut():
+    assert parse(CONTACT.first_name, "a" * 80) == "a" * 80
+    with pytest.raises(DomainError, match="80 characters"):
+        parse(CONTACT.first_name, "a" * 81)
+
+
+def test_length_is_counted_in_letters_not_in_bytes():
+    assert parse(CONTACT.first_name, "ñ" * 80) == "ñ" * 80
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("example.org", "https://example.org"), ("http://example.org/x", "http://example.org/x")],
+)
+def test_a_web_address_gets_its_scheme(typed, kept):
+    assert parse(ACCOUNT.website, typed) == kept
+
+
+@pytest.mark.parametrize("typed", ["javascript:alert(1)", "ftp://example.org", "nothing"])
+def test_what_is_no_web_address_is_refused(typed):
+    with pytest.raises(DomainError, match="web address"):
+        parse(ACCOUNT.website, typed)
+
+
+@pytest.mark.parametrize("typed", ["http://[::1", "https://exa mple.org"])
+def test_an_odd_web_address_never_breaks_the_form(typed):
+    with contextlib.suppress(DomainError):
+        parse(ACCOUNT.website, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("1.234,56", "1234.56"), ("1,234.56", "1234.56"), ("12,5", "12.5"), ("-3", "-3")],
+)
+def test_a_number_is_read_with_either_decimal_sign(typed, value):
+    assert Number().parse(typed, SPAIN) == Decimal(value)
+
+
+@pytest.mark.parametrize("typed", ["NaN", "Infinity", "1e999999999", "abc", "--1"])
+def test_what_is_no_number_is_refused(typed):
+    with pytest.raises(DomainError):
+        Number().parse(typed, SPAIN)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("sí", True), ("X", True), ("No", False), ("0", False)]
+)
+def test_yes_and_no_are_read_in_either_language(typed, value):
+    assert Flag().parse(typed, SPAIN) is value

@@ -1,0 +1,27 @@
+"""The edge refuses what no page of ours would send, before it is taken apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.request import MOST_FIELDS
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"a&" * (MOST_FIELDS + 1), b"a=" + b"x" * (3 * 1024 * 1024)],
+    ids=["too many fields", "too long"],
+)
+@pytest.mark.parametrize("url", ["/login/", "/login/forgotten", "/language"])
+def test_a_form_of_a_million_fields_or_of_megabytes_is_too_much(client_as, url, sent):
+    reply = client_as(None).post(url, data=sent, content_type=FORM)
+    assert reply.status_code == 413
+    assert "too much at once" in reply.text
+
+
+def test_a_long_form_is_read_as_ever(client_as):
+    sent = b"language=es&" + b"a&" * 1000
+    reply = client_as(None).post("/language", data=sent, content_type=FORM)
+    assert reply.status_code == 302
