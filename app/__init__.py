@@ -10,12 +10,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, domains, errorpages, layout
 from app.backoffice import BackOffice
-from app.request import EdgeRequest
+from app.request import CleanRequest
 from app.extensions import csrf, db, mail, migrate
-from app.i18n.catalogue import QuickDomain
+from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
-from app.security import headers, origins
-from app.security.guard import guard
+from app.security import guard, headers, origins
 from config import settings
 
 
@@ -25,7 +24,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     Nothing is written: the database is prepared by ``flask --app run setup``.
     """
     app = Flask(__name__)
-    app.request_class = EdgeRequest
+    app.request_class = CleanRequest
     app.config.from_mapping(settings() if config is None else config)
     if app.config["PROXIES"]:
         hops = app.config["PROXIES"]
@@ -39,12 +38,12 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         BackOffice().init_app(app, db.session)
     babel = app.extensions["babel"]
     babel.locale_selector = choose_language
-    messages = QuickDomain(translation_directories=babel.translation_directories)
+    messages = CachedDomain(translation_directories=babel.translation_directories)
     app.before_request(messages.as_default)
     babel.timezone_selector = lambda: app.config["TIMEZONE"]
     headers.init_app(app)
     origins.init_app(app)
-    guard(app)
+    guard.init_app(app)
     layout.init_app(app)
     errorpages.init_app(app)
     for command in cli.COMMANDS:

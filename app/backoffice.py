@@ -9,7 +9,7 @@ from flask_appbuilder import AppBuilder
 
 from app.crud.api import Api, ModelApi
 from app.crud.modelview import ModelView
-from app.crud.page import Page, Place
+from app.crud.page import Page, PageMeta
 from app.menu import CATEGORIES
 from app.security.roles import Grant
 from app.staff.security_manager import SecurityManager
@@ -25,7 +25,7 @@ class BackOffice(AppBuilder):
         app.config["FAB_BASE_TEMPLATE"] = "appbuilder/baselayout.html"
         self.security_manager_class = SecurityManager
         super().init_app(app, session)
-        app.extensions["open_to_all"] = frozenset(
+        app.extensions["common_permissions"] = frozenset(
             (grant.permission, grant.resource) for grant in self.grants() if grant.area is None
         )
         app.extensions["grants"] = {
@@ -49,7 +49,7 @@ class BackOffice(AppBuilder):
         for api in (*ModelApi.all(), *Api.all()):
             self.add_api(api)
 
-    def _note_role(self, page: Place) -> None:
+    def _note_role(self, page: PageMeta) -> None:
         """Tell Flask-AppBuilder which pages play the parts it asks for by name."""
         name = type(page).__name__
         if name == "HomeView":
@@ -59,10 +59,10 @@ class BackOffice(AppBuilder):
         elif name == "UserView":
             self.sm.user_view = page
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[PageMeta]:
         """Yield every registered page."""
-        yield from (view for view in self.baseviews if isinstance(view, Place))
+        yield from (view for view in self.baseviews if isinstance(view, PageMeta))
 
     def grants(self) -> set[Grant]:
         """Gather what every page declares: the permission matrix."""
-        return {grant for place in self.places() for grant in place.grants()}
+        return {grant for place in self.pages() for grant in place.grants()}

@@ -13,11 +13,11 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.crud.api.responses import http_problem, problem
-from app.request import is_for_programs
 from app.errors import DomainError
 from app.extensions import db
-from app.security.resubmit import kept_page
-from app.security.redirects import safe_target
+from app.request import is_api_request
+from app.security.redirects import safe_redirect_target
+from app.security.resubmit import resubmit_page
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def init_app(app: Flask) -> None:
 
 def _page(status: int, title: str, text: str):
     db.session.rollback()
-    if is_for_programs():
+    if is_api_request():
         return problem(status, text or title)
     if request.headers.get("X-Fragment") or request.accept_mimetypes.best == "application/json":
         return jsonify(error=text), status
@@ -47,7 +47,7 @@ def _http(error: HTTPException):
     status = error.code or 500
     if status < 400:
         return error
-    if is_for_programs():
+    if is_api_request():
         db.session.rollback()
         return http_problem(error)
     texts = {
@@ -73,8 +73,8 @@ def _csrf(_error: CSRFError):
     db.session.rollback()
     if request.path == "/login/" and current_user.is_authenticated:
         # Signed in meanwhile, in another tab.
-        return redirect(safe_target(request.args.get("next")))
-    return kept_page() or _page(
+        return redirect(safe_redirect_target(request.args.get("next")))
+    return resubmit_page() or _page(
         400,
         _("This page was open for too long"),
         _("Nothing was changed. Go back, reload the page and send it again."),

@@ -18,11 +18,11 @@ from app.crud.page import menu_groups
 from app.extensions import db
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
-from app.jobs.queries import live_ids
+from app.jobs.queries import live_job_ids
 from app.jobs.views import badge_label
 from app.security.actor import current_actor
 from app.security.areas import Level
-from app.security.rights import holds
+from app.security.rights import has_permission
 from app.security.roles import LEVELS
 from app.staff.rights_table import rights_by_area
 
@@ -39,12 +39,12 @@ def init_app(app: Flask) -> None:
         asset=asset,
         sidebar=sidebar,
         dialogs=dialogs,
-        holds=holds,
-        route_of=route_of,
+        has_permission=has_permission,
+        related_show_url=related_show_url,
         running_jobs=running_jobs,
         badge_label=badge_label,
-        rights_held=rights_held,
-        levels_in_words=levels_in_words,
+        role_rights=role_rights,
+        level_choices=level_choices,
         initials=initials,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
@@ -126,20 +126,20 @@ def _base(url: str) -> str:
 
 def running_jobs() -> list[int]:
     """Return the numbers of the jobs the signed-in user has going on."""
-    return live_ids(db.session(), current_actor()) if current_user.is_authenticated else []
+    return live_job_ids(db.session(), current_actor()) if current_user.is_authenticated else []
 
 
-def rights_held(role: Any) -> Any:
+def role_rights(role: Any) -> Any:
     """Return the rights of a role, by area and page."""
     return rights_by_area({right.id for right in role.permissions})
 
 
-def levels_in_words() -> list[tuple[int, Any]]:
+def level_choices() -> list[tuple[int, Any]]:
     """Return every level that a role can have in an area."""
     return [(int(level), level.label) for level in (Level.FORBIDDEN, *LEVELS)]
 
 
-def route_of(view: ModelView, name: str) -> str:
+def related_show_url(view: ModelView, name: str) -> str:
     """Return the address that rows linked by an attribute have in common, or nothing.
 
     Nothing is returned when they have no page, or none the signed-in user may open.
@@ -152,7 +152,7 @@ def route_of(view: ModelView, name: str) -> str:
             isinstance(other, ModelView)
             and other.datamodel.obj is model
             and not other.datamodel.with_trash
-            and holds("can_show", other.class_permission_name)
+            and has_permission("can_show", other.class_permission_name)
         ):
             return f"{other.route_base}/show/"
     return ""

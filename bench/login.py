@@ -23,7 +23,7 @@ from app.entities.services import ensure_root
 from app.extensions import db
 from app.security.models import AttemptCounter
 from app.security.passwords import hash_password
-from app.security.throttle import count_one, key_of_user
+from app.security.throttle import count_attempt, key_for_user
 from app.staff.models import StaffUser
 from app.types import now
 from config import settings
@@ -69,7 +69,7 @@ def measure(samples: int) -> dict[str, list[float]]:
             with app.app_context():
                 db.session.execute(delete(AttemptCounter))
                 for _n in range(6 if kind == "locked" else 0):
-                    count_one(db.session(), key_of_user("sign-in", numbers[kind]), 15)
+                    count_attempt(db.session(), key_for_user("sign-in", numbers[kind]), 15)
                 db.session.commit()
             begun = time.perf_counter()
             reply = app.test_client().post(

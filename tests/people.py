@@ -18,11 +18,11 @@ from app.entities.models import Entity
 from app.entities.services import ensure_root
 from app.extensions import db
 from app.security.actor import Actor
-from app.security.areas import Area, Level
 from app.security.api_keys import Scopes, make_key
+from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name, sync_roles
-from app.security.sessions import open_session
+from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.types import now
 
@@ -73,7 +73,7 @@ def move_in(grants) -> None:
 
 def sign_in(browser: FlaskClient, user_id: int) -> str:
     """Open a session for somebody in a browser of the tests; return its token."""
-    token = open_session(db.session(), user_id)
+    token = create_session(db.session(), user_id)
     db.session.commit()
     with browser.session_transaction() as cookie:
         cookie["_user_id"] = str(user_id)

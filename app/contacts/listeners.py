@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.security.actor import Actor, current_actor
-from app.security.privileges import holdings_of, outranks
+from app.security.privileges import permissions_of_actor, may_manage
 from app.staff.models import StaffUser
 
 MAY_LINK = (("can_edit", "UserView"), ("can_add", "UserView"))
@@ -30,7 +30,7 @@ def _keep_users_apart(session: Session, _context, _instances) -> None:
                 _check_link(session, contact, current_actor())
 
 
-def user_of(session: Session, user_id: int | None) -> StaffUser | None:
+def get_user(session: Session, user_id: int | None) -> StaffUser | None:
     """Return the user with a number, the trash included."""
     if user_id is None:
         return None
@@ -39,7 +39,7 @@ def user_of(session: Session, user_id: int | None) -> StaffUser | None:
 
 
 def _refuse_to_trash(session: Session, contact: Contact) -> None:
-    user = user_of(session, contact.user_id)
+    user = get_user(session, contact.user_id)
     if user is not None and user.is_active:
         raise DomainError(
             _("This person can sign in: take their access away first, under Access rights.")
@@ -48,16 +48,16 @@ def _refuse_to_trash(session: Session, contact: Contact) -> None:
 
 def _check_link(session: Session, contact: Contact, actor: Actor) -> None:
     state: Any = inspect(contact).attrs
-    user = contact.user if state.user.history.has_changes() else user_of(session, contact.user_id)
+    user = contact.user if state.user.history.has_changes() else get_user(session, contact.user_id)
     number = contact.id or 0
     old = session.scalar(
         select(Contact.user_id).where(Contact.id == number).execution_options(with_trash=True)
     )
-    if actor.is_house or (user is None and old is None):
+    if actor.is_system or (user is None and old is None):
         return
-    held = holdings_of(actor)
+    held = permissions_of_actor(actor)
     if not (held.is_all or held.pairs & set(MAY_LINK)):
         raise DomainError(_("Only somebody who may change users can do this."))
-    for each in (user, user_of(session, old)):
-        if each is not None and each.id is not None and not outranks(actor, each):
+    for each in (user, get_user(session, old)):
+        if each is not None and each.id is not None and not may_manage(actor, each):
             raise DomainError(_("This person has rights that you do not have yourself."))

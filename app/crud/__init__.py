@@ -1,1 +1,1 @@
-"""The house's list, file and form pages: Flask-AppBuilder's, with our manners."""
+"""Generated list, show and form pages and the REST API, on Flask-AppBuilder's ModelView."""

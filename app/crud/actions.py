@@ -52,7 +52,7 @@ class ListAction(Plug):
         )
 
 
-def actions_on(model: type) -> list[type[ListAction]]:
+def get_list_actions(model: type) -> list[type[ListAction]]:
     """Return what can be done to the rows of a model, in order."""
     found = [action for action in ListAction.all() if issubclass(model, action.model)]
     return sorted(found, key=lambda action: action.order)

@@ -1,6 +1,6 @@
-"""Columns of a list: what to select for each, and the cell it becomes.
+"""Columns of a list: the expressions each selects and the cell it renders.
 
-Rows are read as plain tuples, linked rows joined in, so that a page takes two statements
+Rows are read as plain tuples and related rows are joined, so that a page takes two statements
 however many columns it shows.
 """
 
@@ -13,16 +13,16 @@ from flask_babel import gettext as _
 from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import aliased
 
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.extensions import db
+from app.fieldtypes import FieldType
 from app.i18n.labels import label_in_sql
-from app.fieldtypes import Kind
 from app.repositories.models import Repository
 from app.security.actor import Actor
 
 
 class Cell(NamedTuple):
-    """What a template draws: a shape, and what goes in it.
+    """What a template renders: a shape, its text and extra data.
 
     Shapes: title, text, email, phone, url, chip, chips, link, none.
     """
@@ -32,52 +32,54 @@ class Cell(NamedTuple):
     extra: Any = None
 
 
-NOTHING = Cell("none")
+EMPTY_CELL = Cell("none")
 
 
 class ListColumn:
-    """One column of a list."""
+    """One column of a list, over one attribute of the model."""
 
     shape = "text"
 
-    def __init__(self, datamodel: Interface, name: str, label: Any) -> None:
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
         self.datamodel = datamodel
         self.name = name
         self.label = label
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        """Return the query, joined where needed, and the expressions this column reads."""
+        """Return the query with the joins this column needs, and the expressions to select."""
         return query, [getattr(self.datamodel.obj, self.name)]
 
     def cell(self, values: tuple) -> Cell:
-        """Return the cell for the values that ``select`` asked for."""
+        """Return the cell for the values of the selected expressions."""
         raise NotImplementedError
 
 
-class Plain(ListColumn):
-    """An attribute of the row itself."""
+class AttributeColumn(ListColumn):
+    """A column attribute of the model itself."""
 
-    def __init__(self, datamodel: Interface, name: str, label: Any) -> None:
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
         super().__init__(datamodel, name, label)
-        self.kind: Kind = datamodel.kind(name)
-        self.shape = self.kind.name if self.kind.name in ("email", "phone", "url") else "text"
+        self.field_type: FieldType = datamodel.field_type(name)
+        self.shape = (
+            self.field_type.name if self.field_type.name in ("email", "phone", "url") else "text"
+        )
 
     def cell(self, values: tuple) -> Cell:
         value = values[0]
         if value is None or value == "":
-            return NOTHING
-        if self.kind.name == "colour":
-            return Cell("chip", self.kind.show(value), value)
-        return Cell(self.shape, self.kind.show(value), value)
+            return EMPTY_CELL
+        if self.field_type.name == "colour":
+            return Cell("chip", self.field_type.show(value), value)
+        return Cell(self.shape, self.field_type.show(value), value)
 
 
-class Title(ListColumn):
-    """The name of the row, which leads to its file; made of several attributes."""
+class TitleColumn(ListColumn):
+    """The name of the row, joined from several attributes, linked to its show page."""
 
     shape = "title"
 
     def __init__(
-        self, datamodel: Interface, name: str, label: Any, parts: tuple[str, ...]
+        self, datamodel: ScopedInterface, name: str, label: Any, parts: tuple[str, ...]
     ) -> None:
         super().__init__(datamodel, name, label)
         self.parts = parts
@@ -90,30 +92,30 @@ class Title(ListColumn):
         return Cell("title", " ".join(filled), initials(filled))
 
 
-class Joined(ListColumn):
-    """A row that this one links to, joined in."""
+class JoinedColumn(ListColumn):
+    """A many-to-one relation, read by an outer join."""
 
-    def __init__(self, datamodel: Interface, name: str, label: Any) -> None:
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
         super().__init__(datamodel, name, label)
         relation = datamodel.list_properties[name]
         model = datamodel.obj
         key = model.__mapper__.get_property_by_column(next(iter(relation.local_columns))).key
-        # Made once: an alias costs more than the rest of the query.
+        # Create the alias once: it costs more than the rest of the query.
         self.target: Any = aliased(relation.mapper.class_)
         self.condition = getattr(model, key) == self.target.id
         self.is_scoped = hasattr(relation.mapper.class_, "scope")
 
     def join(self, query: Select, actor: Actor) -> Select:
-        """Join the linked row, unless it is out of the actor's sight."""
+        """Join the related row if it is in the actor's scope."""
         condition = self.condition
         if self.is_scoped and actor.entity_ids is not None:
-            # SQLAlchemy lends the alias the class method, so the scope speaks of the alias.
+            # Called on the alias, the class method builds its condition over the alias.
             condition = and_(condition, self.target.scope(actor))
         return query.outerjoin(self.target, condition)
 
 
-class Chip(Joined):
-    """A value of a repository."""
+class ChipColumn(JoinedColumn):
+    """One value of a repository, as a coloured chip."""
 
     shape = "chip"
 
@@ -121,11 +123,11 @@ class Chip(Joined):
         return self.join(query, actor), [label_in_sql(self.target), self.target.colour]
 
     def cell(self, values: tuple) -> Cell:
-        return NOTHING if values[0] is None else Cell("chip", values[0], values[1])
+        return EMPTY_CELL if values[0] is None else Cell("chip", values[0], values[1])
 
 
-class Link(Joined):
-    """Another row, by name; out of the actor's sight it is left blank."""
+class LinkColumn(JoinedColumn):
+    """A related row by its name; blank if it is out of the actor's scope."""
 
     shape = "link"
 
@@ -136,12 +138,12 @@ class Link(Joined):
 
     def cell(self, values: tuple) -> Cell:
         if values[0] is None:
-            return NOTHING
+            return EMPTY_CELL
         return Cell("link", " ".join(str(part) for part in values[1:] if part), values[0])
 
 
-class Chips(ListColumn):
-    """Many values of a repository; read for the whole page at once."""
+class ChipsColumn(ListColumn):
+    """Many-to-many values of a repository, loaded for the whole page in one statement."""
 
     shape = "chips"
 
@@ -155,7 +157,7 @@ class Chips(ListColumn):
         near = relation.secondary.c[relation.synchronize_pairs[0][1].name]
         far = relation.secondary.c[relation.secondary_synchronize_pairs[0][1].name]
         found: dict[int, list[tuple[str, str]]] = {}
-        # Plain tables: of repositories nothing is hidden, and it costs half as much.
+        # Plain tables cost half as much; repositories have no scope to apply.
         rows = db.session.connection().execute(
             select(near, label_in_sql(target), target.colour)
             .join_from(relation.secondary, target.id.table, far == target.id)
@@ -167,11 +169,11 @@ class Chips(ListColumn):
         return found
 
     def cell(self, values: tuple) -> Cell:
-        return Cell("chips", extra=values[0]) if values and values[0] else NOTHING
+        return Cell("chips", extra=values[0]) if values and values[0] else EMPTY_CELL
 
 
-class Completeness(ListColumn):
-    """Whether a repository value has a label in both languages."""
+class LanguagesColumn(ListColumn):
+    """Whether a repository value has a label in both languages: complete, or which is missing."""
 
     shape = "chip"
 
@@ -186,12 +188,12 @@ class Completeness(ListColumn):
 
 
 def name_parts(model: type) -> tuple[str, ...]:
-    """Return the attributes that make up the name of a model's rows."""
+    """Return the names of the attributes that make up the name of a row."""
     return getattr(model, "name_parts", ("name",))
 
 
 def initials(parts: list[str]) -> str:
-    """Return one or two letters to stand for a name: those of the first and last part."""
+    """Return the initials of the first and the last part of a name: one or two letters."""
     words = [word for part in (parts[:1] + parts[-1:]) for word in part.split()[:1]]
     letters = [
         word[0].upper() for word in (words if len(parts) > 1 else " ".join(parts).split()[:2])
@@ -200,32 +202,32 @@ def initials(parts: list[str]) -> str:
 
 
 def make_column(
-    datamodel: Interface, name: str, label: Any, title_parts: tuple[str, ...]
+    datamodel: ScopedInterface, name: str, label: Any, title_parts: tuple[str, ...]
 ) -> ListColumn:
-    """Return the column for an attribute, by what the attribute is."""
+    """Return the list column that suits an attribute."""
     if name == "name" and title_parts:
-        return Title(datamodel, name, label, title_parts)
+        return TitleColumn(datamodel, name, label, title_parts)
     if name == "languages":
-        return Completeness(datamodel, name, label)
+        return LanguagesColumn(datamodel, name, label)
     if datamodel.is_relation_many_to_many(name):
-        return Chips(datamodel, name, label)
+        return ChipsColumn(datamodel, name, label)
     if datamodel.is_relation(name):
         target = datamodel.get_related_model(name)
-        kind = Chip if issubclass(target, Repository) else Link
-        return kind(datamodel, name, label)
-    return Plain(datamodel, name, label)
+        column = ChipColumn if issubclass(target, Repository) else LinkColumn
+        return column(datamodel, name, label)
+    return AttributeColumn(datamodel, name, label)
 
 
 @dataclass
-class Plan:
-    """What to select for the columns of a page, and how to turn rows into cells."""
+class ColumnPlan:
+    """The expressions to select for the columns of a page, and where each stands in a row."""
 
     columns: list[ListColumn]
     expressions: list[Any] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
 
     def apply(self, query: Select, actor: Actor) -> Select:
-        """Add every column's joins and expressions; the query already selects two of its own."""
+        """Add every column's joins and expressions to a query that selects (id, sort value)."""
         place = 2
         self.expressions, self.spans = [], []
         for column in self.columns:
@@ -236,11 +238,11 @@ class Plan:
         return query.add_columns(*self.expressions)
 
     def cells(self, rows: list[Any]) -> list[tuple[int, list[Cell]]]:
-        """Return (id, cells) of each row."""
+        """Return (id, cells) of each selected row."""
         many = {
             index: column.load([row[0] for row in rows])
             for index, column in enumerate(self.columns)
-            if isinstance(column, Chips) and rows
+            if isinstance(column, ChipsColumn) and rows
         }
         pages = []
         for row in rows:

@@ -1,4 +1,4 @@
-"""Two people changed the same file: show both, lose nothing."""
+"""Merge a stale form: keep what was typed and show the values saved in the meantime."""
 
 from __future__ import annotations
 
@@ -8,117 +8,121 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from app.crud.fields import FlagField, KindField, LinkField, LinksField
+from app.crud.fields import ModelChoiceField, ModelMultipleChoiceField, SwitchField, TypedField
 from app.crud.forms import RowForm
 from app.log.queries import changes_since
-from app.log.values import foreign_keys, plain
+from app.log.values import foreign_keys, to_json
 
 
 @dataclass(frozen=True)
-class Clash:
-    """One field that both changed: what is saved now, and what was typed."""
+class FieldConflict:
+    """A field that both people changed: the saved value and the typed one, as text."""
 
     field: Any
     saved: str
     typed: str
-    # What the form needs to take the saved value: one value, or several of a list.
-    raw: list[str]
+    # The form values that stand for the saved value; several for a list.
+    form_values: list[str]
 
 
-def merge(session: Session, form: RowForm, row: Any) -> tuple[list[Clash], list[str]]:
-    """Bring a stale form up to date.
+def merge_stale_form(
+    session: Session, form: RowForm, row: Any
+) -> tuple[list[FieldConflict], list[str]]:
+    """Update a validated, stale form from its row.
 
-    A field that only the other person changed takes the value that is saved; returned are the
-    fields that both changed, and the labels of those taken over. The form is validated already.
+    A field that only the other person changed takes the saved value. Return the fields that
+    both changed, and the labels of the fields taken over.
     """
     entries = changes_since(session, row, int(form.version.data))
     keys = {relation: key for key, (relation, _t) in foreign_keys(type(row)).items()}
-    clashes, taken = [], []
+    conflicts, taken_over = [], []
     for field in form:
-        if not isinstance(field, KindField | LinkField | LinksField | FlagField):
+        if not isinstance(
+            field, TypedField | ModelChoiceField | ModelMultipleChoiceField | SwitchField
+        ):
             continue
         name = keys.get(field.name, field.name)
         touched = [e.changes[name] for e in entries if e.changes and name in e.changes]
         saved = getattr(row, field.name)
         if not touched or _same(saved, field.data):
             continue
-        if _written(field.data) == _comparable(touched[0][0]):
-            _take(field, saved)
-            taken.append(str(field.label.text))
+        if _comparable_value(field.data) == _comparable_log_value(touched[0][0]):
+            _take_over(field, saved)
+            taken_over.append(str(field.label.text))
         else:
-            clashes.append(
-                Clash(
+            conflicts.append(
+                FieldConflict(
                     field,
-                    show(field, saved) or _("nothing"),
+                    format_value(field, saved) or _("nothing"),
                     _typed(field),
-                    _raw(field, saved),
+                    _form_values(field, saved),
                 )
             )
-    return clashes, taken
+    return conflicts, taken_over
 
 
-def show(field: Any, value: Any) -> str:
-    """Write a field's value for people."""
-    if isinstance(field, LinksField):
-        return ", ".join(str(row) for row in field.seen_of(value))
-    if isinstance(field, LinkField):
-        if value is not None and not field.seen_of([value]):
+def format_value(field: Any, value: Any) -> str:
+    """Format a field's value for display."""
+    if isinstance(field, ModelMultipleChoiceField):
+        return ", ".join(str(row) for row in field.visible_rows(value))
+    if isinstance(field, ModelChoiceField):
+        if value is not None and not field.visible_rows([value]):
             return _("somebody or something you may not see")
         return str(value or "")
-    if isinstance(field, FlagField):
+    if isinstance(field, SwitchField):
         return _("Yes") if value else _("No")
-    return field.kind.show(value)
+    return field.field_type.show(value)
 
 
 def _typed(field: Any) -> str:
-    """Write what was typed: as it is, where it is no value of the field's kind."""
-    if isinstance(field, KindField) and field.errors:
+    """Format what was typed; unchanged if it cannot be parsed."""
+    if isinstance(field, TypedField) and field.errors:
         return str(field.typed or "")
-    return show(field, field.data)
+    return format_value(field, field.data)
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return {row.id for row in one} == {row.id for row in other}
-    return _filled(one) == _filled(other)
+    return _empty_to_none(one) == _empty_to_none(other)
 
 
-def _filled(value: Any) -> Any:
-    """Return a value, or None for what leaves a field empty; a nought is a value."""
+def _empty_to_none(value: Any) -> Any:
+    """Return None for an empty string or False; 0 is a value."""
     return None if value == "" or value is False else value
 
 
-def _written(value: Any) -> Any:
+def _comparable_value(value: Any) -> Any:
     if isinstance(value, list):
         return sorted(row.id for row in value)
     if hasattr(value, "id"):
         return value.id
-    return _filled(plain(value))
+    return _empty_to_none(to_json(value))
 
 
-def _comparable(old: Any) -> Any:
-    """Return a logged value as ``_written`` writes it."""
+def _comparable_log_value(old: Any) -> Any:
+    """Return a logged value in the form that ``_comparable_value`` returns."""
     if isinstance(old, list) and old and isinstance(old[0], list):
         return sorted(pk for pk, _label in old)
     if isinstance(old, list) and len(old) == 2 and not isinstance(old[0], list):
         return old[0]
-    return old if isinstance(old, list) else _filled(old)
+    return old if isinstance(old, list) else _empty_to_none(old)
 
 
-def _take(field: Any, saved: Any) -> None:
+def _take_over(field: Any, saved: Any) -> None:
     field.process_data(saved)
-    if isinstance(field, KindField):
+    if isinstance(field, TypedField):
         field.typed = None
 
 
-def _raw(field: Any, saved: Any) -> list[str]:
-    if isinstance(field, LinksField):
-        return [str(row.id) for row in field.seen_of(saved)]
-    if isinstance(field, LinkField):
-        # Nothing chosen keeps a link that is not shown.
-        return ["" if saved is None or not field.seen_of([saved]) else str(saved.id)]
-    if isinstance(field, FlagField):
+def _form_values(field: Any, saved: Any) -> list[str]:
+    if isinstance(field, ModelMultipleChoiceField):
+        return [str(row.id) for row in field.visible_rows(saved)]
+    if isinstance(field, ModelChoiceField):
+        # The empty value keeps a link to a row out of scope.
+        return ["" if saved is None or not field.visible_rows([saved]) else str(saved.id)]
+    if isinstance(field, SwitchField):
         return ["1" if saved else ""]
-    if field.kind.name in ("phone", "province"):
-        return [field.kind.show(saved)]
-    return [field.kind.write(saved)]
+    if field.field_type.name in ("phone", "province"):
+        return [field.field_type.show(saved)]
+    return [field.field_type.write(saved)]

@@ -1,4 +1,4 @@
-"""Form fields by kind of value: what is typed is read by the kind, and stays when it is wrong."""
+"""Form fields by field type; text that cannot be parsed stays in the field with its error."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from wtforms.widgets import (
     html_params,
 )
 
-from app.crud.lookup import MOST_FOUND, found_rows
-from app.crud.interface import as_id
+from app.crud.interface import parse_id
+from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
 from app.errors import DomainError
 from app.extensions import db
+from app.fieldtypes import FieldType, Hints
 from app.i18n.languages import current_language
 from app.i18n.places import countries, provinces
-from app.fieldtypes import Hints, Kind
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import visible
@@ -40,50 +40,54 @@ from app.text import clean
 REQUIRED = _l("Fill this in.")
 
 
-class KindField(Field):
-    """A field whose value is one of the house's kinds."""
+class TypedField(Field):
+    """A field whose value is parsed and formatted by a field type."""
 
-    def __init__(self, label: Any, *, kind: Kind, required: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any, *, field_type: FieldType, required: bool, **kwargs: Any
+    ) -> None:
         super().__init__(label, **kwargs)
-        self.kind = kind
+        self.field_type = field_type
         self.typed: str | None = None
         if required:
             self.flags.required = True
-        if kind.longest and kind.name not in ("country", "choice", "colour", "province"):
-            self.flags.maxlength = kind.longest
+        has_codes = field_type.name in ("country", "choice", "colour", "province")
+        if field_type.max_length and not has_codes:
+            self.flags.maxlength = field_type.max_length
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        # A field that was not sent at all keeps the value it has.
+        # A field that is missing from the request keeps its value.
         if valuelist:
             self.typed = self.data = valuelist[0]
 
     def _value(self) -> str:
-        """Return what the input shows: what was typed, else the value as it is edited."""
+        """Return the text of the input: what was typed, else the formatted value."""
         if self.typed is not None:
             return self.typed
         if self.data is None:
             return ""
-        if self.kind.name in ("phone", "province"):
-            return self.kind.show(self.data)
-        return self.kind.write(self.data)
+        if self.field_type.name in ("phone", "province"):
+            return self.field_type.show(self.data)
+        return self.field_type.write(self.data)
 
     def pre_validate(self, form: Any) -> None:
         if self.typed is not None:
             try:
-                self.data = self.kind.parse(self.typed, hints_of(form, self.kind))
+                self.data = self.field_type.parse(self.typed, get_hints(form, self.field_type))
             except DomainError as error:
                 raise ValidationError(str(error)) from None
         if self.data is None:
             if self.flags.required:
                 raise ValidationError(str(REQUIRED))
-            column = self.kind.column
+            column = self.field_type.column
             if column is not None and not column.nullable and isinstance(column.type, String):
                 self.data = ""
 
 
-def hints_of(form: Any, kind: Kind) -> Hints:
-    """Return the hints a form gives: the country chosen in it, else the organisation's."""
-    name = (kind.column.info.get("country") if kind.column is not None else None) or "country"
+def get_hints(form: Any, field_type: FieldType) -> Hints:
+    """Return the country chosen in the form, else the organisation's, to parse a value with."""
+    column = field_type.column
+    name = (column.info.get("country") if column is not None else None) or "country"
     chosen = form[name].typed if name in form and hasattr(form[name], "typed") else None
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
@@ -104,7 +108,7 @@ class OptionWidget:
             kwargs["required"] = True
         if lookup := getattr(field, "lookup", None):
             kwargs["data_lookup"] = lookup
-        parts = [_sent_when_empty(field)] if self.multiple else []
+        parts = [_hidden_empty_input(field)] if self.multiple else []
         parts.append(Markup("<select %s>") % Markup(html_params(name=field.name, **kwargs)))
         if not self.multiple:
             parts.append(Markup('<option value="">%s</option>') % getattr(field, "blank", "—"))
@@ -117,29 +121,31 @@ class OptionWidget:
         return Markup("").join(parts)
 
 
-class CodeField(KindField):
-    """One of a few codes: a choice, a colour, a country, a language."""
+class ChoiceField(TypedField):
+    """A ``<select>`` of codes: a choice, a colour, a country."""
 
     widget = OptionWidget()
 
     def options(self) -> list[tuple[str, str, bool]]:
         """Return (code, label, chosen)."""
         chosen = self._value()
-        return [(code, label, code == chosen) for code, label in self._known()]
+        return [(code, label, code == chosen) for code, label in self._choices()]
 
-    def _known(self) -> list[tuple[str, str]]:
-        if self.kind.name == "country":
+    def _choices(self) -> list[tuple[str, str]]:
+        if self.field_type.name == "country":
             return list(countries(current_language()))
-        return [(code, str(label)) for code, label in self.kind.choices.items()]
+        return [(code, str(label)) for code, label in self.field_type.choices.items()]
 
 
 class ProvinceWidget(TextInput):
     """A text input with the provinces of the chosen country as suggestions."""
 
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        country = hints_of(field.form_, field.kind).country if field.form_ is not None else "ES"
+        country = (
+            get_hints(field.form_, field.field_type).country if field.form_ is not None else "ES"
+        )
         names = [name for _code, name in provinces(country, current_language())]
-        info = field.kind.column.info
+        info = field.field_type.column.info
         kwargs |= {
             "list": f"{field.id}-list",
             "data_provinces_of": info.get("country", "country"),
@@ -151,8 +157,8 @@ class ProvinceWidget(TextInput):
         ) % (field.id, options)
 
 
-class ProvinceField(KindField):
-    """A province: its name is typed, its code is kept."""
+class ProvinceField(TypedField):
+    """A province: the name is typed, the code is stored."""
 
     widget = ProvinceWidget()
 
@@ -165,22 +171,22 @@ class ProvinceField(KindField):
         super().pre_validate(form)
 
 
-class FlagWidget(CheckboxInput):
-    """A checkbox that says so when it is not ticked."""
+class SwitchWidget(CheckboxInput):
+    """A checkbox that also sends a value when it is not ticked."""
 
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
         kwargs.setdefault("value", "1")
-        return _sent_when_empty(field) + super().__call__(field, **kwargs)
+        return _hidden_empty_input(field) + super().__call__(field, **kwargs)
 
 
-def _sent_when_empty(field: Any) -> Markup:
+def _hidden_empty_input(field: Any) -> Markup:
     return Markup('<input type="hidden" name="%s" value="">') % field.name
 
 
-class FlagField(Field):
-    """A yes or no."""
+class SwitchField(Field):
+    """A boolean as a switch; a missing field keeps its value, unlike WTForms' BooleanField."""
 
-    widget = FlagWidget()
+    widget = SwitchWidget()
     false_values = (False, "false", "", "0")
 
     def process_data(self, value: Any) -> None:
@@ -194,8 +200,12 @@ class FlagField(Field):
         return "1"
 
 
-class _LinkedField(Field):
-    """What fields that point to other rows share."""
+class _ModelField(Field):
+    """Base of the fields that choose rows of a model within the actor's scope.
+
+    ``lookup`` is the address that options are fetched from while typing; without it all rows
+    are options in the page.
+    """
 
     def __init__(
         self, label: Any, *, model: Any, required: bool = False, lookup: str = "", **kwargs: Any
@@ -203,55 +213,57 @@ class _LinkedField(Field):
         super().__init__(label, **kwargs)
         self.model = model
         self.lookup_url = lookup
-        # What the row is linked to before anything is typed.
-        self.present: list[Any] = []
-        self._found: tuple[set[int], list[Any]] | None = None
-        # What is looked for by a button, without JavaScript; ``found`` then joins the options.
-        self.sought: str | None = None
-        self.found: Sequence[Any] = ()
+        # The linked rows before the form was sent.
+        self.linked_rows: list[Any] = []
+        self._visible_cache: tuple[set[int], list[Any]] | None = None
+        # Without JavaScript: the text searched for by a button; its results join the options.
+        self.lookup_text: str | None = None
+        self.lookup_results: Sequence[Any] = ()
         if required:
             self.flags.required = True
 
     def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
-        """Read what was chosen, and what is looked for: that is another page, not a saving."""
+        """Read the chosen ids; if the form was sent by the search button, look up rows instead."""
         super().process(formdata, *args, **kwargs)
         if not formdata or self.is_inline:
             return
-        self.sought = formdata.get(f"{self.name}_find", "")
-        is_new = self.sought != formdata.get(f"{self.name}_found", "")
+        self.lookup_text = formdata.get(f"{self.name}_find", "")
+        is_new = self.lookup_text != formdata.get(f"{self.name}_found", "")
         if is_new or formdata.get("_find") == self.name:
-            self.found = found_rows(self.model, clean(self.sought)[:100], MOST_FOUND)
-            self.is_finding = True
+            self.lookup_results = lookup_rows(
+                self.model, clean(self.lookup_text)[:100], MAX_LOOKUP_ROWS
+            )
+            self.is_lookup = True
 
-    # Whether the form was sent to look something up in this field.
-    is_finding = False
+    # Whether the form was sent to search in this field, not to be saved.
+    is_lookup = False
 
-    def _say_found(self) -> None:
-        if not self.is_finding:
+    def _report_lookup(self) -> None:
+        if not self.is_lookup:
             return
-        if not self.found:
+        if not self.lookup_results:
             raise StopValidation(_("Nothing found. Search for a part of the name."))
-        if len(self.found) == MOST_FOUND:
+        if len(self.lookup_results) == MAX_LOOKUP_ROWS:
             raise StopValidation(
                 _(
                     "The first %(num)s are in the list. Choose one, or search more closely.",
-                    num=MOST_FOUND,
+                    num=MAX_LOOKUP_ROWS,
                 )
             )
         raise StopValidation(_("What was found is in the list: choose, then save."))
 
     @property
     def is_inline(self) -> bool:
-        """Say whether all options are in the page, rather than looked up while typing."""
+        """Return True if all options are in the page, False if they are fetched while typing."""
         return not self.lookup_url
 
     @property
     def lookup(self) -> str | None:
-        """Return the address that options are looked up at."""
+        """Return the address that options are fetched from, or None."""
         return self.lookup_url or None
 
     def rows(self) -> list[Any]:
-        """Return every row that can be chosen, and those that already are."""
+        """Return the active rows and the chosen ones."""
         query = visible(self.model, current_actor())
         if issubclass(self.model, Repository):
             query = query.order_by(self.model.position, self.model.id)
@@ -269,52 +281,52 @@ class _LinkedField(Field):
         raise NotImplementedError
 
     def chosen_rows(self) -> list[Any]:
-        """Return what is chosen, as far as the actor may see it."""
-        return self._seen(self.chosen_ids())
+        """Return the chosen rows that are in the actor's scope."""
+        return self._load_visible(self.chosen_ids())
 
-    def _seen(self, ids: set[int]) -> list[Any]:
+    def _load_visible(self, ids: set[int]) -> list[Any]:
         if not ids:
             return []
-        if self._found is None or self._found[0] != ids:
+        if self._visible_cache is None or self._visible_cache[0] != ids:
             query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
-            self._found = ids, list(db.session.scalars(query))
-        return self._found[1]
+            self._visible_cache = ids, list(db.session.scalars(query))
+        return self._visible_cache[1]
 
-    def seen_of(self, rows: list[Any]) -> list[Any]:
-        """Return those of some linked rows that the actor may see."""
+    def visible_rows(self, rows: list[Any]) -> list[Any]:
+        """Return those of the rows that are in the actor's scope."""
         if not hasattr(self.model, "scope"):
             return rows
-        seen = self._seen({row.id for row in rows})
+        seen = self._load_visible({row.id for row in rows})
         return [row for row in rows if row in seen]
 
     def hidden_rows(self) -> list[Any]:
-        """Return the links the row has to what the actor may not see: they stay as they are."""
-        if not self.present or not hasattr(self.model, "scope"):
+        """Return the linked rows out of the actor's scope; saving the form keeps them."""
+        if not self.linked_rows or not hasattr(self.model, "scope"):
             return []
-        seen = self._seen({row.id for row in self.present})
-        return [row for row in self.present if row not in seen]
+        seen = self._load_visible({row.id for row in self.linked_rows})
+        return [row for row in self.linked_rows if row not in seen]
 
     def options(self) -> list[tuple[Any, str, bool]]:
         """Return (id, label, chosen)."""
         chosen = self.chosen_ids()
         rows = self.rows() if self.is_inline else self.chosen_rows()
-        rows = [*rows, *(row for row in self.found if row.id not in chosen)]
+        rows = [*rows, *(row for row in self.lookup_results if row.id not in chosen)]
         return [(row.id, str(row), row.id in chosen) for row in rows]
 
 
-class LinkField(_LinkedField):
-    """A link to one row; ``data`` is the row."""
+class ModelChoiceField(_ModelField):
+    """A many-to-one relation; ``data`` is the row or None."""
 
     widget = OptionWidget()
 
     def process_data(self, value: Any) -> None:
         self.data = value
-        self.present = [] if value is None else [value]
+        self.linked_rows = [] if value is None else [value]
         self.typed: str | None = None
 
     @property
     def blank(self) -> str:
-        """Return what stands for no choice: a link that is not shown is kept by it."""
+        """Return the label of the empty option, which keeps a link to a row out of scope."""
         return _("somebody or something you may not see") if self.hidden_rows() else "—"
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -323,11 +335,11 @@ class LinkField(_LinkedField):
 
     def chosen_ids(self) -> set[int]:
         if self.typed is not None:
-            return {number} if (number := as_id(self.typed)) is not None else set()
+            return {number} if (number := parse_id(self.typed)) is not None else set()
         return set() if self.data is None else {self.data.id}
 
     def pre_validate(self, form: Any) -> None:
-        self._say_found()
+        self._report_lookup()
         if self.typed:
             rows = self.chosen_rows()
             if not rows:
@@ -339,14 +351,14 @@ class LinkField(_LinkedField):
             raise ValidationError(str(REQUIRED))
 
 
-class LinksField(_LinkedField):
-    """Links to any number of rows; ``data`` is the list of them."""
+class ModelMultipleChoiceField(_ModelField):
+    """A many-to-many relation; ``data`` is the list of rows."""
 
     widget = OptionWidget(multiple=True)
 
     def process_data(self, value: Any) -> None:
         self.data = list(value or ())
-        self.present = self.data
+        self.linked_rows = self.data
         self.typed_ids: list[str] | None = None
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -355,11 +367,11 @@ class LinksField(_LinkedField):
 
     def chosen_ids(self) -> set[int]:
         if self.typed_ids is not None:
-            return {n for value in self.typed_ids[:500] if (n := as_id(value)) is not None}
+            return {n for value in self.typed_ids[:500] if (n := parse_id(value)) is not None}
         return {row.id for row in self.data}
 
     def pre_validate(self, form: Any) -> None:
-        self._say_found()
+        self._report_lookup()
         if self.typed_ids is not None:
             rows = self.chosen_rows()
             if len(rows) != len(set(self.typed_ids)):
@@ -381,7 +393,7 @@ class PhotoField(FileField):
         self.data = None
 
     def populate_obj(self, obj: Any, name: str) -> None:
-        """Leave the photo to the view, which stores the file."""
+        """Do nothing: the view stores the file."""
 
 
 WIDGETS = {

@@ -1,4 +1,4 @@
-"""What every filter of a list is."""
+"""Base classes of the list filters."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from app.errors import DomainError
 from app.text import clean
 
 SEPARATOR = "__"
-MOST_VALUES = 50
+MAX_VALUES = 50
 
 
-class BadFilter(DomainError):
-    """The address asks for a filter that does not exist, or gives it a value it cannot have."""
+class InvalidFilter(DomainError):
+    """The query string names an unknown filter, or a value the filter cannot parse."""
 
 
 class Filter(BaseFilter):
     """One condition on one attribute."""
 
-    # How the value is asked for: text, day, whole, pick, choice, or none at all.
+    # The input of the filter dialog: text, day, whole, pick, choice, or none.
     asks: ClassVar[str] = "text"
 
     def read(self, raw: str) -> Any:
-        """Return the value written in the address, or raise BadFilter."""
+        """Parse the raw value of the query string; raise InvalidFilter."""
         value = clean(raw)
         if not value or len(value) > 200:
-            raise BadFilter(_("This filter needs a value of at most 200 characters."))
+            raise InvalidFilter(_("This filter needs a value of at most 200 characters."))
         return value
 
     def clause(self, value: Any) -> ColumnElement[bool]:
-        """Return the condition."""
+        """Return the SQL condition."""
         raise NotImplementedError
 
     def show(self, value: Any) -> str:
-        """Write the value for the chip above the list."""
+        """Format the value for the chip above the list."""
         return str(value)
 
     def apply(self, query, value):
-        """Add the condition to a query; what Flask-AppBuilder calls."""
+        """Add the condition to a query; Flask-AppBuilder's interface."""
         return query.where(self.clause(value))
 
     @property
@@ -50,15 +50,15 @@ class Filter(BaseFilter):
         return getattr(self.model, self.column_name)
 
 
-class Valueless(Filter):
-    """A condition that needs no value: is empty, is yes."""
+class NoValueFilter(Filter):
+    """A filter without a value: is empty, is yes."""
 
     asks = "none"
 
     def read(self, raw: str) -> bool:
-        """Take whatever stands in the address."""
+        """Accept any value."""
         return True
 
     def show(self, value: Any) -> str:
-        """Write nothing: the name of the filter says it all."""
+        """Return nothing: the name of the filter suffices."""
         return ""

@@ -1,7 +1,7 @@
-"""Filters of a list: which an attribute has follows from the model, as Flask-AppBuilder does it.
+"""List filters by type of column; Flask-AppBuilder's FilterConverter maps them.
 
-A filter stands in the address by attribute and operator, never by its place in a list, so that
-a saved address keeps its meaning: ``status__is=3,5``, ``last_name__contains=garcía``.
+The query string names a filter by attribute and operator, never by its index, so that saved
+URLs stay valid: ``status__is=3,5``, ``last_name__contains=garcía``.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, or_
 
-from app.crud.filterbase import MOST_VALUES, SEPARATOR, BadFilter, Filter, Valueless
+from app.crud.filterbase import MAX_VALUES, SEPARATOR, Filter, InvalidFilter, NoValueFilter
 from app.crud.linkfilters import (
-    HasAny,
-    HasNone,
-    HasNothing,
-    IsLinked,
-    IsNotLinked,
-    IsUnder,
-    IsUnlinked,
+    HasAnyOf,
+    HasNoneOf,
+    HasNoRelated,
+    IsDescendant,
+    IsNotRelated,
+    IsRelated,
+    IsUnrelated,
 )
 from app.errors import DomainError
 from app.extensions import db
+from app.fieldtypes import Hints, get_field_type, parse_date
 from app.i18n.formats import show_date
 from app.i18n.languages import current_language
-from app.i18n.places import countries, provinces_called
-from app.fieldtypes import Hints, kind_of, read_day
+from app.i18n.places import countries, find_provinces
 from app.search.models import Searchable
-from app.search.queries import matching, words
+from app.search.queries import search_condition, search_words
 from app.text import clean, digits, fold, like
 
-__all__ = ["SEPARATOR", "BadFilter", "Filter", "FilterConverter", "find_filter"]
+__all__ = ["SEPARATOR", "Filter", "FilterConverter", "InvalidFilter", "find_filter"]
 
 
-class _Text(Filter):
+class _TextFilter(Filter):
     def folded(self):
-        """Return the attribute as the search compares it."""
+        """Return the folded attribute: lower case, without accents."""
         return func.padron_fold(self.attribute)
 
 
-class Contains(_Text):
+class Contains(_TextFilter):
     name = _l("contains")
     arg_name = "contains"
 
@@ -54,14 +54,14 @@ class Contains(_Text):
         condition = self.folded().like(pattern, escape="\\")
         column = self.datamodel.column(self.column_name)
         is_searched = issubclass(self.model, Searchable) and column.info.get("searched")
-        if is_searched and words(value):
+        if is_searched and search_words(value):
             # The trigram index leaves few rows for the exact comparison.
-            condition = matching(db.session, self.model, value) & condition
+            condition = search_condition(db.session, self.model, value) & condition
         return condition
 
 
 class HasDigits(Filter):
-    """Part of a telephone number, however it is spaced."""
+    """Contains these digits of a telephone number, whatever its spacing."""
 
     name = _l("contains")
     arg_name = "contains"
@@ -69,7 +69,7 @@ class HasDigits(Filter):
     def read(self, raw):
         value = super().read(raw)
         if not digits(value):
-            raise BadFilter(_("“%(value)s” is not a telephone number.", value=value[:40]))
+            raise InvalidFilter(_("“%(value)s” is not a telephone number.", value=value[:40]))
         return value
 
     def clause(self, value):
@@ -77,14 +77,14 @@ class HasDigits(Filter):
 
 
 class InProvince(Contains):
-    """Part of the name of a province, which is kept by its code."""
+    """Contains a part of the name of a province; the column stores its code."""
 
     def clause(self, value):
-        codes = provinces_called(value, current_language())
+        codes = find_provinces(value, current_language())
         return or_(self.attribute.in_(codes), super().clause(value))
 
 
-class StartsWith(_Text):
+class StartsWith(_TextFilter):
     name = _l("starts with")
     arg_name = "starts"
 
@@ -92,7 +92,7 @@ class StartsWith(_Text):
         return self.folded().like(f"{like(fold(value))}%", escape="\\")
 
 
-class IsText(_Text):
+class IsText(_TextFilter):
     name = _l("is")
     arg_name = "is"
 
@@ -100,45 +100,45 @@ class IsText(_Text):
         return self.folded() == fold(value)
 
 
-class _Empty(Valueless):
+class _EmptinessFilter(NoValueFilter):
     filled: ClassVar[bool]
 
     def clause(self, value):
-        nothing = self.attribute.is_(None)
+        is_empty = self.attribute.is_(None)
         column = self.datamodel.column(self.column_name)
         if isinstance(column.type, String):
-            nothing = or_(nothing, self.attribute == "")
-        return ~nothing if self.filled else nothing
+            is_empty = or_(is_empty, self.attribute == "")
+        return ~is_empty if self.filled else is_empty
 
 
-class IsEmpty(_Empty):
+class IsEmpty(_EmptinessFilter):
     name = _l("is empty")
     arg_name = "empty"
     filled = False
 
 
-class IsFilled(_Empty):
+class IsFilled(_EmptinessFilter):
     name = _l("is filled in")
     arg_name = "filled"
     filled = True
 
 
-class _Ordered(Filter):
+class _ComparisonFilter(Filter):
     def read(self, raw):
         column = self.datamodel.column(self.column_name)
         try:
-            value = kind_of(column).parse(raw, Hints())
+            value = get_field_type(column).parse(raw, Hints())
         except DomainError as error:
-            raise BadFilter(str(error)) from None
+            raise InvalidFilter(str(error)) from None
         if value is None:
-            raise BadFilter(_("This filter needs a value."))
+            raise InvalidFilter(_("This filter needs a value."))
         return value
 
     def show(self, value):
-        return kind_of(self.datamodel.column(self.column_name)).show(value)
+        return get_field_type(self.datamodel.column(self.column_name)).show(value)
 
 
-class IsValue(_Ordered):
+class IsValue(_ComparisonFilter):
     name = _l("is")
     arg_name = "is"
     asks = "whole"
@@ -147,7 +147,7 @@ class IsValue(_Ordered):
         return self.attribute == value
 
 
-class AtLeast(_Ordered):
+class AtLeast(_ComparisonFilter):
     name = _l("is at least")
     arg_name = "from"
     asks = "whole"
@@ -156,7 +156,7 @@ class AtLeast(_Ordered):
         return self.attribute >= value
 
 
-class AtMost(_Ordered):
+class AtMost(_ComparisonFilter):
     name = _l("is at most")
     arg_name = "to"
     asks = "whole"
@@ -165,28 +165,28 @@ class AtMost(_Ordered):
         return self.attribute <= value
 
 
-class OnDay(IsValue):
+class OnDate(IsValue):
     name = _l("is on")
     asks = "day"
 
 
-class FromDay(AtLeast):
+class FromDate(AtLeast):
     name = _l("is on or after")
     asks = "day"
 
 
-class ToDay(AtMost):
+class ToDate(AtMost):
     name = _l("is on or before")
     asks = "day"
 
 
-class _Moment(Filter):
+class _DateTimeFilter(Filter):
     asks = "day"
 
     def read(self, raw):
-        day = read_day(clean(raw), day_first=True)
+        day = parse_date(clean(raw), day_first=True)
         if day is None or not 1900 <= day.year <= 9998:
-            raise BadFilter(
+            raise InvalidFilter(
                 _("“%(value)s” is not a date; write it as 2026-12-31.", value=clean(raw)[:40])
             )
         return day
@@ -195,12 +195,12 @@ class _Moment(Filter):
         return show_date(value)
 
     def midnight(self, day):
-        """Return the moment a day begins where the organisation is."""
+        """Return the start of a day in the organisation's time zone."""
         zone = ZoneInfo(current_app.config["TIMEZONE"])
         return datetime.combine(day, time(), zone)
 
 
-class FromMoment(_Moment):
+class OnOrAfter(_DateTimeFilter):
     name = _l("is on or after")
     arg_name = "from"
 
@@ -208,7 +208,7 @@ class FromMoment(_Moment):
         return self.attribute >= self.midnight(value)
 
 
-class ToMoment(_Moment):
+class OnOrBefore(_DateTimeFilter):
     name = _l("is on or before")
     arg_name = "to"
 
@@ -216,7 +216,7 @@ class ToMoment(_Moment):
         return self.attribute < self.midnight(value + timedelta(days=1))
 
 
-class IsYes(Valueless):
+class IsTrue(NoValueFilter):
     name = _l("is yes")
     arg_name = "yes"
 
@@ -224,7 +224,7 @@ class IsYes(Valueless):
         return self.attribute.is_(True)
 
 
-class IsNo(IsYes):
+class IsFalse(IsTrue):
     name = _l("is no")
     arg_name = "no"
 
@@ -232,20 +232,20 @@ class IsNo(IsYes):
         return or_(self.attribute.is_(False), self.attribute.is_(None))
 
 
-class _Codes(Filter):
+class _ChoiceFilter(Filter):
     asks = "choice"
 
     def options(self) -> dict[str, str]:
-        """Return code → label of everything that can be chosen."""
-        info = self.datamodel.info_of(self.column_name)
+        """Return the choices as {code: label}."""
+        info = self.datamodel.get_info(self.column_name)
         if info.get("kind") == "country":
             return dict(countries(current_language()))
         return {code: str(label) for code, label in info["choices"].items()}
 
     def read(self, raw):
         codes = raw.split(",")
-        if not set(codes) <= set(self.options()) or len(codes) > MOST_VALUES:
-            raise BadFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+        if not set(codes) <= set(self.options()) or len(codes) > MAX_VALUES:
+            raise InvalidFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
         return codes
 
     def show(self, value):
@@ -253,7 +253,7 @@ class _Codes(Filter):
         return ", ".join(options[code] for code in value)
 
 
-class IsCode(_Codes):
+class IsChoice(_ChoiceFilter):
     name = _l("is")
     arg_name = "is"
 
@@ -261,7 +261,7 @@ class IsCode(_Codes):
         return self.attribute.in_(value)
 
 
-class IsNotCode(_Codes):
+class IsNotChoice(_ChoiceFilter):
     name = _l("is not")
     arg_name = "not"
 
@@ -270,21 +270,21 @@ class IsNotCode(_Codes):
 
 
 class FilterConverter(BaseFilterConverter):
-    """Which filters an attribute has, by what it is."""
+    """Map a predicate of ScopedInterface to the filters of the attributes it is true for."""
 
     conversion_table: ClassVar[Any] = (
-        ("is_tree", [IsUnder, IsLinked, IsNotLinked]),
-        ("is_relation_many_to_one", [IsLinked, IsNotLinked, IsUnlinked]),
-        ("is_relation_many_to_many", [HasAny, HasNone, HasNothing]),
+        ("is_tree", [IsDescendant, IsRelated, IsNotRelated]),
+        ("is_relation_many_to_one", [IsRelated, IsNotRelated, IsUnrelated]),
+        ("is_relation_many_to_many", [HasAnyOf, HasNoneOf, HasNoRelated]),
         ("is_relation", []),
-        ("is_choice", [IsCode, IsNotCode, IsEmpty, IsFilled]),
-        ("is_country", [IsCode, IsNotCode, IsEmpty, IsFilled]),
+        ("is_choice", [IsChoice, IsNotChoice, IsEmpty, IsFilled]),
+        ("is_country", [IsChoice, IsNotChoice, IsEmpty, IsFilled]),
         ("is_phone", [HasDigits, IsEmpty, IsFilled]),
         ("is_province", [InProvince, IsEmpty, IsFilled]),
         ("is_json", []),
-        ("is_boolean", [IsYes, IsNo]),
-        ("is_datetime", [FromMoment, ToMoment]),
-        ("is_date", [FromDay, ToDay, OnDay, IsEmpty, IsFilled]),
+        ("is_boolean", [IsTrue, IsFalse]),
+        ("is_datetime", [OnOrAfter, OnOrBefore]),
+        ("is_date", [FromDate, ToDate, OnDate, IsEmpty, IsFilled]),
         ("is_integer", [IsValue, AtLeast, AtMost]),
         ("is_numeric", [IsValue, AtLeast, AtMost]),
         ("is_text", [Contains, IsEmpty, IsFilled]),
@@ -293,10 +293,10 @@ class FilterConverter(BaseFilterConverter):
 
 
 def find_filter(datamodel, search_columns: list[str], name: str) -> Filter:
-    """Return the filter that a name in the address, such as ``status__is``, stands for."""
+    """Return the filter named in the query string, such as ``status__is``."""
     column, _sep, operator = name.rpartition(SEPARATOR)
     if column in search_columns:
         for filter_ in FilterConverter(datamodel).convert(column) or ():
             if filter_.arg_name == operator:
                 return filter_
-    raise BadFilter(_("There is no filter “%(name)s”.", name=clean(name)[:80]))
+    raise InvalidFilter(_("There is no filter “%(name)s”.", name=clean(name)[:80]))

@@ -1,4 +1,4 @@
-"""The pages of a form: a new file, an existing one, a duplicate."""
+"""The form pages of a ModelView: add, edit, duplicate."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import FileStorage
 
-from app.crud.conflict import merge
+from app.crud.conflict import merge_stale_form
 from app.crud.fields import PhotoField
 from app.crud.forms import RowForm
-from app.crud.interface import Interface, as_id
+from app.crud.interface import ScopedInterface, parse_id
 from app.errors import DomainError
 from app.extensions import db
 from app.storage.services import store_photo
@@ -24,45 +24,45 @@ from app.text import clean
 
 
 class FormPages:
-    """What a ModelView does to write a row."""
+    """The pages of a ModelView that write a row."""
 
-    datamodel: Interface
+    datamodel: ScopedInterface
     route_base: str
     add_form: type[RowForm]
     edit_form: type[RowForm]
     add_columns: list[str]
     edit_columns: list[str]
-    # Fields a duplicate does not take over.
+    # Fields that a duplicate does not copy.
     unique_columns: ClassVar[tuple[str, ...]] = ()
 
     def is_editable(self, name: str) -> bool:
-        """Say whether the form has a field of this name."""
+        """Return True if the edit form has this field."""
         return name in (self.edit_columns or ())
 
     def defaults(self) -> dict[str, Any]:
-        """Return what a new file's form is filled in with."""
+        """Return the initial data of the add form."""
         return {}
 
-    def defaults_of_copy(self, row: Any) -> dict[str, Any]:
-        """Return what a duplicate's form is filled in with instead of the file's own."""
+    def duplicate_defaults(self, row: Any) -> dict[str, Any]:
+        """Return data that replaces the copied values in the form of a duplicate."""
         return {}
 
-    def form_of(self, row: Any) -> RowForm:
-        """Return the form of a file; what is taken out of it stays as it is."""
+    def make_edit_form(self, row: Any) -> RowForm:
+        """Return the edit form of a row; a field removed from it keeps its value."""
         return self.edit_form(obj=row)
 
     def before_save(self, row: Any, form: RowForm) -> None:
-        """Let the room's services complete or refuse what was typed (DomainError)."""
+        """Complete the row before it is checked and flushed; raise DomainError to refuse it."""
 
     def check(self, row: Any) -> None:
-        """Refuse, with a DomainError, a row that breaks a rule of the room."""
+        """Raise DomainError if the row breaks a rule."""
 
     @expose("/add", methods=["GET", "POST"])
     @has_access
     def add(self):
-        """Make a new file."""
+        """Add a row."""
         if request.method == "GET":
-            data = self.defaults() | self._from_address()
+            data = self.defaults() | self._data_from_query()
             return self._form_page(self.add_form(data=data), None)
         form = self.add_form()
         row = self.datamodel.obj()
@@ -72,11 +72,11 @@ class FormPages:
     @has_access
     @permission_name("add")
     def duplicate(self, pk: str):
-        """Open the form of a new file, filled in with what another holds."""
+        """Show the add form with the values of another row."""
         row = self.find(pk)
-        left_out = {*self.unique_columns, "photo"}
-        data = {name: getattr(row, name) for name in self.add_columns if name not in left_out}
-        data |= self.defaults_of_copy(row)
+        excluded = {*self.unique_columns, "photo"}
+        data = {name: getattr(row, name) for name in self.add_columns if name not in excluded}
+        data |= self.duplicate_defaults(row)
         page = self._form_page(
             self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row
         )
@@ -85,46 +85,48 @@ class FormPages:
     @expose("/edit/<pk>", methods=["GET", "POST"])
     @has_access
     def edit(self, pk: str):
-        """Change a file."""
+        """Edit a row."""
         row = self.find(pk)
         if request.method == "GET":
-            form = self.form_of(row)
+            form = self.make_edit_form(row)
             form.version.data = str(getattr(row, "version", ""))
             return self._form_page(form, row)
-        form = self.form_of(row)
+        form = self.make_edit_form(row)
         if self._is_stale(form, row):
             return self._conflict(form, row)
         return self._save(form, row) or self._form_page(form, self.find(pk), 422)
 
-    def _from_address(self) -> dict[str, Any]:
-        """Fill in links named in the address (a contact made from its account)."""
-        found = {}
+    def _data_from_query(self) -> dict[str, Any]:
+        """Return form data from the query string: a name, and many-to-one relations by id."""
+        data = {}
         for name in self.add_columns:
             if name == "name" and name in request.args:
-                found[name] = clean(request.args[name])[:100]
+                data[name] = clean(request.args[name])[:100]
             elif name in request.args and self.datamodel.is_relation_many_to_one(name):
                 row = self.datamodel.get_related_obj(name, request.args[name])
                 if row is not None:
-                    found[name] = row
-        return found
+                    data[name] = row
+        return data
 
     def _is_stale(self, form: RowForm, row: Any) -> bool:
         if not hasattr(row, "version"):
             return False
-        return as_id(form.version.data or "") != row.version
+        return parse_id(form.version.data or "") != row.version
 
     def _conflict(self, form: RowForm, row: Any):
-        """Show what both changed; what was typed stays, what only the other changed is taken."""
+        """Answer a stale save: show the conflicts, keep the typed values, raise the version."""
         form.validate()
-        if as_id(form.version.data or "") is None:
+        if parse_id(form.version.data or "") is None:
             form.version.data = "0"
-        clashes, taken = merge(db.session(), form, row)
+        conflicts, taken_over = merge_stale_form(db.session(), form, row)
         form.version.data = str(row.version)
         form.version.raw_data = None
-        return self._form_page(form, row, 409, clashes=clashes, taken=taken, is_stale=True)
+        return self._form_page(
+            form, row, 409, conflicts=conflicts, taken_over=taken_over, is_stale=True
+        )
 
     def _save(self, form: RowForm, row: Any):
-        """Write the row and lead to its file; None when something is wrong with the form."""
+        """Save the row and return a redirect; None if the form has errors."""
         if not form.validate():
             return None
         is_new = row not in db.session
@@ -133,15 +135,17 @@ class FormPages:
             self.write(form, row)
         except DomainError as error:
             db.session.rollback()
-            put_beside(form, error)
+            add_form_error(form, error)
             return None
         except StaleDataError:
             db.session.rollback()
             return self._conflict(form, self.find(pk))
         except IntegrityError:
-            # Lost a race that the checks above had won: somebody took the value meanwhile.
+            # A concurrent transaction took a unique value after ``check_unique``.
             db.session.rollback()
-            put_beside(form, DomainError(_("Somebody changed this list meanwhile; save again.")))
+            add_form_error(
+                form, DomainError(_("Somebody changed this list meanwhile; save again."))
+            )
             return None
         text = _("“%(name)s” is created.") if is_new else _("“%(name)s” is saved.")
         flash(text % {"name": str(row)}, "success")
@@ -150,7 +154,10 @@ class FormPages:
         return self.after_save_redirect(row)
 
     def write(self, form: RowForm, row: Any) -> None:
-        """Write a valid form to its row and commit, unless the room or the database refuses."""
+        """Populate the row from a valid form, check and commit it.
+
+        Raise DomainError, StaleDataError or IntegrityError if it cannot be saved.
+        """
         with db.session.no_autoflush:
             for name in self.edit_columns if row in db.session else self.add_columns:
                 if name in form:
@@ -165,10 +172,10 @@ class FormPages:
         db.session.commit()
 
     def after_save(self, row: Any, form: RowForm) -> None:
-        """Do what needs the row's number, in the same transaction."""
+        """Do what needs the id of the row, in the same transaction."""
 
     def after_save_redirect(self, row: Any):
-        """Lead to the file that was saved."""
+        """Redirect to the show page of the saved row."""
         return redirect(f"{self.route_base}/show/{row.id}")
 
     def _store_photos(self, form: RowForm, row: Any) -> None:
@@ -186,7 +193,7 @@ class FormPages:
                 setattr(row, field.name, None)
 
     def check_unique(self, row: Any) -> None:
-        """Refuse a value that must be unique and is not, the trash included."""
+        """Raise DomainError if a unique value is taken, by a row in the trash too."""
         model = type(row)
         for attribute in model.__mapper__.column_attrs:
             column = attribute.columns[0]
@@ -196,8 +203,8 @@ class FormPages:
             query = select(model.id).where(getattr(model, attribute.key) == value)
             if row.id is not None:
                 query = query.where(model.id != row.id)
-            taken = db.session.scalar(query.execution_options(with_trash=True).limit(1))
-            if taken is not None:
+            taken_by = db.session.scalar(query.execution_options(with_trash=True).limit(1))
+            if taken_by is not None:
                 raise DomainError(
                     _("“%(value)s” is already in use.", value=value), field=attribute.key
                 )
@@ -217,7 +224,7 @@ class FormPages:
         return page, status
 
 
-def put_beside(form: RowForm, error: DomainError) -> None:
-    """Put a refusal beside the field it is about, else on top of the form."""
+def add_form_error(form: RowForm, error: DomainError) -> None:
+    """Add an error to the field it names, else to the top of the form."""
     field = form[error.field] if error.field and error.field in form else form.version
     field.errors = [*field.errors, str(error)]

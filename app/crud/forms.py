@@ -1,4 +1,4 @@
-"""Forms made from models: Flask-AppBuilder's converter, with the house's fields."""
+"""Generate forms from models: Flask-AppBuilder's converter with our own fields."""
 
 from __future__ import annotations
 
@@ -10,62 +10,64 @@ from wtforms import HiddenField
 
 from app.crud.fields import (
     WIDGETS,
-    CodeField,
-    FlagField,
-    KindField,
-    LinkField,
-    LinksField,
+    ChoiceField,
+    ModelChoiceField,
+    ModelMultipleChoiceField,
     PhotoField,
     ProvinceField,
+    SwitchField,
+    TypedField,
 )
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.repositories.models import Repository
 
-FIELDS = {
-    "choice": CodeField,
-    "colour": CodeField,
-    "country": CodeField,
+FIELD_CLASSES = {
+    "choice": ChoiceField,
+    "colour": ChoiceField,
+    "country": ChoiceField,
     "province": ProvinceField,
 }
 
 
-class FindingForm(FlaskForm):
-    """A form in which rows to link to can be looked up by a button, without JavaScript."""
+class LookupForm(FlaskForm):
+    """A form whose model fields can be searched by a button, without JavaScript."""
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Check the form; one sent to look something up is not blamed for what is not typed yet."""
+        """Validate the form; if it was sent to search in a field, report only that field."""
         is_valid = super().validate(extra_validators)
-        if any(getattr(field, "is_finding", False) for field in self):
+        if any(getattr(field, "is_lookup", False) for field in self):
             for field in self:
-                if not getattr(field, "is_finding", False):
+                if not getattr(field, "is_lookup", False):
                     field.errors = []
         return is_valid
 
 
-class RowForm(FindingForm):
-    """A form over one row; carries the version of the row it was opened on."""
+class RowForm(LookupForm):
+    """A form over one row, with the version of the row it was opened on."""
 
     version = HiddenField()
-    # A sentence above the form, for the reader.
-    remark: Any = ""
+    # A sentence shown above the form.
+    notice: Any = ""
 
     @classmethod
     def refresh(cls, obj: Any = None) -> RowForm:
-        """Make the form; what Flask-AppBuilder calls."""
+        """Create the form; Flask-AppBuilder calls this."""
         return cls(obj=obj)
 
     @property
     def problems(self) -> list[tuple[Any, str]]:
-        """Return (field, message) of everything that is wrong."""
+        """Return (field, message) of every error."""
         return [(field, str(error)) for field in self for error in field.errors]
 
 
 class FormBuilder(GeneralModelConverter):
-    """Makes a form class from a model's attributes."""
+    """Create a form class from a model's attributes."""
 
-    datamodel: Interface
+    datamodel: ScopedInterface
 
-    def __init__(self, datamodel: Interface, route_base: str, inline: tuple[str, ...]) -> None:
+    def __init__(
+        self, datamodel: ScopedInterface, route_base: str, inline: tuple[str, ...]
+    ) -> None:
         super().__init__(datamodel)
         self.route_base = route_base
         self.inline = inline
@@ -103,29 +105,29 @@ class FormBuilder(GeneralModelConverter):
                 "lookup": "" if inline else f"{self.route_base}/lookup/{col_name}",
             }
             if self.datamodel.is_relation_many_to_many(col_name):
-                form_props[col_name] = LinksField(label, **common)
+                form_props[col_name] = ModelMultipleChoiceField(label, **common)
             else:
                 needed = not self.datamodel.get_relation_fk(col_name).nullable
-                form_props[col_name] = LinkField(label, required=needed, **common)
+                form_props[col_name] = ModelChoiceField(label, required=needed, **common)
         else:
-            form_props[col_name] = self._plain(col_name, label, common)
+            form_props[col_name] = self._column_field(col_name, label, common)
         return form_props
 
-    def _plain(self, name: str, label: Any, common: dict[str, Any]) -> Any:
-        kind = self.datamodel.kind(name)
+    def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
+        field_type = self.datamodel.field_type(name)
         column = self.datamodel.column(name)
-        if kind.name == "photo":
+        if field_type.name == "photo":
             return PhotoField(label, **common)
         default = (
             column.default.arg if column.default is not None and column.default.is_scalar else None
         )
-        if kind.name == "flag":
-            return FlagField(label, default=default, **common)
+        if field_type.name == "flag":
+            return SwitchField(label, default=default, **common)
         common |= {
-            "kind": kind,
+            "field_type": field_type,
             "default": default,
             "required": not column.nullable and default is None,
         }
-        if kind.name in FIELDS:
-            return FIELDS[kind.name](label, **common)
-        return KindField(label, widget=WIDGETS[kind.name], **common)
+        if field_type.name in FIELD_CLASSES:
+            return FIELD_CLASSES[field_type.name](label, **common)
+        return TypedField(label, widget=WIDGETS[field_type.name], **common)

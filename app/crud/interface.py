@@ -1,4 +1,4 @@
-"""The way to a model's rows that every page takes: Flask-AppBuilder's, scoped."""
+"""Flask-AppBuilder's SQLAInterface, restricted to the actor's scope."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from sqlalchemy.orm import Session
 
 from app.crud.filters import FilterConverter
 from app.extensions import db
-from app.fieldtypes import Kind, kind_of
-from app.repositories.models import Repository
+from app.fieldtypes import FieldType, get_field_type
 from app.security.actor import current_actor
-from app.security.scope import scope_of, visible
-from app.trash.services import trashed
+from app.security.scope import scope_condition, visible
+from app.trash.services import select_trashed
 
 
-class Interface(SQLAInterface):
-    """A model's rows as the signed-in user may see them.
+class ScopedInterface(SQLAInterface):
+    """The rows of a model that the current actor may see.
 
-    The scope is applied here, below every door Flask-AppBuilder has: its own base filters are
-    forgotten by actions, pickers, downloads and related lists.
+    The scope is applied here, below every query of Flask-AppBuilder: its own base filters are
+    not applied by actions, pickers, downloads and related lists.
     """
 
     filter_converter_class = FilterConverter
-    # Pages of the trash show what every other page hides.
+    # Whether the rows in the trash are selected, which the session hides by default.
     with_trash = False
 
     @property
@@ -42,8 +41,8 @@ class Interface(SQLAInterface):
         return query
 
     def get(self, id: Any, filters=None, select_columns=None, outer_default_load=False):
-        """Return a row by its number, or None when there is none to be seen."""
-        number = as_id(id)
+        """Return a visible row by its id, or None."""
+        number = parse_id(id)
         if number is None:
             return None
         query = self.visible().where(self.obj.id == number)
@@ -52,78 +51,74 @@ class Interface(SQLAInterface):
         return self.session.scalar(query)
 
     def get_trashed(self, id: Any) -> Any:
-        """Return a row of the trash by its number."""
-        number = as_id(id)
+        """Return a visible row of the trash by its id, or None."""
+        number = parse_id(id)
         if number is None:
             return None
-        return self.session.scalar(trashed(self.obj, current_actor(), self.obj.id == number))
+        return self.session.scalar(
+            select_trashed(self.obj, current_actor(), self.obj.id == number)
+        )
 
-    def get_related_interface(self, col_name: str) -> Interface:
-        """Return the way to the rows at the other end of a link."""
-        return Interface(self.get_related_model(col_name))
+    def get_related_interface(self, col_name: str) -> ScopedInterface:
+        """Return the interface of a related model."""
+        return ScopedInterface(self.get_related_model(col_name))
 
     def get_related_obj(self, col_name: str, value: Any) -> Any:
-        """Return a linked row by its number, if the actor may see it."""
+        """Return a visible row of a related model by its id, or None."""
         return self.get_related_interface(col_name).get(value)
 
     def apply_filters(self, query, filters):
         """Apply the scope wherever Flask-AppBuilder applies filters."""
-        query = query.filter(scope_of(self.obj, current_actor()))
+        query = query.filter(scope_condition(self.obj, current_actor()))
         return super().apply_filters(query, filters)
 
     def column(self, name: str) -> Column:
         """Return the column behind an attribute."""
         return self.list_properties[name].columns[0]
 
-    def kind(self, name: str) -> Kind:
-        """Return the kind of an attribute's values."""
-        return kind_of(self.column(name))
+    def field_type(self, name: str) -> FieldType:
+        """Return the field type of a column attribute."""
+        return get_field_type(self.column(name))
 
-    def info_of(self, name: str) -> dict[str, Any]:
-        """Return what the model says of an attribute: label, kind, choices."""
+    def get_info(self, name: str) -> dict[str, Any]:
+        """Return the ``info`` of a column or relation: label, kind, choices."""
         if name not in self.list_properties:
             return {}
         prop = self.list_properties[name]
         return prop.info if self.is_relation(name) else prop.columns[0].info
 
-    # What the filter and field converters ask about an attribute.
-
-    def is_repository(self, name: str) -> bool:
-        """Say whether an attribute links to one value of a repository."""
-        return self.is_relation_many_to_one(name) and issubclass(
-            self.get_related_model(name), Repository
-        )
+    # Predicates named in ``FilterConverter.conversion_table``.
 
     def is_tree(self, name: str) -> bool:
-        """Say whether an attribute links to one row of a tree."""
+        """Return True for a many-to-one relation to a tree."""
         return self.is_relation_many_to_one(name) and hasattr(self.get_related_model(name), "path")
 
     def is_choice(self, name: str) -> bool:
-        """Say whether an attribute is one of a few choices."""
-        return not self.is_relation(name) and "choices" in self.info_of(name)
+        """Return True for a column with choices."""
+        return not self.is_relation(name) and "choices" in self.get_info(name)
 
     def is_phone(self, name: str) -> bool:
-        """Say whether an attribute is a telephone number."""
-        return self.info_of(name).get("kind") == "phone"
+        """Return True for a telephone number."""
+        return self.get_info(name).get("kind") == "phone"
 
     def is_province(self, name: str) -> bool:
-        """Say whether an attribute is a province."""
-        return self.info_of(name).get("kind") == "province"
+        """Return True for a province."""
+        return self.get_info(name).get("kind") == "province"
 
     def is_country(self, name: str) -> bool:
-        """Say whether an attribute is a country."""
-        return self.info_of(name).get("kind") == "country"
+        """Return True for a country."""
+        return self.get_info(name).get("kind") == "country"
 
 
-def as_id(value: Any) -> int | None:
-    """Return a row number given in an address, or None if it cannot be one."""
+def parse_id(value: Any) -> int | None:
+    """Parse a row id from an address or a form; None if it is not a 32-bit positive integer."""
     text = str(value)
     if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > 2**31 - 1:
         return None
     return int(text)
 
 
-class TrashInterface(Interface):
-    """The rows of a model that are in the trash."""
+class TrashInterface(ScopedInterface):
+    """The rows of a model that are in the trash and in the actor's scope."""
 
     with_trash = True

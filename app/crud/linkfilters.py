@@ -1,4 +1,4 @@
-"""Filters on what a row is linked to: one other row, a place in a tree, many others."""
+"""List filters on relations: many-to-one, trees, many-to-many."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
-from app.crud.filterbase import MOST_VALUES, BadFilter, Filter, Valueless
+from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
 from app.extensions import db
 from app.security.actor import current_actor
-from app.security.scope import alive, scope_of, visible
+from app.security.scope import not_trashed, scope_condition, visible
 from app.text import clean
 
 
-class _Linked(Filter):
+class _RelationFilter(Filter):
     asks = "pick"
 
     @property
     def target(self):
-        """Return the model at the other end."""
+        """Return the related model."""
         return self.datamodel.get_related_model(self.column_name)
 
     @property
     def key(self):
-        """Return the foreign key of a many-to-one link."""
+        """Return the foreign key attribute of a many-to-one relation."""
         column = next(iter(self.datamodel.list_properties[self.column_name].local_columns))
         return getattr(self.model, self.model.__mapper__.get_property_by_column(column).key)
 
     def read(self, raw):
         parts = raw.split(",")
-        if len(parts) > MOST_VALUES or not all(
+        if len(parts) > MAX_VALUES or not all(
             part.isascii() and part.isdigit() and len(part) < 10 for part in parts
         ):
-            raise BadFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+            raise InvalidFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
         return [int(part) for part in parts]
 
     def chosen(self, value) -> list[Any]:
-        """Return the linked rows that the value names and the actor may see."""
+        """Return the related rows with these ids that are in the actor's scope."""
         query = visible(self.target, current_actor()).where(self.target.id.in_(value))
         return list(db.session.scalars(query))
 
@@ -47,35 +47,35 @@ class _Linked(Filter):
         return ", ".join(str(row) for row in self.chosen(value)) or "—"
 
     @property
-    def seen(self) -> ColumnElement[bool]:
-        """Return the condition that the link leads to what the actor may see.
+    def is_visible(self) -> ColumnElement[bool]:
+        """Return the condition that the related row is in the actor's scope.
 
-        Else a filter would tell, of a row one sees, what it is linked to beyond one's sight.
+        Without it a filter would reveal which rows out of scope a visible row is related to.
         """
         if not hasattr(self.target, "scope") or current_actor().entity_ids is None:
             return true()
-        seen = visible(self.target, current_actor()).where(alive(self.target))
-        return self.key.in_(seen.with_only_columns(self.target.id))
+        visible_rows = visible(self.target, current_actor()).where(not_trashed(self.target))
+        return self.key.in_(visible_rows.with_only_columns(self.target.id))
 
 
-class IsLinked(_Linked):
+class IsRelated(_RelationFilter):
     name = _l("is")
     arg_name = "is"
 
     def clause(self, value):
         is_one = self.key == value[0] if len(value) == 1 else self.key.in_(value)
-        return and_(is_one, self.seen)
+        return and_(is_one, self.is_visible)
 
 
-class IsNotLinked(_Linked):
+class IsNotRelated(_RelationFilter):
     name = _l("is not")
     arg_name = "not"
 
     def clause(self, value):
-        return or_(self.key.not_in(value), self.key.is_(None), not_(self.seen))
+        return or_(self.key.not_in(value), self.key.is_(None), not_(self.is_visible))
 
 
-class IsUnlinked(Valueless, _Linked):
+class IsUnrelated(NoValueFilter, _RelationFilter):
     name = _l("is empty")
     arg_name = "empty"
 
@@ -83,7 +83,7 @@ class IsUnlinked(Valueless, _Linked):
         return self.key.is_(None)
 
 
-class IsUnder(_Linked):
+class IsDescendant(_RelationFilter):
     name = _l("is, or lies below")
     arg_name = "under"
 
@@ -92,13 +92,13 @@ class IsUnder(_Linked):
         return self.key.in_(
             select(below.id)
             .join(top, below.path.like(top.path + "%"))
-            .where(top.id.in_(value), scope_of(top, current_actor()))
+            .where(top.id.in_(value), scope_condition(top, current_actor()))
         )
 
 
-class _Many(_Linked):
+class _ManyToManyFilter(_RelationFilter):
     def linked(self, value) -> Any:
-        """Select the keys of the rows that are linked to one of ``value``."""
+        """Select the ids of the rows related to one of these ids, or to any if None."""
         relation = self.datamodel.list_properties[self.column_name]
         near = next(
             iter(relation.secondary.c[pair[1].name] for pair in relation.synchronize_pairs)
@@ -112,7 +112,7 @@ class _Many(_Linked):
         return query if value is None else query.where(far.in_(value))
 
 
-class HasAny(_Many):
+class HasAnyOf(_ManyToManyFilter):
     name = _l("has one of")
     arg_name = "is"
 
@@ -120,7 +120,7 @@ class HasAny(_Many):
         return self.model.id.in_(self.linked(value))
 
 
-class HasNone(_Many):
+class HasNoneOf(_ManyToManyFilter):
     name = _l("has none of")
     arg_name = "not"
 
@@ -128,7 +128,7 @@ class HasNone(_Many):
         return self.model.id.not_in(self.linked(value))
 
 
-class HasNothing(Valueless, _Many):
+class HasNoRelated(NoValueFilter, _ManyToManyFilter):
     name = _l("is empty")
     arg_name = "empty"
 

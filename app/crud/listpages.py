@@ -1,9 +1,9 @@
-"""The pages of a list: the list itself, its filters, columns, views and pickers."""
+"""The list pages of a ModelView: list, filters, columns, saved views, pickers, actions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 from flask import abort, current_app, flash, jsonify, redirect, request
@@ -15,12 +15,13 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ListColumn
-from app.crud.filters import SEPARATOR, BadFilter, FilterConverter
-from app.crud.lookup import MOST_FOUND, found_rows
-from app.crud.interface import Interface, as_id
+from app.crud.filters import SEPARATOR, FilterConverter, InvalidFilter
+from app.crud.interface import ScopedInterface, parse_id
 from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
+from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
 from app.crud.models import SavedView
-from app.crud.paging import CAP
+from app.crud.page import ListLink
+from app.crud.paging import MAX_COUNT
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
@@ -28,14 +29,11 @@ from app.security.actor import current_actor
 from app.security.scope import visible
 from app.text import clean
 
-if TYPE_CHECKING:
-    pass
-
 
 class ListPages:
-    """What a ModelView does for many rows at once."""
+    """The pages of a ModelView over many rows."""
 
-    datamodel: Interface
+    datamodel: ScopedInterface
     columns: dict[str, ListColumn]
     sorts: dict[str, str]
     search_columns: list[str]
@@ -45,22 +43,22 @@ class ListPages:
     endpoint: str
     route_base: str
     list_title: Any
-    # Templates that put links of their own beside the list's: {"label", "url", "icon"}.
-    list_links: ClassVar[tuple] = ()
+    # Shown in the Actions menu of the list.
+    list_links: ClassVar[tuple[ListLink, ...]] = ()
 
     @property
     def list_name(self) -> str:
-        """Return the name under which choices on this list are kept."""
+        """Return the key that saved views and preferences of this list are stored under."""
         return self.route_base.strip("/").replace("/", "-")
 
     def conditions(self, state: ListState) -> list[Any]:
-        """Return conditions every list of this view obeys."""
+        """Return conditions that every list of this view is filtered by."""
         return []
 
     def state(self) -> ListState:
-        """Read what the address asks for; a 400 when it asks for the impossible."""
-        kept = (current_user.preferences or {}).get(self.list_name, {})
-        return read_state(self, request.args, kept)
+        """Parse the query string of the request; an invalid one is a 400."""
+        preferences = (current_user.preferences or {}).get(self.list_name, {})
+        return read_state(self, request.args, preferences)
 
     @expose("/list/")
     @has_access
@@ -77,25 +75,25 @@ class ListPages:
             state=state,
             saved_views=self.saved_views(),
             sizes=SIZES,
-            links=[link for link in self.list_links if self.may(link.permission)],
+            links=[link for link in self.list_links if self.can(link.permission)],
         )
 
     @expose("/count")
     @has_access
     @permission_name("list")
     def count(self):
-        """Count a filtered list further than its page does; the page asks when it is drawn."""
+        """Return the full count of a filtered list; a script of the list page fetches it."""
         count = count_rows(self, self.state())
         return jsonify(text=show_count(count))
 
-    def may(self, permission: str) -> bool:
-        """Say whether the signed-in user holds a permission on this view."""
+    def can(self, permission: str) -> bool:
+        """Return True if the user has a permission on this view."""
         return permission in self.base_permissions and self.appbuilder.sm.has_access(
             permission, self.class_permission_name
         )
 
     def saved_views(self) -> Sequence[Any]:
-        """Return (id, name, query, owner_id, role_id) of the views the user sees as tabs."""
+        """Return (id, name, query, owner_id, role_id) of the saved views visible to the user."""
         query = visible(SavedView, current_actor()).where(SavedView.list_name == self.list_name)
         query = query.with_only_columns(
             SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
@@ -109,15 +107,15 @@ class ListPages:
     @has_access
     @permission_name("list")
     def filters(self):
-        """Offer every filter the list has; a dialog, or a page without JavaScript."""
-        # Without JavaScript what a filter points to is looked up by asking for this page again.
+        """Show every filter of the list: a dialog, or a page without JavaScript."""
+        # Without JavaScript the rows a filter offers are searched by requesting this page again.
         on, find = request.args.get("on"), request.args.get("find", "")
-        state = self.state() if on is None else read_state(self, MultiDict(_pairs(on)), {})
+        state = self.state() if on is None else read_state(self, MultiDict(_parse_query(on)), {})
         columns = []
         for name in self.search_columns:
             filters = FilterConverter(self.datamodel).convert(name) or []
             if filters:
-                columns.append((name, self.label_of(name), filters))
+                columns.append((name, self.get_label(name), filters))
         typed = clean(request.args.get("text", ""))[:100]
         is_link = find in self.search_columns and self.datamodel.is_relation(find)
         model = self.datamodel.get_related_model(find) if is_link else None
@@ -128,15 +126,15 @@ class ListPages:
             columns=columns,
             find=find,
             typed=typed,
-            found=found_rows(model, typed, MOST_FOUND) if model else [],
+            found=lookup_rows(model, typed, MAX_LOOKUP_ROWS) if model else [],
         )
 
     @expose("/filter")
     @has_access
     @permission_name("list")
     def filter(self):
-        """Turn the answers of the filter dialog into the address of a list."""
-        pairs = _pairs(request.args.get("on", ""))
+        """Redirect from the filter dialog to the list with the filter added."""
+        pairs = _parse_query(request.args.get("on", ""))
         name = request.args.get("filter", "")
         values = [value for value in request.args.getlist("value") if value]
         state = read_state(self, MultiDict(pairs), {})
@@ -152,7 +150,7 @@ class ListPages:
             pairs.append((name, ",".join(values)))
         return redirect(f"{self.route_base}/list/?{urlencode(pairs)}")
 
-    def label_of(self, name: str) -> Any:
+    def get_label(self, name: str) -> Any:
         """Return the label of an attribute."""
         return self.label_columns.get(name, name)
 
@@ -162,17 +160,21 @@ class ListPages:
     @has_access
     @permission_name("list")
     def column_choice(self):
-        """Offer the list's columns and page sizes."""
+        """Show the dialog of columns and page sizes."""
         return self.render_template(
-            "crud/columns.html", view=self, state=self.state(), sizes=SIZES, on=_on(request.args)
+            "crud/columns.html",
+            view=self,
+            state=self.state(),
+            sizes=SIZES,
+            on=_encode_query(request.args),
         )
 
     @expose("/preferences", methods=["POST"])
     @has_access
     @permission_name("list")
-    def keep_preferences(self):
-        """Remember the columns and the page size this user likes."""
-        args = MultiDict(_pairs(request.form.get("on", "")))
+    def save_preferences(self):
+        """Save the user's columns and page size for this list."""
+        args = MultiDict(_parse_query(request.form.get("on", "")))
         chosen = [name for name in request.form.getlist("cols") if name in self.columns]
         size = request.form.get("size", "")
         preferences = dict(current_user.preferences or {})
@@ -196,21 +198,25 @@ class ListPages:
     @has_access
     @permission_name("list")
     def save_view(self):
-        """Keep the list as it stands under a name: for oneself, or for a role one has."""
-        on = request.values.get("on", "") if request.method == "POST" else _on(request.args)
+        """Save the current list under a name, for the user or for one of their roles."""
+        on = (
+            request.values.get("on", "")
+            if request.method == "POST"
+            else _encode_query(request.args)
+        )
         name, error = clean(request.form.get("name", ""))[:60], ""
         roles = sorted(current_user.roles, key=lambda role: role.name)
         if request.method == "POST":
-            role_id = as_id(request.form.get("role", "")) if request.form.get("role") else None
+            role_id = parse_id(request.form.get("role", "")) if request.form.get("role") else None
             if role_id is not None and role_id not in {role.id for role in roles}:
                 abort(400)
             if name:
-                kept = (current_user.preferences or {}).get(self.list_name, {})
-                state = read_state(self, MultiDict(_pairs(on)), kept)
+                preferences = (current_user.preferences or {}).get(self.list_name, {})
+                state = read_state(self, MultiDict(_parse_query(on)), preferences)
                 view = SavedView(
                     list_name=self.list_name,
                     name=name,
-                    query=state.complete(),
+                    query=state.full_query(),
                     owner_id=current_user.id,
                     role_id=role_id,
                 )
@@ -228,10 +234,10 @@ class ListPages:
     @has_access
     @permission_name("list")
     def delete_view(self, view_id: int):
-        """Delete a saved view of one's own."""
+        """Delete one of the user's own saved views."""
         view = db.session.scalar(
             select(SavedView).where(
-                SavedView.id == as_id(view_id),
+                SavedView.id == parse_id(view_id),
                 SavedView.owner_id == current_user.id,
                 SavedView.list_name == self.list_name,
             )
@@ -249,7 +255,7 @@ class ListPages:
     @has_access
     @permission_name("list")
     def lookup(self, name: str):
-        """Answer a picker: at most 20 rows that match what was typed."""
+        """Return at most 20 rows that match the typed text, for a picker."""
         pickable = {*(self.add_columns or ()), *(self.edit_columns or ()), *self.search_columns}
         if name not in pickable or not self.datamodel.is_relation(name):
             abort(404)
@@ -257,15 +263,15 @@ class ListPages:
         model = self.datamodel.get_related_model(name)
         found = [
             {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
-            for row in found_rows(model, typed, 20)
+            for row in lookup_rows(model, typed, 20)
         ]
-        return jsonify(results=found, create=where_to_add(model))
+        return jsonify(results=found, create=get_add_url(model))
 
     # Actions on ticked rows
 
     @expose("/action_post", methods=["POST"])
     def action_post(self):
-        """Run an action on the rows ticked in the list: all within reach, or none."""
+        """Run an action on the ticked rows: on all of them, or on none if one is out of scope."""
         return self._run_action(request.form.get("action", ""), request.form.getlist("rowid"))
 
     @expose("/action/<string:name>/<pk>", methods=["POST"])
@@ -277,11 +283,11 @@ class ListPages:
         action = self.actions.get(name)
         if action is None:
             abort(404)
-        if not self.may_act(name):
+        if not self.can_run_action(name):
             abort(403)
         if name in self.collective:
             return self.collective[name].begin(self)
-        ids = {as_id(pk) for pk in pks}
+        ids = {parse_id(pk) for pk in pks}
         if None in ids or len(ids) > max(SIZES):
             abort(400)
         if not ids:
@@ -299,32 +305,32 @@ class ListPages:
             return redirect(f"{self.route_base}/list/")
 
 
-def where_to_add(model: Any) -> str | None:
-    """Return the address of the form for a new row of a model, if the user may add one."""
+def get_add_url(model: Any) -> str | None:
+    """Return the URL of the add form of a model, or None if the user may not add rows."""
     for view in current_app.appbuilder.baseviews:
         if (
             isinstance(view, ListPages)
             and view.datamodel.obj is model
             and not view.datamodel.with_trash
-            and view.may("can_add")
+            and view.can("can_add")
         ):
             return f"{view.route_base}/add"
     return None
 
 
 def show_count(count: int) -> str:
-    """Write a count, with a plus when it goes on."""
-    return f"{show_number(CAP)}+" if count > CAP else show_number(count)
+    """Format a count, with a plus if it was capped."""
+    return f"{show_number(MAX_COUNT)}+" if count > MAX_COUNT else show_number(count)
 
 
-def _on(args: MultiDict) -> str:
-    """Return the address's parameters as one string, to come back to."""
+def _encode_query(args: MultiDict) -> str:
+    """Encode the query string, to return to the list later."""
     return urlencode(list(args.items(multi=True)))
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    """Return the parameters in a string that ``_on`` made."""
+def _parse_query(text: str) -> list[tuple[str, str]]:
+    """Decode a query string that ``_encode_query`` returned."""
     try:
         return parse_qsl(text, max_num_fields=60)
     except ValueError:
-        raise BadFilter(_("These are too many filters at once.")) from None
+        raise InvalidFilter(_("These are too many filters at once.")) from None

@@ -1,4 +1,4 @@
-"""Finding a row to link to by a part of its name, for pickers and for pages without JavaScript."""
+"""Find rows by a part of their name, for pickers and for pages without JavaScript."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from app.crud.columns import name_parts
 from app.extensions import db
 from app.repositories.models import Repository
 from app.search.models import Searchable
-from app.search.queries import matching, words
+from app.search.queries import search_condition, search_words
 from app.security.actor import current_actor
 from app.security.scope import visible
 from app.text import fold, like
 
-# As many as a list without JavaScript offers at once.
-MOST_FOUND = 50
+# The most options a select offers without JavaScript.
+MAX_LOOKUP_ROWS = 50
 
 
-def found_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
-    """Return the first rows of a model that ``typed`` finds and the actor may see."""
+def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
+    """Return the first rows in the actor's scope whose name contains ``typed``."""
     query = visible(model, current_actor())
-    if typed and words(typed):
+    if typed and search_words(typed):
         if issubclass(model, Searchable):
-            query = query.where(matching(db.session, model, typed))
+            query = query.where(search_condition(db.session, model, typed))
         else:
             pattern = f"%{like(fold(typed))}%"
             names = (
@@ -35,7 +35,7 @@ def found_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
             )
             query = query.where(
                 or_(
-                    # What has no name of its own is not found by one.
+                    # A model without a name column matches nothing.
                     false(),
                     *(func.padron_fold(name).like(pattern, escape="\\") for name in names),
                 )

@@ -1,4 +1,4 @@
-"""Saved views: filters, columns, order and page size of a list, kept under a name."""
+"""Saved views: the filters, columns, order and page size of a list, under a name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.log.models import Logged
-from app.models import Row
+from app.models import VersionedRow
 from app.security.actor import Actor
 
 
-class SavedView(Model, Row, Logged):
-    """A list as somebody likes to see it: their own, or shared with everybody of a role.
+class SavedView(Model, VersionedRow, Logged):
+    """A named view of a list: private to its owner, or shared with the users of a role.
 
     ``query`` is the query string of the list's address, without a page.
     """
@@ -31,7 +31,7 @@ class SavedView(Model, Row, Logged):
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """See one's own views and those shared with one of one's roles."""
+        """Return the condition: owned by the actor, or shared with one of their roles."""
         return or_(cls.owner_id == actor.id, cls.role_id.in_(sorted(actor.role_ids)))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Pages of the back-office that are not over a model."""
+"""Base classes of the pages: their place in the menu and the permissions they need."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from flask import current_app
 
 from app.registry import Plug
 from app.security.areas import Area, Level
-from app.security.rights import holds
+from app.security.rights import has_permission
 from app.security.roles import Grant
 
 
-class Place:
-    """Where a page stands in the menu."""
+class PageMeta:
+    """Menu entry and access level of a page."""
 
-    # None is for a page the menu does not show.
+    # None for a page without a menu entry.
     label: ClassVar[Any] = None
     icon: ClassVar[str] = ""
     category: ClassVar[str] = ""
     in_menu: ClassVar[bool] = True
     order: ClassVar[int] = 100
     area: ClassVar[Area | None] = None
-    # Only administrators open it, whatever roles others are given.
+    # Whether only administrators may open it, whatever roles others have.
     for_administrators: ClassVar[bool] = False
-    # Whether people's data is seen here: a limited administrator sees none.
+    # Whether it shows people's data, which a limited administrator may not see.
     is_personal: ClassVar[bool] = True
-    # What it takes only the right to read; everything else takes the right to edit.
+    # Permissions that need the level READ; all others need EDIT.
     read_permissions: ClassVar[frozenset[str]] = frozenset({"can_list", "can_show"})
 
     base_permissions: Any
     class_permission_name: Any
 
     def grants(self) -> Iterator[Grant]:
-        """Yield what it takes to use this page."""
+        """Yield a grant for each permission of this page."""
         for permission in self.base_permissions or ():
             reads = permission in self.read_permissions
             level = Level.READ if reads else Level.EDIT
@@ -52,25 +52,25 @@ class Place:
 
 @dataclass(frozen=True)
 class ListLink:
-    """A link among the Actions of a list, for whoever holds a permission on the list's view."""
+    """A link in the Actions menu of a list, for users with a permission on its view."""
 
     label: Any
     url: str
     icon: str
     permission: str
-    # Whether the list's filters go with it.
+    # Whether the query string of the list is appended.
     keeps_query: bool = True
 
 
-class Page(Place, Plug, fab.BaseView):
-    """A page with routes of its own."""
+class Page(PageMeta, Plug, fab.BaseView):
+    """A page that is not generated from a model. Subclassing registers it."""
 
 
 def menu_groups() -> list[tuple[Any, list[Any]]]:
-    """Return (group, items) of everything in the menu the signed-in user may open."""
+    """Return (category, items) of the menu entries the user may open."""
     groups = []
     for group in current_app.appbuilder.menu.get_list():
-        items = [item for item in group.childs if holds("menu_access", item.name)]
+        items = [item for item in group.childs if has_permission("menu_access", item.name)]
         if items:
             groups.append((group, items))
     return groups

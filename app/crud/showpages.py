@@ -1,4 +1,4 @@
-"""The pages of one file: show it with its tabs, put it in the trash, restore, put values back."""
+"""The pages of a ModelView over one row: show with tabs, delete, restore, put a value back."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from app.crud.columns import Cell, make_column
-from app.crud.interface import Interface
-from app.crud.tabs import tabs_of
+from app.crud.interface import ScopedInterface
+from app.crud.tabs import get_tabs
 from app.errors import DomainError
 from app.extensions import db
-from app.log.services import entry_of, put_back
+from app.log.services import get_entry, restore_value
 from app.security.actor import current_actor
 from app.trash import services as trash
 from app.trash.models import Trashable
 
 
-class FilePages:
-    """What a ModelView does for one row."""
+class ShowPages:
+    """The pages of a ModelView over one row."""
 
-    datamodel: Interface
+    datamodel: ScopedInterface
     route_base: str
     show_template: str
     show_fieldsets: Any
-    # Drawn above the tabs: name, chips, quick actions.
+    # Above the tabs: name, chips, buttons.
     header_template: ClassVar[str] = "crud/header.html"
-    # Drawn beside the details, or nothing.
+    # Beside the details; empty for none.
     side_template: ClassVar[str] = ""
 
     @property
-    def home(self) -> str:
-        """Return the address of the list that a restored file goes back to."""
+    def list_route_base(self) -> str:
+        """Return the route base of the list that a restored row returns to."""
         return self.route_base
 
     def find(self, pk: Any) -> Any:
-        """Return the row with this number, or a 404 when it is not to be seen."""
+        """Return a visible row by its id; abort with 404 if there is none."""
         row = self.datamodel.get(pk)
         if row is None:
             abort(404)
@@ -48,9 +48,9 @@ class FilePages:
     @expose("/show/<pk>", methods=["GET"])
     @has_access
     def show(self, pk: str):
-        """Show a file."""
+        """Show a row: its details or one of its tabs."""
         row = self.find(pk)
-        tabs = tabs_of(type(row))
+        tabs = get_tabs(type(row))
         name = request.args.get("tab", "")
         tab = next((tab for tab in tabs if tab.name == name), None)
         if name and tab is None:
@@ -70,14 +70,20 @@ class FilePages:
         return self.render_template(self.show_template, title=str(row), **context)
 
     def sections(self, row: Any) -> list[tuple[Any, list[tuple[Any, Cell]]]]:
-        """Return the details: (title, [(label, cell)]) of each group of fields."""
+        """Return (title, [(label, cell)]) of each fieldset."""
         return [
-            (title, [(self.label_of(name), self.detail(row, name)) for name in options["fields"]])
+            (
+                title,
+                [
+                    (self.get_label(name), self.detail_cell(row, name))
+                    for name in options["fields"]
+                ],
+            )
             for title, options in self.show_fieldsets
         ]
 
-    def detail(self, row: Any, name: str) -> Cell:
-        """Return one field of a file as a list would draw it."""
+    def detail_cell(self, row: Any, name: str) -> Cell:
+        """Return the cell of one field, as a list renders it."""
         value = getattr(row, name)
         if self.datamodel.is_relation_many_to_many(name):
             return Cell("chips", extra=[(str(v), getattr(v, "colour", "grey")) for v in value])
@@ -86,8 +92,8 @@ class FilePages:
         if self.datamodel.is_relation(name):
             if hasattr(value, "colour"):
                 return Cell("chip", str(value), value.colour)
-            seen = self.datamodel.get_related_obj(name, value.id)
-            return Cell("link", str(value), value.id) if seen is not None else Cell("none")
+            visible = self.datamodel.get_related_obj(name, value.id)
+            return Cell("link", str(value), value.id) if visible is not None else Cell("none")
         if name not in self.datamodel.list_properties:
             return Cell("text", str(value))
         return make_column(self.datamodel, name, "", ()).cell((value,))
@@ -95,7 +101,7 @@ class FilePages:
     @expose("/delete/<pk>", methods=["POST"])
     @has_access
     def delete(self, pk: str):
-        """Move a file to the trash; what cannot be trashed is deleted, if nothing hangs on it."""
+        """Move a row to the trash; delete it if its model has no trash."""
         row = self.find(pk)
         name = str(row)
         try:
@@ -119,22 +125,22 @@ class FilePages:
         return redirect(f"{self.route_base}/list/")
 
     def remove(self, row: Any) -> None:
-        """Put a row in the trash, or delete it if it has none, and commit."""
+        """Move a row to the trash, or delete it if its model has none, and commit."""
         self.before_delete(row)
         if isinstance(row, Trashable):
-            trash.put_away(row, current_actor())
+            trash.move_to_trash(row, current_actor())
         else:
             db.session.delete(row)
         db.session.commit()
 
     def before_delete(self, row: Any) -> None:
-        """Refuse, with a DomainError, what must not be deleted."""
+        """Raise DomainError if the row must not be deleted."""
 
     @expose("/restore/<pk>", methods=["POST"])
     @has_access
     @permission_name("delete")
     def restore(self, pk: str):
-        """Bring a file back from the trash."""
+        """Restore a row from the trash."""
         model = self.datamodel.obj
         if not issubclass(model, Trashable):
             abort(404)
@@ -147,22 +153,22 @@ class FilePages:
         except DomainError as error:
             db.session.rollback()
             flash(str(error), "danger")
-            return redirect(f"{self.home}/list/")
+            return redirect(f"{self.list_route_base}/list/")
         flash(_("“%(name)s” is back.", name=str(row)), "success")
-        return redirect(f"{self.home}/show/{row.id}")
+        return redirect(f"{self.list_route_base}/show/{row.id}")
 
     @expose("/putback/<pk>/<int:entry_id>/<string:field>", methods=["POST"])
     @has_access
     @permission_name("edit")
     def put_back(self, pk: str, entry_id: int, field: str):
-        """Give a field the value it had before a log entry."""
+        """Set a field to the value it had before a log entry."""
         row = self.find(pk)
-        entry = entry_of(db.session(), entry_id) if entry_id < 2**62 else None
-        # An entry of another file is not there: it must not even be told apart from none.
+        entry = get_entry(db.session(), entry_id) if entry_id < 2**62 else None
+        # An entry of another row is a 404 like a missing one, to reveal nothing about it.
         if entry is None or (entry.subject_type, entry.subject_id) != (row.__tablename__, row.id):
             abort(404)
         try:
-            put_back(db.session(), row, entry, field, current_actor())
+            restore_value(db.session(), row, entry, field, current_actor())
             self.check(row)
             with db.session.no_autoflush:
                 self.check_unique(row)

@@ -1,4 +1,4 @@
-"""The trash of a model: search it, restore from it, empty it."""
+"""The trash of a model: list, restore, empty."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.trash import services as trash
 
 
 class TrashView(ModelView, abstract=True):
-    """What was deleted from a list; nothing here is lost until the trash is emptied."""
+    """The pages over the rows of a model that are in the trash."""
 
     exclude_route_methods = {
         "download", "add", "edit", "delete", "duplicate", "put_back", "action",
@@ -30,12 +30,12 @@ class TrashView(ModelView, abstract=True):
     base_sort = "-trashed_at"
     list_template = "crud/trash.html"
     header_template = "crud/header.html"
-    # The address of the list that rows go back to.
-    home: ClassVar[str]  # type: ignore[misc]
+    # The route base of the list that restored rows return to.
+    list_route_base: ClassVar[str]  # type: ignore[misc]
     is_trash = True
 
     @action("restore", _l("Restore"), "", "arrow-counterclockwise", single=False)
-    def bring_back(self, rows: list[Any]):
+    def restore_rows(self, rows: list[Any]):
         """Restore the ticked rows."""
         for row in rows:
             trash.restore(row)
@@ -48,7 +48,7 @@ class TrashView(ModelView, abstract=True):
     @has_access
     @permission_name("empty")
     def empty(self):
-        """Delete everything in the trash for good, once the word is typed."""
+        """Purge the trash after the user has typed a word to confirm."""
         count = db.session.scalar(
             trash.trashed(self.datamodel.obj, current_actor()).with_only_columns(func.count())
         )
@@ -56,12 +56,12 @@ class TrashView(ModelView, abstract=True):
         error = ""
         if request.method == "POST":
             if fold(request.form.get("word", "")) == fold(word):
-                gone = trash.purge_all(db.session(), self.datamodel.obj, current_actor())
+                count_purged = trash.purge_all(db.session(), self.datamodel.obj, current_actor())
                 flash(
                     ngettext(
                         "%(num)s file is deleted for good.",
                         "%(num)s files are deleted for good.",
-                        gone,
+                        count_purged,
                     ),
                     "success",
                 )

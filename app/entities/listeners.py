@@ -7,8 +7,8 @@ from sqlalchemy import event, func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
-from app.entities.queries import path_of
-from app.entities.services import check_place, is_moved
+from app.entities.queries import get_path
+from app.entities.services import check_parent, is_moved
 from app.errors import DomainError
 from app.security.actor import current_actor
 
@@ -24,7 +24,7 @@ def _hold_the_tree(session: Session, _context, _instances) -> None:
             top = select(Entity.id).where(Entity.parent_id.is_(None))
             session.execute(top.with_for_update(key_share=True))
         for entity in moved:
-            check_place(session, entity, current_actor())
+            check_parent(session, entity, current_actor())
 
 
 @event.listens_for(Session, "after_flush")
@@ -37,10 +37,10 @@ def _keep_paths(session: Session, _context) -> None:
     ]
     # A parent made in the same flush comes before its children: its id is smaller.
     for row in sorted(moved, key=lambda entity: entity.id):
-        parent = "/" if row.parent_id is None else path_of(session, row.parent_id)
+        parent = "/" if row.parent_id is None else get_path(session, row.parent_id)
         path = f"{parent}{row.id}/"
         # As it is stored: somebody else may have moved what lies above meanwhile.
-        old = "" if row in session.new else path_of(session, row.id)
+        old = "" if row in session.new else get_path(session, row.id)
         if old and parent.startswith(old):
             raise DomainError(_("An entity cannot be part of itself."), field="parent")
         table = Entity.__table__

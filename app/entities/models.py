@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.log.models import Logged
-from app.models import Row
+from app.models import VersionedRow
 from app.security.actor import Actor
-from app.security.scope import within
+from app.security.scope import entity_in_reach
 from app.types import SortKey
 
 
-class Entity(Model, Row, Logged):
+class Entity(Model, VersionedRow, Logged):
     """A part of the organisation: region, department, branch…
 
     ``path`` holds the ids from the root down to the row itself, as in ``/1/4/27/``; all that
@@ -34,7 +34,7 @@ class Entity(Model, Row, Logged):
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
         """See one's own entity and all below it."""
-        return within(cls.id, actor)
+        return entity_in_reach(cls.id, actor)
 
     @property
     def depth(self) -> int:

@@ -8,17 +8,17 @@ from sqlalchemy.orm import Session
 from app.entities.models import Entity
 
 
-def root(session: Session) -> Entity | None:
+def get_root(session: Session) -> Entity | None:
     """Return the organisation itself, the top of the tree."""
     return session.scalar(select(Entity).where(Entity.parent_id.is_(None)).order_by(Entity.id))
 
 
-def path_of(session: Session, entity_id: int) -> str:
+def get_path(session: Session, entity_id: int) -> str:
     """Return the path of an entity as it is stored."""
     return session.scalar(select(Entity.path).where(Entity.id == entity_id)) or "/"
 
 
-def below(session: Session, path: str) -> frozenset[int]:
+def subtree_ids(session: Session, path: str) -> frozenset[int]:
     """Return the ids of the entity with this path and of all below it."""
     return frozenset(
         session.scalars(select(Entity.id).where(Entity.path.startswith(path, autoescape=True)))

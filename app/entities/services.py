@@ -9,18 +9,18 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
-from app.entities.queries import path_of, root
+from app.entities.queries import get_path, get_root
 from app.errors import DomainError
 from app.security.actor import Actor
 
 
-def check_place(session: Session, entity: Entity, actor: Actor) -> None:
+def check_parent(session: Session, entity: Entity, actor: Actor) -> None:
     """Refuse a place in the tree that cannot be, or that is not the actor's to give.
 
     There is one root, nothing lies below itself, and nobody widens what they see: an entity is
     moved within one's reach only, and never the one that one works in.
     """
-    top, parent = root(session), parent_of(session, entity)
+    top, parent = get_root(session), new_parent(session, entity)
     if parent is None and top is not None and top.id != entity.id:
         raise DomainError(
             _(
@@ -29,10 +29,10 @@ def check_place(session: Session, entity: Entity, actor: Actor) -> None:
             ),
             field="parent",
         )
-    above = "/" if parent is None or parent.id is None else path_of(session, parent.id)
+    above = "/" if parent is None or parent.id is None else get_path(session, parent.id)
     if entity.id and f"/{entity.id}/" in above:
         raise DomainError(_("An entity cannot be part of itself."), field="parent")
-    if actor.is_house or actor.entity_ids is None or not is_moved(entity):
+    if actor.is_system or actor.entity_ids is None or not is_moved(entity):
         return
     history: Any = inspect(entity).attrs.parent_id.history
     before = [*history.deleted, *history.unchanged]
@@ -41,7 +41,7 @@ def check_place(session: Session, entity: Entity, actor: Actor) -> None:
         raise DomainError(_("Choose an entity you work in."), field="parent")
 
 
-def parent_of(session: Session, entity: Entity) -> Entity | None:
+def new_parent(session: Session, entity: Entity) -> Entity | None:
     """Return what an entity is about to be part of, whether given by row or by number."""
     state: Any = inspect(entity).attrs
     # What was given by row is what the flush writes, whatever the number says.
@@ -60,7 +60,7 @@ def is_moved(entity: Entity) -> bool:
 
 def ensure_root(session: Session, name: str) -> Entity:
     """Return the top of the tree, made now if there is none."""
-    top = root(session)
+    top = get_root(session)
     if top is None:
         top = Entity(name=name)
         session.add(top)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 
 from app.crud.forms import RowForm
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
-from app.entities.services import check_place
+from app.entities.services import check_parent
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
@@ -19,7 +19,7 @@ from app.security.areas import Area
 class EntityView(ModelView):
     """Regions, departments, branches."""
 
-    datamodel = Interface(Entity)
+    datamodel = ScopedInterface(Entity)
     route_base = "/entities"
     label = _l("Entities")
     singular = _l("Entity")
@@ -42,4 +42,4 @@ class EntityView(ModelView):
 
     def before_save(self, row: Entity, form: RowForm) -> None:
         row.parent_id = None if row.parent is None else row.parent.id
-        check_place(db.session(), row, current_actor())
+        check_parent(db.session(), row, current_actor())

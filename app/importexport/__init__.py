@@ -1,1 +1,1 @@
-"""CSV in and out: reading whatever people send, guessing, comparing, writing set-based."""
+"""Import and export CSV: read files, map columns to fields, compare with stored rows, write."""

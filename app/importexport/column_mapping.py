@@ -1,4 +1,4 @@
-"""Guess which column of a file is which field, where its telephones are, how it writes days."""
+"""Guess the field of each column of a file, the country of its telephones and its date format."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.importexport.fields import Field, LinkField, ManyField, ValueField
-from app.importexport.lookups import Resolver, split_list
+from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.lookups import Lookup, split_list
 from app.importexport.reading import Source
 from app.i18n.languages import LANGUAGES
 from app.fieldtypes import Hints
 from app.text import fold
 
-LOOK_AT_ROWS = 20_000
-MOST_DISTINCT = 500
-_SAMPLES = 3
+MAX_PROFILED_ROWS = 20_000
+MAX_DISTINCT_VALUES = 500
+_MAX_SAMPLES = 3
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
-# Words that say of what, not what: “office_address”, “correo de contacto”.
-_PADDING = frozenset(
+# Words that qualify a field without naming it: “office_address”, “correo de contacto”.
+_FILLER_WORDS = frozenset(
     "office oficina home casa work trabajo postal main principal contact contacto personal member"
     " socio miembro contact's person persona del de la el primary".split()
 )
-# Tried before all the others: where an organisation that writes in these languages has people.
+# Countries tried before all others: those where English or Spanish speakers are likely.
 _REGIONS = (
     "US", "ES", "MX", "AR", "CO", "CL", "PE", "VE", "EC", "GT", "CU", "BO", "DO", "HN", "PY",
     "SV", "NI", "CR", "PA", "UY", "GB", "FR", "PT", "DE", "IT", "IE",
@@ -38,54 +38,54 @@ _DAY = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}\b")
 
 
 @dataclass
-class Column:
-    """What a column of the file looks like."""
+class ColumnProfile:
+    """Sample and distinct values of a column of the file."""
 
     header: str
     samples: list[str] = field(default_factory=list)
     distinct: dict[str, None] = field(default_factory=dict)
 
-    def see(self, cell: str) -> None:
-        """Take note of a value."""
-        if len(self.distinct) < MOST_DISTINCT:
+    def observe(self, cell: str) -> None:
+        """Add a value to the profile."""
+        if len(self.distinct) < MAX_DISTINCT_VALUES:
             self.distinct.setdefault(cell[:200])
-        if len(self.samples) < _SAMPLES and cell not in self.samples:
+        if len(self.samples) < _MAX_SAMPLES and cell not in self.samples:
             self.samples.append(cell[:80])
 
 
-def look_at(source: Source) -> list[Column]:
-    """Return what the columns of a file look like, from its first rows."""
-    columns = [Column(header) for header in source.headers]
-    for seen, row in enumerate(source.rows()):
-        if seen == LOOK_AT_ROWS:
+def profile_columns(source: Source) -> list[ColumnProfile]:
+    """Return the profile of each column, from the first rows of the file."""
+    columns = [ColumnProfile(header) for header in source.headers]
+    for count, row in enumerate(source.rows()):
+        if count == MAX_PROFILED_ROWS:
             break
         if not row.problem:
             for column, cell in zip(columns, row.cells, strict=False):
                 if cell and (stripped := cell.strip()):
-                    column.see(stripped)
+                    column.observe(stripped)
     return columns
 
 
-def plain_words(header: str) -> str:
-    """Return a header as synonyms are compared: ``lastName``, “Last name:” → ``last name``."""
+def normalize_header(header: str) -> str:
+    """Return the form headers are compared in: ``lastName``, “Last name:” → ``last name``."""
     header = header.replace("º", " ").replace("ª", " ")
     return _NOT_WORD.sub(" ", fold(_CAMEL.sub(" ", header))).strip()
 
 
-def names_of(field_: Field) -> set[str]:
-    """Return everything a field is called, its labels in every language included."""
+def field_names(field_: CsvField) -> set[str]:
+    """Return all names of a field, normalized: its synonyms, and its label in every language."""
     names = {field_.name, *field_.synonyms}
     for language in LANGUAGES:
         with force_locale(language):
             names.add(str(field_.label))
-    return {plain_words(name) for name in names}
+    return {normalize_header(name) for name in names}
 
 
-def find_field(fields: Sequence[Field], name: str) -> Field:
-    """Return the field of this name, key, label or synonym; DomainError when there is none."""
-    wanted = plain_words(name)
+def find_field(fields: Sequence[CsvField], name: str) -> CsvField:
+    """Return the field with this name, key, label or synonym; raise DomainError if none has it."""
+    wanted = normalize_header(name)
     for field_ in fields:
-        if name in (field_.name, field_.key) or wanted in names_of(field_):
+        if name in (field_.name, field_.key) or wanted in field_names(field_):
             return field_
     known = ", ".join(field_.name for field_ in fields)
     raise DomainError(
@@ -93,54 +93,57 @@ def find_field(fields: Sequence[Field], name: str) -> Field:
     )
 
 
-def guess(
-    columns: Sequence[Column],
-    fields: Sequence[Field],
-    taken: dict[int, Field | None],
-    resolvers: dict[str, Resolver],
-) -> dict[int, Field | None]:
-    """Return column → field for every column of the file; ``taken`` is already decided."""
-    found = dict(taken)
-    names = {field_.name: names_of(field_) for field_ in fields}
+def guess_mapping(
+    columns: Sequence[ColumnProfile],
+    fields: Sequence[CsvField],
+    chosen: dict[int, CsvField | None],
+    lookups: dict[str, Lookup],
+) -> dict[int, CsvField | None]:
+    """Return column position → field (None: ignored); ``chosen`` holds the user's choices."""
+    mapping = dict(chosen)
+    names = {field_.name: field_names(field_) for field_ in fields}
     by_name = {field_.name: field_ for field_ in fields}
 
-    def try_to_fit(place: int, wanted: str) -> None:
-        used = {other.name for other in found.values() if other is not None}
+    def map_by_name(place: int, wanted: str) -> None:
+        used = {other.name for other in mapping.values() if other is not None}
         for name, known in names.items():
             if (
                 name not in used
                 and wanted in known
-                and _is_likely(by_name[name], columns[place], resolvers)
+                and _is_likely(by_name[name], columns[place], lookups)
             ):
-                found[place] = by_name[name]
+                mapping[place] = by_name[name]
                 return
 
-    words = [plain_words(column.header) for column in columns]
+    words = [normalize_header(column.header) for column in columns]
     for place, wanted in enumerate(words):
-        if place not in found:
-            try_to_fit(place, wanted)
+        if place not in mapping:
+            map_by_name(place, wanted)
     for place, wanted in enumerate(words):
-        if place not in found:
-            bare = " ".join(word for word in wanted.split() if word not in _PADDING)
+        if place not in mapping:
+            bare = " ".join(word for word in wanted.split() if word not in _FILLER_WORDS)
             if bare and bare != wanted:
-                try_to_fit(place, bare)
-            if place not in found and bare in names.get("phone", ()):
+                map_by_name(place, bare)
+            if place not in mapping and bare in names.get("phone", ()):
                 # A second telephone is a secondary one.
-                try_to_fit(place, "secondary phone")
-    return {place: found.get(place) for place in range(len(columns))}
+                map_by_name(place, "secondary phone")
+    return {place: mapping.get(place) for place in range(len(columns))}
 
 
-def _is_likely(field_: Field, column: Column, resolvers: dict[str, Resolver]) -> bool:
-    """Say whether a repository knows at least one of the values of a column."""
-    if isinstance(field_, ValueField) and field_.kind.name == "choice":
-        # “Title” is Mrs here and Treasurer there.
+def _is_likely(field_: CsvField, column: ColumnProfile, lookups: dict[str, Lookup]) -> bool:
+    """Return True unless the values of the column contradict the field.
+
+    A choice or a repository must know at least one of them.
+    """
+    if isinstance(field_, ValueField) and field_.field_type.name == "choice":
+        # A column “Title” may hold “Mrs” or “Treasurer”.
         return not column.distinct or any(_is_choice(field_, text) for text in column.distinct)
-    if not getattr(field_, "needs_known", False):
+    if not getattr(field_, "needs_known_value", False):
         return True
-    resolver = resolvers[field_.name]
+    lookup = lookups[field_.name]
     for value in column.distinct:
-        parts = split_list(value, resolver) if isinstance(field_, ManyField) else [value]
-        if any(resolver.knows(part) for part in parts):
+        parts = split_list(value, lookup) if isinstance(field_, ManyToManyField) else [value]
+        if any(lookup.has(part) for part in parts):
             return True
     return False
 
@@ -153,26 +156,26 @@ def _is_choice(field_: ValueField, text: str) -> bool:
     return True
 
 
-def find_region(columns: Sequence[Column], mapping: dict[int, Field | None], default: str) -> str:
-    """Return the country the telephone numbers of a file belong to."""
+def guess_country(columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], default: str) -> str:
+    """Return the country in which most telephone numbers without a prefix are valid."""
     numbers = [
         number
         for place, field_ in mapping.items()
-        if isinstance(field_, ValueField) and field_.kind.name == "phone"
+        if isinstance(field_, ValueField) and field_.field_type.name == "phone"
         for number in list(columns[place].distinct)[:30]
         if not number.startswith(("+", "00"))
     ][:60]
-    if not numbers or _share(numbers, default) >= 0.5:
+    if not numbers or _valid_share(numbers, default) >= 0.5:
         return default
-    best = max(_REGIONS, key=lambda region: _share(numbers, region))
-    if _share(numbers, best) < 0.9:
+    best = max(_REGIONS, key=lambda region: _valid_share(numbers, region))
+    if _valid_share(numbers, best) < 0.9:
         every = sorted(phonenumbers.SUPPORTED_REGIONS)
-        best = max((best, *every), key=lambda region: _share(numbers[:15], region))
-    return best if _share(numbers, best) > 0.5 else default
+        best = max((best, *every), key=lambda region: _valid_share(numbers[:15], region))
+    return best if _valid_share(numbers, best) > 0.5 else default
 
 
-def _share(numbers: Sequence[str], region: str) -> float:
-    """Return the share of the numbers that are valid in a country."""
+def _valid_share(numbers: Sequence[str], region: str) -> float:
+    """Return the share, 0 to 1, of the numbers that are valid in a country."""
     valid = 0
     for number in numbers:
         try:
@@ -184,7 +187,7 @@ def _share(numbers: Sequence[str], region: str) -> float:
 
 
 def is_day_first(values: Iterable[str], default: bool) -> bool:
-    """Say whether a column writes the day before the month."""
+    """Return True if the dates of a column have the day before the month."""
     day = month = 0
     for value in values:
         if match := _DAY.match(value):
@@ -193,21 +196,12 @@ def is_day_first(values: Iterable[str], default: bool) -> bool:
     return default if day == month else day > month
 
 
-def day_orders(
-    columns: Sequence[Column], mapping: dict[int, Field | None], default: bool
+def guess_day_first(
+    columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], default: bool
 ) -> dict[int, bool]:
-    """Return, for each column of days, whether the day comes first."""
+    """Return column position → True if the day comes first, for each column of dates."""
     return {
         place: is_day_first(columns[place].distinct, default)
         for place, field_ in mapping.items()
-        if isinstance(field_, ValueField) and field_.kind.name == "day"
-    }
-
-
-def linked(mapping: dict[int, Field | None]) -> dict[int, Any]:
-    """Return the columns that name other rows."""
-    return {
-        place: field_
-        for place, field_ in mapping.items()
-        if isinstance(field_, LinkField | ManyField)
+        if isinstance(field_, ValueField) and field_.field_type.name == "day"
     }

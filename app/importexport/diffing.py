@@ -1,9 +1,9 @@
-"""Compare a chunk of a file with what is stored; the database is only read."""
+"""Compare a chunk of a file with the stored rows, without writing to the database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -11,304 +11,326 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.importexport.rows import Draft
-from app.importexport.fields import LinkField, ManyField, MoreField, ValueField
-from app.importexport.lookups import Ref, split_list
-from app.importexport.reading import SourceRow
-from app.importexport.report import MOST_SAMPLES, Report
 from app.fieldtypes import Hints
+from app.importexport.fields import (
+    AppendedField,
+    CsvField,
+    ForeignKeyField,
+    ManyToManyField,
+    ValueField,
+)
+from app.importexport.importer import ImportPlan
+from app.importexport.lookups import LinkedRow, split_list
+from app.importexport.reading import SourceRow
+from app.importexport.report import MAX_SAMPLES, Report
+from app.importexport.rows import ImportRow
 from app.security.actor import Actor
-from app.security.scope import scope_of
+from app.security.scope import scope_condition
 from app.text import clean, sort_key
 
-if TYPE_CHECKING:
-    from app.importexport.importer import Plan
 
-
-class Comparison:
-    """Some rows of the file, and what each would change."""
+class ChunkDiff:
+    """The rows of one chunk of the file and what each would change."""
 
     def __init__(
         self,
         session: Session,
-        plan: Plan,
+        plan: ImportPlan,
         actor: Actor,
-        rows: Iterable[SourceRow],
-        seen: dict[int, int],
+        source_rows: Iterable[SourceRow],
+        first_row_by_key: dict[int, int],
     ) -> None:
         self.session = session
         self.plan = plan
         self.importer = plan.importer
         self.model = plan.importer.model
         self.actor = actor
-        self.seen = seen
-        self.drafts = [Draft(row) for row in rows]
-        # Tags and the like of the rows that are stored: field name → row id → ids.
+        # Hash of a match key or unique value → number of the first row of the file that has it.
+        self.first_row_by_key = first_row_by_key
+        self.rows = [ImportRow(row) for row in source_rows]
+        # Stored many-to-many links: field name → row id → linked ids.
         self.stored_many: dict[str, dict[int, list[int]]] = {}
 
     # Text to values: no database
 
     def parse(self) -> None:
-        """Read every cell."""
+        """Parse every cell."""
         mapping = [
-            (place, found) for place, found in self.plan.mapping.items() if found is not None
+            (place, field) for place, field in self.plan.mapping.items() if field is not None
         ]
-        # The country says how telephones and provinces are to be read; what stands behind
-        # another text comes after it.
-        mapping.sort(key=lambda pair: (pair[1].name != "country", isinstance(pair[1], MoreField)))
+        # The country comes first: telephones and provinces are parsed with it. A field that is
+        # appended to another comes after that one.
+        mapping.sort(
+            key=lambda pair: (pair[1].name != "country", isinstance(pair[1], AppendedField))
+        )
         cache: dict[tuple, Any] = {}
-        for draft in self.drafts:
-            if draft.row.problem:
-                draft.refuse("invalid", "", draft.row.problem)
+        for row in self.rows:
+            if row.source.problem:
+                row.reject("invalid", "", row.source.problem)
             else:
-                self._parse_row(draft, mapping, cache)
+                self._parse_row(row, mapping, cache)
 
-    def _parse_row(self, draft: Draft, mapping: list, cache: dict[tuple, Any]) -> None:
-        for place, found in mapping:
-            cell = draft.row.cells[place]
+    def _parse_row(self, row: ImportRow, mapping: list, cache: dict[tuple, Any]) -> None:
+        for place, field in mapping:
+            cell = row.source.cells[place]
             if not cell or cell.isspace():
                 continue
-            if isinstance(found, ValueField):
-                country = draft.values.get("country") or self.plan.country
+            if isinstance(field, ValueField):
+                country = row.values.get("country") or self.plan.country
                 hints = Hints(country, self.plan.day_first.get(place, True))
-                if isinstance(found, MoreField):
-                    cell = f"{draft.values.get(found.key) or ''} {cell}"
+                if isinstance(field, AppendedField):
+                    cell = f"{row.values.get(field.key) or ''} {cell}"
                 try:
-                    value = self._parse_cell(found, cell, hints, cache)
+                    value = self._parse_cell(field, cell, hints, cache)
                 except DomainError as error:
-                    draft.refuse("invalid", found.name, error)
+                    row.reject("invalid", field.name, error)
                     continue
                 if value is not None:
-                    draft.values[found.key] = value
-            elif text := clean(cell) if isinstance(found, LinkField) else cell:
-                draft.texts[found.name] = text
-        draft.key = self.importer.key(self.plan.match, draft.values)
-        if draft.key is not None:
-            mark = hash(draft.key)
-            first = self.seen.setdefault(mark, draft.row.number)
-            if first != draft.row.number:
-                draft.refuse("invalid", self.plan.match.needs[0], _same_contact(first))
+                    row.values[field.key] = value
+            elif text := clean(cell) if isinstance(field, ForeignKeyField) else cell:
+                row.texts[field.name] = text
+        row.match_key = self.importer.match_key(self.plan.match, row.values)
+        if row.match_key is not None:
+            first = self._first_row(hash(row.match_key), row)
+            if first != row.source.number:
+                row.reject("invalid", self.plan.match.required_fields[0], _same_contact(first))
 
     def _parse_cell(
-        self, found: ValueField, cell: str, hints: Hints, cache: dict[tuple, Any]
+        self, field: ValueField, cell: str, hints: Hints, cache: dict[tuple, Any]
     ) -> Any:
-        if not found.is_cached:
+        if not field.is_cached:
             try:
-                return found.parse(cell, hints)
+                return field.parse(cell, hints)
             except DomainError:
-                if found.kind.name == "phone" and hints.country != self.plan.country:
-                    # Somebody who lives abroad keeps a telephone at home.
-                    return found.parse(cell, Hints(self.plan.country))
+                if field.field_type.name == "phone" and hints.country != self.plan.country:
+                    # Somebody who lives abroad may have a telephone at home.
+                    return field.parse(cell, Hints(self.plan.country))
                 raise
-        key = (found.name, cell, hints)
+        key = (field.name, cell, hints)
         if key not in cache:
-            cache[key] = found.parse(cell, hints)
+            cache[key] = field.parse(cell, hints)
         return cache[key]
+
+    def _first_row(self, key: int, row: ImportRow) -> int:
+        """Return the number of the first row of the file that has this key."""
+        return self.first_row_by_key.setdefault(key, row.source.number)
 
     # Values to outcomes: the database is only read
 
     def compare(self) -> None:
-        """Find out what each row would change."""
+        """Set the outcome and the changes of each row."""
         self._match()
-        self._refuse_taken_numbers()
-        resolvers = self.plan.resolvers
-        fields = {found.name: found for found in self.plan.fields}
-        open_drafts = [draft for draft in self.drafts if not draft.outcome]
-        for name, resolver in resolvers.items():
-            if isinstance(fields[name], LinkField):
-                resolver.look_up(draft.texts[name] for draft in open_drafts if name in draft.texts)
-        self._load_many(open_drafts)
-        for draft in open_drafts:
-            self._resolve(draft, fields)
-            if draft.stored is None:
-                for name in self.importer.required:
-                    if draft.values.get(self.importer.field(name).key) in (None, ""):
-                        draft.refuse("invalid", name, _("A new contact needs this field."))
-            if not draft.outcome:
-                self._decide(draft, fields)
+        self._reject_taken_values()
+        lookups = self.plan.lookups
+        fields = {field.name: field for field in self.plan.fields}
+        open_rows = [row for row in self.rows if not row.outcome]
+        for name, lookup in lookups.items():
+            if isinstance(fields[name], ForeignKeyField):
+                lookup.load(row.texts[name] for row in open_rows if name in row.texts)
+        self._load_stored_many(open_rows)
+        for row in open_rows:
+            self._resolve_links(row, fields)
+            if row.stored is None:
+                for name in self.importer.required_fields:
+                    if row.values.get(self.importer.field(name).key) in (None, ""):
+                        row.reject("invalid", name, _("A new contact needs this field."))
+            if not row.outcome:
+                self._set_outcome(row, fields)
 
     def _match(self) -> None:
-        """Fetch the rows that the keys name, in one statement."""
+        """Fetch the stored rows that match the rows of the file, in one statement."""
         by_key = {
-            draft.key: draft
-            for draft in self.drafts
-            if draft.key is not None and not draft.outcome
+            row.match_key: row
+            for row in self.rows
+            if row.match_key is not None and not row.outcome
         }
         if not by_key:
             return
         match = self.plan.match
-        condition = self.importer.having(match, list(by_key))
-        found: dict[Any, list[dict[str, Any]]] = {}
+        condition = self.importer.match_condition(match, list(by_key))
+        candidates: dict[Any, list[dict[str, Any]]] = {}
         for stored in self._fetch(condition):
-            found.setdefault(self.importer.key(match, stored)[0], []).append(stored)
-        for key, draft in by_key.items():
-            rows = self.importer.pick(match, key, found.get(key[0], ()))
-            reach = self.actor.entity_ids
-            near = [row for row in rows if reach is None or row["entity_id"] in reach]
-            live = [row for row in near if row["trashed_at"] is None]
-            name = match.needs[0]
+            first_part = self.importer.match_key(match, stored)[0]
+            candidates.setdefault(first_part, []).append(stored)
+        for key, row in by_key.items():
+            matches = self.importer.filter_matches(match, key, candidates.get(key[0], ()))
+            entity_ids = self.actor.entity_ids
+            in_scope = [
+                stored
+                for stored in matches
+                if entity_ids is None or stored["entity_id"] in entity_ids
+            ]
+            live = [stored for stored in in_scope if stored["trashed_at"] is None]
+            name = match.required_fields[0]
             if len(live) > 1:
                 reason = ngettext(
                     "%(num)d contact matches this row.",
                     "%(num)d contacts match this row.",
                     len(live),
                 )
-                draft.refuse("invalid", name, reason)
+                row.reject("invalid", name, reason)
             elif live:
-                draft.stored = live[0]
-                draft.row_id = live[0]["id"]
-                # Another key may have found the same contact.
-                first = self.seen.setdefault(hash(("row", draft.row_id)), draft.row.number)
-                if first != draft.row.number:
-                    draft.refuse("invalid", name, _same_contact(first))
-            elif near:
-                draft.refuse("skipped", name, _("This contact is in the trash."))
-            elif rows and self._is_unique(name):
-                draft.refuse("skipped", name, _("This contact belongs to another entity."))
-            # Of a namesake elsewhere nothing is told, as by a form: the row is a new one.
+                row.stored = live[0]
+                row.row_id = live[0]["id"]
+                # A row with another key may already have matched the same contact.
+                first = self._first_row(hash(("row", row.row_id)), row)
+                if first != row.source.number:
+                    row.reject("invalid", name, _same_contact(first))
+            elif in_scope:
+                row.reject("skipped", name, _("This contact is in the trash."))
+            elif matches and self._is_unique(name):
+                row.reject("skipped", name, _("This contact belongs to another entity."))
+            # A match out of scope on a column that is not unique is not revealed: as in a form,
+            # the row becomes a new contact.
 
     def _is_unique(self, name: str) -> bool:
-        found = self.importer.field(name)
-        return isinstance(found, ValueField) and bool(found.column.unique)
+        field = self.importer.field(name)
+        return isinstance(field, ValueField) and bool(field.column.unique)
 
     def _fetch(self, condition: Any) -> list[dict[str, Any]]:
-        """Return stored rows as dictionaries, trash and other entities included."""
+        """Return stored rows as dictionaries, trashed and out-of-scope ones included."""
         model = self.model
         columns = {column.key: column for column in model.__mapper__.column_attrs}
         query: Any = select(*(getattr(model, key) for key in columns))
-        for found in self.importer.fields():
-            if isinstance(found, LinkField) and found.is_joined:
+        for field in self.importer.fields():
+            if isinstance(field, ForeignKeyField) and field.is_joined:
                 query = query.outerjoin(
-                    found.model, getattr(model, found.key) == found.model.id
+                    field.model, getattr(model, field.key) == field.model.id
                 ).add_columns(
-                    found.model.name.label(f"{found.name}_label"),
-                    scope_of(found.model, self.actor).label(f"{found.name}_seen"),
+                    field.model.name.label(f"{field.name}_label"),
+                    scope_condition(field.model, self.actor).label(f"{field.name}_visible"),
                 )
         rows = self.session.execute(query.where(condition), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
-    def _refuse_taken_numbers(self) -> None:
-        """Refuse values that must be unique and belong to another row."""
-        for found in self.plan.fields:
-            if not isinstance(found, ValueField) or not found.column.unique:
+    def _reject_taken_values(self) -> None:
+        """Reject rows whose value of a unique column belongs to another row."""
+        for field in self.plan.fields:
+            if not isinstance(field, ValueField) or not field.column.unique:
                 continue
-            if found.name in self.plan.match.needs:
+            if field.name in self.plan.match.required_fields:
                 continue
-            attribute = getattr(self.model, found.key)
-            drafts = [d for d in self.drafts if not d.outcome and d.values.get(found.key)]
-            taken = dict(
+            attribute = getattr(self.model, field.key)
+            rows = [row for row in self.rows if not row.outcome and row.values.get(field.key)]
+            owner_ids = dict(
                 self.session.execute(
                     select(attribute, self.model.id).where(
-                        attribute.in_([draft.values[found.key] for draft in drafts])
+                        attribute.in_([row.values[field.key] for row in rows])
                     ),
                     execution_options={"with_trash": True},
                 ).all()
             )  # type: ignore[arg-type]
-            for draft in drafts:
-                value, row = draft.values[found.key], draft.row.number
-                is_free = taken.get(value, draft.row_id) == draft.row_id
+            for row in rows:
+                value, number = row.values[field.key], row.source.number
+                is_free = owner_ids.get(value, row.row_id) == row.row_id
                 if is_free:
-                    is_free = self.seen.setdefault(hash((found.name, value)), row) == row
+                    is_free = self._first_row(hash((field.name, value)), row) == number
                 if not is_free:
                     reason = _("“%(value)s” is already in use.", value=value)
-                    draft.refuse("invalid", found.name, reason)
+                    row.reject("invalid", field.name, reason)
 
-    def _load_many(self, drafts: list[Draft]) -> None:
-        ids = [draft.row_id for draft in drafts if draft.row_id]
-        for found in self.plan.fields:
-            if isinstance(found, ManyField):
+    def _load_stored_many(self, rows: list[ImportRow]) -> None:
+        ids = [row.row_id for row in rows if row.row_id]
+        for field in self.plan.fields:
+            if isinstance(field, ManyToManyField):
                 links: dict[int, list[int]] = {}
-                query = select(found.near, found.far).where(found.near.in_(ids))
-                for near, far in self.session.execute(query) if ids else ():
-                    links.setdefault(near, []).append(far)
-                self.stored_many[found.name] = links
+                query = select(field.local_column, field.remote_column).where(
+                    field.local_column.in_(ids)
+                )
+                for row_id, linked_id in self.session.execute(query) if ids else ():
+                    links.setdefault(row_id, []).append(linked_id)
+                self.stored_many[field.name] = links
 
-    def _resolve(self, draft: Draft, fields: dict[str, Any]) -> None:
+    def _resolve_links(self, row: ImportRow, fields: dict[str, Any]) -> None:
         """Turn the names of other rows into those rows."""
-        stored = draft.stored or {}
-        for name, text in draft.texts.items():
-            found, resolver = fields[name], self.plan.resolvers[name]
+        stored = row.stored or {}
+        for name, text in row.texts.items():
+            field, lookup = fields[name], self.plan.lookups[name]
             try:
-                if isinstance(found, ManyField):
-                    parts = split_list(text, resolver)
-                    draft.many[name] = list(dict.fromkeys(map(resolver.find, parts)))
+                if isinstance(field, ManyToManyField):
+                    parts = split_list(text, lookup)
+                    row.many[name] = list(dict.fromkeys(map(lookup.find, parts)))
                     continue
-                current = stored.get(found.key)
-                label = self._seen_label(name, stored)
+                current = stored.get(field.key)
+                label = self._visible_label(name, stored)
                 if current and label and sort_key(text) == sort_key(label):
-                    draft.links[name] = Ref(current, label)
+                    row.links[name] = LinkedRow(current, label)
                 else:
-                    draft.links[name] = resolver.find(text, current)
+                    row.links[name] = lookup.find(text, current)
             except DomainError as error:
-                draft.refuse("invalid", name, error)
+                row.reject("invalid", name, error)
 
-    def _decide(self, draft: Draft, fields: dict[str, Any]) -> None:
-        """Say what becomes of a row that nothing is wrong with."""
-        if draft.stored is None:
-            draft.outcome = "new"
+    def _set_outcome(self, row: ImportRow, fields: dict[str, Any]) -> None:
+        """Set the changes and the outcome of a row without problems."""
+        if row.stored is None:
+            row.outcome = "new"
             return
-        stored = draft.stored
-        for key, value in draft.values.items():
+        stored = row.stored
+        for key, value in row.values.items():
             if stored[key] != value:
-                draft.changes[key] = (stored[key], value)
-        for name, ref in draft.links.items():
+                row.changes[key] = (stored[key], value)
+        for name, linked in row.links.items():
             key = fields[name].key
-            if ref.id is None or stored[key] != ref.id:
-                draft.changes[key] = (self._old_link(name, stored), ref)
-        for name, refs in draft.many.items():
-            labels = self.plan.resolvers[name].labels
-            old = [Ref(pk, labels.get(pk, "")) for pk in self._linked(name, draft.row_id)]
-            if {ref.id for ref in old} != {ref.id for ref in refs}:
-                draft.changes[name] = (old, refs)
-        draft.outcome = "updated" if draft.changes else "unchanged"
+            if linked.id is None or stored[key] != linked.id:
+                row.changes[key] = (self._old_link(name, stored), linked)
+        for name, new in row.many.items():
+            labels = self.plan.lookups[name].labels
+            old = [
+                LinkedRow(pk, labels.get(pk, "")) for pk in self.stored_links(name, row.row_id)
+            ]
+            if {linked.id for linked in old} != {linked.id for linked in new}:
+                row.changes[name] = (old, new)
+        row.outcome = "updated" if row.changes else "unchanged"
 
-    def _linked(self, name: str, row_id: int) -> list[int]:
+    def stored_links(self, name: str, row_id: int) -> list[int]:
+        """Return the ids that a stored row is linked to by a many-to-many field."""
         return self.stored_many[name].get(row_id, [])
 
-    def _old_link(self, name: str, stored: dict[str, Any]) -> Ref | None:
+    def _old_link(self, name: str, stored: dict[str, Any]) -> LinkedRow | None:
         key = self.importer.field(name).key
         if stored[key] is None:
             return None
-        known = self.plan.resolvers[name].labels
-        return Ref(stored[key], self._seen_label(name, stored) or known.get(stored[key], ""))
+        labels = self.plan.lookups[name].labels
+        label = self._visible_label(name, stored) or labels.get(stored[key], "")
+        return LinkedRow(stored[key], label)
 
-    def _seen_label(self, name: str, stored: dict[str, Any]) -> str:
-        """Return the name of a linked row, if the actor may see that row."""
-        return stored[f"{name}_label"] or "" if stored.get(f"{name}_seen") else ""
+    def _visible_label(self, name: str, stored: dict[str, Any]) -> str:
+        """Return the name of a linked row, or "" if the actor may not see that row."""
+        return stored[f"{name}_label"] or "" if stored.get(f"{name}_visible") else ""
 
-    # Telling
+    # Report
 
-    def tell(self, report: Report) -> None:
-        """Add what became of the rows to a report."""
-        for draft in self.drafts:
-            report.count(draft.outcome)
-            for name, reason in draft.problems:
-                report.refuse(draft.row.number, name, reason)
-            if draft.outcome == "updated" and len(report.samples) < MOST_SAMPLES:
-                report.samples.append(self._sample(draft))
+    def add_to_report(self, report: Report) -> None:
+        """Add the outcomes and problems of the rows to a report."""
+        for row in self.rows:
+            report.count(row.outcome)
+            for name, reason in row.problems:
+                report.add_error(row.source.number, name, reason)
+            if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:
+                report.samples.append(self._sample(row))
 
-    def _sample(self, draft: Draft) -> dict[str, Any]:
-        names = {found.key: found for found in self.plan.fields}
+    def _sample(self, row: ImportRow) -> dict[str, Any]:
+        fields: dict[str, CsvField] = {field.key: field for field in self.plan.fields}
         changes = []
-        for key, (old, new) in draft.changes.items():
-            found = names[key]
-            kind = found.kind if isinstance(found, ValueField) else None
-            old_text, new_text = (_shown(value, kind) for value in (old, new))
-            changes.append({"field": str(found.label), "old": old_text, "new": new_text})
-        title = self.importer.title(draft.stored or {})
-        return {"row": draft.row.number, "name": title, "changes": changes}
+        for key, (old, new) in row.changes.items():
+            field = fields[key]
+            field_type = field.field_type if isinstance(field, ValueField) else None
+            old_text, new_text = (_display(value, field_type) for value in (old, new))
+            changes.append({"field": str(field.label), "old": old_text, "new": new_text})
+        title = self.importer.title(row.stored or {})
+        return {"row": row.source.number, "name": title, "changes": changes}
 
 
-def _same_contact(row: int) -> str:
-    return _("Row %(row)d is about the same contact.", row=row)
+def _same_contact(row_number: int) -> str:
+    return _("Row %(row)d is about the same contact.", row=row_number)
 
 
-def _shown(value: Any, kind: Any) -> str:
-    """Return a value, a link or links for a person to read."""
+def _display(value: Any, field_type: Any) -> str:
+    """Return the text shown for a value, a linked row or a list of linked rows."""
     if value is None:
         return ""
-    if isinstance(value, Ref):
+    if isinstance(value, LinkedRow):
         return value.label
     if isinstance(value, list):
-        return ", ".join(ref.label for ref in value)
-    return str(kind.show(value))[:200]
+        return ", ".join(linked.label for linked in value)
+    return str(field_type.show(value))[:200]

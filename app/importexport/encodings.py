@@ -1,4 +1,4 @@
-"""Find out how the text of a file is encoded."""
+"""Detect the encoding of a text file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 
 from app.errors import DomainError
 
-# Named in the order they are tried; what fits best wins, the first of equals.
-_EIGHT_BIT = ("cp1252", "iso8859-15", "mac-roman")
+# In order of preference: of two that score the same, the first is taken.
+_EIGHT_BIT_ENCODINGS = ("cp1252", "iso8859-15", "mac-roman")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -18,14 +18,14 @@ _BOMS = (
 )
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _OTHER_FILES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"SQLite format")
-_USUAL = frozenset("áéíóúàèìòùäëïöüâêîôûñçãõåøæßœªº·€’“”–—¿¡«»ÁÉÍÓÚÑÜÇÀÈÒ")
+_COMMON_CHARACTERS = frozenset("áéíóúàèìòùäëïöüâêîôûñçãõåøæßœªº·€’“”–—¿¡«»ÁÉÍÓÚÑÜÇÀÈÒ")
 _BLOCK = 1 << 20
 
 FALLBACK = "padron-cp1252"
 
 
 def _read_as_cp1252(error: UnicodeError) -> tuple[str, int]:
-    """Read bytes that another encoding cannot have as cp1252; lose those that it cannot either."""
+    """Decode invalid bytes as cp1252 (a codec error handler); drop those it cannot decode."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     wrong = error.object[error.start : error.end]
@@ -36,7 +36,7 @@ codecs.register_error(FALLBACK, _read_as_cp1252)
 
 
 def find_encoding(path: Path) -> str:
-    """Return the name of the encoding of a text file; DomainError when it is no text at all."""
+    """Return the encoding of a text file; raise DomainError if the file is not text."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if not head.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
@@ -51,11 +51,11 @@ def find_encoding(path: Path) -> str:
         raise DomainError(_("This is not a text file. Send a CSV file."))
     if _is_mostly_utf8(path):
         return "utf-8"
-    return _eight_bit(path)
+    return _detect_eight_bit(path)
 
 
 def check_encoding(name: str) -> str:
-    """Return the name of an encoding somebody asked for; DomainError when there is none."""
+    """Return the canonical name of an encoding; raise DomainError if it does not exist."""
     try:
         codec = codecs.lookup(name)
     except (LookupError, ValueError):
@@ -66,7 +66,7 @@ def check_encoding(name: str) -> str:
 
 
 def _is_mostly_utf8(path: Path) -> bool:
-    """Say whether the file is UTF-8, but for a few lines that were pasted in from elsewhere."""
+    """Return True if the file is UTF-8, except for a few lines in another encoding."""
     wrong = 0
 
     def count(error: UnicodeDecodeError) -> tuple[str, int]:
@@ -88,14 +88,14 @@ def _is_mostly_utf8(path: Path) -> bool:
     return wrong == 0 or accented > 10 * wrong
 
 
-def _eight_bit(path: Path) -> str:
+def _detect_eight_bit(path: Path) -> str:
     with path.open("rb") as file:
         sample = file.read(_BLOCK)
-    return max(_EIGHT_BIT, key=lambda name: _likeness(sample, name))
+    return max(_EIGHT_BIT_ENCODINGS, key=lambda name: _score(sample, name))
 
 
-def _likeness(sample: bytes, encoding: str) -> int:
-    """Return how much the sample looks like Spanish or English, read in this encoding."""
+def _score(sample: bytes, encoding: str) -> int:
+    """Return a score: higher if the sample, decoded like this, looks like Spanish or English."""
     text = sample.decode(encoding, "replace")
     score = 0
     for before, character in zip(" " + text, text, strict=False):
@@ -105,7 +105,7 @@ def _likeness(sample: bytes, encoding: str) -> int:
             score -= 3
         elif character.isupper() and before.islower():
             score -= 2
-        elif character in _USUAL:
+        elif character in _COMMON_CHARACTERS:
             score += 1
         elif before.isalpha():
             score -= 1

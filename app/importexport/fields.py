@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
-from app.importexport.lookups import Named, Resolver
-from app.fieldtypes import Hints, Kind, kind_of
+from app.importexport.lookups import ByName, Lookup
+from app.fieldtypes import Hints, FieldType, get_field_type
 
 
-class Field:
-    """A field: its name on the command line, its label, what others call it."""
+class CsvField:
+    """A column of a CSV file: its name on the command line, its label and its synonyms."""
 
     def __init__(self, name: str, label: Any, *synonyms: str, key: str | None = None) -> None:
         self.name = name
@@ -21,73 +21,73 @@ class Field:
         self.key = key or name
 
 
-class ValueField(Field):
-    """A field that stands in a column of its own."""
+class ValueField(CsvField):
+    """A field stored in a column of the model."""
 
     def __init__(self, name: str, attribute: Any, *synonyms: str, key: str | None = None) -> None:
         self.column: Column = attribute.property.columns[0]
         super().__init__(name, self.column.info["label"], *synonyms, key=key or attribute.key)
-        self.kind: Kind = kind_of(self.column)
-        # Few different values stand in these; each is read once.
-        self.is_cached = self.kind.name in ("choice", "country", "province")
+        self.field_type: FieldType = get_field_type(self.column)
+        # These have few distinct values: each is parsed once.
+        self.is_cached = self.field_type.name in ("choice", "country", "province")
 
     def parse(self, cell: str, hints: Hints) -> Any:
-        """Return the value of a cell; DomainError when it cannot be read."""
-        return self.kind.parse(cell, hints)
+        """Return the value of a cell; raise DomainError if it cannot be parsed."""
+        return self.field_type.parse(cell, hints)
 
     def write(self, value: Any, country: str | None) -> str:
-        """Write a value so that ``parse`` reads the same again, as a person would if possible."""
+        """Return the text of a value: its label where ``parse`` reads it back, else its raw form."""
         if value is None or value == "":
             return ""
-        kind = self.kind.name
-        if kind in ("choice", "country") or (kind == "province" and country):
-            shown = self.kind.show(value)
-            if self.kind.parse(shown, Hints(country=country or "")) == value:
-                return shown
-        return self.kind.write(value)
+        type_name = self.field_type.name
+        if type_name in ("choice", "country") or (type_name == "province" and country):
+            text = self.field_type.show(value)
+            if self.field_type.parse(text, Hints(country=country or "")) == value:
+                return text
+        return self.field_type.write(value)
 
 
-class MoreField(ValueField):
-    """A column whose text stands behind that of another: the second of two surnames."""
+class AppendedField(ValueField):
+    """A field appended to the value of another field: the second of two surnames."""
 
     def __init__(self, name: str, label: Any, attribute: Any, *synonyms: str) -> None:
         super().__init__(name, attribute, *synonyms)
         self.label = label
 
 
-class LinkField(Field):
-    """A field that names one other row."""
+class ForeignKeyField(CsvField):
+    """A field that names one row of another model (many-to-one)."""
 
     def __init__(
         self,
         name: str,
         relation: Any,
-        resolver: type[Resolver],
+        lookup: type[Lookup],
         *synonyms: str,
-        needs_known: bool = False,
+        needs_known_value: bool = False,
     ) -> None:
         prop = relation.property
         super().__init__(
             name, prop.info["label"], *synonyms, key=next(iter(prop.local_columns)).key
         )
         self.model = prop.mapper.class_
-        self.resolver = resolver
-        # Guessed only for a column in which at least one value is known.
-        self.needs_known = needs_known
-        # There may be too many to load them all; names are joined in.
-        self.is_joined = resolver is Named
+        self.lookup = lookup
+        # Only a column with at least one known value is mapped to the field by guessing.
+        self.needs_known_value = needs_known_value
+        # The other table may be too large to load: names are fetched by a join.
+        self.is_joined = lookup is ByName
 
 
-class ManyField(Field):
-    """A field that names many other rows."""
+class ManyToManyField(CsvField):
+    """A field that names several rows of another model (many-to-many)."""
 
-    needs_known = True
+    needs_known_value = True
 
-    def __init__(self, name: str, relation: Any, resolver: type[Resolver], *synonyms: str) -> None:
+    def __init__(self, name: str, relation: Any, lookup: type[Lookup], *synonyms: str) -> None:
         prop = relation.property
         super().__init__(name, prop.info["label"], *synonyms)
         self.model = prop.mapper.class_
-        self.resolver = resolver
+        self.lookup = lookup
         self.table: Table = prop.secondary
-        self.near: Column = self.table.c[prop.synchronize_pairs[0][1].name]
-        self.far: Column = self.table.c[prop.secondary_synchronize_pairs[0][1].name]
+        self.local_column: Column = self.table.c[prop.synchronize_pairs[0][1].name]
+        self.remote_column: Column = self.table.c[prop.secondary_synchronize_pairs[0][1].name]

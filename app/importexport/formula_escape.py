@@ -1,20 +1,20 @@
-"""Keep spreadsheets from taking a value for a formula, and undo exactly that when reading."""
+"""Escape values that a spreadsheet would compute as formulas, and undo it when reading."""
 
 from __future__ import annotations
 
 import re
 
-# What makes a spreadsheet compute a cell, the full-width forms included. A value that looks
-# guarded already is guarded once more, so that taking one guard off always gives it back.
-_DANGEROUS = re.compile("^'*[=+\\-@\t\r\n＝＋－＠]")
-_GUARDED = re.compile("^'+[=+\\-@\t\r\n＝＋－＠]")
+# A spreadsheet computes a cell that begins like this; full-width forms included. A value that
+# looks escaped is escaped once more, so that unescaping always returns the original.
+_FORMULA = re.compile("^'*[=+\\-@\t\r\n＝＋－＠]")
+_ESCAPED = re.compile("^'+[=+\\-@\t\r\n＝＋－＠]")
 
 
-def guard(value: str) -> str:
-    """Return ``value`` so that no spreadsheet computes it."""
-    return f"'{value}" if _DANGEROUS.match(value) else value
+def escape_formula(value: str) -> str:
+    """Return ``value`` with an apostrophe in front if a spreadsheet would compute it."""
+    return f"'{value}" if _FORMULA.match(value) else value
 
 
-def unguard(value: str) -> str:
-    """Return the value that ``guard`` was given."""
-    return value[1:] if _GUARDED.match(value) else value
+def unescape_formula(value: str) -> str:
+    """Return the value that was given to ``escape_formula``."""
+    return value[1:] if _ESCAPED.match(value) else value

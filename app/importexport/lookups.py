@@ -17,9 +17,11 @@ from app.security.actor import Actor
 from app.security.scope import visible
 from app.text import clean, fold, sort_key
 
+_MAX_CACHED_KEYS = 50_000
 
-class Ref:
-    """A row that a cell names; without an id it is still to be created."""
+
+class LinkedRow:
+    """A row that a cell names; its id is None until it is created."""
 
     __slots__ = ("id", "label")
 
@@ -27,210 +29,210 @@ class Ref:
         self.id = row_id
         self.label = label
 
-    def as_log(self) -> list[Any]:
-        """Return the row as the log writes it."""
+    def to_log(self) -> list[Any]:
+        """Return the row as a log entry stores it: ``[id, label]``."""
         return [self.id, self.label]
 
 
-class Resolver:
-    """Finds rows of one model by what people call them."""
+class Lookup:
+    """Find rows of one model by the text of a cell."""
 
-    longest = 120
+    max_length = 120
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         self.session = session
         self.model = model
         self.actor = actor
         self.may_create = may_create
-        self.known: dict[str, list[Ref]] = {}
+        # Key of a name → the rows that have it.
+        self.rows_by_key: dict[str, list[LinkedRow]] = {}
         self.labels: dict[int, str] = {}
-        # What a row is called in a file, so that it is found again.
-        self.texts: dict[int, str] = {}
-        self.wanted: dict[str, Ref] = {}
-        self.created: list[Ref] = []
+        # Row id → the text an export writes, from which an import finds the same row.
+        self.export_texts: dict[int, str] = {}
+        # Key of a name → the row to create for it.
+        self.to_create: dict[str, LinkedRow] = {}
+        self.created: list[LinkedRow] = []
 
-    def look_up(self, texts: Iterable[str]) -> None:
-        """Fetch what these texts may name, in one statement at most."""
+    def load(self, texts: Iterable[str]) -> None:
+        """Fetch the rows that these texts may name, in one statement at most."""
 
     def key(self, text: str) -> str:
-        """Return what a name is compared by."""
+        """Return the key that names are compared by."""
         return fold(text)
 
-    def knows(self, text: str) -> bool:
-        """Say whether there is a row by this name."""
-        return bool(self.known.get(self.key(text)))
+    def has(self, text: str) -> bool:
+        """Return True if there is a row with this name."""
+        return bool(self.rows_by_key.get(self.key(text)))
 
-    def find(self, text: str, current: int | None = None) -> Ref:
-        """Return the row by this name; ``current`` wins when several have it."""
+    def find(self, text: str, current: int | None = None) -> LinkedRow:
+        """Return the row with this name; the one with id ``current`` if several have it.
+
+        Raise DomainError if the name is ambiguous, or unknown and may not be created.
+        """
         text = clean(text)
-        found = self.known.get(text) or self.known.get(self.key(text)) or []
-        if len(found) == 1:
-            return found[0]
-        for ref in found:
-            if ref.id == current and current is not None:
-                return ref
-        if found:
-            return self.choose(text, found)
+        matches = self.rows_by_key.get(text) or self.rows_by_key.get(self.key(text)) or []
+        if len(matches) == 1:
+            return matches[0]
+        for row in matches:
+            if row.id == current and current is not None:
+                return row
+        if matches:
+            raise DomainError(
+                _("“%(value)s” could be any of %(count)d.", value=text[:80], count=len(matches))
+            )
         if not self.may_create:
-            raise DomainError(self.unknown(text))
-        if len(text) > self.longest:
-            raise DomainError(_("Too long: %(count)s characters at most.", count=self.longest))
-        return self.wanted.setdefault(self.key(text), Ref(None, text))
+            raise DomainError(self.not_found_message(text))
+        if len(text) > self.max_length:
+            raise DomainError(_("Too long: %(count)s characters at most.", count=self.max_length))
+        return self.to_create.setdefault(self.key(text), LinkedRow(None, text))
 
-    def choose(self, text: str, found: Sequence[Ref]) -> Ref:
-        """Return one of several rows of the same name, or refuse to."""
-        raise DomainError(
-            _("“%(value)s” could be any of %(count)d.", value=text[:80], count=len(found))
-        )
-
-    def unknown(self, text: str) -> str:
-        """Return the sentence that there is no such row."""
+    def not_found_message(self, text: str) -> str:
+        """Return the error message for a name that no row has."""
         return _("There is no “%(value)s”.", value=text[:80])
 
-    def create_wanted(self, wanted: Iterable[Ref], entity_ids: dict[int, int]) -> None:
-        """Make the rows that were asked for and are still missing; one INSERT."""
-        missing = [ref for ref in dict.fromkeys(wanted) if ref.id is None]
-        rows = [self.new_row(ref, entity_ids.get(id(ref))) for ref in missing]
-        self.session.add_all(rows)
+    def create_missing(self, rows: Iterable[LinkedRow], entity_ids: dict[int, int]) -> None:
+        """Create those of the rows that have no id yet, in one INSERT.
+
+        ``entity_ids`` maps ``id(row)`` to the entity the new row belongs to.
+        """
+        missing = [row for row in dict.fromkeys(rows) if row.id is None]
+        instances = [self.new_instance(row, entity_ids.get(id(row))) for row in missing]
+        self.session.add_all(instances)
         self.session.flush()
-        for ref, row in zip(missing, rows, strict=True):
-            ref.id = row.id
-            self.labels[row.id] = ref.label
+        for row, instance in zip(missing, instances, strict=True):
+            row.id = instance.id
+            self.labels[instance.id] = row.label
         self.created = missing
 
-    def forget_created(self) -> None:
-        """Take back what a failed transaction made."""
-        for ref in self.created:
-            ref.id = None
+    def discard_created(self) -> None:
+        """Forget the ids of the rows that a rolled-back transaction had created."""
+        for row in self.created:
+            row.id = None
         self.created = []
 
-    def new_row(self, ref: Ref, entity_id: int | None) -> Any:
-        """Return a new row by this name."""
+    def new_instance(self, row: LinkedRow, entity_id: int | None) -> Any:
+        """Return a new instance of the model with the label of ``row``."""
         raise NotImplementedError
 
 
-class Values(Resolver):
-    """The values of a repository, by their label in either language."""
+class RepositoryLookup(Lookup):
+    """Find the values of a repository by their label in either language."""
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         super().__init__(session, model, actor, may_create)
-        rows: Sequence[Any] = session.execute(
+        values: Sequence[Any] = session.execute(
             select(model.id, model.label_en, model.label_es).order_by(model.position, model.id)
         ).all()
         spanish = current_language() == "es"
-        for row_id, label_en, label_es in rows:
+        for row_id, label_en, label_es in values:
             label = (label_es or label_en) if spanish else (label_en or label_es)
             self.labels[row_id] = label
         # An exact label goes before a folded one, the first value before the second.
-        refs = {row_id: Ref(row_id, self.labels[row_id]) for row_id, _en, _es in rows}
-        for fold_it in (clean, fold):
-            for row_id, label_en, label_es in rows:
+        rows = {row_id: LinkedRow(row_id, self.labels[row_id]) for row_id, _en, _es in values}
+        for normalize in (clean, fold):
+            for row_id, label_en, label_es in values:
                 for label in (label_en, label_es):
                     if label:
-                        self.known.setdefault(fold_it(label), [refs[row_id]])
-        self.texts = {
+                        self.rows_by_key.setdefault(normalize(label), [rows[row_id]])
+        self.export_texts = {
             row_id: next(
-                (t for t in (refs[row_id].label, en, es) if t and self.find(t).id == row_id),
-                refs[row_id].label,
+                (t for t in (rows[row_id].label, en, es) if t and self.find(t).id == row_id),
+                rows[row_id].label,
             )
-            for row_id, en, es in rows
+            for row_id, en, es in values
         }
 
-    def new_row(self, ref: Ref, entity_id: int | None) -> Repository:
+    def new_instance(self, row: LinkedRow, entity_id: int | None) -> Repository:
         """Return a new value, labelled in the reader's language."""
         return self.model(
             position=990,
             is_active=True,
             colour="grey",
-            **{f"label_{current_language()}": ref.label},
+            **{f"label_{current_language()}": row.label},
         )
 
 
-class Tree(Resolver):
-    """The entities within the actor's reach, by name or, where names repeat, by their path."""
+class EntityLookup(Lookup):
+    """Find the entities in the actor's scope by name, by path (if names repeat) or by id."""
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         super().__init__(session, model, actor, False)
-        rows = session.execute(select(model.id, model.name, model.path)).all()
-        names = {row_id: name for row_id, name, _path in rows}
-        self.reach = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
+        entities = session.execute(select(model.id, model.name, model.path)).all()
+        names = {row_id: name for row_id, name, _path in entities}
+        self.visible_ids = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
         folded = [fold(name) for name in names.values()]
-        for row_id, name, path in rows:
+        for row_id, name, path in entities:
             steps = [names.get(int(step), "") for step in path.split("/") if step]
-            whole = " / ".join(steps)
+            full_path = " / ".join(steps)
             self.labels[row_id] = name
-            self.texts[row_id] = name if folded.count(fold(name)) == 1 else whole
-            if row_id in self.reach:
-                ref = Ref(row_id, name)
-                self.known.setdefault(fold(name), []).append(ref)
+            self.export_texts[row_id] = name if folded.count(fold(name)) == 1 else full_path
+            if row_id in self.visible_ids:
+                row = LinkedRow(row_id, name)
+                self.rows_by_key.setdefault(fold(name), []).append(row)
                 if len(steps) > 1:
-                    self.known.setdefault(fold(whole), []).append(ref)
+                    self.rows_by_key.setdefault(fold(full_path), []).append(row)
 
-    def find(self, text: str, current: int | None = None) -> Ref:
-        """Return the entity by this name, path or number."""
-        if text.isascii() and text.isdigit() and not self.knows(text):
-            for refs in self.known.values():
-                for ref in refs:
-                    if ref.id == int(text):
-                        return ref
+    def find(self, text: str, current: int | None = None) -> LinkedRow:
+        """Return the entity with this name, path or id."""
+        if text.isascii() and text.isdigit() and not self.has(text):
+            for rows in self.rows_by_key.values():
+                for row in rows:
+                    if row.id == int(text):
+                        return row
         return super().find(text, current)
 
-    def is_near(self, entity_id: int) -> bool:
-        """Say whether an entity is within the actor's reach."""
-        return entity_id in self.reach
-
-    def unknown(self, text: str) -> str:
-        """Return the sentence that there is no such entity."""
+    def not_found_message(self, text: str) -> str:
+        """Return the error message for an entity that does not exist or is out of scope."""
         return _("There is no entity “%(value)s” within your reach.", value=text[:80])
 
 
-class Named(Resolver):
-    """Rows found by name, of which there may be very many: fetched as they are asked for."""
+class ByName(Lookup):
+    """Find rows by name in a table too large to load: only the names of a chunk are fetched."""
 
-    longest = 160
+    max_length = 160
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         super().__init__(session, model, actor, may_create)
-        self.asked: set[str] = set()
+        self.loaded_keys: set[str] = set()
 
     def key(self, text: str) -> str:
         """Return the indexed key of a name."""
         return sort_key(text)
 
-    def look_up(self, texts: Iterable[str]) -> None:
-        """Fetch the rows of these names."""
-        keys = {self.key(text) for text in texts} - self.asked
+    def load(self, texts: Iterable[str]) -> None:
+        """Fetch the rows with these names."""
+        keys = {self.key(text) for text in texts} - self.loaded_keys
         if not keys:
             return
-        # A cache, not an archive: a file may name very many.
-        if len(self.asked) > 50_000:
-            self.asked.clear()
-            self.known.clear()
-        self.asked |= keys
+        # Bound the cache: a file may name very many rows.
+        if len(self.loaded_keys) > _MAX_CACHED_KEYS:
+            self.loaded_keys.clear()
+            self.rows_by_key.clear()
+        self.loaded_keys |= keys
         model = self.model
         query = visible(model, self.actor).where(model.sort_name.in_(keys))
         for row_id, name, key in self.session.execute(
             query.with_only_columns(model.id, model.name, model.sort_name)
         ):
-            self.known.setdefault(key, []).append(Ref(row_id, name))
+            self.rows_by_key.setdefault(key, []).append(LinkedRow(row_id, name))
 
-    def new_row(self, ref: Ref, entity_id: int | None) -> Any:
-        """Return a new row by this name, in the entity of the first row that asks for it."""
-        return self.model(name=ref.label, entity_id=entity_id)
+    def new_instance(self, row: LinkedRow, entity_id: int | None) -> Any:
+        """Return a new instance in the entity of the first row of the file that names it."""
+        return self.model(name=row.label, entity_id=entity_id)
 
-    def unknown(self, text: str) -> str:
-        """Return the sentence that there is no such account."""
+    def not_found_message(self, text: str) -> str:
+        """Return the error message for an account that does not exist or is out of scope."""
         return _("There is no account “%(value)s”.", value=text[:80])
 
 
-def split_list(cell: str, known: Resolver) -> list[str]:
-    """Return the parts of a cell that holds several values, as ``join_list`` wrote them."""
+def split_list(cell: str, lookup: Lookup) -> list[str]:
+    """Split a cell with several values, as ``join_list`` wrote it, into its distinct parts."""
     parts = []
     for part in next(
         csv.reader([cell.replace("\n", ";")], delimiter=";", skipinitialspace=True), []
     ):
         part = clean(part)
-        if not part or known.knows(part):
+        if not part or lookup.has(part):
             parts.append(part)
             continue
         # Other programs separate by commas or bars.
@@ -244,7 +246,7 @@ def split_list(cell: str, known: Resolver) -> list[str]:
 
 
 def join_list(labels: Iterable[str]) -> str:
-    """Write several values into one cell."""
+    """Join several values into one cell, separated by semicolons and quoted where needed."""
     return "; ".join(
         '"' + label.replace('"', '""') + '"' if set(label) & set(';",|') else label
         for label in labels

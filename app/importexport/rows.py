@@ -1,32 +1,37 @@
-"""What is known of one row of a file on its way to the database."""
+"""The state of one row of a file during an import."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.importexport.lookups import Ref
+from app.importexport.lookups import LinkedRow
 from app.importexport.reading import SourceRow
 
 
 @dataclass
-class Draft:
-    """What is known of one row of the file."""
+class ImportRow:
+    """One row of the file: its parsed values, the stored row it matches, and its outcome."""
 
-    row: SourceRow
+    source: SourceRow
+    # Column key → parsed value.
     values: dict[str, Any] = field(default_factory=dict)
+    # Field name → text that names one or many other rows.
     texts: dict[str, str] = field(default_factory=dict)
-    links: dict[str, Ref] = field(default_factory=dict)
-    many: dict[str, list[Ref]] = field(default_factory=dict)
+    # Field name → the row or rows that text names.
+    links: dict[str, LinkedRow] = field(default_factory=dict)
+    many: dict[str, list[LinkedRow]] = field(default_factory=dict)
+    # (field name, reason) of everything that is wrong.
     problems: list[tuple[str, str]] = field(default_factory=list)
+    # One of ``report.OUTCOMES``; empty until it is known.
     outcome: str = ""
-    key: Any = None
+    match_key: Any = None
     stored: dict[str, Any] | None = None
     row_id: int = 0
-    # Field key → (old, new), as values, Refs or lists of Refs.
+    # Field key → (old, new), as values, LinkedRows or lists of LinkedRows.
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
-    def refuse(self, outcome: str, field_name: str, reason: object) -> None:
-        """Note why the row is not taken over."""
+    def reject(self, outcome: str, field_name: str, reason: object) -> None:
+        """Record why the row is not imported; ``outcome`` is “invalid” or “skipped”."""
         self.problems.append((field_name, str(reason)))
         self.outcome = outcome

@@ -1,4 +1,4 @@
-"""Keep an uploaded file between the steps of an import: private, and not for long."""
+"""Store an uploaded file between the steps of an import, for its owner only, for a day."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-KEPT_FOR = 24 * 60 * 60
+MAX_AGE_SECONDS = 24 * 60 * 60
 _TOKEN = re.compile(r"^[A-Za-z0-9_-]{32}$")
 
 
 @dataclass
 class Upload:
-    """A file somebody sent, and what they have decided about it so far."""
+    """An uploaded file and the choices its owner has made for the import."""
 
     folder: Path
     state: dict[str, Any] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
-        """Return the random name the upload goes by."""
+        """Return the random name of the upload, as in its addresses."""
         return self.folder.name
 
     @property
     def path(self) -> Path:
-        """Return where the file is."""
+        """Return the path of the file while it waits to be imported."""
         return self.folder / "upload.csv"
 
     @property
-    def failed(self) -> Path:
-        """Return where the rows that were refused are kept, if there are any."""
+    def rejected_path(self) -> Path:
+        """Return the path of the file of rejected rows; it exists only if there are any."""
         return self.folder / "failed.csv"
 
     def save(self) -> None:
-        """Write down what was decided; whoever reads meanwhile sees the old or the new."""
+        """Write the state atomically: concurrent readers see the old or the new one."""
         part = self.folder / "state.json.part"
         part.write_text(json.dumps(self.state, ensure_ascii=False))
         part.replace(self.folder / "state.json")
 
     def claim(self) -> bool:
-        """Take the file for the import; False when another request already has."""
+        """Reserve the file for the import; return False if another request already has."""
         try:
-            self.path.rename(self.folder / "taken.csv")
+            self.path.rename(self.claimed_path)
         except FileNotFoundError:
             return False
         return True
 
     @property
-    def taken(self) -> Path:
-        """Return where the file is while it is being imported."""
+    def claimed_path(self) -> Path:
+        """Return the path of the file while it is being imported."""
         return self.folder / "taken.csv"
 
     def remove(self) -> None:
-        """Delete everything that was kept."""
+        """Delete the file and everything stored with it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def keep_upload(stream: IO[bytes], name: str, owner_id: int, data_dir: str) -> Upload:
-    """Keep a file for the steps to come, and throw away what has been kept for too long."""
-    base = _base(data_dir)
+def store_upload(stream: IO[bytes], name: str, owner_id: int, data_dir: str) -> Upload:
+    """Store a file for the next steps, and delete uploads that have expired."""
+    base = _uploads_folder(data_dir)
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    forget_old(data_dir)
+    delete_expired(data_dir)
     folder = base / secrets.token_urlsafe(24)
     folder.mkdir(mode=0o700)
     upload = Upload(folder, {"owner": owner_id, "name": name[:200]})
@@ -76,10 +76,10 @@ def keep_upload(stream: IO[bytes], name: str, owner_id: int, data_dir: str) -> U
 
 
 def find_upload(token: str, owner_id: int, data_dir: str) -> Upload | None:
-    """Return an upload of one's own; None for any other."""
+    """Return the upload with this token if it belongs to the user, else None."""
     if not _TOKEN.match(token):
         return None
-    folder = _base(data_dir) / token
+    folder = _uploads_folder(data_dir) / token
     try:
         state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError):
@@ -87,10 +87,10 @@ def find_upload(token: str, owner_id: int, data_dir: str) -> Upload | None:
     return Upload(folder, state) if state.get("owner") == owner_id else None
 
 
-def forget_old(data_dir: str) -> None:
-    """Delete what was uploaded more than a day ago."""
-    limit = time.time() - KEPT_FOR
-    for folder in _base(data_dir).glob("*"):
+def delete_expired(data_dir: str) -> None:
+    """Delete uploads older than MAX_AGE_SECONDS."""
+    limit = time.time() - MAX_AGE_SECONDS
+    for folder in _uploads_folder(data_dir).glob("*"):
         try:
             if folder.is_dir() and folder.stat().st_mtime < limit:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -98,5 +98,5 @@ def forget_old(data_dir: str) -> None:
             continue
 
 
-def _base(data_dir: str) -> Path:
+def _uploads_folder(data_dir: str) -> Path:
     return Path(data_dir) / "imports"

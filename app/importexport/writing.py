@@ -1,4 +1,4 @@
-"""Write a chunk of an import, with a number of statements that does not depend on its rows."""
+"""Write a chunk of an import with a fixed number of statements, however many rows it has."""
 
 from __future__ import annotations
 
@@ -6,31 +6,38 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, update
 
-from app.importexport.diffing import Comparison
-from app.importexport.rows import Draft
-from app.importexport.fields import LinkField, ManyField
-from app.importexport.lookups import Ref
+from app.importexport.diffing import ChunkDiff
+from app.importexport.fields import ForeignKeyField, ManyToManyField
+from app.importexport.lookups import LinkedRow
+from app.importexport.rows import ImportRow
 from app.log.services import record_many
-from app.log.values import plain
+from app.log.values import to_json
 from app.search.services import index_texts
 from app.text import fold
 from app.types import now
 
 
-class ChangedMeanwhileError(Exception):
-    """A row was changed by somebody else between comparing and writing."""
+class RowChangedError(Exception):
+    """A stored row was changed by somebody else after it was compared."""
 
 
-class Chunk(Comparison):
-    """Some rows of the file, from text to the database."""
+class ChunkWriter:
+    """Insert and update the rows of a compared chunk."""
+
+    def __init__(self, diff: ChunkDiff) -> None:
+        self.diff = diff
+        self.session = diff.session
+        self.plan = diff.plan
+        self.importer = diff.importer
+        self.model = diff.model
 
     def write(self) -> None:
-        """Write the chunk; the caller commits."""
-        new = [draft for draft in self.drafts if draft.outcome == "new"]
-        updated = [draft for draft in self.drafts if draft.outcome == "updated"]
+        """Write the chunk; the caller commits. Raise RowChangedError if a row is stale."""
+        new = [row for row in self.diff.rows if row.outcome == "new"]
+        updated = [row for row in self.diff.rows if row.outcome == "updated"]
         if not new and not updated:
             return
-        self._create_wanted([*new, *updated])
+        self._create_linked([*new, *updated])
         if new:
             self._insert(new)
         if updated:
@@ -39,79 +46,82 @@ class Chunk(Comparison):
         self._log(new, updated)
         self._index(new, updated)
 
-    def _create_wanted(self, drafts: list[Draft]) -> None:
-        for name, resolver in self.plan.resolvers.items():
-            wanted: list[Ref] = []
+    def _create_linked(self, rows: list[ImportRow]) -> None:
+        """Create the linked rows that do not exist yet, such as accounts and tags."""
+        for name, lookup in self.plan.lookups.items():
+            missing: list[LinkedRow] = []
             entity_ids: dict[int, int] = {}
-            for draft in drafts:
-                refs = [*draft.many.get(name, ())]
-                if name in draft.links:
-                    refs.append(draft.links[name])
-                for ref in refs:
-                    if ref.id is None:
-                        wanted.append(ref)
-                        entity_ids.setdefault(id(ref), self._entity_of(draft))
-            resolver.created = []
-            if wanted:
-                resolver.create_wanted(wanted, entity_ids)
+            for row in rows:
+                linked_rows = [*row.many.get(name, ())]
+                if name in row.links:
+                    linked_rows.append(row.links[name])
+                for linked in linked_rows:
+                    if linked.id is None:
+                        missing.append(linked)
+                        entity_ids.setdefault(id(linked), self._entity_id(row))
+            lookup.created = []
+            if missing:
+                lookup.create_missing(missing, entity_ids)
 
-    def _entity_of(self, draft: Draft) -> int:
-        ref = draft.links.get("entity")
-        if ref is not None and ref.id is not None:
-            return ref.id
-        return draft.stored["entity_id"] if draft.stored else self.plan.entity_id
+    def _entity_id(self, row: ImportRow) -> int:
+        linked = row.links.get("entity")
+        if linked is not None and linked.id is not None:
+            return linked.id
+        return row.stored["entity_id"] if row.stored else self.plan.entity_id
 
-    def _columns_of(self, draft: Draft) -> dict[str, Any]:
-        """Return every mapped column of a row, new where the file says so."""
-        stored = draft.stored or {}
-        found: dict[str, Any] = {}
-        for other in self.plan.fields:
-            if isinstance(other, ManyField):
+    def _column_values(self, row: ImportRow) -> dict[str, Any]:
+        """Return the value of every mapped column: from the file, else as it is stored."""
+        stored = row.stored or {}
+        values: dict[str, Any] = {}
+        for field in self.plan.fields:
+            if isinstance(field, ManyToManyField):
                 continue
-            value = draft.values.get(other.key)
-            if isinstance(other, LinkField) and other.name in draft.links:
-                value = draft.links[other.name].id
-            found[other.key] = stored.get(other.key) if value is None else value
-        return found
+            value = row.values.get(field.key)
+            if isinstance(field, ForeignKeyField) and field.name in row.links:
+                value = row.links[field.name].id
+            values[field.key] = stored.get(field.key) if value is None else value
+        return values
 
-    def _insert(self, drafts: list[Draft]) -> None:
+    def _insert(self, rows: list[ImportRow]) -> None:
         table = self.model.__table__
         moment = now()
-        rows = []
-        for draft in drafts:
-            row = self._columns_of(draft)
-            row["entity_id"] = self._entity_of(draft)
-            row |= self.importer.derived(row)
-            row |= {"version": 1, "created_at": moment, "updated_at": moment}
-            rows.append(row)
-        self.importer.complete(self.session, rows)
-        # In no order, but by a column that is unique: to keep the order costs SQLite a statement
-        # for each row.
-        unique = self.importer.unique
-        made = self.session.connection().execute(
-            insert(table).returning(table.c[unique], table.c.id), rows
+        inserts = []
+        for row in rows:
+            values = self._column_values(row)
+            values["entity_id"] = self._entity_id(row)
+            values |= self.importer.derived_columns(values)
+            values |= {"version": 1, "created_at": moment, "updated_at": moment}
+            inserts.append(values)
+        self.importer.fill_defaults(self.session, inserts)
+        # Ids are matched by a unique column, not by order: to return them in order costs SQLite
+        # a statement for each row.
+        unique = self.importer.unique_column
+        returned = self.session.connection().execute(
+            insert(table).returning(table.c[unique], table.c.id), inserts
         )
-        ids = {value: row_id for value, row_id in made}  # noqa: C416 - rows are not pairs
-        for draft, row in zip(drafts, rows, strict=True):
-            draft.row_id = ids[row[unique]]
-            draft.stored = row | {"id": draft.row_id}
+        ids = {value: row_id for value, row_id in returned}  # noqa: C416 - rows are not pairs
+        for row, values in zip(rows, inserts, strict=True):
+            row.row_id = ids[values[unique]]
+            row.stored = values | {"id": row.row_id}
 
-    def _update(self, drafts: list[Draft]) -> None:
+    def _update(self, rows: list[ImportRow]) -> None:
         table = self.model.__table__
         moment = now()
-        rows = []
-        # In the order in which everybody locks many rows: so nobody waits for each other.
-        for draft in sorted(drafts, key=lambda draft: draft.row_id):
-            stored = draft.stored or {}
-            row = self._columns_of(draft)
-            row |= self.importer.derived(stored | row)
-            rows.append(
-                {f"new_{key}": value for key, value in row.items()}
-                | {"old_id": draft.row_id, "old_version": stored["version"]}
+        parameters = []
+        # In the order of ids, in which all bulk statements lock rows: so they cannot deadlock.
+        for row in sorted(rows, key=lambda row: row.row_id):
+            stored = row.stored or {}
+            values = self._column_values(row)
+            values |= self.importer.derived_columns(stored | values)
+            parameters.append(
+                {f"new_{key}": value for key, value in values.items()}
+                | {"old_id": row.row_id, "old_version": stored["version"]}
                 | {"new_version": stored["version"] + 1, "new_updated_at": moment}
             )
-            draft.stored = stored | row | {"version": stored["version"] + 1}
-        keys = [name.removeprefix("new_") for name in rows[0] if name.startswith("new_")]
+            row.stored = stored | values | {"version": stored["version"] + 1}
+        keys = [
+            name.removeprefix("new_") for name in parameters[0] if name.startswith("new_")
+        ]
         statement = (
             update(table)
             .where(
@@ -122,82 +132,88 @@ class Chunk(Comparison):
             )
             .values({table.c[key]: bindparam(f"new_{key}") for key in keys})
         )
-        result = self.session.connection().execute(statement, rows)
-        if result.rowcount != len(rows):
-            raise ChangedMeanwhileError
+        result = self.session.connection().execute(statement, parameters)
+        if result.rowcount != len(parameters):
+            raise RowChangedError
 
-    def _link_many(self, drafts: list[Draft]) -> None:
-        for found in self.plan.fields:
-            if not isinstance(found, ManyField):
+    def _link_many(self, rows: list[ImportRow]) -> None:
+        """Insert and delete the many-to-many links that changed."""
+        for field in self.plan.fields:
+            if not isinstance(field, ManyToManyField):
                 continue
             added, removed = [], []
-            for draft in drafts:
-                if found.name not in draft.many:
+            for row in rows:
+                if field.name not in row.many:
                     continue
-                wanted = {ref.id for ref in draft.many[found.name] if ref.id is not None}
-                had = set(self._linked(found.name, draft.row_id))
-                added += [{"near": draft.row_id, "far": pk} for pk in sorted(wanted - had)]
-                removed += [{"near": draft.row_id, "far": pk} for pk in sorted(had - wanted)]
+                new = {linked.id for linked in row.many[field.name] if linked.id is not None}
+                old = set(self.diff.stored_links(field.name, row.row_id))
+                added += [{"row": row.row_id, "linked": pk} for pk in sorted(new - old)]
+                removed += [{"row": row.row_id, "linked": pk} for pk in sorted(old - new)]
             connection = self.session.connection()
             if removed:
                 connection.execute(
-                    delete(found.table).where(
-                        found.near == bindparam("near"), found.far == bindparam("far")
+                    delete(field.table).where(
+                        field.local_column == bindparam("row"),
+                        field.remote_column == bindparam("linked"),
                     ),
                     removed,
                 )
             if added:
-                rows = [{found.near.name: r["near"], found.far.name: r["far"]} for r in added]
-                connection.execute(insert(found.table), rows)
+                links = [
+                    {field.local_column.name: pair["row"], field.remote_column.name: pair["linked"]}
+                    for pair in added
+                ]
+                connection.execute(insert(field.table), links)
 
-    def _log(self, new: list[Draft], updated: list[Draft]) -> None:
-        kind = self.model.__tablename__
-        for event, drafts in (("created", new), ("changed", updated)):
+    def _log(self, new: list[ImportRow], updated: list[ImportRow]) -> None:
+        subject_type = self.model.__tablename__
+        for event, rows in (("created", new), ("changed", updated)):
             entries = [
                 {
-                    "subject_id": draft.row_id,
-                    "subject_name": self.importer.title(draft.stored or {}),
-                    "version": (draft.stored or {})["version"],
-                    "changes": self._first_values(draft)
+                    "subject_id": row.row_id,
+                    "subject_name": self.importer.title(row.stored or {}),
+                    "version": (row.stored or {})["version"],
+                    "changes": self._initial_changes(row)
                     if event == "created"
-                    else {key: [_logged(o), _logged(n)] for key, (o, n) in draft.changes.items()},
+                    else {
+                        key: [_to_log(old), _to_log(new)]
+                        for key, (old, new) in row.changes.items()
+                    },
                 }
-                for draft in drafts
+                for row in rows
             ]
-            record_many(self.session, event, kind, entries, self.actor)
+            record_many(self.session, event, subject_type, entries, self.diff.actor)
 
-    def _first_values(self, draft: Draft) -> dict[str, list]:
+    def _initial_changes(self, row: ImportRow) -> dict[str, list]:
         """Return every filled-in field of a new row as [None, value]."""
-        stored = draft.stored or {}
+        stored = row.stored or {}
         unlogged = self.model.__unlogged__
-        refs = {self.importer.field(name).key: ref for name, ref in draft.links.items()}
+        links = {self.importer.field(name).key: linked for name, linked in row.links.items()}
         changes: dict[str, list] = {}
         for key, value in stored.items():
             if key in unlogged or value in (None, ""):
                 continue
-            if key == "entity_id" and key not in refs:
-                changes[key] = [None, [value, self._entity_label(value)]]
+            if key == "entity_id" and key not in links:
+                changes[key] = [None, [value, self.plan.entity_labels.get(value, "")]]
             else:
-                changes[key] = [None, refs[key].as_log() if key in refs else plain(value)]
-        for name, linked in draft.many.items():
-            if linked:
-                changes[name] = [[], _logged(linked)]
+                changes[key] = [None, links[key].to_log() if key in links else to_json(value)]
+        for name, linked_rows in row.many.items():
+            if linked_rows:
+                changes[name] = [[], _to_log(linked_rows)]
         return changes
 
-    def _entity_label(self, entity_id: int) -> str:
-        return self.plan.entity_labels.get(entity_id, "")
-
-    def _index(self, new: list[Draft], updated: list[Draft]) -> None:
-        linked = self.model.search_linked
+    def _index(self, new: list[ImportRow], updated: list[ImportRow]) -> None:
+        """Write the search texts of the rows."""
+        linked_field = self.model.search_linked
         texts = []
-        for draft in (*new, *updated):
-            stored = draft.stored or {}
-            label = stored.get(f"{linked}_label") or ""
-            if linked in draft.links:
-                label = draft.links[linked].label
+        for row in (*new, *updated):
+            stored = row.stored or {}
+            label = stored.get(f"{linked_field}_label") or ""
+            if linked_field in row.links:
+                label = row.links[linked_field].label
             texts.append(
                 {
-                    "row_id": draft.row_id,
+                    "row_id": row.row_id,
                     "own": self.importer.search_text(stored),
                     "linked": fold(label),
                 }
@@ -205,10 +221,10 @@ class Chunk(Comparison):
         index_texts(self.session, self.model.search_table, texts)
 
 
-def _logged(value: Any) -> Any:
-    """Return a value, a link or links as the log writes them."""
-    if isinstance(value, Ref):
-        return value.as_log()
+def _to_log(value: Any) -> Any:
+    """Return a value, a linked row or a list of linked rows as a log entry stores it."""
+    if isinstance(value, LinkedRow):
+        return value.to_log()
     if isinstance(value, list):
-        return [ref.as_log() for ref in value]
-    return plain(value)
+        return [linked.to_log() for linked in value]
+    return to_json(value)

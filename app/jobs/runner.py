@@ -1,8 +1,7 @@
-"""Run jobs: a chunk at a time, each committed together with the place it reached.
+"""Run jobs chunk by chunk; each chunk is committed together with the cursor it reached.
 
-A worker may be killed at any moment and lose nothing: what a chunk did and how far the job came
-are one transaction. A worker taken for dead that was only slow finds its job in other hands and
-changes nothing.
+A worker may be killed at any moment without loss: the changes of a chunk and the cursor are one
+transaction. A slow worker whose lease was taken over gets LeaseLost and changes nothing.
 """
 
 from __future__ import annotations
@@ -20,54 +19,57 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.extensions import db, reading
+from app.database import reading
+from app.extensions import db
 from app.jobs import leases
-from app.jobs.kinds import JobKind, Step, kind_called
-from app.jobs.leases import Lost
-from app.jobs.models import LIVE, Job
-from app.jobs.chunk_sizing import Pace
-from app.security.actor import SYSTEM, Actor, acting_as, actor_numbered
-from app.security.api_keys import key_in_force, with_key
+from app.jobs.kinds import JobKind, Step, get_job_kind
+from app.jobs.leases import LeaseLost
+from app.jobs.models import LIVE_STATES, Job
+from app.jobs.chunk_sizing import ChunkSizer
+from app.security.actor import SYSTEM, Actor, acting_as, load_actor
+from app.security.api_keys import get_valid_key, limit_to_key
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at a job somebody else is at.
-LOOKS = 0.5
-# Seconds after which it is asked anew who asked for a job, and what they may still do.
-FRESH = 5.0
-NOBODY_LEFT = _l("Whoever asked for this may no longer sign in.")
-KEY_ENDED = _l("The API key this was asked for with has ended.")
+# Interval between two checks of a job that another worker runs.
+POLL_SECONDS = 0.5
+# How long a run uses the actor and their rights before it loads them again.
+ACTOR_REFRESH_SECONDS = 5.0
+ACTOR_CANNOT_LOGIN = _l("Whoever asked for this may no longer sign in.")
+API_KEY_ENDED = _l("The API key this was asked for with has ended.")
 
 _stopping = threading.Event()
 
 
 def stop_all() -> None:
-    """Let every job of this process be given back after the chunk it is at."""
+    """Make every job of this process be released after its current chunk."""
     _stopping.set()
 
 
-def go_on_again() -> None:
-    """Take jobs up again."""
+def resume_all() -> None:
+    """Let this process run jobs again."""
     _stopping.clear()
 
 
 def is_stopping() -> bool:
-    """Say whether the jobs of this process are to be given back."""
+    """Return True while the jobs of this process must be released."""
     return _stopping.is_set()
 
 
-def run_now(job_id: int, *, patience: float | None = 0.0) -> str:
-    """Run a job in this thread at once, even one that was to wait; return the state it is in.
+def run_now(job_id: int, *, wait_seconds: float | None = 0.0) -> str:
+    """Run a job in this thread at once, whatever its ``run_at``; return its state afterwards.
 
     For a request after its commit, and for commands: the session must have nothing uncommitted,
-    and is free of a transaction afterwards. “queued” means that something went wrong and a
-    worker tries again later, “running” that somebody else is at it. ``patience``, in seconds,
-    is how long to wait for that to end; None, for commands, waits as long as it takes.
+    and has no open transaction afterwards. “queued” means that an error occurred and a worker
+    retries later, “running” that another worker has it. ``wait_seconds`` limits the wait for the
+    end of the job; None, for commands, waits without limit.
     """
-    until = None if patience is None else monotonic() + patience
-    state = run_job(job_id, at_once=True)
-    while state in LIVE and not is_stopping() and (until is None or monotonic() < until):
-        sleep(LOOKS)
+    deadline = None if wait_seconds is None else monotonic() + wait_seconds
+    state = run_job(job_id, ignore_run_at=True)
+    while state in LIVE_STATES and not is_stopping() and (
+        deadline is None or monotonic() < deadline
+    ):
+        sleep(POLL_SECONDS)
         state = run_job(job_id)
     return state
 
@@ -76,205 +78,209 @@ def run_job(
     job_id: int,
     owner: str | None = None,
     *,
-    at_once: bool = False,
-    stops: Callable[[], bool] = is_stopping,
-    is_enough: Callable[[], bool] = lambda: False,
+    ignore_run_at: bool = False,
+    should_stop: Callable[[], bool] = is_stopping,
+    should_yield: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Take a job up if it is due and nobody else is at it; return the state it is in afterwards.
+    """Run a job if it is due and no other worker has it; return its state afterwards.
 
-    Empty if there is no such job. It is given back as soon as ``stops`` says so, and after any
-    chunk if ``is_enough`` does.
+    Returns "" if there is no such job. The job is released as soon as ``should_stop`` returns
+    True, or after a chunk if ``should_yield`` does.
     """
     session = db.session()
     owner = owner or leases.new_owner()
     session.rollback()
-    # Most kicks come twice, and to look takes no lock.
+    # Many notifications are duplicates, and this check takes no lock.
     with reading():
-        due = session.scalar(
-            select(Job.id).where(Job.id == job_id, leases.is_due(session, at_once=at_once))
+        due_id = session.scalar(
+            select(Job.id).where(Job.id == job_id, leases.is_due(session, ignore_run_at=ignore_run_at))
         )
         session.rollback()
-    if due is None or stops():
-        return _state_of(session, job_id)
-    job = leases.claim(session, job_id, owner, at_once=at_once)
-    turn = None if job is None else _Turn(session, job, owner, stops, is_enough)
+    if due_id is None or should_stop():
+        return _load_state(session, job_id)
+    job = leases.claim(session, job_id, owner, ignore_run_at=ignore_run_at)
+    run = None if job is None else JobRun(session, job, owner, should_stop, should_yield)
     session.commit()
-    return _state_of(session, job_id) if turn is None else turn.run()
+    return _load_state(session, job_id) if run is None else run.run()
 
 
-def _state_of(session: Session, job_id: int) -> str:
+def _load_state(session: Session, job_id: int) -> str:
     with reading():
         state = session.scalar(select(Job.state).where(Job.id == job_id))
         session.rollback()
     return state or ""
 
 
-class _Turn:
-    """One worker's turn at one job, from the claim until it ends or is given back."""
+class JobRun:
+    """One worker's run of one job, from the claim until it ends or is released."""
 
     def __init__(
         self,
         session: Session,
         job: Job,
         owner: str,
-        stops: Callable[[], bool],
-        is_enough: Callable[[], bool],
+        should_stop: Callable[[], bool],
+        should_yield: Callable[[], bool],
     ) -> None:
         self.session, self.owner = session, owner
-        self.stops, self.is_enough = stops, is_enough
+        self.should_stop, self.should_yield = should_stop, should_yield
         self.id, self.cursor, self.kind_name = job.id, job.cursor, job.kind
         self.actor_id, self.channel = job.actor_id, job.channel
         self.key_id: int | None = job.payload.get("key_id")
         self.language: str | None = None
 
     def run(self) -> str:
-        """Go on until the end; return the state the job is in then."""
+        """Run until the job ends or is released; return its state then."""
         try:
-            return self._go_on()
-        except Lost:
+            return self._run()
+        except LeaseLost:
             self.session.rollback()
-            return _state_of(self.session, self.id)
+            return _load_state(self.session, self.id)
         except DomainError as error:
             self.session.rollback()
-            with self._in_their_language():
+            with self._actor_locale():
                 return self._fail(str(error))
         except Exception:
-            logger.exception("The job %s (%s) went wrong.", self.id, self.kind_name)
+            logger.exception("The job %s (%s) failed.", self.id, self.kind_name)
             self.session.rollback()
-            with self._in_their_language():
-                return self._put_off(_("Something went wrong; the program's own log says what."))
+            with self._actor_locale():
+                return self._retry_later(_("Something went wrong; the program's own log says what."))
         except BaseException:
-            # Somebody at the keyboard has had enough, or the process ends.
+            # KeyboardInterrupt or the end of the process.
             self.session.rollback()
-            self._give_back()
+            self._release()
             raise
 
-    def _go_on(self) -> str:
-        pace: Pace | None = None
+    def _run(self) -> str:
+        sizer: ChunkSizer | None = None
         while True:
-            actor = self._who_asked()
-            with acting_as(actor), self._in_their_language():
-                worker = self._kind()()
+            actor = self._acting_actor()
+            with acting_as(actor), self._actor_locale():
+                worker = self._job_kind()()
                 if not self._begin(worker):
                     return "cancelled"
-                # Only now does the kind know how much its rows ask for.
-                pace = pace or Pace(worker, self.session.get_bind().dialect.name)
-                state = self._spell(worker, pace)
+                # The kind may set its chunk sizes in ``begin``.
+                sizer = sizer or ChunkSizer(worker, self.session.get_bind().dialect.name)
+                state = self._run_for(worker, sizer)
             if state is None:
-                return self._give_back()
+                return self._release()
             if state != "running":
                 return state
 
-    def _spell(self, worker: JobKind, pace: Pace) -> str | None:
-        """Do chunks until the rights of whoever asked are old news.
+    def _run_for(self, worker: JobKind, sizer: ChunkSizer) -> str | None:
+        """Run chunks until the rights of the actor must be loaded again (ACTOR_REFRESH_SECONDS).
 
-        Return the state then, or None when the job is to be given back.
+        Return the state then, or None if the job must be released.
         """
-        until = monotonic() + FRESH
-        while not self.stops():
-            state = self._chunk(worker, pace)
+        deadline = monotonic() + ACTOR_REFRESH_SECONDS
+        while not self.should_stop():
+            state = self._run_chunk(worker, sizer)
             if state != "running":
                 return state
-            if self.is_enough():
+            if self.should_yield():
                 return None
-            pace.rest()
-            if monotonic() > until:
+            sizer.pause()
+            if monotonic() > deadline:
                 return "running"
         return None
 
-    def _who_asked(self) -> Actor:
-        actor, why = self._actor(), NOBODY_LEFT
+    def _acting_actor(self) -> Actor:
+        """Return the actor the job runs as; DomainError if they or their API key may not act now.
+
+        A cancelled job is ended by the system then.
+        """
+        actor, error = self._find_actor(), ACTOR_CANNOT_LOGIN
         if actor is not None:
             self.language = actor.language
             if self.key_id is not None:
-                key = key_in_force(self.session, self.key_id, self.actor_id)
-                actor, why = None if key is None else with_key(actor, key), KEY_ENDED
+                key = get_valid_key(self.session, self.key_id, self.actor_id)
+                actor, error = None if key is None else limit_to_key(actor, key), API_KEY_ENDED
         if actor is None:
-            if not self._hold().is_cancelled:
-                raise DomainError(why)
+            if not self._lock().is_cancelled:
+                raise DomainError(error)
             actor = SYSTEM
         return actor
 
-    def _actor(self) -> Actor | None:
-        """Return whoever asked, with the rights they have by now; the house for its own jobs."""
+    def _find_actor(self) -> Actor | None:
+        """Return the job's actor with their current rights, or the system for its own jobs."""
         if self.actor_id is not None:
-            actor = actor_numbered(self.session, self.actor_id)
-            return None if actor is None else actor.through(self.channel)
-        # A user who was deleted for good leaves no number either, but came another way.
+            actor = load_actor(self.session, self.actor_id)
+            return None if actor is None else actor.with_channel(self.channel)
+        # A job of a purged user has no actor_id either, but another channel.
         return SYSTEM if self.channel == SYSTEM.channel else None
 
-    def _kind(self) -> type[JobKind]:
-        kind = kind_called(self.kind_name)
+    def _job_kind(self) -> type[JobKind]:
+        kind = get_job_kind(self.kind_name)
         if kind is None:
-            # A worker of an older version, perhaps: another may know it.
-            raise LookupError(f"No kind of job is called {self.kind_name!r}.")
+            # This worker may run an older version: retry, another may know the kind.
+            raise LookupError(f"There is no job kind {self.kind_name!r}.")
         return kind
 
-    def _hold(self) -> Job:
-        return leases.hold(self.session, self.id, self.owner, self.cursor)
+    def _lock(self) -> Job:
+        return leases.lock_leased(self.session, self.id, self.owner, self.cursor)
 
     def _begin(self, worker: JobKind) -> bool:
-        """Prepare the kind; return False when the job was called off and ends here."""
-        job = self._hold()
+        """Prepare the kind; return False if the job was cancelled and has ended here."""
+        job = self._lock()
         if job.is_cancelled:
-            self._conclude(worker, job, "cancelled")
+            self._finish(worker, job, "cancelled")
             return False
         worker.begin(self.session, job)
         leases.renew(self.session, job)
         self.session.commit()
         return True
 
-    def _chunk(self, worker: JobKind, pace: Pace) -> str:
-        pace.begin(self.session)
-        job = self._hold()
+    def _run_chunk(self, worker: JobKind, sizer: ChunkSizer) -> str:
+        sizer.begin(self.session)
+        job = self._lock()
         if job.is_cancelled:
-            return self._conclude(worker, job, "cancelled")
-        step = worker.step(self.session, job, pace.size)
-        self._demand_progress(step)
+            return self._finish(worker, job, "cancelled")
+        step = worker.step(self.session, job, sizer.size)
+        self._check_progress(step)
         leases.advance(self.session, job, self.owner, self.cursor, step)
         if step.is_last:
-            return self._conclude(worker, job, "done")
+            return self._finish(worker, job, "done")
         self.session.commit()
         self.cursor = step.cursor
-        pace.end()
+        sizer.end()
         return "running"
 
-    def _demand_progress(self, step: Step) -> None:
-        """Refuse what would go round in circles, or do again what was done."""
+    def _check_progress(self, step: Step) -> None:
+        """Raise ValueError for a step that goes back or does not advance."""
         if step.cursor < self.cursor or (step.cursor == self.cursor and not step.is_last):
             raise ValueError(
                 f"A step of {self.kind_name} went from {self.cursor} to {step.cursor}."
             )
 
-    def _conclude(self, worker: JobKind, job: Job, state: str) -> str:
+    def _finish(self, worker: JobKind, job: Job, state: str) -> str:
         worker.end(self.session, job)
         self.session.flush()
-        leases.end(self.session, job, state)
+        leases.finish(self.session, job, state)
         self.session.commit()
         return state
 
     def _fail(self, sentence: str) -> str:
-        return self._close(lambda job: leases.end(self.session, job, "failed", sentence))
+        return self._leave(lambda job: leases.finish(self.session, job, "failed", sentence))
 
-    def _put_off(self, sentence: str) -> str:
-        return self._close(lambda job: leases.put_off(self.session, job, sentence))
+    def _retry_later(self, sentence: str) -> str:
+        return self._leave(lambda job: leases.schedule_retry(self.session, job, sentence))
 
-    def _give_back(self) -> str:
-        return self._close(lambda job: leases.give_back(self.session, job))
+    def _release(self) -> str:
+        return self._leave(lambda job: leases.release(self.session, job))
 
-    def _close(self, ending: Callable[[Job], None]) -> str:
-        """End our turn, if the job is still ours; return the state it is in."""
+    def _leave(self, update: Callable[[Job], None]) -> str:
+        """Write the outcome of this run if the lease is still ours; return the state of the job."""
         try:
-            job = self._hold()
-            ending(job)
+            job = self._lock()
+            update(job)
             state = job.state
             self.session.commit()
-        except Lost:
+        except LeaseLost:
             self.session.rollback()
-            return _state_of(self.session, self.id)
+            return _load_state(self.session, self.id)
         return state
 
     @contextmanager
-    def _in_their_language(self):
+    def _actor_locale(self):
         with force_locale(self.language) if self.language else nullcontext():
             yield

@@ -1,4 +1,4 @@
-"""A mail that waits to be sent, is being sent, or was."""
+"""The table of mails: queued, being sent, sent, stored or failed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, t
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.security.actor import Actor
-from app.security.scope import within
-from app.types import Json, Moment, now
+from app.security.scope import entity_in_reach
+from app.types import Json, UTCDateTime, now
 
 STATES = {
     "queued": _l("waiting"),
@@ -23,7 +23,7 @@ STATES = {
     "failed": _l("failed"),
     "dropped": _l("not needed"),
 }
-# Why a mail failed, where it was not the mail server that said so.
+# Error codes of ours and their texts; other errors are the text of the mail server.
 REASONS = {
     "address": _l("The address cannot be written to."),
     "certificate": _l(
@@ -45,7 +45,7 @@ REASONS = {
 
 
 class Mail(Model):
-    """A mail. What it says is composed when it is sent, by the ``MailKind`` named ``kind``.
+    """A mail. What it says is composed when it is sent by the ``MailKind`` named ``kind``.
 
     ``data`` holds what the kind needs to compose it, never a secret: a link that opens a door is
     made at the moment of sending. ``content`` is kept by the development transport alone.
@@ -70,28 +70,28 @@ class Mail(Model):
     )
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str] = mapped_column(String(200), default="")
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    due_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """See the mails of people within reach: a link in one of them opens their door."""
+        """Return the condition of mails to users in the actor's entities: links in them log users in."""
         if actor.entity_ids is None:
             return true()
-        # The column is added by the room of users, further up.
-        people = User.__table__
-        return cls.user_id.in_(select(people.c.id).where(within(people.c.entity_id, actor)))
+        # The room ``staff``, above this one, adds the column entity_id.
+        users = User.__table__
+        return cls.user_id.in_(select(users.c.id).where(entity_in_reach(users.c.entity_id, actor)))
 
     @property
     def reason(self) -> Any:
-        """Return why it waits or failed, in the reader's language or in the mail server's."""
-        return in_words(self.error)
+        """Return why it waits or failed: a text of ours in the reader's language, or the server's."""
+        return describe_error(self.error)
 
 
-def in_words(error: str) -> str:
-    """Return a reason as people read it; after a word of ``REASONS`` a detail may follow."""
-    word, _sep, detail = error.partition(": ")
-    if word not in REASONS:
+def describe_error(error: str) -> str:
+    """Return the text of an error: "code" or "code: detail" with a code of ``REASONS``, else as is."""
+    code, _sep, detail = error.partition(": ")
+    if code not in REASONS:
         return error
-    return f"{REASONS[word]} ({detail})" if detail else str(REASONS[word])
+    return f"{REASONS[code]} ({detail})" if detail else str(REASONS[code])

@@ -13,11 +13,11 @@ from werkzeug.datastructures import MultiDict
 from wtforms.widgets import TextInput
 
 from app.crud.actions import ListAction, action_called
-from app.crud.fields import FlagField, KindField, LinkField, LinksField
-from app.crud.forms import FindingForm
+from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
+from app.crud.forms import LookupForm
 from app.errors import DomainError
 from app.extensions import db
-from app.fieldtypes import Kind
+from app.fieldtypes import FieldType
 from app.operations.batch import Batch
 from app.operations.models import Operation
 from app.operations.selection import OutOfReach, Selection, list_address
@@ -35,11 +35,11 @@ REASONS = {
 NONE = "none"
 
 
-class ActionForm(FindingForm):
+class ActionForm(LookupForm):
     """The questions of an action."""
 
 
-class RepositoryField(LinkField):
+class RepositoryField(ModelChoiceField):
     """One value of a repository, or none of them where ``or_none`` allows it."""
 
     def __init__(self, model: Any, label: Any, *, or_none: bool = False, **kwargs: Any) -> None:
@@ -60,14 +60,14 @@ class RepositoryField(LinkField):
         super().pre_validate(form)
 
 
-class ReasonField(KindField):
+class ReasonField(TypedField):
     """Why something is done, in a line that stays with the operation."""
 
     def __init__(self, label: Any = None, *, required: bool = True, **kwargs: Any) -> None:
-        kind = Kind()
-        kind.longest = 200
+        kind = FieldType()
+        kind.max_length = 200
         kwargs.setdefault("widget", TextInput())
-        super().__init__(label or _l("Reason"), kind=kind, required=required, **kwargs)
+        super().__init__(label or _l("Reason"), field_type=kind, required=required, **kwargs)
 
 
 class Action(ListAction, abstract=True):
@@ -163,14 +163,14 @@ def kept_answers(form: ActionForm) -> dict[str, list[str]]:
     """Return a valid form's answers as JSON can hold them, for ``Action.form_of``."""
     kept = {}
     for field in answer_fields(form):
-        if isinstance(field, LinksField):
+        if isinstance(field, ModelMultipleChoiceField):
             kept[field.name] = [str(row.id) for row in field.data]
-        elif isinstance(field, LinkField):
+        elif isinstance(field, ModelChoiceField):
             kept[field.name] = [NONE if field.data is None else str(field.data.id)]
-        elif isinstance(field, FlagField):
+        elif isinstance(field, SwitchField):
             kept[field.name] = ["1"] if field.data else []
-        elif isinstance(field, KindField):
-            kept[field.name] = ["" if field.data is None else field.kind.write(field.data)]
+        elif isinstance(field, TypedField):
+            kept[field.name] = ["" if field.data is None else field.field_type.write(field.data)]
         else:
             kept[field.name] = [str(field.data or "")]
     return kept
@@ -195,14 +195,14 @@ def _in_words(fields: list[Any]) -> list[tuple[str, str]]:
     told = []
     for field in fields:
         value = field.data
-        if isinstance(field, LinksField):
+        if isinstance(field, ModelMultipleChoiceField):
             shown = ", ".join(map(str, value))
-        elif isinstance(field, LinkField):
+        elif isinstance(field, ModelChoiceField):
             shown = _("(none)") if value is None else str(value)
-        elif isinstance(field, FlagField):
+        elif isinstance(field, SwitchField):
             shown = _("yes") if value else _("no")
-        elif isinstance(field, KindField):
-            shown = "" if value is None else field.kind.show(value)
+        elif isinstance(field, TypedField):
+            shown = "" if value is None else field.field_type.show(value)
         else:
             choices = dict(getattr(field, "choices", None) or ())
             shown = str(choices.get(value, value)) if value else ""

@@ -11,18 +11,18 @@ from flask_babel import gettext as _
 from wtforms import SelectField
 
 from app.crud.actions import ListAction
-from app.crud.fields import FlagField, KindField, LinkField, LinksField
-from app.crud.interface import as_id
+from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
+from app.crud.interface import parse_id
 from app.crud.modelview import ModelView
 from app.errors import DomainError
-from app.importexport.lookups import Named, Resolver, Tree, Values
+from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLookup
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
-from app.fieldtypes import Flag, Hints
+from app.fieldtypes import Boolean, Hints
 from app.operations.actions import NONE, Action, ActionForm, answer_fields
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
-from app.security.rights import actor_holds
+from app.security.rights import actor_has_permission
 from app.text import clean, fold
 
 # Values of one field, and wrong fields named in an error: enough to see the mistake.
@@ -68,7 +68,7 @@ def screen_of(kind: type[Action]) -> ModelView:
 def may_use(actor: Actor, kind: type[Action], view: ModelView) -> bool:
     """Say whether an actor may use an action: they must see the list, and hold its own right."""
     resource = view.class_permission_name
-    return actor_holds(actor, "can_list", resource) and actor_holds(
+    return actor_has_permission(actor, "can_list", resource) and actor_has_permission(
         actor, kind.action_name(), resource
     )
 
@@ -106,14 +106,14 @@ def read_answers(kind: type[Action], values: Mapping[str, Any]) -> ActionForm:
 
 def _typed(field: Any, value: Any) -> list[str]:
     """Return what would be sent by a browser for an answer."""
-    if isinstance(field, LinksField):
+    if isinstance(field, ModelMultipleChoiceField):
         values = value if isinstance(value, list) else [value]
         if len(values) > MOST_VALUES:
             raise DomainError(_("Send a list of at most %(number)s numbers.", number=MOST_VALUES))
         return [_chosen(field, one) for one in values]
-    if isinstance(field, LinkField):
+    if isinstance(field, ModelChoiceField):
         return [_chosen(field, value)]
-    if isinstance(field, FlagField):
+    if isinstance(field, SwitchField):
         return ["1" if _flag(value) else ""]
     if isinstance(field, SelectField):
         return [_choice(field, value)]
@@ -121,7 +121,7 @@ def _typed(field: Any, value: Any) -> list[str]:
         return [""]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise DomainError(_("Send text."))
-    assert isinstance(field, KindField), f"how is {field.name} written?"
+    assert isinstance(field, TypedField), f"how is {field.name} written?"
     return [str(value)]
 
 
@@ -141,19 +141,19 @@ def _chosen(field: Any, value: Any) -> str:
     text = clean(value)
     if may_be_none and fold(text) == NONE:
         return NONE
-    found = _resolver(field.model)
-    found.look_up([text])
-    if not found.knows(text) and as_id(text) is not None:
+    found = _lookup(field.model)
+    found.load([text])
+    if not found.has(text) and parse_id(text) is not None:
         return text
     return str(found.find(text).id)
 
 
-def _resolver(model: Any) -> Resolver:
-    """Return what finds rows of a model by what people call them."""
+def _lookup(model: Any) -> Lookup:
+    """Return the lookup that finds rows of a model by their name."""
     if issubclass(model, Repository):
-        kind: type[Resolver] = Values
+        kind: type[Lookup] = RepositoryLookup
     else:
-        kind = Tree if hasattr(model, "path") else Named
+        kind = EntityLookup if hasattr(model, "path") else ByName
     return kind(db.session(), model, current_actor(), False)
 
 
@@ -162,7 +162,7 @@ def _flag(value: Any) -> bool:
         return value
     if not isinstance(value, str):
         raise DomainError(_("Send true or false."))
-    return Flag().read(clean(value), Hints())
+    return Boolean().read(clean(value), Hints())
 
 
 def _choice(field: SelectField, value: Any) -> str:

@@ -1,23 +1,23 @@
-"""Do to the rows of an operation what its batch describes, chunk by chunk."""
+"""Apply a batch to the rows of an operation, chunk by chunk."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, case, null, update
+from sqlalchemy import ColumnElement, Executable, case, null, update
 from sqlalchemy.orm import Session
 
 from app.operations.batch import Batch
-from app.operations.engine import MOMENT, Chunks, main_verb
+from app.operations.engine import NOW, ChunkedRun, main_verb
 from app.operations.models import Operation
-from app.operations.sql import fails
-from app.operations.verbs import Verb
+from app.operations.sql import is_not_true
+from app.operations.verbbase import Effect, Verb
 from app.security.actor import Actor
-from app.security.scope import alive, scope_of
+from app.security.scope import not_trashed, scope_condition
 
 
-class Run(Chunks):
-    """Does what a batch describes."""
+class ApplyRun(ChunkedRun):
+    """Apply the verbs of a batch."""
 
     done = "changed"
     gone = {"outcome": "skipped", "reason": "gone"}
@@ -26,57 +26,54 @@ class Run(Chunks):
         super().__init__(session, operation, batch.model, batch.verbs, actor)
         self.batch = batch
 
-    def verdict(self) -> dict[str, ColumnElement]:
+    def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
-        # Meanwhile it may have been put away, or be no longer for this actor.
-        away = (~alive(model), "skipped", "gone")
-        beyond = (fails(scope_of(model, self.actor)), "refused", "reach")
-        outcome, reason = self.batch.verdict((away, beyond))
+        # A row may have been trashed, or have left the actor's scope, since it was selected.
+        trashed = (~not_trashed(model), "skipped", "gone")
+        out_of_scope = (is_not_true(scope_condition(model, self.actor)), "refused", "reach")
+        outcome, reason = self.batch.outcome_case((trashed, out_of_scope))
         before = case((outcome == self.done, self._before()), else_=null())
         return {"outcome": outcome, "reason": reason, "before": before}
 
     def _before(self) -> ColumnElement:
         json = self.json
-        return json.merged(
-            [
-                self.does(
-                    verb, json.object(**{verb.key: json.array(verb.before())}), json.object()
-                )
-                for verb in self.verbs
-            ]
-        )
-
-    def meets(self, verb: Verb) -> Select | None:
-        return verb.met(self.rows)
+        parts = []
+        for verb in self.verbs:
+            kept = json.object(**{verb.key: json.array(verb.before())})
+            parts.append(self.when_changed(verb, kept, json.object()))
+        return json.merge(parts)
 
     def event(self) -> str:
         return main_verb(self.verbs).event
 
-    def tells(self, verb: Verb) -> dict[str, tuple[Any, Any]]:
-        return verb.told(self.json)
+    def effect(self, verb: Verb) -> Effect:
+        return verb.effect(self.rows, self.json)
 
-    def does(self, verb: Verb, value: ColumnElement, otherwise: ColumnElement) -> ColumnElement:
-        return value if len(self.verbs) == 1 else case((verb.changes(), value), else_=otherwise)
+    def when_changed(
+        self, verb: Verb, value: ColumnElement, otherwise: ColumnElement
+    ) -> ColumnElement:
+        if len(self.verbs) == 1:
+            return value
+        return case((verb.needs_change(), value), else_=otherwise)
 
-    def writes(self, verb: Verb) -> Executable | None:
-        return verb.writes(self.rows)
-
-    def changes(self) -> Executable:
+    def update_statement(self) -> Executable:
         model = self.model
-        values = {name: value for verb in self.verbs for name, value in verb.values().items()}
-        values |= {"version": model.version + 1, "updated_at": MOMENT}
+        values: dict[str, Any] = {}
+        for verb in self.verbs:
+            values |= self.effect(verb).values
+        values |= {"version": model.version + 1, "updated_at": NOW}
         return update(model).where(model.id.in_(self.rows)).values(values)
 
-    def one_by_one(self, told: dict[int, str]) -> None:
+    def change_one_by_one(self, outcomes: dict[int, str]) -> None:
         verb: Any = self.verbs[0]
 
         def change(row: Any, _before: Any) -> tuple[str, str]:
-            before, old, new = verb.do(row)
-            self.mark(row.id, before={verb.key: before})
+            before, old, new = verb.change(row)
+            self.update_item(row.id, before={verb.key: before})
             return old, new
 
         def refuse(number: int, sentence: str) -> None:
-            self.mark(number, outcome="refused", reason=sentence, before=None)
-            told[number] = "refused"
+            self.update_item(number, outcome="refused", reason=sentence, before=None)
+            outcomes[number] = "refused"
 
-        self.each(told, change, refuse)
+        self.change_each(outcomes, change, refuse)

@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from app.cli import command
 from app.crud.actions import ListAction
 from app.errors import DomainError
-from app.extensions import db, reading
+from app.database import reading
+from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.runner import run_now
 from app.operations import running
@@ -29,7 +30,7 @@ from app.operations.models import Operation
 from app.operations.selection import Selection
 from app.operations.services import draft, why_not_undone
 from app.operations.serializers import reasons_of, told_action, told_operation, told_preview
-from app.security.actor import SYSTEM, Actor, acting_as, actor_numbered
+from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.text import clean
 
 # However many there are, they are done before the command ends.
@@ -177,10 +178,10 @@ def _user_called(name: str) -> Actor:
     people = User.__table__
     query = select(people.c.id).where(func.lower(people.c.username) == clean(name).lower())
     number = db.session.scalar(query)
-    actor = None if number is None else actor_numbered(db.session(), number)
+    actor = None if number is None else load_actor(db.session(), number)
     if actor is None:
         raise DomainError(_("Nobody called “%(name)s” may sign in.", name=clean(name)[:80]))
-    return actor.through("cli")
+    return actor.with_channel("cli")
 
 
 def _on(kind: type[Action]) -> str:
@@ -220,7 +221,7 @@ def _find(number: int) -> Operation:
 def _reached(number: int, actor: Actor) -> Operation:
     """Return a confirmed operation of the actor's own; the house reaches everybody's."""
     found = db.session.get(Operation, number) if 0 < number < 2**31 else None
-    if found is None or found.is_draft or not (actor.is_house or found.actor_id == actor.id):
+    if found is None or found.is_draft or not (actor.is_system or found.actor_id == actor.id):
         raise DomainError(_("There is no operation %(number)s within your reach.", number=number))
     return found
 

@@ -1,4 +1,4 @@
-"""Which rows the command line means by ``field=value``: a plug for each model that has actions."""
+"""Read the ``field=value`` conditions of the command line: a plug for each model with actions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.registry import Plug
 from app.security.actor import Actor
 
 
-class Where(Plug):
-    """Reads conditions on the rows of a model; a room puts it beside its exports."""
+class ConditionReader(Plug):
+    """Turn conditions on the rows of a model into a query."""
 
     model: ClassVar[type]
 
@@ -21,10 +21,11 @@ class Where(Plug):
     def select(
         cls, session: Session, conditions: Iterable[str], actor: Actor, country: str
     ) -> Select:
-        """Select what meets every condition, within the actor's reach; DomainError if one is wrong."""
+        """Select the visible rows that meet every condition; DomainError if one is wrong."""
         raise NotImplementedError
 
 
-def where_of(model: Any) -> type[Where] | None:
-    """Return what reads conditions on a model, if anything does."""
-    return next((where for where in Where.all() if issubclass(model, where.model)), None)
+def find_condition_reader(model: Any) -> type[ConditionReader] | None:
+    """Return the reader of a model's conditions, or None if there is none."""
+    readers = ConditionReader.all()
+    return next((reader for reader in readers if issubclass(model, reader.model)), None)

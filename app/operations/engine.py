@@ -1,4 +1,4 @@
-"""Freeze a selection and work through it chunk by chunk, in a few statements each."""
+"""Freeze a selection into items and process them chunk by chunk, in a few statements each."""
 
 from __future__ import annotations
 
@@ -30,40 +30,40 @@ from app.log.models import LogEntry
 from app.log.services import record_many
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
-from app.operations.sql import Json
-from app.operations.verbs import Verb
+from app.operations.sql import JsonFunctions
+from app.operations.verbbase import Effect, Verb
 from app.search.models import Searchable
-from app.search.services import index
+from app.search.services import index_rows
 from app.security.actor import Actor
-from app.security.scope import alive
+from app.security.scope import not_trashed
 from app.types import now
 
 UNSYNCHRONISED = {"synchronize_session": False}
 OPTIONS = UNSYNCHRONISED | {"with_trash": True}
-# What is filled in for each chunk; no column is called like that.
+# Parameters that each chunk fills in; no column has such a name.
 FIRST, LAST = bindparam("chunk_first", type_=Integer), bindparam("chunk_last", type_=Integer)
-MOMENT = bindparam("moment", type_=LogEntry.at.type)
+NOW = bindparam("moment", type_=LogEntry.at.type)
 
 
-def freeze(session: Session, operation: Operation, model: Any, rows: Select) -> int:
-    """Write down which rows an operation is for, in one statement; return how many."""
-    chosen = rows.where(alive(model)).with_only_columns(literal(operation.id), model.id)
+def freeze_selection(session: Session, operation: Operation, model: Any, rows: Select) -> int:
+    """Write an item for each selected row, in one statement; return how many."""
+    chosen = rows.where(not_trashed(model)).with_only_columns(literal(operation.id), model.id)
     statement = insert(Item).from_select(["operation_id", "row_id"], chosen)
-    done = session.execute(statement, execution_options={"preserve_rowcount": True})
-    return done.rowcount  # type: ignore[attr-defined]
+    result = session.execute(statement, execution_options={"preserve_rowcount": True})
+    return result.rowcount  # type: ignore[attr-defined]
 
 
-class Chunks:
-    """Works through the items of one operation, in the name of ``actor``.
+class ChunkedRun:
+    """Process the items of one operation in chunks, on behalf of ``actor``.
 
-    Statements are made once and filled in for each chunk: on SQLite a chunk is small, and to
-    make them takes longer than to have them done, while nobody else can write.
+    Statements are built once and executed for each chunk with other parameters: on SQLite chunks
+    are small, and building takes longer than executing, while nobody else can write.
     """
 
-    # What an item is called once it is dealt with, and what is written of one whose row is gone.
+    # The outcome of an item whose row was changed, and the values of one whose row is gone.
     done: ClassVar[str]
     gone: ClassVar[dict[str, str]]
-    # Which items it is for; the others are passed over.
+    # Which items are processed; the others are passed over.
     wanted: ClassVar[ColumnElement[bool]] = true()
 
     def __init__(
@@ -71,73 +71,67 @@ class Chunks:
     ) -> None:
         self.session, self.model, self.verbs, self.actor = session, model, verbs, actor
         self.operation_id, self.action = operation.id, operation.action
-        self.json = Json(session)
-        # Which column of an item is written.
+        self.json = JsonFunctions(session)
+        # The column of an item that holds the outcome.
         self.outcome = next(iter(self.gone))
-        # The rows of the chunk that a statement is about.
+        # Selects the ids of the rows that a statement is for.
         self.rows = self.json.ids("chunk_rows")
         self.chunk = and_(
             Item.operation_id == self.operation_id, Item.row_id.between(FIRST, LAST), self.wanted
         )
         self.chosen = and_(self.chunk, getattr(Item, self.outcome) == self.done)
 
-    def verdict(self) -> dict[str, ColumnElement]:
-        """Return what is written of an item: what became of it, why, and more."""
-        raise NotImplementedError
-
-    def meets(self, verb: Verb) -> Select | None:
-        """Return the query for the links whose names a verb needs."""
+    def item_values(self) -> dict[str, ColumnElement]:
+        """Return the columns of an item: the outcome, the reason and what undoing needs."""
         raise NotImplementedError
 
     def event(self) -> str:
-        """Return what the log says happened."""
+        """Return the event that the log records."""
         raise NotImplementedError
 
-    def tells(self, verb: Verb) -> dict[str, tuple[Any, Any]]:
-        """Return what the log tells of what a verb does to a row."""
+    def effect(self, verb: Verb) -> Effect:
+        """Return what is done for one verb."""
         raise NotImplementedError
 
-    def does(self, verb: Verb, value: ColumnElement, otherwise: ColumnElement) -> ColumnElement:
-        """Return a value for the rows that a verb changes, and another one for the others."""
+    def when_changed(
+        self, verb: Verb, value: ColumnElement, otherwise: ColumnElement
+    ) -> ColumnElement:
+        """Return one value for the rows that a verb changes, and another one for the others."""
         raise NotImplementedError
 
-    def writes(self, verb: Verb) -> Executable | None:
-        """Return the statement with which a verb changes other tables."""
-        raise NotImplementedError
-
-    def changes(self) -> Executable:
+    def update_statement(self) -> Executable:
         """Return the statement that changes the rows themselves."""
         raise NotImplementedError
 
-    def one_by_one(self, told: dict[int, str]) -> None:
-        """Change the rows through the session, and note in ``told`` what became of them."""
+    def change_one_by_one(self, outcomes: dict[int, str]) -> None:
+        """Change the rows through the session, and correct their outcomes where one is refused."""
         raise NotImplementedError
 
     @property
     def is_one_by_one(self) -> bool:
-        """Say whether rows are changed one at a time."""
+        """Return True if rows are changed one at a time."""
         return any(verb.name == "each" for verb in self.verbs)
 
     def step(self, after: int, size: int) -> Step:
-        """Do the next chunk: judge, log, change; nothing is committed here."""
-        ids = list(self._do(self._next, chunk_after=after, chunk_size=size).scalars())
+        """Process the next chunk: lock, write outcomes, log, change. The caller commits."""
+        ids = list(self._execute(self._next_ids, chunk_after=after, chunk_size=size).scalars())
         if not ids:
             return Step(after, 0, is_last=True)
         if self.json.is_postgres:
-            self._do(self._lock, chunk_rows=ids).all()
-        told = self._judge(ids)
+            self._execute(self._row_lock, chunk_rows=ids).all()
+        outcomes = self._write_outcomes(ids)
         if self.is_one_by_one:
-            self.one_by_one(told)
-        elif chosen := self.those(told):
-            self._together(ids, chosen)
-        self._count(told)
+            self.change_one_by_one(outcomes)
+        elif changed := self.rows_with(self.done, outcomes):
+            self._change_together(ids, changed)
+        self._add_counts(outcomes)
         return Step(ids[-1], len(ids), is_last=len(ids) < size)
 
-    def _do(self, statement: Executable, **parameters: Any) -> Any:
+    def _execute(self, statement: Executable, **parameters: Any) -> Any:
         return self.session.execute(statement, parameters, execution_options=OPTIONS)
 
     @cached_property
-    def _next(self) -> Executable:
+    def _next_ids(self) -> Executable:
         items = select(Item.row_id).where(
             Item.operation_id == self.operation_id,
             Item.row_id > bindparam("chunk_after", type_=Integer),
@@ -146,92 +140,90 @@ class Chunks:
         return items.order_by(Item.row_id).limit(bindparam("chunk_size", type_=Integer))
 
     @cached_property
-    def _lock(self) -> Executable:
-        """Keep others from changing the rows until the commit; on SQLite nobody else writes."""
+    def _row_lock(self) -> Executable:
+        """Lock the rows until the commit; on SQLite the transaction is the only writer anyway."""
         rows = select(self.model.id).where(self.model.id.in_(self.rows))
         return rows.order_by(self.model.id).with_for_update(key_share=True)
 
-    def _judge(self, ids: list[int]) -> dict[int, str]:
-        """Write what becomes of every item of a chunk, and return it."""
-        judged = self._do(self._judging, chunk_first=ids[0], chunk_last=ids[-1])
-        told: dict[int, str] = {number: what for number, what in judged}  # noqa: C416
-        missing = [number for number in ids if number not in told]
+    def _write_outcomes(self, ids: list[int]) -> dict[int, str]:
+        """Write the outcome of every item of a chunk; return them by row."""
+        written = self._execute(self._outcome_update, chunk_first=ids[0], chunk_last=ids[-1])
+        outcomes: dict[int, str] = {number: outcome for number, outcome in written}  # noqa: C416
+        missing = [number for number in ids if number not in outcomes]
         if missing:
-            mine = Item.operation_id == self.operation_id
-            lost = update(Item).where(mine, Item.row_id.in_(self.rows)).values(self.gone)
-            self._do(lost, chunk_rows=self.json.numbers(missing))
-            told |= dict.fromkeys(missing, self.gone[self.outcome])
-        return told
+            items = and_(Item.operation_id == self.operation_id, Item.row_id.in_(self.rows))
+            statement = update(Item).where(items).values(self.gone)
+            self._execute(statement, chunk_rows=self.json.id_list(missing))
+            outcomes |= dict.fromkeys(missing, self.gone[self.outcome])
+        return outcomes
 
     @cached_property
-    def _judging(self) -> Executable:
+    def _outcome_update(self) -> Executable:
         return (
             update(Item)
             .where(self.chunk, Item.row_id == self.model.id)
-            .values(self.verdict())
+            .values(self.item_values())
             .returning(Item.row_id, getattr(Item, self.outcome))
         )
 
-    def those(self, told: dict[int, str]) -> list[int]:
-        """Return the rows of a chunk that are to be changed."""
-        return [number for number, what in told.items() if what == self.done]
+    def rows_with(self, wanted: str, outcomes: dict[int, str]) -> list[int]:
+        """Return the rows of a chunk that have an outcome."""
+        return [number for number, outcome in outcomes.items() if outcome == wanted]
 
-    def _together(self, ids: list[int], chosen: list[int]) -> None:
-        """Change the chosen rows of a chunk and tell of it."""
-        rows = self.json.numbers(chosen)
+    def _change_together(self, ids: list[int], changed: list[int]) -> None:
+        """Log and change the rows of a chunk that are to be changed."""
+        rows = self.json.id_list(changed)
         chunk = {"chunk_first": ids[0], "chunk_last": ids[-1], "chunk_rows": rows}
-        for verb, met in self._meetings:
-            links = () if met is None else self._do(met, **chunk).scalars()
-            if verb.learn(self.session, links):
-                # The names are part of the statement.
-                self.__dict__.pop("_telling", None)
+        for verb, effect in self._effects:
+            query = effect.linked_ids
+            linked = () if query is None else self._execute(query, **chunk).scalars()
+            if verb.load_labels(self.session, linked):
+                # The labels are part of the statement, which is built again with the new ones.
+                self.__dict__.pop("_log_insert", None)
         moment = now()
-        self._do(self._telling, **chunk, moment=moment)
-        for verb, statement in self._writings:
-            if statement is not None:
-                self._do(statement, chunk_rows=self._of_verb(verb, chunk))
-        self._do(self._changing, **chunk, moment=moment)
+        self._execute(self._log_insert, **chunk, moment=moment)
+        for verb, effect in self._effects:
+            if effect.side_statement is not None:
+                self._execute(effect.side_statement, chunk_rows=self._rows_of_verb(verb, chunk))
+        self._execute(self._row_update, **chunk, moment=moment)
         self._index(rows)
 
-    def _of_verb(self, verb: Verb, chunk: dict[str, Any]) -> Any:
-        """Return the rows that one verb changed."""
+    def _rows_of_verb(self, verb: Verb, chunk: dict[str, Any]) -> Any:
+        """Return the rows that one verb changes, as a parameter."""
         if len(self.verbs) == 1:
             return chunk["chunk_rows"]
-        mine = select(Item.row_id).where(self.chosen, self.json.has(Item.before, verb.key))
-        return self.json.numbers(list(self._do(mine, **chunk).scalars()))
+        of_verb = self.json.has_key(Item.before, verb.key)
+        items = select(Item.row_id).where(self.chosen, of_verb)
+        return self.json.id_list(list(self._execute(items, **chunk).scalars()))
 
     @cached_property
-    def _meetings(self) -> list[tuple[Verb, Select | None]]:
-        return [(verb, self.meets(verb)) for verb in self.verbs]
+    def _effects(self) -> list[tuple[Verb, Effect]]:
+        return [(verb, self.effect(verb)) for verb in self.verbs]
 
     @cached_property
-    def _writings(self) -> list[tuple[Verb, Executable | None]]:
-        return [(verb, self.writes(verb)) for verb in self.verbs]
+    def _row_update(self) -> Executable:
+        return self.update_statement()
 
     @cached_property
-    def _changing(self) -> Executable:
-        return self.changes()
-
-    @cached_property
-    def _telling(self) -> Executable:
-        """Write an entry for each chosen row."""
+    def _log_insert(self) -> Executable:
+        """Insert a log entry for each changed row."""
         model, actor, json = self.model, self.actor, self.json
-        told = []
-        for verb in self.verbs:
-            pairs = {field: json.array(*pair) for field, pair in self.tells(verb).items()}
-            told.append(self.does(verb, json.object(**pairs), json.object()))
+        changes = []
+        for verb, effect in self._effects:
+            pairs = {field: json.array(*pair) for field, pair in effect.log_changes().items()}
+            changes.append(self.when_changed(verb, json.object(**pairs), json.object()))
         entries = (
             select(
-                MOMENT,
+                NOW,
                 literal(actor.id),
                 literal(actor.name),
                 literal(actor.channel),
                 literal(self.event()),
                 literal(model.__tablename__),
                 model.id,
-                func.substr(name_in_sql(model), 1, 200),
+                func.substr(name_expression(model), 1, 200),
                 model.version + 1,
-                json.merged(told),
+                json.merge(changes),
                 literal(self.operation_id),
             )
             .join(Item, Item.row_id == model.id)
@@ -243,21 +235,21 @@ class Chunks:
         )  # fmt: skip
         return insert(LogEntry.__table__).from_select(columns, entries)
 
-    def each(
+    def change_each(
         self,
-        told: dict[int, str],
+        outcomes: dict[int, str],
         change: Callable[[Any, Any], tuple[str, str]],
         refuse: Callable[[int, str], None],
     ) -> None:
-        """Change rows through the session, whose rules may refuse one and let the next pass.
+        """Change rows through the session; a row that its listeners refuse stays as it is.
 
-        ``change`` gets a row and what its item keeps, and returns (old, new) for the log.
+        ``change`` gets a row and the ``before`` of its item, and returns (old, new) for the log.
         """
         model, session, entries = self.model, self.session, []
-        found = select(model, Item.before).join(Item, Item.row_id == model.id)
-        found = found.where(Item.operation_id == self.operation_id, model.id.in_(self.rows))
-        chosen = self.json.numbers(self.those(told))
-        for row, before in session.execute(found.order_by(model.id), {"chunk_rows": chosen}):
+        query = select(model, Item.before).join(Item, Item.row_id == model.id)
+        query = query.where(Item.operation_id == self.operation_id, model.id.in_(self.rows))
+        changed = self.json.id_list(self.rows_with(self.done, outcomes))
+        for row, before in session.execute(query.order_by(model.id), {"chunk_rows": changed}):
             number, name, version = row.id, str(row), row.version
             try:
                 with session.begin_nested():
@@ -266,7 +258,7 @@ class Chunks:
             except DomainError as error:
                 refuse(number, str(error)[:200])
                 continue
-            # Of what is changed on the row itself the session has told.
+            # The session has already logged what changed in the row's own columns.
             if row.version == version:
                 entries.append(
                     {"subject_id": number, "subject_name": name, "version": version,
@@ -274,31 +266,34 @@ class Chunks:
                 )  # fmt: skip
         record_many(session, "changed", model.__tablename__, entries, self.actor)
 
-    def mark(self, number: int, **values: Any) -> None:
-        """Write what became of one item."""
-        mine = and_(Item.operation_id == self.operation_id, Item.row_id == number)
-        self._do(update(Item).where(mine).values(values))
+    def update_item(self, number: int, **values: Any) -> None:
+        """Update the item of one row."""
+        item = and_(Item.operation_id == self.operation_id, Item.row_id == number)
+        self._execute(update(Item).where(item).values(values))
 
     def _index(self, rows: Any) -> None:
-        """Write the text that the search finds rows by again, where a verb changed it."""
-        if issubclass(self.model, Searchable) and any(verb.is_searched for verb in self.verbs):
+        """Write the search text of changed rows again if a verb changes it."""
+        if issubclass(self.model, Searchable) and any(
+            verb.changes_search_text for verb in self.verbs
+        ):
             query = select(self.model).where(self.model.id.in_(self.rows))
             query = query.execution_options(populate_existing=True)
-            index(self.session, self._do(query, chunk_rows=rows).scalars().unique())
+            index_rows(self.session, self._execute(query, chunk_rows=rows).scalars().unique())
 
-    def _count(self, told: dict[int, str]) -> None:
-        """Add what became of a chunk to the operation's figures."""
-        raised = {name: getattr(Operation, name) + n for name, n in Counter(told.values()).items()}
-        self._do(update(Operation).where(Operation.id == self.operation_id).values(raised))
+    def _add_counts(self, outcomes: dict[int, str]) -> None:
+        """Add the outcomes of a chunk to the operation's counts."""
+        counts = Counter(outcomes.values())
+        raised = {name: getattr(Operation, name) + count for name, count in counts.items()}
+        self._execute(update(Operation).where(Operation.id == self.operation_id).values(raised))
 
 
 def main_verb(verbs: list[Verb]) -> Verb:
-    """Return the verb that says what happened: moving to the trash, whatever changes besides."""
+    """Return the verb whose event is logged: moving to the trash if there is one."""
     return next((verb for verb in verbs if verb.event != "changed"), verbs[-1])
 
 
-def name_in_sql(model: Any) -> ColumnElement[str]:
-    """Return what rows are called, as ``str`` of them says it."""
+def name_expression(model: Any) -> ColumnElement[str]:
+    """Return the name of a row as SQL, equal to its ``str``."""
     parts = [func.coalesce(getattr(model, part), "") for part in name_parts(model)]
     whole: ColumnElement = parts[0]
     for part in parts[1:]:

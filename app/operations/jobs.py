@@ -24,7 +24,7 @@ from app.operations.services import why_not_undone
 from app.operations.undo import Undo
 from app.operations.verbs import verb_of
 from app.security.actor import Actor, acting_as, current_actor
-from app.security.rights import actor_holds
+from app.security.rights import actor_has_permission
 from app.security.scope import visible
 from app.types import now
 
@@ -35,7 +35,7 @@ class _OperationJob(JobKind, abstract=True):
     """What doing and undoing share: the operation, its action, whether it may still be done."""
 
     template = "operations/job.html"
-    fine = frozenset({"changed", "already", "undone"})
+    success_outcomes = frozenset({"changed", "already", "undone"})
     # The column of an item that tells what became of it, the one that tells why, and the words.
     outcome: ClassVar[str] = "outcome"
     reason: ClassVar[str] = "reason"
@@ -65,11 +65,11 @@ class _OperationJob(JobKind, abstract=True):
             return self.work.step(job.cursor, size)
 
     @classmethod
-    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
+    def why_not_retryable(cls, session: Session, job: Job, *, is_retrying: bool) -> str:
         operation = operation_of(session, job)
         if operation is None or action_of(operation) is None:
             return _("The program no longer knows this collective action.")
-        if is_asked:
+        if is_retrying:
             # Who undoes it meanwhile is first, or finds that it goes on.
             session.refresh(operation, with_for_update=True)
         # What became of each row, and the rows not begun, are known no longer than that.
@@ -140,7 +140,7 @@ class _OperationJob(JobKind, abstract=True):
         cls, session: Session, operation: Operation, kind: type[Action]
     ) -> Iterator[Iterable[str]]:
         yield [_("Number"), _("Name"), _("Outcome"), _("Reason")]
-        wanted = [code for code in (*cls.words, LEFT) if code not in cls.fine]
+        wanted = [code for code in (*cls.words, LEFT) if code not in cls.success_outcomes]
         after = 0
         while rows := cls._rows(session, operation, kind, wanted, after, 1_000):
             for row in rows:
@@ -193,8 +193,8 @@ class OperationRun(_OperationJob):
     label = _l("Collective action")
 
     @classmethod
-    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
-        why = super().why_not_tried_again(session, job, is_asked=is_asked)
+    def why_not_retryable(cls, session: Session, job: Job, *, is_retrying: bool) -> str:
+        why = super().why_not_retryable(session, job, is_retrying=is_retrying)
         operation = operation_of(session, job)
         if not why and operation is not None and operation.undo_job_id is not None:
             return _("This was undone, so it does not go on.")
@@ -214,8 +214,8 @@ class OperationRun(_OperationJob):
             for verb, kept in zip(batch.verbs, plan, strict=True)
         ]
         if batch.is_one_by_one:
-            self.first_chunks = (20, 50)
-            self.largest_chunk = 200
+            self.initial_chunk_sizes = (20, 50)
+            self.max_chunk_size = 200
         return Run(session, self.operation, batch, self.actor)
 
 
@@ -234,8 +234,8 @@ class OperationUndo(_OperationJob):
         model = self.kind.model
         verbs = [verb_of(model, plan) for plan in self.operation.plan or ()]
         if any(verb.name == "each" for verb in verbs):
-            self.first_chunks = (20, 50)
-            self.largest_chunk = 200
+            self.initial_chunk_sizes = (20, 50)
+            self.max_chunk_size = 200
         action = self.kind(None, self.actor)
         return Undo(session, self.operation, verbs, action.put_back, model, self.actor)
 
@@ -248,13 +248,13 @@ def operation_of(session: Session, job: Job) -> Operation | None:
 def may_act(actor: Actor, operation: Operation) -> bool:
     """Say whether an actor holds the rights that an operation takes."""
     resource = view_called(operation.selection["view"]).class_permission_name
-    return actor_holds(actor, operation.action, resource) and may_look(actor, operation)
+    return actor_has_permission(actor, operation.action, resource) and may_look(actor, operation)
 
 
 def may_look(actor: Actor, operation: Operation) -> bool:
     """Say whether an actor may see lists of such rows as an operation is about."""
     resource = view_called(operation.selection["view"]).class_permission_name
-    return actor_holds(actor, "can_list", resource)
+    return actor_has_permission(actor, "can_list", resource)
 
 
 def may_undo(actor: Actor, operation: Operation) -> bool:
@@ -269,11 +269,11 @@ def may_ask_back(actor: Actor, operation: Operation) -> bool:
 
 def is_theirs_to_undo(actor: Actor, operation: Operation) -> bool:
     """Say whether an operation is an actor's own, or that of somebody they administer."""
-    if operation.actor_id == actor.id or actor.is_house:
+    if operation.actor_id == actor.id or actor.is_system:
         return True
     if not actor.is_administrator or actor.entity_ids is None:
         return actor.is_administrator
-    theirs = select(Job.id).where(Job.id == operation.job_id, Job.of_colleagues(actor))
+    theirs = select(Job.id).where(Job.id == operation.job_id, Job.colleagues_scope(actor))
     return db.session.scalar(theirs) is not None
 
 

@@ -1,4 +1,4 @@
-"""An operation: a collective action asked for, confirmed, done and perhaps undone."""
+"""Operations: collective actions that were requested, confirmed, run and possibly undone."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.i18n.localized import Said, Sentence
-from app.jobs.models import STOPPED, Job
-from app.types import Json, Moment, now
+from app.i18n.localized import LocalizedText, LocalizedTextType
+from app.jobs.models import STOPPED_STATES, Job
+from app.types import Json, UTCDateTime, now
 
-# What became of a row: the colour it is shown in, and the word.
+# The outcomes of a row, and their labels.
 OUTCOMES = {
     "changed": _l("applied"),
     "already": _l("no change needed"),
@@ -22,18 +22,19 @@ OUTCOMES = {
     "refused": _l("not permitted"),
     "failed": _l("failed"),
 }
-# What was not begun before the operation was stopped.
-LEFT = "left"
-# What became of it when the operation was undone.
-UNDONE = {"undone": _l("as before"), "kept": _l("left as it is")}
+# The outcome of rows that were not processed when the operation was cancelled.
+NOT_STARTED = "left"
+# The outcomes of a row when the operation is undone.
+UNDO_OUTCOMES = {"undone": _l("as before"), "kept": _l("left as it is")}
 
 
 class Operation(Model):
     """A collective action on a selection of rows.
 
-    ``selection`` is ``{"ids": […]}``, or a list with its filter, ``{"view", "on", "except"}``, or
-    ``{"where": […]}`` of the command line; confirmed, it is frozen into items. ``answers`` holds
-    the form as it was filled in, ``plan`` the verbs it came to, which is what undo goes by.
+    ``selection`` names the list by its ``list_name``, and its rows: ``{"list", "ids", "on"}``, or
+    all that a filter finds, ``{"list", "on", "except"}``, or the conditions of the command line,
+    ``{"list", "where"}``. Confirming freezes it into items. ``answers`` holds the values of the
+    form, ``plan`` the verbs as JSON; undoing uses the plan.
     """
 
     __tablename__ = "operation"
@@ -41,13 +42,13 @@ class Operation(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     action: Mapped[str] = mapped_column(String(48))
-    # The table of the rows it is about.
+    # The table of its rows.
     subject_type: Mapped[str] = mapped_column(String(48))
     selection: Mapped[dict[str, Any]] = mapped_column(Json)
-    # The selection and the answers in words, as they were called when it was asked for.
-    selection_text: Mapped[Said] = mapped_column(Sentence, default="")
+    # The selection and the answers for people, with the labels of the time of the request.
+    selection_text: Mapped[LocalizedText] = mapped_column(LocalizedTextType, default="")
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    answers_text: Mapped[Said] = mapped_column(Sentence, default="")
+    answers_text: Mapped[LocalizedText] = mapped_column(LocalizedTextType, default="")
     plan: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     matched: Mapped[int] = mapped_column(default=0)
     changed: Mapped[int] = mapped_column(default=0)
@@ -60,13 +61,13 @@ class Operation(Model):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
     actor_name: Mapped[str] = mapped_column(String(160), default="")
     channel: Mapped[str] = mapped_column(String(16), default="web")
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # Empty as long as it is a draft.
-    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
-    undo_until: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    # Empty for a draft.
+    confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    undo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
     undo_job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
-    # What a program called its request, and what it sent: the same once more is no other operation.
+    # Digests of the Idempotency-Key and the body of an API request: a repeated one is recognised.
     request_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     request_digest: Mapped[str | None] = mapped_column(String(64))
 
@@ -75,29 +76,29 @@ class Operation(Model):
 
     @property
     def is_draft(self) -> bool:
-        """Say whether it is not confirmed yet."""
+        """Return True if it is not confirmed yet."""
         return self.confirmed_at is None
 
     @property
     def is_undone(self) -> bool:
-        """Say whether its undoing was asked for, and has not been stopped half-way."""
-        return self.undo_job_id is not None and not self.is_half_undone
+        """Return True if undoing was requested and has not been stopped before its end."""
+        return self.undo_job_id is not None and not self.is_partly_undone
 
     @property
-    def is_half_undone(self) -> bool:
-        """Say whether its undoing was stopped before its end."""
-        return self.undo_job is not None and self.undo_job.state in STOPPED
+    def is_partly_undone(self) -> bool:
+        """Return True if undoing was stopped before its end."""
+        return self.undo_job is not None and self.undo_job.state in STOPPED_STATES
 
 
 class OperationItem(Model):
-    """One row of a frozen selection: what became of it, and what it was before.
+    """One row of a frozen selection: its outcome, and what it held before.
 
-    ``outcome`` is empty until its turn. ``reason`` is a code of the action or of the engine, or a
-    sentence. ``before`` maps each verb that changed the row to what it needs for undoing that.
+    ``outcome`` is empty until the row is processed. ``reason`` is a code of the action or of the
+    engine, or a sentence. ``before`` holds, by verb, what undoing its change needs.
     """
 
     __tablename__ = "operation_item"
-    # A row is written once and changed once or twice: room beside it keeps its index as it is.
+    # A row is updated once or twice: free space in its page spares PostgreSQL the index update.
     __table_args__ = ({"postgresql_with": {"fillfactor": "70"}},)
 
     operation_id: Mapped[int] = mapped_column(

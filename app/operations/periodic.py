@@ -1,26 +1,26 @@
-"""Forget drafts nobody confirmed, and what was kept for undoing once that is over."""
+"""The periodic task that deletes old drafts of operations and expired undo data."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from app.periodic import Chore, is_stopping
+from app.periodic import PeriodicTask, is_stopping
 from app.extensions import db
 from app.operations.services import forget_drafts, forget_items
 
 # Items deleted in one transaction.
-CHUNK = 500
+CHUNK_SIZE = 500
 
 
-class ForgetOperations(Chore):
-    """Delete what serves no more."""
+class DeleteExpiredOperations(PeriodicTask):
+    """Delete drafts nobody confirmed, and items once their operation can no longer be undone."""
 
-    every = 3600
+    interval_seconds = 3600
 
     def run(self, app: Flask) -> None:
-        """Delete it, a little at a time."""
+        """Delete them in chunks."""
         forget_drafts(db.session())
         db.session.commit()
-        while not is_stopping() and forget_items(db.session(), CHUNK):
+        while not is_stopping() and forget_items(db.session(), CHUNK_SIZE):
             db.session.commit()
         db.session.rollback()

@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 from sqlalchemy import Select
 
 from app.errors import DomainError
-from app.extensions import db, reading
-from app.i18n.localized import Said, in_every_language
+from app.database import reading
+from app.extensions import db
+from app.i18n.localized import LocalizedText, localize
 from app.jobs.models import Job
 from app.jobs.runner import run_now
 from app.operations import services
@@ -56,8 +57,8 @@ def confirm(
     try:
         job = services.confirm(
             db.session(), operation, rows, action.batch(), actor,
-            title=in_every_language(lambda: _title(action, form)), answers=kept_answers(form),
-            answers_text=in_every_language(lambda: answers_in_words(form)),
+            title=localize(lambda: _title(action, form)), answers=kept_answers(form),
+            answers_text=localize(lambda: answers_in_words(form)),
             expected=expected, at_once=at_once,
         )  # fmt: skip
     except DomainError:
@@ -73,8 +74,8 @@ def undo(operation: Operation, actor: Actor, *, at_once: int | None = None) -> J
     if not may_ask_back(actor, operation):
         raise DomainError(_("Only whoever did this, or an administrator, can undo it."))
     # What was chosen may be gone by now: it is called as it was then.
-    done = Said() if operation.job is None else operation.job.said_title
-    title = in_every_language(lambda: _("Undo: %(title)s", title=done))
+    done = LocalizedText() if operation.job is None else operation.job.localized_title
+    title = localize(lambda: _("Undo: %(title)s", title=done))
     return _begun(
         services.undo(db.session(), operation, actor, title=title, at_once=at_once), at_once
     )

@@ -1,4 +1,4 @@
-"""Which rows a collective action is for: ticked ones, or all that a list's filter finds."""
+"""The selection of a collective action: ticked rows, or all rows that a list's filter finds."""
 
 from __future__ import annotations
 
@@ -13,75 +13,79 @@ from flask_babel import ngettext
 from sqlalchemy import Select, func
 from werkzeug.datastructures import MultiDict
 
-from app.crud.filters import BadFilter
-from app.crud.interface import as_id
-from app.crud.listing import ListState, filtered, read_state
+from app.crud.filters import InvalidFilter
+from app.crud.interface import parse_id
+from app.crud.listing import ListState, filter_rows, read_state
 from app.errors import DomainError
 from app.extensions import db
 from app.operations.models import Operation
-from app.operations.conditions import where_of
-from app.search.queries import words
+from app.operations.conditions import find_condition_reader
+from app.search.queries import search_words
 from app.security.actor import Actor, acting_as
 
-# Ids that are ticked one by one, or taken out of a whole list; beyond that a filter says it better.
-MOST_IDS = 1_000
-# Of an address to come back to.
-MOST_ON = 4_000
-# What addresses are written with, the sign of what is encoded already included.
-AS_IT_IS = "%=&+,;:!*'()@/?$-._~"
+# Ids that may be ticked, or excluded from a whole list; for more there are filters.
+MAX_IDS = 1_000
+# Characters of the query string that leads back to the list.
+MAX_QUERY_LENGTH = 4_000
+# Characters that are not quoted in a query string; with "%", as it is encoded already.
+URL_SAFE = "%=&+,;:!*'()@/?$-._~"
 
 
-class OutOfReach(DomainError):
-    """A row was named that the actor may not see."""
+class OutOfScope(DomainError):
+    """A ticked row is not visible to the actor."""
+
+
+class UnknownScreen(DomainError):
+    """The program no longer has the list that an operation's rows were selected on."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of the list of ``view``: those with ``ids``, or what ``on``, its address, shows.
+    """Rows of the list of ``view``: those with ``ids``, or all that the query string ``on`` finds.
 
-    The command line says ``where`` instead: conditions, none of which is everything.
+    The command line gives ``where`` instead: conditions, or none for all rows.
     """
 
     view: Any
     ids: tuple[int, ...] | None = None
     on: str = ""
-    without: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
     where: tuple[str, ...] | None = None
 
     @classmethod
     def from_form(cls, view: Any, form: Any) -> Selection:
-        """Read what the bar of a list sends; a 400 when it makes no sense."""
+        """Read the form of a list's selection bar; abort with 400 if it is malformed."""
         if form.get("all"):
-            found = cls(view, None, form.get("on", ""), _ids(form.getlist("except")))
-            found.state()
-            return found
-        return cls(view, _ids(form.getlist("rowid")), form.get("on", "")[:MOST_ON])
+            selection = cls(view, None, form.get("on", ""), _ids(form.getlist("except")))
+            selection.state()
+            return selection
+        return cls(view, _ids(form.getlist("rowid")), form.get("on", "")[:MAX_QUERY_LENGTH])
 
     @classmethod
-    def of(cls, operation: Operation) -> Selection:
-        """Return the selection of a draft."""
+    def from_operation(cls, operation: Operation) -> Selection:
+        """Return the selection that an operation stores; UnknownScreen if its list is gone."""
         kept = operation.selection
-        view = view_called(kept["view"])
+        view = get_screen(operation)
         if "ids" in kept:
             return cls(view, tuple(kept["ids"]), kept.get("on", ""))
         if "where" in kept:
             return cls(view, where=tuple(kept["where"]))
         return cls(view, None, kept["on"], tuple(kept["except"]))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the selection as an operation keeps it."""
-        name = type(self.view).__name__
+    def to_json(self) -> dict[str, Any]:
+        """Return the selection as an operation stores it."""
+        name = self.view.list_name
         if self.ids is not None:
-            # Where they were ticked, to come back to; it narrows nothing.
-            return {"view": name, "ids": list(self.ids), "on": self.on}
+            # The list they were ticked on, to lead back to it; it filters nothing.
+            return {"list": name, "ids": list(self.ids), "on": self.on}
         if self.where is not None:
-            return {"view": name, "where": list(self.where)}
-        return {"view": name, "on": self.on, "except": list(self.without)}
+            return {"list": name, "where": list(self.where)}
+        return {"list": name, "on": self.on, "except": list(self.excluded)}
 
     @property
-    def back(self) -> str:
-        """Return the address of the list the rows were picked from, as it was narrowed."""
-        return list_address(self.view, self.on)
+    def list_url(self) -> str:
+        """Return the address of the list the rows were selected on, with its filters."""
+        return build_list_url(self.view, self.on)
 
     @property
     def model(self) -> Any:
@@ -89,103 +93,111 @@ class Selection:
         return self.view.datamodel.obj
 
     def state(self) -> ListState:
-        """Return what the list's address asks for; BadFilter when it cannot be."""
+        """Return what the list's address asks for; InvalidFilter when it cannot be."""
         try:
             pairs = parse_qsl(self.on.removeprefix("?"), max_num_fields=60)
         except ValueError:
-            raise BadFilter(_("These are too many filters at once.")) from None
+            raise InvalidFilter(_("These are too many filters at once.")) from None
         return read_state(self.view, MultiDict(pairs), {})
 
     @property
     def is_everything(self) -> bool:
-        """Say whether nothing narrows the list down."""
+        """Return True if neither filter nor condition limits the rows."""
         if self.ids is not None:
             return False
         if self.where is not None:
             return not self.where
         state = self.state()
-        # What is typed may hold no word, and then finds everything.
-        return not state.filters and not words(state.q)
+        # A search text without any word finds all rows.
+        return not state.filters and not search_words(state.q)
 
     def rows(self, actor: Actor) -> Select:
-        """Select the rows, within the actor's reach."""
+        """Select the rows that the actor may see."""
         model = self.model
         with acting_as(actor):
             if self.ids is not None:
                 return self.view.datamodel.visible().where(model.id.in_(self.ids))
             if self.where is not None:
-                return self._where(self.where, actor)
-            query = filtered(self.view, self.state())
-        return query.where(model.id.not_in(self.without)) if self.without else query
+                return self._rows_where(self.where, actor)
+            query = filter_rows(self.view, self.state())
+        return query.where(model.id.not_in(self.excluded)) if self.excluded else query
 
-    def _where(self, conditions: tuple[str, ...], actor: Actor) -> Select:
+    def _rows_where(self, conditions: tuple[str, ...], actor: Actor) -> Select:
         if not conditions:
             return self.view.datamodel.visible()
-        reader = where_of(self.model)
+        reader = find_condition_reader(self.model)
         if reader is None:
             raise DomainError(_("This list cannot be searched."))
         country = current_app.config["COUNTRY"]
         return reader.select(db.session(), conditions, actor, country)
 
     def check(self, actor: Actor) -> None:
-        """Refuse the whole selection if a row that was named is not to be seen: OutOfReach."""
+        """Raise OutOfScope if the actor may not see one of the ticked rows."""
         if self.ids is None:
             return
         if not self.ids:
             raise DomainError(_("Tick the rows first."))
-        found = self.rows(actor).with_only_columns(func.count(self.model.id))
-        if db.session.scalar(found) != len(self.ids):
-            raise OutOfReach(_("Some of this is not within your reach: nothing was changed."))
+        count = self.rows(actor).with_only_columns(func.count(self.model.id))
+        if db.session.scalar(count) != len(self.ids):
+            raise OutOfScope(_("Some of this is not within your reach: nothing was changed."))
 
-    def in_words(self) -> str:
-        """Say for people what was selected."""
+    def describe(self) -> str:
+        """Return a description of the selection for people."""
         if self.ids is not None:
             return ngettext("%(num)s ticked", "%(num)s ticked", len(self.ids))
         if self.where is not None:
             return " · ".join(self.where) or _("everything in the list")
         state = self.state()
         parts = [
-            f"{self.view.label_of(a.filter.column_name)} {a.filter.name} {a.filter.show(a.value)}"
+            f"{self.view.get_label(a.filter.column_name)} {a.filter.name} {a.filter.show(a.value)}"
             for a in state.filters
         ]
         if state.q:
             parts.append(_("found by “%(words)s”", words=state.q))
         text = " · ".join(part.strip() for part in parts) or _("everything in the list")
-        if self.without:
+        if self.excluded:
             text += " · " + ngettext(
                 "without %(num)s that was unticked",
                 "without %(num)s that were unticked",
-                len(self.without),
+                len(self.excluded),
             )
         return text
 
 
-def view_called(name: str) -> Any:
-    """Return the registered screen of a class name; a 404 when there is none any more."""
+def find_screen(list_name: str) -> Any | None:
+    """Return the registered screen with a ``list_name``, or None if there is none."""
     for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-        if type(view).__name__ == name:
+        if getattr(view, "list_name", None) == list_name:
             return view
-    abort(404)
+    return None
 
 
-def list_address(view: Any, on: str) -> str:
-    """Return the address of a list as it was narrowed; ``on`` may be whatever a browser sends."""
-    # What stands in it is written as it is, but for what no address may hold.
-    asked = quote(on.removeprefix("?"), safe=AS_IT_IS, errors="replace")
-    return f"{view.route_base}/list/?{asked}".rstrip("?")
+def get_screen(operation: Operation) -> Any:
+    """Return the screen that an operation's rows were selected on; UnknownScreen if it is gone."""
+    view = find_screen(operation.selection["list"])
+    if view is None:
+        raise UnknownScreen(_("The program no longer knows this collective action."))
+    return view
+
+
+def build_list_url(view: Any, on: str) -> str:
+    """Return the address of a list with a query string, which may be anything a browser sends."""
+    # Only characters that no address may contain are quoted.
+    query = quote(on.removeprefix("?"), safe=URL_SAFE, errors="replace")
+    return f"{view.route_base}/list/?{query}".rstrip("?")
 
 
 def _ids(texts: list[str]) -> tuple[int, ...]:
-    ids = {as_id(text) for text in texts}
+    ids = {parse_id(text) for text in texts}
     if None in ids:
         abort(400)
-    if len(ids) > MOST_IDS:
+    if len(ids) > MAX_IDS:
         raise DomainError(
             _("These are too many to tick one by one: filter the list and take all that match.")
         )
     return tuple(sorted(number for number in ids if number is not None))
 
 
-def as_mapping(pairs: Mapping[str, str]) -> str:
-    """Return filters, as a program names them, as a list's address holds them."""
+def to_query_string(pairs: Mapping[str, str]) -> str:
+    """Return the filters of an API request as the query string of a list."""
     return urlencode(list(pairs.items()))

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from wtforms import SelectField
 
-from app.crud.fields import FlagField, KindField, LinkField, LinksField
+from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
 from app.operations.actions import NONE, Action, action_of, answer_fields
 from app.operations.answers import dashed
 from app.operations.models import Operation, OperationItem
@@ -52,7 +52,7 @@ def told_field(field: Any) -> dict[str, Any]:
         told["choices"] = [
             {"value": code, "label": str(label)} for code, label in field.choices or ()
         ]
-    elif isinstance(field, LinkField | LinksField) and field.is_inline:
+    elif isinstance(field, ModelChoiceField | ModelMultipleChoiceField) and field.is_inline:
         told["choices"] = [
             {"value": number, "label": label}
             for number, label, _chosen in field.options()
@@ -62,14 +62,14 @@ def told_field(field: Any) -> dict[str, Any]:
 
 
 def _kind(field: Any) -> str:
-    if isinstance(field, LinksField):
+    if isinstance(field, ModelMultipleChoiceField):
         return "links"
-    if isinstance(field, LinkField):
+    if isinstance(field, ModelChoiceField):
         return "link"
-    if isinstance(field, FlagField):
+    if isinstance(field, SwitchField):
         return "flag"
-    if isinstance(field, KindField):
-        return field.kind.name
+    if isinstance(field, TypedField):
+        return field.field_type.name
     return "choice" if isinstance(field, SelectField) else "text"
 
 

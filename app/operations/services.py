@@ -11,15 +11,15 @@ from sqlalchemy import delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.i18n.localized import Said, in_every_language
-from app.jobs.models import LIVE, Job
+from app.i18n.localized import LocalizedText, localize
+from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import enqueue, resume
-from app.log.services import note
+from app.log.services import record_security_event
 from app.operations.engine import UNSYNCHRONISED, freeze
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
 from app.security.actor import Actor
-from app.security.scope import alive
+from app.security.scope import not_trashed
 from app.types import now
 
 # Days in which an operation can be undone; what became of each row is kept as long.
@@ -73,7 +73,7 @@ def draft(session: Session, action: str, selection: Any, actor: Actor) -> Operat
         action=action,
         subject_type=selection.model.__tablename__,
         selection=selection.as_json(),
-        selection_text=in_every_language(selection.in_words),
+        selection_text=localize(selection.in_words),
         actor_id=actor.id,
         actor_name=actor.name[:160],
         channel=actor.channel,
@@ -85,7 +85,7 @@ def draft(session: Session, action: str, selection: Any, actor: Actor) -> Operat
 
 def note_refused(session: Session, action: str, selection: Any, actor: Actor) -> None:
     """Tell the security log that rows were named which are not within an actor's reach."""
-    note(
+    record_security_event(
         session, "out_of_reach", actor, name=_in_english(selection.view.label),
         action=action.replace("_", "-"), rows=len(selection.ids or ()),
     )  # fmt: skip
@@ -93,7 +93,7 @@ def note_refused(session: Session, action: str, selection: Any, actor: Actor) ->
 
 def _in_english(label: Any) -> str:
     """Return a label as the log keeps it, to be said in the language of whoever reads it."""
-    return in_every_language(lambda: str(label))["en"]
+    return localize(lambda: str(label))["en"]
 
 
 def draft_of(session: Session, number: int, actor: Actor) -> Operation | None:
@@ -107,7 +107,7 @@ def preview(session: Session, rows: Any, batch: Any, reason_text: Any) -> Previe
     outcome, reason = batch.verdict()
     # As in the run, what an action asks about other rows is asked of those in the trash, too.
     options = {**rows.get_execution_options(), "with_trash": True}
-    rows = rows.where(alive(batch.model)).execution_options(**options)
+    rows = rows.where(not_trashed(batch.model)).execution_options(**options)
     judged = rows.with_only_columns(
         outcome.label("outcome"),
         reason.label("reason"),
@@ -145,9 +145,9 @@ def confirm(
     batch: Any,
     actor: Actor,
     *,
-    title: Said,
+    title: LocalizedText,
     answers: dict[str, Any] | None = None,
-    answers_text: Said | None = None,
+    answers_text: LocalizedText | None = None,
     expected: int | None = None,
     at_once: int,
 ) -> Job:
@@ -166,7 +166,7 @@ def confirm(
             confirmed_at=moment,
             undo_until=moment + timedelta(days=UNDO_DAYS),
             answers=answers or {},
-            answers_text=answers_text or Said(),
+            answers_text=answers_text or LocalizedText(),
         ),
         execution_options=UNSYNCHRONISED,
     )
@@ -200,7 +200,7 @@ def undo(
     operation: Operation,
     actor: Actor,
     *,
-    title: Said,
+    title: LocalizedText,
     at_once: int,
 ) -> Job:
     """Ask for an operation to be undone; asking twice is one undoing.
@@ -250,7 +250,7 @@ def forget_items(session: Session, size: int) -> int:
     With them goes what the rows held before; the log keeps telling what was done.
     """
     works = exists().where(
-        Job.id.in_((Operation.job_id, Operation.undo_job_id)), Job.state.in_(LIVE)
+        Job.id.in_((Operation.job_id, Operation.undo_job_id)), Job.state.in_(LIVE_STATES)
     )
     over = select(Operation.id).where(Operation.undo_until < now(), ~works)
     some = select(Item.operation_id, Item.row_id).where(Item.operation_id.in_(over)).limit(size)

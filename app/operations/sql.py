@@ -1,4 +1,4 @@
-"""JSON built and read by the database itself, in the words of each."""
+"""Build and read JSON in SQL, with the functions of each database."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 
-class Json:
-    """The JSON functions of a session's database."""
+class JsonFunctions:
+    """The JSON functions of a session's database: SQLite's or PostgreSQL's."""
 
     def __init__(self, session: Session) -> None:
         self.is_postgres = session.get_bind().dialect.name == "postgresql"
 
     def ids(self, name: str) -> Select:
-        """Select the numbers that a parameter holds, as ``numbers`` writes them.
+        """Select the ids in a bound parameter, whose value ``id_list`` makes.
 
-        A planner sees how many they are; of rows written a moment ago it knows nothing, and
-        may look through all of them for each.
+        The planner sees how many ids a parameter holds. It has no statistics of rows written a
+        moment ago, and might scan all of them for each id.
         """
         if self.is_postgres:
             return select(func.unnest(bindparam(name, type_=ARRAY(Integer))))
         return select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value)
 
-    def numbers(self, numbers: list[int]) -> Any:
-        """Return numbers, however many, as one parameter."""
-        return numbers if self.is_postgres else json.dumps(numbers)
+    def id_list(self, ids: list[int]) -> Any:
+        """Return any number of ids as the value of one parameter."""
+        return ids if self.is_postgres else json.dumps(ids)
 
     def constant(self, value: Any) -> ColumnElement:
-        """Return a value known beforehand."""
+        """Return a Python value as a JSON constant."""
         text = json.dumps(value, ensure_ascii=False)
         return cast(literal(text, Text), JSONB) if self.is_postgres else func.json(text)
 
     def object(self, **pairs: Any) -> ColumnElement:
-        """Return an object of expressions."""
+        """Return a JSON object of expressions."""
         make = func.jsonb_build_object if self.is_postgres else func.json_object
         parts: list[Any] = []
         for key, value in pairs.items():
@@ -56,54 +56,54 @@ class Json:
         return make(*parts, type_=Text if not self.is_postgres else JSONB)
 
     def array(self, *values: Any) -> ColumnElement:
-        """Return an array of expressions."""
+        """Return a JSON array of expressions."""
         make = func.jsonb_build_array if self.is_postgres else func.json_array
         return make(*values, type_=Text if not self.is_postgres else JSONB)
 
-    def gathered(self, value: ColumnElement, order: Any) -> ColumnElement:
-        """Return the values of many rows as one array."""
+    def array_agg(self, value: ColumnElement, order: Any) -> ColumnElement:
+        """Aggregate the values of many rows into one array."""
         if self.is_postgres:
             return func.jsonb_agg(aggregate_order_by(value, order))
-        # In the order of the key that leads to them.
+        # SQLite reads them in the order of the key, so they need no sorting.
         return func.json_group_array(func.json(value))
 
-    def appended(self, array: ColumnElement, value: ColumnElement) -> ColumnElement:
-        """Return an array with a value more."""
+    def append(self, array: ColumnElement, value: ColumnElement) -> ColumnElement:
+        """Return an array with a value added at its end."""
         if self.is_postgres:
             return array.op("||")(func.jsonb_build_array(value))
         return func.json_insert(array, "$[#]", value)
 
-    def merged(self, objects: list[ColumnElement]) -> ColumnElement:
-        """Return objects of different keys as one; the values are arrays.
+    def merge(self, objects: list[ColumnElement]) -> ColumnElement:
+        """Merge objects that have different keys and arrays as values.
 
-        Of others SQLite would drop what is empty, and mix what is an object.
+        Other values would not do: SQLite's json_patch drops nulls and merges nested objects.
         """
         whole = objects[0]
         for one in objects[1:]:
             whole = whole.op("||")(one) if self.is_postgres else func.json_patch(whole, one)
         return whole
 
-    def named(self, names: dict[int, Any], key: Any) -> ColumnElement:
-        """Look a number up in a map that goes along with the statement; NULL finds nothing."""
-        text = json.dumps({str(number): value for number, value in names.items()})
+    def lookup(self, values: dict[int, Any], key: Any) -> ColumnElement:
+        """Look an id up in a map that is part of the statement; the result of NULL is NULL."""
+        text = json.dumps({str(number): value for number, value in values.items()})
         if self.is_postgres:
             return cast(literal(text, Text), JSONB).op("->")(cast(key, Text))
         return func.json_extract(text, literal('$."') + cast(key, Text) + literal('"'))
 
-    def has(self, column: Any, key: str) -> ColumnElement[bool]:
-        """Say whether an object has a key, be its value nothing."""
+    def has_key(self, column: Any, key: str) -> ColumnElement[bool]:
+        """Return the condition that an object has a key, even if its value is null."""
         if self.is_postgres:
             return func.jsonb_exists(column, key)
         return func.json_type(column, f'$."{key}"').is_not(None)
 
-    def value(self, column: Any, key: str, type_: Any) -> ColumnElement:
-        """Return the plain value in the array under a key, as a column of some type holds it."""
+    def first_value(self, column: Any, key: str, type_: Any) -> ColumnElement:
+        """Return the first value of the array under a key, converted to a column type."""
         if self.is_postgres:
             return cast(type_coerce(column, JSONB).op("->")(key).op("->>")(0), type_)
         found = func.json_extract(column, f'$."{key}"[0]')
         return cast(found, Integer) if isinstance(type_, Integer) else type_coerce(found, type_)
 
 
-def fails(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that another does not hold: neither if it is false nor if it is NULL."""
+def is_not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that another one is false or NULL."""
     return ~func.coalesce(condition, false())

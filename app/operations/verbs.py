@@ -1,7 +1,7 @@
-"""What a collective action can do to a row; each verb knows how to tell of it and to undo it.
+"""The verbs of a batch: set a column, link, unlink, move to the trash, or run code for each row.
 
-A verb speaks of all rows at once, in expressions over the model: which rows it changes, what they
-hold before, and the statement that changes them.
+A verb describes all rows at once, in expressions over the model: which rows it changes, what they
+held before, how to change them, what to log and how to undo it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Select,
     delete,
     exists,
@@ -27,96 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.fieldtypes import kind_of
-from app.log.values import foreign_keys, link, plain
-from app.operations.sql import Json
-
-
-class Verb:
-    """One thing done to every row of a batch. ``key`` names it among the verbs of a plan."""
-
-    name: ClassVar[str]
-    key: str
-    # What it changes, as the log calls it; no two verbs of a batch change the same.
-    field: str
-    # What the log says happened, and what it says when that is undone.
-    event: ClassVar[str] = "changed"
-    event_back: ClassVar[str] = "changed"
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    @property
-    def is_searched(self) -> bool:
-        """Say whether rows may be found by other words afterwards."""
-        return False
-
-    def plan(self) -> dict[str, Any]:
-        """Return the verb as JSON can hold it."""
-        raise NotImplementedError
-
-    def changes(self) -> ColumnElement[bool]:
-        """Return the condition under which a row is changed; the others have it already."""
-        raise NotImplementedError
-
-    def before(self) -> Any:
-        """Return the expression kept for undoing."""
-        return literal(1)
-
-    def still(self) -> ColumnElement[bool]:
-        """Return the condition that a row is as this verb left it."""
-        return ~self.changes()
-
-    def restorable(self, before: Callable[[Any], ColumnElement], there: Callable) -> Any:
-        """Return the condition that what a row had before is still there to be had.
-
-        ``there(model)`` is met by the rows of a model that count as such.
-        """
-        return true()
-
-    def met(self, rows: Select) -> Select | None:
-        """Return the query for the links of rows whose names the log needs."""
-        return None
-
-    def met_back(self, rows: Select, before: Callable[[Any], ColumnElement], items: Any) -> Any:
-        """Return that query for when this is undone; ``items`` is the condition on their items."""
-        return self.met(rows)
-
-    def learn(self, session: Session, ids: Iterable[int | None]) -> bool:
-        """Read what is not known yet of the names of links; say whether there was anything."""
-        return False
-
-    def told(self, json: Json) -> dict[str, tuple[Any, Any]]:
-        """Return what the log tells of a row: by field, the old and the new value."""
-        return {}
-
-    def told_back(self, json: Json, before: Callable[[Any], ColumnElement]) -> dict:
-        """Return what the log tells of a row when this is undone."""
-        return {field: (new, old) for field, (old, new) in self.told(json).items()}
-
-    def values(self) -> dict[str, Any]:
-        """Return the columns that one UPDATE of all rows sets."""
-        return {}
-
-    def values_back(self, before: Callable[[Any], ColumnElement]) -> dict[str, Any]:
-        """Return the columns that one UPDATE sets when this is undone."""
-        return {}
-
-    def writes(self, rows: Select) -> Executable | None:
-        """Return the statement that changes what is not a column of the rows themselves."""
-        return None
-
-    def writes_back(self, rows: Select) -> Executable | None:
-        """Return the statement that undoes that."""
-        return None
-
-    def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
-        """Return (label, old, new) of one row, for people."""
-        raise NotImplementedError
+from app.fieldtypes import get_field_type
+from app.log.values import foreign_keys, to_json
+from app.operations.sql import JsonFunctions
+from app.operations.verbbase import BeforeValue, Effect, Verb, load_labels
 
 
 class Set(Verb):
-    """Give a column one value."""
+    """Set a column to one value."""
 
     name = "set"
 
@@ -126,65 +43,68 @@ class Set(Verb):
         self.key, self.field = f"set.{column}", column
         self.attribute = getattr(model, column)
         self.target = foreign_keys(model).get(column)
-        self.names: dict[int, list] = {}
+        self.labels: dict[int, list] = {}
 
     @property
-    def is_searched(self) -> bool:
+    def changes_search_text(self) -> bool:
         return self.target is None or self.target[0] == getattr(self.model, "search_linked", None)
 
-    def plan(self) -> dict[str, Any]:
-        return {"verb": self.name, "column": self.column, "value": plain(self.value)}
+    def to_json(self) -> dict[str, Any]:
+        return {"verb": self.name, "column": self.column, "value": to_json(self.value)}
 
-    def changes(self) -> ColumnElement[bool]:
+    def needs_change(self) -> ColumnElement[bool]:
         return self.attribute.is_distinct_from(self.value)
 
     def before(self) -> Any:
         return self.attribute
 
-    def restorable(self, before: Callable[[Any], ColumnElement], there: Callable) -> Any:
+    def can_restore(self, before: BeforeValue, is_available: Callable) -> Any:
         if self.target is None:
             return true()
         model: Any = self.target[1]
         old = before(self.attribute.type)
-        return or_(old.is_(None), exists().where(model.id == old, there(model)))
+        return or_(old.is_(None), exists().where(model.id == old, is_available(model)))
 
-    def met(self, rows: Select) -> Select | None:
-        if self.target is None:
-            return None
-        found = select(self.attribute).where(self.model.id.in_(rows)).distinct()
-        return found.execution_options(with_trash=True)
-
-    def met_back(self, rows: Select, before: Callable[[Any], ColumnElement], items: Any) -> Any:
-        if self.target is None:
-            return None
-        return select(before(self.attribute.type)).where(items).distinct()
-
-    def learn(self, session: Session, ids: Iterable[int | None]) -> bool:
+    def load_labels(self, session: Session, ids: Iterable[int | None]) -> bool:
         if self.target is None:
             return False
-        return learn_names(session, self.target[1], {*ids, self.value}, self.names)
+        return load_labels(session, self.target[1], {*ids, self.value}, self.labels)
 
-    def told(self, json: Json) -> dict[str, tuple[Any, Any]]:
-        if self.target is None:
-            return {self.column: (self.attribute, json.constant(plain(self.value)))}
-        new = None if self.value is None else self.names.get(self.value, [self.value, ""])
-        return {self.column: (json.named(self.names, self.attribute), json.constant(new))}
+    def effect(self, rows: Select, json: JsonFunctions) -> Effect:
+        linked = None
+        if self.target is not None:
+            linked = select(self.attribute).where(self.model.id.in_(rows)).distinct()
+            linked = linked.execution_options(with_trash=True)
+        return Effect(
+            lambda: {self.column: (self._logged(json, self.attribute), self._logged_new(json))},
+            {self.column: self.value},
+            linked,
+        )
 
-    def told_back(self, json: Json, before: Callable[[Any], ColumnElement]) -> dict:
+    def undo_effect(
+        self, rows: Select, json: JsonFunctions, before: BeforeValue, items: Any
+    ) -> Effect:
         old = before(self.attribute.type)
-        shown = old if self.target is None else json.named(self.names, old)
-        return {self.column: (self.told(json)[self.column][1], shown)}
+        return Effect(
+            lambda: {self.column: (self._logged_new(json), self._logged(json, old))},
+            {self.column: old},
+            None if self.target is None else select(old).where(items).distinct(),
+        )
 
-    def values(self) -> dict[str, Any]:
-        return {self.column: self.value}
+    def _logged(self, json: JsonFunctions, value: Any) -> Any:
+        """Return a value of the column as the log writes it: a link as its id and label."""
+        return value if self.target is None else json.lookup(self.labels, value)
 
-    def values_back(self, before: Callable[[Any], ColumnElement]) -> dict[str, Any]:
-        return {self.column: before(self.attribute.type)}
+    def _logged_new(self, json: JsonFunctions) -> Any:
+        if self.target is None:
+            return json.constant(to_json(self.value))
+        new = None if self.value is None else self.labels.get(self.value, [self.value, ""])
+        return json.constant(new)
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         if self.target is None:
             column = inspect(self.model).column_attrs[self.column].columns[0]
-            kind = kind_of(column)
+            kind = get_field_type(column)
             shown = [
                 "" if value is None else kind.show(value)
                 for value in (getattr(row, self.column), self.value)
@@ -197,139 +117,155 @@ class Set(Verb):
 
 
 class _Linking(Verb):
-    """Something done to a link between the row and one other."""
+    """A change to the link between each row and one other row."""
 
     def __init__(self, model: Any, relation: str, target_id: int) -> None:
         super().__init__(model)
         self.relation, self.target_id = relation, target_id
         self.key, self.field = f"{self.name}.{relation}.{target_id}", relation
-        found = inspect(model).relationships[relation]
-        self.label = found.info.get("label", relation)
-        self.target = found.mapper.class_
-        self.table: Any = found.secondary
-        self.near: Any = found.synchronize_pairs[0][1]
-        self.far: Any = found.secondary_synchronize_pairs[0][1]
-        self.names: dict[int, list] = {}
+        relationship = inspect(model).relationships[relation]
+        self.label = relationship.info.get("label", relation)
+        self.target = relationship.mapper.class_
+        self.table: Any = relationship.secondary
+        self.row_column: Any = relationship.synchronize_pairs[0][1]
+        self.target_column: Any = relationship.secondary_synchronize_pairs[0][1]
+        self.labels: dict[int, list] = {}
 
-    def plan(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"verb": self.name, "relation": self.relation, "id": self.target_id}
 
-    def linked(self) -> ColumnElement[bool]:
+    def has_link(self) -> ColumnElement[bool]:
         """Return the condition that a row has the link."""
-        return exists().where(self.near == self.model.id, self.far == self.target_id)
+        return exists().where(
+            self.row_column == self.model.id, self.target_column == self.target_id
+        )
 
-    def met(self, rows: Select) -> Select | None:
-        return select(self.far).where(self.near.in_(rows)).distinct()
+    def load_labels(self, session: Session, ids: Iterable[int | None]) -> bool:
+        return load_labels(session, self.target, {*ids, self.target_id}, self.labels)
 
-    def learn(self, session: Session, ids: Iterable[int | None]) -> bool:
-        return learn_names(session, self.target, {*ids, self.target_id}, self.names)
+    def linking(self, rows: Select, json: JsonFunctions) -> Effect:
+        """Return the effect of adding the link to all rows."""
+        ids = rows.subquery()
+        statement = insert(self.table).from_select(
+            [self.row_column.name, self.target_column.name],
+            select(ids.c[0], literal(self.target_id)),
+        )
+        return Effect(
+            lambda: {self.relation: self._link_lists(json)},
+            linked_ids=self._linked_ids(rows),
+            side_statement=statement,
+        )
 
-    def lists(self, json: Json) -> tuple[Any, Any]:
+    def unlinking(self, rows: Select, json: JsonFunctions) -> Effect:
+        """Return the effect of removing the link from all rows."""
+        return Effect(
+            lambda: {self.relation: self._link_lists(json)[::-1]},
+            linked_ids=self._linked_ids(rows),
+            side_statement=delete(self.table).where(
+                self.target_column == self.target_id, self.row_column.in_(rows)
+            ),
+        )
+
+    def _linked_ids(self, rows: Select) -> Select:
+        return select(self.target_column).where(self.row_column.in_(rows)).distinct()
+
+    def _link_lists(self, json: JsonFunctions) -> tuple[Any, Any]:
         """Return all links of a row without the one concerned, and with it at the end."""
-        others = select(json.gathered(json.named(self.names, self.far), self.far)).where(
-            self.near == self.model.id, self.far != self.target_id
+        labels = json.lookup(self.labels, self.target_column)
+        others = select(json.array_agg(labels, self.target_column)).where(
+            self.row_column == self.model.id, self.target_column != self.target_id
         )
         without = func.coalesce(others.scalar_subquery(), json.constant([]))
-        return without, json.appended(without, json.constant(self.names[self.target_id]))
-
-    def add(self, rows: Select) -> Executable:
-        """Return the statement that writes the link for all rows."""
-        ids = rows.subquery()
-        return insert(self.table).from_select(
-            [self.near.name, self.far.name], select(ids.c[0], literal(self.target_id))
-        )
-
-    def take(self, rows: Select) -> Executable:
-        """Return the statement that deletes the link of all rows."""
-        return delete(self.table).where(self.far == self.target_id, self.near.in_(rows))
+        return without, json.append(without, json.constant(self.labels[self.target_id]))
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
-        # The row's other links stay as they are: of them there is nothing to say.
-        mine = str(session.get(self.target, self.target_id) or "")
-        return (self.label, "", mine) if isinstance(self, Link) else (self.label, mine, "")
+        # The row's other links do not change, so the preview leaves them out.
+        label = str(session.get(self.target, self.target_id) or "")
+        return (self.label, "", label) if isinstance(self, Link) else (self.label, label, "")
 
 
 class Link(_Linking):
-    """Link every row to one other: a tag."""
+    """Link every row to one other row, such as a tag."""
 
     name = "link"
 
-    def changes(self) -> ColumnElement[bool]:
-        return ~self.linked()
+    def needs_change(self) -> ColumnElement[bool]:
+        return ~self.has_link()
 
-    def told(self, json: Json) -> dict[str, tuple[Any, Any]]:
-        without, with_it = self.lists(json)
-        return {self.relation: (without, with_it)}
+    def effect(self, rows: Select, json: JsonFunctions) -> Effect:
+        return self.linking(rows, json)
 
-    def writes(self, rows: Select) -> Executable | None:
-        return self.add(rows)
-
-    def writes_back(self, rows: Select) -> Executable | None:
-        return self.take(rows)
+    def undo_effect(
+        self, rows: Select, json: JsonFunctions, before: BeforeValue, items: Any
+    ) -> Effect:
+        return self.unlinking(rows, json)
 
 
 class Unlink(_Linking):
-    """Take the link to one other row away."""
+    """Remove the link to one other row."""
 
     name = "unlink"
 
-    def changes(self) -> ColumnElement[bool]:
-        return self.linked()
+    def needs_change(self) -> ColumnElement[bool]:
+        return self.has_link()
 
-    def restorable(self, before: Callable[[Any], ColumnElement], there: Callable) -> Any:
-        return exists().where(self.target.id == self.target_id, there(self.target))
+    def can_restore(self, before: BeforeValue, is_available: Callable) -> Any:
+        return exists().where(self.target.id == self.target_id, is_available(self.target))
 
-    def told(self, json: Json) -> dict[str, tuple[Any, Any]]:
-        without, with_it = self.lists(json)
-        return {self.relation: (with_it, without)}
+    def effect(self, rows: Select, json: JsonFunctions) -> Effect:
+        return self.unlinking(rows, json)
 
-    def writes(self, rows: Select) -> Executable | None:
-        return self.take(rows)
-
-    def writes_back(self, rows: Select) -> Executable | None:
-        return self.add(rows)
+    def undo_effect(
+        self, rows: Select, json: JsonFunctions, before: BeforeValue, items: Any
+    ) -> Effect:
+        return self.linking(rows, json)
 
 
-class PutAway(Verb):
+class MoveToTrash(Verb):
     """Move every row to the trash."""
 
-    name = "put_away"
-    key = "put_away"
+    name = "move_to_trash"
+    key = "move_to_trash"
     field = "trashed_at"
-    event, event_back = "trashed", "restored"
+    event, undo_event = "trashed", "restored"
 
     def __init__(self, model: Any, at: datetime, actor_id: int | None) -> None:
         super().__init__(model)
-        # One moment for all, by which they are known when it is undone.
+        # All rows get the same time: undoing restores a row only if it still has it.
         self.at, self.actor_id = at, actor_id
 
-    def plan(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"verb": self.name, "at": self.at.isoformat(), "actor_id": self.actor_id}
 
-    def changes(self) -> ColumnElement[bool]:
+    def needs_change(self) -> ColumnElement[bool]:
         return self.model.trashed_at.is_(None)
 
-    def still(self) -> ColumnElement[bool]:
+    def is_unchanged(self) -> ColumnElement[bool]:
         return self.model.trashed_at == self.at
 
-    def told(self, json: Json) -> dict[str, tuple[Any, Any]]:
-        return {"trashed_at": (json.constant(None), json.constant(self.at.isoformat()))}
+    def effect(self, rows: Select, json: JsonFunctions) -> Effect:
+        return Effect(
+            lambda: {"trashed_at": (json.constant(None), json.constant(self.at.isoformat()))},
+            {"trashed_at": self.at, "trashed_by_id": self.actor_id},
+        )
 
-    def values(self) -> dict[str, Any]:
-        return {"trashed_at": self.at, "trashed_by_id": self.actor_id}
-
-    def values_back(self, before: Callable[[Any], ColumnElement]) -> dict[str, Any]:
-        return {"trashed_at": None, "trashed_by_id": None}
+    def undo_effect(
+        self, rows: Select, json: JsonFunctions, before: BeforeValue, items: Any
+    ) -> Effect:
+        return Effect(
+            lambda: {"trashed_at": (json.constant(self.at.isoformat()), json.constant(None))},
+            {"trashed_at": None, "trashed_by_id": None},
+        )
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         return "", "", ""
 
 
 class Each(Verb):
-    """Change rows one by one, for what only the rules of the session may do.
+    """Change rows one by one, for changes that only the session's listeners may check.
 
-    ``changes`` says which rows; ``do(row)`` changes one of them and returns what is needed for
-    undoing it, and what the log and the preview say: (before, old, new).
+    ``where`` says which rows. ``change(row)`` changes one row and returns (before, old, new):
+    what undoing needs, and what the log says. ``show(row)`` returns (label, old, new).
     """
 
     name = "each"
@@ -340,20 +276,20 @@ class Each(Verb):
         self,
         model: Any,
         where: ColumnElement[bool] | None = None,
-        do: Callable[[Any], tuple[Any, str, str]] | None = None,
+        change: Callable[[Any], tuple[Any, str, str]] | None = None,
         show: Callable[[Any], tuple[Any, str, str]] | None = None,
     ) -> None:
         super().__init__(model)
-        self.where, self.do, self.show = where, do, show
+        self.where, self.change, self.show = where, change, show
 
-    def plan(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"verb": self.name}
 
-    def changes(self) -> ColumnElement[bool]:
+    def needs_change(self) -> ColumnElement[bool]:
         assert self.where is not None
         return self.where
 
-    def still(self) -> ColumnElement[bool]:
+    def is_unchanged(self) -> ColumnElement[bool]:
         return true()
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
@@ -361,26 +297,8 @@ class Each(Verb):
         return self.show(row)
 
 
-def learn_names(
-    session: Session, model: Any, ids: Iterable[int | None], names: dict[int, list]
-) -> bool:
-    """Read what linked rows are called, as the log writes them; say whether any was unknown.
-
-    One that is gone has no name.
-    """
-    missing = sorted({number for number in ids if number is not None} - set(names))
-    if not missing:
-        return False
-    query = select(model).where(model.id.in_(missing)).execution_options(with_trash=True)
-    for row in session.scalars(query).unique():
-        names[row.id] = link(row) or [row.id, ""]
-    for number in missing:
-        names.setdefault(number, [number, ""])
-    return True
-
-
-def verb_of(model: Any, plan: dict[str, Any]) -> Verb:
-    """Return the verb that ``Verb.plan`` wrote down."""
+def verb_from_json(model: Any, plan: dict[str, Any]) -> Verb:
+    """Return the verb that ``Verb.to_json`` stored."""
     if plan["verb"] == Set.name:
         column = inspect(model).column_attrs[plan["column"]].columns[0]
         value = plan["value"]
@@ -389,8 +307,8 @@ def verb_of(model: Any, plan: dict[str, Any]) -> Verb:
             value = Decimal(value) if kind is Decimal else kind.fromisoformat(value)
         return Set(model, plan["column"], value)
     if plan["verb"] in (Link.name, Unlink.name):
-        made = Link if plan["verb"] == Link.name else Unlink
-        return made(model, plan["relation"], plan["id"])
-    if plan["verb"] == PutAway.name:
-        return PutAway(model, datetime.fromisoformat(plan["at"]), plan["actor_id"])
+        verb = Link if plan["verb"] == Link.name else Unlink
+        return verb(model, plan["relation"], plan["id"])
+    if plan["verb"] == MoveToTrash.name:
+        return MoveToTrash(model, datetime.fromisoformat(plan["at"]), plan["actor_id"])
     return Each(model)

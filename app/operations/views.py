@@ -12,10 +12,10 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 
-from app.crud.interface import as_id
+from app.crud.interface import parse_id
 from app.crud.listpages import show_count
 from app.crud.page import Page
-from app.crud.paging import CAP
+from app.crud.paging import MAX_COUNT
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
@@ -70,7 +70,7 @@ class Draft:
 
     def _count(self) -> str:
         rows = self.selection.rows(current_actor())
-        ids = rows.with_only_columns(self.selection.model.id).limit(CAP + 1).subquery()
+        ids = rows.with_only_columns(self.selection.model.id).limit(MAX_COUNT + 1).subquery()
         found = db.session.scalar(
             select(func.count()).select_from(ids), execution_options=rows.get_execution_options()
         )
@@ -127,7 +127,7 @@ class OperationsView(Page):
             if not draft.kind.asks():
                 raise DomainError(wrong[0][1])
             return self._form_page(draft, form, wrong), 422
-        expected = as_id(request.form.get("matched", ""))
+        expected = parse_id(request.form.get("matched", ""))
         if expected is None:
             abort(400)
         if draft.selection.is_everything and digits(request.form.get("typed", "")) != str(
@@ -149,7 +149,7 @@ class OperationsView(Page):
     @permission_name("own")
     def undo(self, pk: str):
         """Undo an operation; asked for twice, it is undone once."""
-        operation = db.session.get(Operation, as_id(pk) or 0)
+        operation = db.session.get(Operation, parse_id(pk) or 0)
         actor = current_actor()
         if operation is None or not is_theirs_to_undo(actor, operation):
             abort(404)
@@ -162,7 +162,7 @@ class OperationsView(Page):
 
     def _draft(self, pk: str, *, is_sent: bool = False) -> Draft:
         """Return a draft of one's own; otherwise answer with its job, or with what became of it."""
-        operation = draft_of(db.session(), as_id(pk) or 0, current_actor())
+        operation = draft_of(db.session(), parse_id(pk) or 0, current_actor())
         if operation is None:
             _gone(404)
         if is_sent:
@@ -178,7 +178,7 @@ class OperationsView(Page):
             abort(redirect(f"/jobs/{operation.job_id}/"))
         if operation.created_at < now() - timedelta(days=DRAFT_DAYS):
             _gone(410, draft.back)
-        if not draft.selection.view.may_act(operation.action):
+        if not draft.selection.view.can_run_action(operation.action):
             abort(403)
         return draft
 

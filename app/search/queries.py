@@ -22,17 +22,17 @@ from sqlalchemy.orm import Session
 
 from app.search.models import SEPARATOR, Searchable
 from app.security.actor import current_actor
-from app.security.scope import alive, visible
+from app.security.scope import not_trashed, visible
 from app.text import clean, digits, fold, like
 
 # A search this long is a mistake or an attack; nobody's name is longer.
-LONGEST = 200
+MAX_QUERY_LENGTH = 200
 _ONLY_PHONE = re.compile(r"^[\d\s()+./\-]+$")
 
 
-def words(typed: str) -> tuple[str, ...]:
+def search_words(typed: str) -> tuple[str, ...]:
     """Return the folded words of a search; a telephone number is one word of digits."""
-    typed = clean(typed)[:LONGEST]
+    typed = clean(typed)[:MAX_QUERY_LENGTH]
     if _ONLY_PHONE.match(typed) and len(number := digits(typed)) >= 5 and " " in typed:
         return (number.removeprefix("00"),)
     if typed.startswith("+") and _ONLY_PHONE.match(typed):
@@ -40,7 +40,7 @@ def words(typed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fold(typed).split()))[:10]
 
 
-def has_words(
+def _has_all_words(
     model: type[Searchable], wanted: tuple[str, ...], dialect: str
 ) -> ColumnElement[bool]:
     """Return the condition, on the table of texts, that a row has all of ``wanted``."""
@@ -60,11 +60,11 @@ def has_words(
     return and_(*conditions)
 
 
-def matching(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
+def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
     """Return the condition that a row of ``model`` is found by ``typed``."""
     table = model.search_table
     dialect = session.get_bind().dialect.name
-    condition = has_words(model, words(typed), dialect)
+    condition = _has_all_words(model, search_words(typed), dialect)
     found = model.id.in_(select(table.c.row_id).where(condition))
     if model.search_linked is None or current_actor().entity_ids is None:
         return found
@@ -73,9 +73,9 @@ def matching(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
     column = next(iter(relation.local_columns))
     key = getattr(model, inspect(model).get_property_by_column(column).key)
     target = relation.mapper.class_
-    seen = visible(target, current_actor()).where(alive(target))
+    seen = visible(target, current_actor()).where(not_trashed(target))
     own = own_text(table, dialect)
-    has_own = [own.like(f"%{like(word)}%", escape="\\") for word in words(typed)]
+    has_own = [own.like(f"%{like(word)}%", escape="\\") for word in search_words(typed)]
     return and_(
         found,
         or_(
@@ -96,5 +96,5 @@ def own_text(table: Table, dialect: str) -> ColumnElement[str]:
 def ids_matching(session: Session, model: Any, typed: str) -> Select:
     """Select the ids of the texts that ``typed`` finds."""
     table = model.search_table
-    condition = has_words(model, words(typed), session.get_bind().dialect.name)
+    condition = _has_all_words(model, search_words(typed), session.get_bind().dialect.name)
     return select(table.c.row_id).where(condition)

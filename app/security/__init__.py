@@ -1,1 +1,1 @@
-"""Who may do what: areas and levels, the actor of a change, and the rows an actor may see."""
+"""Authentication and authorisation: sessions, areas and levels, the actor, visible rows."""

@@ -1,8 +1,7 @@
-"""Who is acting: a signed-in user, or the house itself."""
+"""The actor of a change: the logged-in user, or the program itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -11,12 +10,14 @@ from flask import g, has_request_context
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
+from app.registry import Plug
+
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """The author of a change, as the log remembers it, and what they may see.
+    """The author of a change, as the log records it, and the entities they may see.
 
-    ``entity_ids`` holds the entities within reach; None means all of them.
+    ``entity_ids`` holds the ids of the visible entities; None means all of them.
     """
 
     id: int | None
@@ -26,32 +27,39 @@ class Actor:
     channel: str = "web"
     role_ids: frozenset[int] = frozenset()
     is_administrator: bool = False
-    # The program itself: what it does is stopped by no rank.
-    is_house: bool = False
-    # The collective action this is part of, which the log names.
+    # True for the program itself: no privilege check applies to it.
+    is_system: bool = False
+    # The id of the operation this change belongs to, for the log.
     operation_id: int | None = None
-    # What they read in, if they chose; a job speaks to them in it when they are not there.
+    # The chosen interface language, if any; jobs write their reports in it.
     language: str | None = None
-    # The key they came with, if it was a program, and how far it reaches.
+    # The API key of the request, if there was one, and its scopes.
     key_id: int | None = None
     scopes: str | None = None
 
-    def through(self, channel: str) -> Actor:
-        """Return the same actor, working through another channel (cli, import, api…)."""
+    def with_channel(self, channel: str) -> Actor:
+        """Return the same actor on another channel (cli, import, api…)."""
         return replace(self, channel=channel)
 
 
-SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli", is_house=True)
+SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli", is_system=True)
 NOBODY = Actor(id=None, name="", entity_ids=frozenset())
 
-# Who has a number: filled in by the room of users, which lies further up.
-Finder = Callable[[Session, int], Actor | None]
-FINDERS: list[Finder] = []
+
+class ActorLoader(Plug):
+    """A source of actors by user id; the room that owns the user model adds its own."""
+
+    def load(self, session: Session, user_id: int) -> Actor | None:
+        """Return the user as an actor with their current rights; None if they may not log in."""
+        raise NotImplementedError
 
 
-def actor_numbered(session: Session, user_id: int) -> Actor | None:
-    """Return the user with a number as they are now; None when they may no longer sign in."""
-    return next((actor for find in FINDERS if (actor := find(session, user_id))), None)
+def load_actor(session: Session, user_id: int) -> Actor | None:
+    """Return a user as an actor with their current rights; None if they may not log in."""
+    for loader in ActorLoader.all():
+        if (actor := loader().load(session, user_id)) is not None:
+            return actor
+    return None
 
 
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
@@ -59,7 +67,7 @@ _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 @contextmanager
 def acting_as(actor: Actor):
-    """Do what follows in the name of ``actor``."""
+    """Make ``actor`` the current actor inside the block."""
     token = _acting.set(actor)
     try:
         yield actor
@@ -68,10 +76,10 @@ def acting_as(actor: Actor):
 
 
 def current_actor() -> Actor:
-    """Return who acts now: the one named by ``acting_as``, the signed-in user, or the house."""
-    named = _acting.get()
-    if named is not None:
-        return named
+    """Return the actor set by ``acting_as``, else the logged-in user, else the system."""
+    actor = _acting.get()
+    if actor is not None:
+        return actor
     if not has_request_context():
         return SYSTEM
     if "actor" not in g:

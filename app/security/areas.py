@@ -1,4 +1,4 @@
-"""Areas of the program and levels of right on them."""
+"""Areas of the program and levels of access to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 
 class Area(StrEnum):
-    """A part of the program that rights are given on."""
+    """A part of the program that access is granted to."""
 
     CONTACTS = "contacts"
     ACTIVITIES = "activities"
@@ -20,7 +20,7 @@ class Area(StrEnum):
 
     @property
     def label(self):
-        """Return the area's name for people."""
+        """Return the translated name of the area."""
         return AREA_LABELS[self]
 
 
@@ -36,17 +36,17 @@ AREA_LABELS = {
 
 
 class Level(IntEnum):
-    """How far a right reaches."""
+    """A level of access to an area."""
 
     FORBIDDEN = 0
     READ = 1
     EDIT = 2
-    # What administrators alone may do: no role of an area carries it.
+    # For administrators only: no area role includes it.
     ADMIN = 3
 
     @property
     def label(self):
-        """Return the level's name for people."""
+        """Return the translated name of the level."""
         return LEVEL_LABELS[self]
 
 

@@ -1,4 +1,4 @@
-"""Checks of the settings, of the files and of the database's connection."""
+"""Security checks of the settings, the data folder and the database connection."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from app.types import now
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]", "")
 OTHERS_READ = 0o044
 OTHERS_PASS = 0o011
-# Bits that a key should hold at least.
-ENOUGH = 128
-SKEW = 60
+# Least entropy of the secret key, in bits.
+MIN_KEY_BITS = 128
+MAX_CLOCK_SKEW_SECONDS = 60
 
 
 class PlainHttp(Check):
-    """Passwords and cookies that travel readable."""
+    """Warn if the program is served without HTTPS."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         config = app.config
@@ -42,7 +42,7 @@ class PlainHttp(Check):
 
 
 class ReadableKey(Check):
-    """A key that other users of the machine can read."""
+    """Warn if other users of the machine can read the secret key."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         path = Path(app.config["DATA_DIR"], "secret_key")
@@ -61,11 +61,11 @@ class ReadableKey(Check):
 
 
 class WeakKey(Check):
-    """A key that can be guessed."""
+    """Warn if the secret key can be guessed."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         key = str(app.config["SECRET_KEY"])
-        if len(key) >= 32 and _bits(key) >= ENOUGH:
+        if len(key) >= 32 and _entropy_bits(key) >= MIN_KEY_BITS:
             return None
         return Finding(
             DANGER,
@@ -77,7 +77,7 @@ class WeakKey(Check):
 
 
 class ReadableData(Check):
-    """Data that other users of the machine can read."""
+    """Warn if other users of the machine can read the database or the data folder."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         folder = Path(app.config["DATA_DIR"])
@@ -99,7 +99,7 @@ class ReadableData(Check):
 
 
 class Debugging(Check):
-    """Pages that show the program's inside when something goes wrong."""
+    """Warn if the program runs in debug or test mode."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         if not (app.debug or app.testing):
@@ -112,7 +112,7 @@ class Debugging(Check):
 
 
 class AnyHost(Check):
-    """Requests under any name, from which forged links are made."""
+    """Warn if requests with any Host header are answered."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         hosts = app.config.get("TRUSTED_HOSTS")
@@ -128,7 +128,7 @@ class AnyHost(Check):
 
 
 class Proxies(Check):
-    """Addresses of people that are really those of a proxy; known only while somebody looks."""
+    """Compare the number of proxies in the settings with the current request, if there is one."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         if not has_request_context():
@@ -154,7 +154,7 @@ class Proxies(Check):
 
 
 class PlainDatabase(Check):
-    """Everybody's data, readable between this machine and the database's."""
+    """Warn if the connection to a remote database is not encrypted."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         url = session.get_bind().engine.url
@@ -172,15 +172,15 @@ class PlainDatabase(Check):
         )
 
 
-# Ñ in small, as the database writes it.
-SMALL = func.lower(literal("Ñ"))
+# Ñ in lower case, as the database computes it.
+LOWERCASED = func.lower(literal("Ñ"))
 
 
 class PlainCapitals(Check):
-    """A database that knows the capitals of English alone."""
+    """Warn if the database lowercases ASCII letters only."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
-        if session.scalar(select(SMALL)) == "ñ":
+        if session.scalar(select(LOWERCASED)) == "ñ":
             return None
         return Finding(
             WARNING,
@@ -192,14 +192,14 @@ class PlainCapitals(Check):
 
 
 class Clocks(Check):
-    """Clocks that differ, so that sessions and links end too early or too late."""
+    """Warn if the clocks of this machine and of the database differ: lifetimes depend on them."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         if session.get_bind().dialect.name != "postgresql":
             return None
         theirs = session.scalar(select(text("extract(epoch FROM clock_timestamp())")))
         skew = abs(float(theirs) - now().timestamp())
-        if skew <= SKEW:
+        if skew <= MAX_CLOCK_SKEW_SECONDS:
             return None
         return Finding(
             WARNING,
@@ -212,14 +212,14 @@ class Clocks(Check):
 
 
 def _is_readable_by_others(path: Path) -> bool:
-    """Say whether other users may read a file, its folder letting them pass."""
+    """Return True if other users may read a file and enter its folder."""
     try:
         return bool(path.stat().st_mode & OTHERS_READ and path.parent.stat().st_mode & OTHERS_PASS)
     except OSError:
         return False
 
 
-def _bits(key: str) -> float:
-    """Return how many bits a text holds, judged by how varied its characters are."""
+def _entropy_bits(key: str) -> float:
+    """Return the Shannon entropy of a text, in bits."""
     counts = Counter(key).values()
     return -sum(count * math.log2(count / len(key)) for count in counts)

@@ -1,4 +1,4 @@
-"""Headers that keep strange scripts out of pages, pages out of caches and frames out of reach."""
+"""Security headers of responses: Content-Security-Policy, caching, framing, HSTS."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 from flask.sessions import SecureCookieSessionInterface
 
-# Everything comes from this server, and nothing on a page runs or styles itself.
-_POLICY = {
+# Scripts, styles and images come from this server; no inline scripts or styles.
+_DIRECTIVES = {
     "default-src": "'self'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -19,11 +19,10 @@ _POLICY = {
     "frame-ancestors": "'none'",
     "form-action": "'self'",
 }
-POLICY = "; ".join(f"{name} {sources}" for name, sources in _POLICY.items())
+POLICY = "; ".join(f"{name} {sources}" for name, sources in _DIRECTIVES.items())
 
-# What a page may ask of the device: nothing. Writing to the clipboard is left as it is, for the
-# buttons that copy.
-_NOT_ASKED_FOR = (
+# Browser features that pages may not use. clipboard-write stays allowed for the copy buttons.
+_DENIED_FEATURES = (
     "accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read",
     "display-capture", "encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid",
     "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
@@ -31,64 +30,63 @@ _NOT_ASKED_FOR = (
     "xr-spatial-tracking",
 )  # fmt: skip
 
-FIXED = {
+FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(f"{name}=()" for name in _NOT_ASKED_FOR),
+    "Permissions-Policy": ", ".join(f"{name}=()" for name in _DENIED_FEATURES),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Two years: what browsers ask for to remember it for good.
-ONLY_HTTPS = "max-age=63072000; includeSubDomains"
+# Two years: the minimum of the browsers' preload list.
+STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 
 
 def init_app(app: Flask) -> None:
-    """Add the headers to every reply."""
+    """Add the security headers to every response."""
     app.jinja_env.globals["csp_nonce"] = csp_nonce
-    app.after_request(harden)
-    app.session_interface = _Sessions()
+    app.after_request(add_security_headers)
+    app.session_interface = _SessionInterface()
 
 
-class _Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, whose cookie never travels with a file that everybody may keep."""
+class _SessionInterface(SecureCookieSessionInterface):
+    """Flask's session interface, without a Set-Cookie on publicly cacheable static files."""
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        if not _is_the_same_for_all(response):
+        if not _is_static_file(response):
             super().save_session(app, session, response)
 
 
 def csp_nonce() -> str:
-    """Return the mark that lets the scripts of this one page run; the policy then names it."""
+    """Return the nonce of this page's inline scripts; the policy then includes it."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return g.csp_nonce
 
 
-def harden(response: Response) -> Response:
-    """Say how the reply may be used; a page that said so itself keeps its word."""
+def add_security_headers(response: Response) -> Response:
+    """Add the security headers to a response; headers set by a view are kept."""
     headers = response.headers
-    for name, value in FIXED.items():
+    for name, value in FIXED_HEADERS.items():
         headers.setdefault(name, value)
-    headers.setdefault("Content-Security-Policy", _policy())
+    headers.setdefault("Content-Security-Policy", _content_security_policy())
     if current_app.config["SESSION_COOKIE_SECURE"]:
-        headers.setdefault("Strict-Transport-Security", ONLY_HTTPS)
-    if not _is_the_same_for_all(response):
-        # Whoever uses the computer next, and every cache on the way, keeps nothing. A picture
-        # may stay with the reader: it says so itself.
+        headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
+    if not _is_static_file(response):
+        # Pages are stored by no cache. Pictures may stay in the reader's own: their view says so.
         if not (response.cache_control.private and response.status_code in (200, 206, 304)):
             headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")
     return response
 
 
-def _policy() -> str:
+def _content_security_policy() -> str:
     if "csp_nonce" not in g:
         return POLICY
     return POLICY.replace("script-src 'self'", f"script-src 'self' 'nonce-{g.csp_nonce}'")
 
 
-def _is_the_same_for_all(response: Response) -> bool:
-    """Say whether a reply is a file of the program: an error is a page, with the reader's menu."""
+def _is_static_file(response: Response) -> bool:
+    """Return True for a static file; an error page of its URL is personal and does not count."""
     is_static = bool(request.endpoint and request.endpoint.endswith("static"))
     return is_static and response.status_code in (200, 206, 304)

@@ -1,4 +1,4 @@
-"""When sessions and API keys were last used: kept in memory, for looking at a page writes nothing."""
+"""Times of last use of sessions and API keys, buffered in memory: a GET writes nothing."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import threading
 from datetime import datetime
 from typing import Generic, TypeVar
 
-Name = TypeVar("Name")
+Key = TypeVar("Name")
 
 
-class Moments(Generic[Name]):
-    """When each of some things was last used, as far as this process has seen."""
+class LastSeenBuffer(Generic[Key]):
+    """Times of last use by key, as seen by this process; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: dict[Name, datetime] = {}
+        self._seen: dict[Key, datetime] = {}
 
-    def note(self, name: Name, moment: datetime) -> None:
-        """Remember that something was used."""
+    def record(self, key: Key, moment: datetime) -> None:
+        """Record the time of a use."""
         with self._lock:
-            self._seen[name] = moment
+            self._seen[key] = moment
 
-    def take_all(self) -> dict[Name, datetime]:
-        """Return what was remembered since the last time, and forget it here."""
+    def drain(self) -> dict[Key, datetime]:
+        """Return the recorded times and empty the buffer."""
         with self._lock:
             taken = dict(self._seen)
             self._seen.clear()
         return taken
 
 
-# By what is kept of their tokens, and by their numbers.
-sessions: Moments[str] = Moments()
-keys: Moments[int] = Moments()
+# Sessions by token hash, API keys by id.
+sessions: LastSeenBuffer[str] = LastSeenBuffer()
+keys: LastSeenBuffer[int] = LastSeenBuffer()

@@ -1,4 +1,4 @@
-"""What signing in leaves in the database: sessions, counters of attempts, links, recovery codes."""
+"""Tables of authentication: login sessions, attempt counters, one-time links, recovery codes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from flask_appbuilder import Model
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.types import Moment, now
+from app.types import UTCDateTime, now
 
 
 class SignInSession(Model):
-    """One browser in which somebody is signed in, or has given a password and not yet a code.
+    """A login session of a browser; pending while the second factor is missing.
 
-    The cookie holds a token of 256 random bits; only its SHA-256 is kept here. A row that has
-    ended stays for the list of sessions until it is swept away.
+    The cookie holds a token of 256 random bits; only its SHA-256 is stored here. A row that has
+    ended stays until the periodic task deletes it.
     """
 
     __tablename__ = "sign_in_session"
@@ -24,35 +24,34 @@ class SignInSession(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    # False until the second factor is given: nobody is signed in by such a session.
+    # False for a pending session: nobody is logged in by it.
     is_full: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    seen_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     ended_because: Mapped[str | None] = mapped_column(String(24))
     address: Mapped[str] = mapped_column(String(64), default="")
     agent: Mapped[str] = mapped_column(String(200), default="")
 
 
 class AttemptCounter(Model):
-    """How often something was tried since a moment: wrong passwords, codes, asked links.
+    """A throttle counter: attempts (passwords, codes, requested links) since a moment.
 
-    ``key`` says what and by whom, hashed where it would hold what somebody typed.
+    ``key`` names the kind and the subject; typed text in it is hashed.
     """
 
     __tablename__ = "attempt_counter"
 
     key: Mapped[str] = mapped_column(String(120), primary_key=True)
-    since: Mapped[datetime] = mapped_column(Moment, index=True)
+    since: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     count: Mapped[int]
 
 
 class OneTimeLink(Model):
-    """A link sent by mail that lets its owner do one thing, once, for a short while.
+    """A link sent by mail that allows one action, once, for a limited time.
 
-    ``binding`` is a digest of what must not have changed meanwhile (e-mail, password), so that
-    any such change kills the link.
+    ``binding`` is a hash of the user's e-mail and password: changing either invalidates the link.
     """
 
     __tablename__ = "one_time_link"
@@ -62,17 +61,17 @@ class OneTimeLink(Model):
     purpose: Mapped[str] = mapped_column(String(24))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     binding: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
-    used_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class RecoveryCode(Model):
-    """One of the codes that open the door when the telephone is lost; each works once."""
+    """A recovery code, which replaces the second factor once."""
 
     __tablename__ = "recovery_code"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
     code_hash: Mapped[str] = mapped_column(String(64))
-    used_at: Mapped[datetime | None] = mapped_column(Moment)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

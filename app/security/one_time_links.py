@@ -1,4 +1,4 @@
-"""One-time links: sent by mail, they let their owner do one thing, once, for a short while."""
+"""One-time links sent by mail: create, find, use, revoke."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.security.models import OneTimeLink
-from app.security.sessions import digest
+from app.security.sessions import hash_token
 from app.types import now
 
-# What links are for.
+# Purposes, stored in the database.
 CHOOSE_PASSWORD = "password"
 
 User = TypeVar("User")
 
 
 def make_link(session: Session, user: Any, purpose: str, minutes: int) -> str:
-    """Return the token of a new link for somebody; an older one of theirs dies with it."""
+    """Create a link for a user and return its token; replace older ones of the same purpose."""
     token = secrets.token_urlsafe(32)
-    session.execute(_all_of(user.id, purpose))
+    session.execute(_delete_links(user.id, purpose))
     session.add(
         OneTimeLink(
             user_id=user.id,
             purpose=purpose,
-            token_hash=digest(token),
+            token_hash=hash_token(token),
             binding=_binding(user, purpose),
             expires_at=now() + timedelta(minutes=minutes),
         )
@@ -37,18 +37,18 @@ def make_link(session: Session, user: Any, purpose: str, minutes: int) -> str:
     return token
 
 
-def find_link(session: Session, users: type[User], token: str, purpose: str) -> User | None:
-    """Return whose link it is while it lives; looking does not use it up.
+def find_link_owner(session: Session, users: type[User], token: str, purpose: str) -> User | None:
+    """Return the owner of a valid link without using it; None if it is not valid.
 
-    ``users`` is the model of those who sign in. Whoever was deactivated, was put in the trash or
-    has left has no link; neither has who changed their e-mail or password since.
+    ``users`` is the user model. A link is invalid once its owner may no longer log in, or has
+    changed their e-mail or password.
     """
-    return _found(session, users, token, purpose)[1]
+    return _find_valid(session, users, token, purpose)[1]
 
 
 def use_link(session: Session, users: type[User], token: str, purpose: str) -> User | None:
-    """Use a link up; return whose it was, or None when it no longer lives or another was quicker."""
-    link, user = _found(session, users, token, purpose, lock=True)
+    """Mark a link as used and return its owner; None if it is not valid or was just used."""
+    link, user = _find_valid(session, users, token, purpose, lock=True)
     if link is None:
         return None
     used = session.execute(
@@ -60,13 +60,13 @@ def use_link(session: Session, users: type[User], token: str, purpose: str) -> U
     return user if used.rowcount == 1 else None  # type: ignore[attr-defined]
 
 
-def kill_links(session: Session, user_id: int, purpose: str) -> None:
-    """Let no link of somebody's live on."""
-    session.execute(_all_of(user_id, purpose))
+def revoke_links(session: Session, user_id: int, purpose: str) -> None:
+    """Delete a user's links of one purpose."""
+    session.execute(_delete_links(user_id, purpose))
 
 
-def sweep(session: Session) -> None:
-    """Delete links that died a day ago."""
+def delete_expired_links(session: Session) -> None:
+    """Delete links that expired more than a day ago."""
     session.execute(
         delete(OneTimeLink)
         .where(OneTimeLink.expires_at < now() - timedelta(days=1))
@@ -74,7 +74,7 @@ def sweep(session: Session) -> None:
     )
 
 
-def _all_of(user_id: int, purpose: str):
+def _delete_links(user_id: int, purpose: str):
     return (
         delete(OneTimeLink)
         .where(OneTimeLink.user_id == user_id, OneTimeLink.purpose == purpose)
@@ -82,12 +82,12 @@ def _all_of(user_id: int, purpose: str):
     )
 
 
-def _found(
+def _find_valid(
     session: Session, users: type[User], token: str, purpose: str, *, lock: bool = False
 ) -> tuple[OneTimeLink | None, User | None]:
     link = session.scalar(
         select(OneTimeLink).where(
-            OneTimeLink.token_hash == digest(token),
+            OneTimeLink.token_hash == hash_token(token),
             OneTimeLink.purpose == purpose,
             OneTimeLink.used_at.is_(None),
             OneTimeLink.expires_at > now(),
@@ -95,7 +95,7 @@ def _found(
     )
     if link is None:
         return None, None
-    # Two links asked for at the same moment do not see each other: only the last one lives.
+    # Two links created at the same moment do not see each other: only the newest is valid.
     newest = select(func.max(OneTimeLink.id)).where(
         OneTimeLink.user_id == link.user_id, OneTimeLink.purpose == purpose
     )
@@ -108,6 +108,6 @@ def _found(
 
 
 def _binding(user: Any, purpose: str) -> str:
-    """Return a digest of what must not change while the link lives."""
+    """Return a hash of the values that invalidate the link when they change."""
     parts = (purpose, str(user.id), user.email or "", user.password or "")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Where a request that changes something comes from: our own pages, or no browser at all."""
+"""Refuse cross-site requests that change something, by Origin and Sec-Fetch-Site."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from flask_babel import gettext as _
 
 from app.errors import DomainError
 
-_LOOKS_ONLY = ("GET", "HEAD", "OPTIONS")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def init_app(app: Flask) -> None:
-    """Refuse what another site's page sends, besides asking for the token of ours."""
-    app.before_request(refuse_strangers)
+    """Check the origin of every unsafe request, in addition to the CSRF token."""
+    app.before_request(refuse_cross_site)
 
 
-def refuse_strangers() -> None:
-    """Refuse a change that a page of another site asks for; browsers say whose page it is."""
-    if request.method in _LOOKS_ONLY:
+def refuse_cross_site() -> None:
+    """Refuse an unsafe request sent by a page of another site."""
+    if request.method in _SAFE_METHODS:
         return
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "")
     is_ours = site in ("", "same-origin", "none")
     if origin is not None:
-        # A page that sends no referrer sends “null”; then the browser's other word decides.
-        is_ours = is_ours and (_is_ours(origin) or (origin == "null" and site == "same-origin"))
+        # A page with no-referrer sends the origin “null”; then Sec-Fetch-Site decides.
+        is_ours = is_ours and (
+            _is_own_origin(origin) or (origin == "null" and site == "same-origin")
+        )
     if not is_ours:
         raise DomainError(_("This was sent from another site. Nothing was changed."))
 
 
-def is_surely_ours() -> bool:
-    """Say whether the browser itself says that one of our own pages sent this."""
+def is_same_origin() -> bool:
+    """Return True if the browser confirms that one of our own pages sent the request."""
     origin = request.headers.get("Origin") or ""
-    return _is_ours(origin) or request.headers.get("Sec-Fetch-Site") == "same-origin"
+    return _is_own_origin(origin) or request.headers.get("Sec-Fetch-Site") == "same-origin"
 
 
-def _is_ours(origin: str) -> bool:
+def _is_own_origin(origin: str) -> bool:
     try:
         asked, public = urlsplit(origin), urlsplit(current_app.config["PUBLIC_URL"])
     except ValueError:
         return False
     if (asked.scheme, asked.netloc) == (public.scheme, public.netloc):
         return True
-    # A proxy may speak https for us without our knowing.
+    # A proxy may terminate TLS without telling us.
     return asked.netloc == request.host and asked.scheme in (request.scheme, "https")

@@ -1,4 +1,4 @@
-"""Passwords: hashed slowly on purpose, compared in equal time, judged before they are taken."""
+"""Passwords: hashing, comparison in constant time, strength."""
 
 from __future__ import annotations
 
@@ -16,67 +16,67 @@ from zxcvbn.matching import L33T_TABLE
 
 from app.text import fold
 
-SHORTEST = 12
-# Longer than this is refused before it is hashed or judged.
-LONGEST = 200
-# What comes later only adds strength.
-JUDGED = 72
-# Zxcvbn looks up every piece of a text, and does so again for every way of reading its signs as
-# letters (4 and @ as a, ( [ { < as c): twenty different signs can be read in 736. Some 0.2 s.
-MOST_WORK = 45_000
-# Of 0 to 4: "safely unguessable, moderate protection from an offline attack".
-STRONG = 3
-# Words that English lists of bad passwords lack, and everybody here thinks of first.
-GUESSED_FIRST = (
+MIN_LENGTH = 12
+# Longer passwords are refused before they are hashed or scored.
+MAX_LENGTH = 200
+# Only so many characters are scored; the rest can only add strength.
+MAX_SCORED_LENGTH = 72
+# zxcvbn looks up every substring, once for every combination of l33t substitutions (4 and @ as a,
+# ( [ { < as c): twenty different characters have 736. This limit is worth some 0.2 s.
+MAX_SCORING_WORK = 45_000
+# zxcvbn's score, 0 to 4. 3: "safely unguessable, moderate protection from an offline attack".
+MIN_SCORE = 3
+# Common Spanish words that zxcvbn's English lists lack.
+COMMON_WORDS = (
     "padron", "contraseña", "contrasena", "clave", "secreto", "usuario", "administrador",
     "asociacion", "federacion", "bienvenido", "bienvenida", "madrid", "barcelona", "españa",
 )  # fmt: skip
-# What an older, cheaper hash lacks to take as long as a new one.
-MAKES_UP = {("scrypt:32768:8:1", "scrypt:32768:8:3"): "scrypt:32768:8:2"}
+# (stored method, current method) → method of an extra hash that makes both take equally long.
+TIMING_PADDING = {("scrypt:32768:8:1", "scrypt:32768:8:3"): "scrypt:32768:8:2"}
 
-_WORDS = re.compile(r"[\W_]+")
-# Zxcvbn keeps the words it is given in one place for all threads.
-_judging = threading.Lock()
+_WORD_BREAKS = re.compile(r"[\W_]+")
+# zxcvbn stores the user's words in a global dictionary.
+_zxcvbn_lock = threading.Lock()
 
 
 def hash_password(text: str) -> str:
-    """Return what is kept of a password."""
-    return generate_password_hash(_fit(text), method=_method(), salt_length=16)
+    """Return the hash of a password, as it is stored."""
+    return generate_password_hash(_normalise(text), method=_hash_method(), salt_length=16)
 
 
-def is_password(kept: str | None, text: str) -> bool:
-    """Say whether ``text`` is the password; where none is kept, it takes as long to say no."""
-    if not text.strip("\x00") or len(text) > LONGEST:
+def check_password(stored: str | None, text: str) -> bool:
+    """Return True if ``text`` matches the stored hash; without a hash, take as long to say no."""
+    if not text.strip("\x00") or len(text) > MAX_LENGTH:
         return False
-    kept = kept or ""
-    used = kept.partition("$")[0]
-    if kept.count("$") != 2 or not used.startswith(("scrypt:", "pbkdf2:")):
-        check_password_hash(_fake(_method()), _fit(text))
+    stored = stored or ""
+    used = stored.partition("$")[0]
+    if stored.count("$") != 2 or not used.startswith(("scrypt:", "pbkdf2:")):
+        check_password_hash(_dummy_hash(_hash_method()), _normalise(text))
         return False
-    rest = MAKES_UP.get((used, _method()))
+    rest = TIMING_PADDING.get((used, _hash_method()))
     if rest is not None:
-        check_password_hash(_fake(rest), _fit(text))
-    return check_password_hash(kept, _fit(text))
+        check_password_hash(_dummy_hash(rest), _normalise(text))
+    return check_password_hash(stored, _normalise(text))
 
 
-def is_outdated(kept: str) -> bool:
-    """Say whether a hash was made by another method than today's."""
-    return kept.partition("$")[0] != _method()
+def needs_rehash(stored: str) -> bool:
+    """Return True if a hash was made by another method than the current one."""
+    return stored.partition("$")[0] != _hash_method()
 
 
-def weakness(text: str, *about: str | None) -> str | None:
-    """Say, in the reader's language, what is wrong with a new password; None when it will do.
+def password_problem(text: str, *about: str | None) -> str | None:
+    """Return a translated message if a new password is too short, long or weak, else None.
 
-    ``about`` is what anybody knows of the person: names, user name, e-mail.
+    ``about`` are personal data an attacker would try: names, user name, e-mail.
     """
-    if len(text) < SHORTEST:
-        return _("Use at least %(number)s characters.", number=SHORTEST)
-    if len(text) > LONGEST:
-        return _("Use at most %(number)s characters.", number=LONGEST)
-    known = [*GUESSED_FIRST, *_known(*about, current_app.config["ORGANISATION"])]
-    with _judging:
-        score = zxcvbn(_judged(_fit(text)), user_inputs=known)["score"]
-    if score < STRONG:
+    if len(text) < MIN_LENGTH:
+        return _("Use at least %(number)s characters.", number=MIN_LENGTH)
+    if len(text) > MAX_LENGTH:
+        return _("Use at most %(number)s characters.", number=MAX_LENGTH)
+    words = [*COMMON_WORDS, *_personal_words(*about, current_app.config["ORGANISATION"])]
+    with _zxcvbn_lock:
+        score = zxcvbn(_scored_part(_normalise(text)), user_inputs=words)["score"]
+    if score < MIN_SCORE:
         return _(
             "This is too easy to guess. Four words that have nothing to do with each other, "
             "or with you, make a good password."
@@ -84,40 +84,40 @@ def weakness(text: str, *about: str | None) -> str | None:
     return None
 
 
-def _judged(text: str) -> str:
-    """Return as much of the beginning of a password as can be judged in bearable time.
+def _scored_part(text: str) -> str:
+    """Return the longest prefix of a password that is scored in acceptable time.
 
-    Only a text that mixes a dozen or more different signs is cut before its 72nd character.
+    Only a text with a dozen or more different symbols is cut before its 72nd character.
     """
-    signs: set[str] = set()
-    ways = 1
-    for place, sign in enumerate(text[:JUDGED]):
-        if sign not in signs:
-            signs.add(sign)
-            ways = prod(len(signs & set(those)) or 1 for those in L33T_TABLE.values())
-        if ways * (place + 1) ** 2 > MOST_WORK:
-            return text[:place]
-    return text[:JUDGED]
+    used: set[str] = set()
+    combinations = 1
+    for index, character in enumerate(text[:MAX_SCORED_LENGTH]):
+        if character not in used:
+            used.add(character)
+            combinations = prod(len(used & set(signs)) or 1 for signs in L33T_TABLE.values())
+        if combinations * (index + 1) ** 2 > MAX_SCORING_WORK:
+            return text[:index]
+    return text[:MAX_SCORED_LENGTH]
 
 
-def _known(*about: str | None) -> list[str]:
-    """Return the words somebody would try first, as typed and without accents."""
+def _personal_words(*about: str | None) -> list[str]:
+    """Return the words in personal data, and pairs of them, with and without accents."""
     texts = [text.strip().lower()[:100] for text in about if text and text.strip()]
-    words = [word for text in texts for word in (text, *_WORDS.split(text)) if len(word) > 2]
+    words = [word for text in texts for word in (text, *_WORD_BREAKS.split(text)) if len(word) > 2]
     words = list(dict.fromkeys([*words, *map(fold, words)]))[:24]
-    # Zxcvbn takes three words in a row for a good password, even if they are a name and a 1.
+    # zxcvbn rates three words in a row as strong, even if they are a name and a digit.
     return [*words, *(one + other for one, other in permutations(words, 2))]
 
 
-def _fit(text: str) -> str:
-    """Return a password as it is hashed, the same from every keyboard."""
+def _normalise(text: str) -> str:
+    """Return a password in Unicode's NFC form, which is independent of the keyboard."""
     return unicodedata.normalize("NFC", text).encode("utf-8", "replace").decode()
 
 
-def _method() -> str:
+def _hash_method() -> str:
     return current_app.config["FAB_PASSWORD_HASH_METHOD"]
 
 
-def _fake(method: str) -> str:
-    """Return what looks like a hash, is nobody's, and costs as much to compare with."""
+def _dummy_hash(method: str) -> str:
+    """Return a hash that matches nothing and takes as long to compare with as a real one."""
     return f"{method}$nobodys-salt-here$00"

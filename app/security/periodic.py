@@ -1,36 +1,36 @@
-"""Keep the list of sessions true, and sweep away what nobody asks for any more."""
+"""Periodic tasks: write times of last use, delete expired sessions, links and counts."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from app.periodic import Chore
 from app.extensions import db
-from app.security import api_keys, one_time_links, last_seen, sessions, throttle
+from app.periodic import PeriodicTask
+from app.security import api_keys, last_seen, one_time_links, sessions, throttle
 
 
-class NoteSeen(Chore):
+class RecordLastUse(PeriodicTask):
     """Write when sessions and API keys were last used."""
 
-    every = 60
+    interval_seconds = 60
 
     def run(self, app: Flask) -> None:
-        """Write what this process has seen since the last time."""
-        moments, used = last_seen.sessions.take_all(), last_seen.keys.take_all()
+        """Write the times that this process has buffered since the last run."""
+        moments, used = last_seen.sessions.drain(), last_seen.keys.drain()
         if moments or used:
-            sessions.note_seen(db.session(), moments)
-            api_keys.note_used(db.session(), used)
+            sessions.record_last_seen(db.session(), moments)
+            api_keys.record_last_used(db.session(), used)
             db.session.commit()
 
 
-class SweepTheDoor(Chore):
-    """Forget sessions, links and counts of attempts that are over."""
+class DeleteExpiredSessions(PeriodicTask):
+    """Delete sessions, one-time links and attempt counters that are no longer needed."""
 
-    every = 3600
+    interval_seconds = 3600
 
     def run(self, app: Flask) -> None:
         """Delete them."""
-        sessions.sweep(db.session())
-        throttle.sweep(db.session())
-        one_time_links.sweep(db.session())
+        sessions.delete_old_sessions(db.session())
+        throttle.delete_old_counts(db.session())
+        one_time_links.delete_expired_links(db.session())
         db.session.commit()

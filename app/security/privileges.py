@@ -1,4 +1,4 @@
-"""Who stands above whom: nobody grants what they do not hold, nor touches who holds more."""
+"""Privilege checks: nobody grants permissions they lack, nor manages users who have more."""
 
 from __future__ import annotations
 
@@ -7,59 +7,61 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.security.actor import Actor
-from app.security.rights import ADMINISTRATOR, Held, held_by, pairs_of_roles
+from app.security.rights import ADMINISTRATOR, PermissionPairs, permission_pairs, permission_rows
 
 
 @dataclass(frozen=True)
-class Holdings:
-    """Everything somebody holds; ``is_all`` is an administrator's."""
+class PermissionSet:
+    """A set of (permission, resource) pairs; ``is_all`` marks an administrator's."""
 
-    pairs: Held
+    pairs: PermissionPairs
     is_all: bool = False
 
-    def covers(self, other: Holdings) -> bool:
-        """Say whether the other holds nothing beyond this."""
+    def includes(self, other: PermissionSet) -> bool:
+        """Return True if the other set is a subset of this one."""
         return self.is_all or (not other.is_all and other.pairs <= self.pairs)
 
 
-EVERYTHING = Holdings(frozenset(), is_all=True)
+ALL_PERMISSIONS = PermissionSet(frozenset(), is_all=True)
 
 
-def holdings_of_roles(roles: Iterable) -> Holdings:
-    """Return what some roles carry together, as the database has it."""
+def permissions_of_roles(roles: Iterable) -> PermissionSet:
+    """Return the permissions of some roles together, as stored in the database."""
     roles = list(roles)
     if any(role.name == ADMINISTRATOR for role in roles):
-        return EVERYTHING
+        return ALL_PERMISSIONS
     ids = [role.id for role in roles if role.id is not None]
-    return Holdings(held_by(ids) if ids else frozenset())
+    return PermissionSet(permission_pairs(ids) if ids else frozenset())
 
 
-def holdings_of(actor: Actor) -> Holdings:
-    """Return what an actor holds; the house itself holds everything."""
-    if actor.is_house or actor.is_administrator:
-        return EVERYTHING
-    return Holdings(held_by(actor.role_ids) if actor.role_ids else frozenset())
+def permissions_of_actor(actor: Actor) -> PermissionSet:
+    """Return an actor's permissions; the system has all of them."""
+    if actor.is_system or actor.is_administrator:
+        return ALL_PERMISSIONS
+    return PermissionSet(permission_pairs(actor.role_ids) if actor.role_ids else frozenset())
 
 
-def holdings_by_role(roles: Iterable) -> dict[int, Holdings]:
-    """Return what each of some roles carries by itself, in one statement."""
+def permissions_by_role(roles: Iterable) -> dict[int, PermissionSet]:
+    """Return the permissions of each role by role id, in one statement."""
     roles = [role for role in roles if role.id is not None]
     pairs: dict[int, set[tuple[str, str]]] = {role.id: set() for role in roles}
-    for role_id, permission, resource in pairs_of_roles(pairs):
+    for role_id, permission, resource in permission_rows(pairs):
         pairs[role_id].add((permission, resource))
     return {
-        role.id: EVERYTHING if role.name == ADMINISTRATOR else Holdings(frozenset(pairs[role.id]))
+        role.id: ALL_PERMISSIONS
+        if role.name == ADMINISTRATOR
+        else PermissionSet(frozenset(pairs[role.id]))
         for role in roles
     }
 
 
-def reaches(actor: Actor, entity_id: int | None) -> bool:
-    """Say whether an entity, or all of them (None), lies within an actor's reach."""
+def can_reach_entity(actor: Actor, entity_id: int | None) -> bool:
+    """Return True if an actor may see an entity; None stands for no entity in particular."""
     return actor.entity_ids is None or entity_id in actor.entity_ids
 
 
-def outranks(actor: Actor, user: Any) -> bool:
-    """Say whether a user is within an actor's reach and holds nothing beyond the actor."""
-    return reaches(actor, user.entity_id) and holdings_of(actor).covers(
-        holdings_of_roles(user.roles)
+def may_manage(actor: Actor, user: Any) -> bool:
+    """Return True if an actor may see a user and has all the permissions the user has."""
+    return can_reach_entity(actor, user.entity_id) and permissions_of_actor(actor).includes(
+        permissions_of_roles(user.roles)
     )

@@ -1,4 +1,4 @@
-"""Where a page may lead that was asked for in an address or a form: never off the site."""
+"""Validate redirect targets that come with a request: no open redirects."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from urllib.parse import unquote
 from werkzeug.urls import iri_to_uri
 
 HOME = "/"
-LONGEST = 2000
+MAX_LENGTH = 2000
 
-# A browser drops tabs and line ends inside an address and takes a backslash for a slash.
-_NEVER = re.compile("[\x00-\x20\x7f-\xa0\\\\\u2028\u2029\ud800-\udfff]")
+# Browsers drop tabs and line ends inside a URL and treat a backslash as a slash.
+_FORBIDDEN_CHARACTERS = re.compile("[\x00-\x20\x7f-\xa0\\\\\u2028\u2029\ud800-\udfff]")
 
 
-def safe_target(asked: str | None) -> str:
-    """Return where to go next: what was asked for if it is a path of this site, else home.
+def safe_redirect_target(requested: str | None) -> str:
+    """Return the requested target if it is a path of this site, else the start page.
 
-    It is looked at as it is, and as whatever stands between could read it: decoded once and
-    twice, and with look-alikes of slashes and backslashes taken for real.
+    It is checked as it is and percent-decoded once and twice, each also with Unicode look-alikes
+    of slashes normalised, as proxies and browsers may do.
     """
-    if not asked or len(asked) > LONGEST or _NEVER.search(asked):
+    if not requested or len(requested) > MAX_LENGTH or _FORBIDDEN_CHARACTERS.search(requested):
         return HOME
-    read = asked
+    decoded = requested
     for _time in range(3):
-        if not _is_a_path(read) or not _is_a_path(unicodedata.normalize("NFKC", read)):
+        normalised = unicodedata.normalize("NFKC", decoded)
+        if not _is_local_path(decoded) or not _is_local_path(normalised):
             return HOME
-        read = unquote(read, errors="replace").replace("\ufffd", "?")
-    return iri_to_uri(asked)
+        decoded = unquote(decoded, errors="replace").replace("\ufffd", "?")
+    return iri_to_uri(requested)
 
 
-def _is_a_path(text: str) -> bool:
-    # A parameter may hold anything once it is decoded; what matters is where it leads.
+def _is_local_path(text: str) -> bool:
+    # A decoded query string may contain anything: only the path decides where it leads.
     path = re.split(r"[?#]", text, maxsplit=1)[0]
-    if not path.startswith("/") or path.startswith("//") or _NEVER.search(path):
+    if not path.startswith("/") or path.startswith("//") or _FORBIDDEN_CHARACTERS.search(path):
         return False
     return not {".", ".."} & set(path.split("/"))

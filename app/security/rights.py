@@ -1,4 +1,4 @@
-"""What the signed-in user holds: one query a request, asked as often as needed."""
+"""Permission checks for the current user and for actors; one query per request."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.security.actor import Actor
-from app.security.api_keys import scopes_cover
+from app.security.api_keys import scopes_allow
 
 ADMINISTRATOR = "Admin"
 
-Held = frozenset[tuple[str, str]]
+PermissionPairs = frozenset[tuple[str, str]]
 
 
-def holds(permission: str, resource: str) -> bool:
-    """Say whether the signed-in user holds a permission, such as can_edit on ContactView."""
+def has_permission(permission: str, resource: str) -> bool:
+    """Return True if the current user has a permission, such as can_edit on ContactView."""
     user = current_user
     if not user.is_authenticated or not user.is_active:
         return False
-    if not scopes_cover(g.get("scopes"), permission, resource):
+    if not scopes_allow(g.get("scopes"), permission, resource):
         return False
-    if is_administrator(user) or (permission, resource) in open_to_all():
+    if is_administrator(user) or (permission, resource) in common_permissions():
         return True
-    if "held" not in g:
-        g.held = held_by(role.id for role in user.roles)
-    return (permission, resource) in g.held
+    if "permission_pairs" not in g:
+        g.permission_pairs = permission_pairs(role.id for role in user.roles)
+    return (permission, resource) in g.permission_pairs
 
 
-def actor_holds(actor: Actor, permission: str, resource: str) -> bool:
-    """Say whether an actor holds a permission, also where nobody is signed in: in a job."""
-    if not scopes_cover(actor.scopes, permission, resource):
+def actor_has_permission(actor: Actor, permission: str, resource: str) -> bool:
+    """Return True if an actor has a permission; works outside of requests, too."""
+    if not scopes_allow(actor.scopes, permission, resource):
         return False
-    if actor.is_house or actor.is_administrator or (permission, resource) in open_to_all():
+    if actor.is_system or actor.is_administrator or (permission, resource) in common_permissions():
         return True
-    return bool(actor.role_ids) and (permission, resource) in held_by(actor.role_ids)
+    return bool(actor.role_ids) and (permission, resource) in permission_pairs(actor.role_ids)
 
 
-def open_to_all() -> Held:
-    """Return what everybody who is signed in holds: their own profile, and the like."""
-    return current_app.extensions["open_to_all"]
+def common_permissions() -> PermissionPairs:
+    """Return the permissions of every logged-in user, such as those on their own account."""
+    return current_app.extensions["common_permissions"]
 
 
 def is_administrator(user) -> bool:
-    """Say whether a user holds everything."""
+    """Return True if a user has the role Admin, which includes every permission."""
     return any(role.name == ADMINISTRATOR for role in user.roles)
 
 
-def held_by(role_ids) -> Held:
-    """Return every (permission, resource) that one of the roles carries."""
+def permission_pairs(role_ids) -> PermissionPairs:
+    """Return the (permission, resource) pairs of some roles together."""
     return frozenset(
-        (permission, resource) for _role, permission, resource in pairs_of_roles(role_ids)
+        (permission, resource) for _role, permission, resource in permission_rows(role_ids)
     )
 
 
-def pairs_of_roles(role_ids) -> list[tuple[int, str, str]]:
-    """Return (role, permission, resource) of everything that some roles carry."""
+def permission_rows(role_ids) -> list[tuple[int, str, str]]:
+    """Return (role id, permission, resource) for every permission of some roles."""
     link = assoc_permissionview_role.c
     rows = db.session.execute(
         select(link.role_id, Permission.name, ViewMenu.name)

@@ -1,4 +1,4 @@
-"""Roles and rights as the code declares them, written to the database by ``sync``."""
+"""Roles and permissions as the code declares them, written to the database by ``sync``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LEVELS = (Level.READ, Level.EDIT)
 
 
 class Grant(NamedTuple):
-    """What it takes to do one thing to one kind of resource: a level in an area.
+    """A permission on a resource, and the area and level whose role includes it.
 
-    ``area`` None is for everybody who is signed in. ``is_personal`` says whether people's data
-    is seen by it: the limited administrator sees none.
+    ``area`` None means every logged-in user. ``is_personal`` says whether it shows personal data:
+    the limited administrator has no such permission.
     """
 
     area: Area | None
@@ -39,64 +39,64 @@ class Grant(NamedTuple):
 
 
 def role_name(area: Area, level: Level) -> str:
-    """Return the name of the role that ``sync`` keeps for a level in an area."""
+    """Return the name of the seeded role of an area and a level."""
     return f"{area.value.capitalize()}: {level.name.lower()}"
 
 
-_SEEDED = {role_name(area, level): (area, level) for area in Area for level in LEVELS}
+_AREA_ROLES = {role_name(area, level): (area, level) for area in Area for level in LEVELS}
 
 
-def area_right(area: Area, level: Level) -> tuple[str, str]:
-    """Return the right that stands for a whole area: whoever holds it gets what is added later.
+def area_permission(area: Area, level: Level) -> tuple[str, str]:
+    """Return the (permission, resource) pair of a whole area, later additions included.
 
-    It also keeps the role of an area that has no pages yet from being granted by just anybody.
+    It also protects the role of an area without pages: only those who have the pair may grant it.
     """
     return f"all_{level.name.lower()}", f"Area {area.value}"
 
 
 def area_grants() -> set[Grant]:
-    """Return the rights that stand for whole areas."""
+    """Return the grants of the whole-area permissions."""
     return {
-        Grant(area, level, *area_right(area, level), is_personal=False)
+        Grant(area, level, *area_permission(area, level), is_personal=False)
         for area in Area
         for level in LEVELS
     }
 
 
 def role_label(name: str) -> str:
-    """Return the name of a role as people read it: a seeded one in their language."""
+    """Return the name of a role for display; names of seeded roles are translated."""
     if name == ADMINISTRATOR:
         return _("Administrator")
     if name == PUBLIC:
         return _("Visitors")
     if name == LIMITED_ADMINISTRATOR:
         return _("Limited administrator")
-    if name not in _SEEDED:
+    if name not in _AREA_ROLES:
         return name
-    area, level = _SEEDED[name]
+    area, level = _AREA_ROLES[name]
     return f"{area.label}: {level.label}"
 
 
 def is_seeded(name: str) -> bool:
-    """Say whether ``sync`` keeps the role of this name as the code declares it."""
-    return name in (ADMINISTRATOR, PUBLIC, LIMITED_ADMINISTRATOR) or name in _SEEDED
+    """Return True if ``sync`` writes the role of this name."""
+    return name in (ADMINISTRATOR, PUBLIC, LIMITED_ADMINISTRATOR) or name in _AREA_ROLES
 
 
 def area_role(name: str) -> tuple[Area, Level] | None:
-    """Return the area and level of a role that ``sync`` keeps for one, else nothing."""
-    return _SEEDED.get(name)
+    """Return the area and level of a seeded role, or None for any other role."""
+    return _AREA_ROLES.get(name)
 
 
 def sync_roles(grants: Iterable[Grant]) -> dict[str, int]:
-    """Write permissions and roles so that they say what the code says; twice changes nothing.
+    """Write permissions and seeded roles as the code declares them; idempotent.
 
-    Roles that administrators made keep what they hold, except permissions that no longer exist.
+    Custom roles keep their permissions, except those that no longer exist.
     """
     grants = sorted({*grants, *area_grants()}, key=str)
     wanted = {(grant.permission, grant.resource) for grant in grants}
-    permissions = _names(Permission, {permission for permission, _ in wanted})
-    resources = _names(ViewMenu, {resource for _, resource in wanted})
-    known = _known()
+    permissions = _ensure_rows(Permission, {permission for permission, _ in wanted})
+    resources = _ensure_rows(ViewMenu, {resource for _, resource in wanted})
+    known = _permission_ids()
     gone = [pk for pair, pk in known.items() if pair not in wanted]
     if gone:
         link = assoc_permissionview_role
@@ -110,15 +110,15 @@ def sync_roles(grants: Iterable[Grant]) -> dict[str, int]:
         db.session.add(row)
         db.session.flush()
         known[permission, resource] = row.id
-    changed = _sync_seeded(grants, known)
-    _pass_on([g for g in grants if (g.permission, g.resource) in new], known)
+    changed = _sync_seeded_roles(grants, known)
+    _extend_custom_roles([g for g in grants if (g.permission, g.resource) in new], known)
     return {"permissions": len(new), "removed": len(gone), "roles": changed}
 
 
 def is_synchronised(grants: Iterable[Grant]) -> bool:
-    """Say whether permissions and seeded roles are as the code declares them; only looks."""
+    """Return True if permissions and seeded roles are as the code declares them; write nothing."""
     declared = sorted({*grants, *area_grants()}, key=str)
-    known = _known()
+    known = _permission_ids()
     if set(known) != {(grant.permission, grant.resource) for grant in declared}:
         return False
     link = assoc_permissionview_role
@@ -126,11 +126,14 @@ def is_synchronised(grants: Iterable[Grant]) -> bool:
     rows = select(Role.name, link.c.permission_view_id).join(link, link.c.role_id == Role.id)
     for name, pk in db.session.execute(rows):
         held[name].add(pk)
-    return all(held.get(name) == wanted for name, wanted in _seeded(declared, known).items())
+    return all(
+        held.get(name) == wanted
+        for name, wanted in _seeded_role_permissions(declared, known).items()
+    )
 
 
-def _known() -> dict[tuple[str, str], int]:
-    """Return the number of every right that the database has."""
+def _permission_ids() -> dict[tuple[str, str], int]:
+    """Return the id of every stored permission by (permission, resource)."""
     return {
         (permission, resource): pk
         for pk, permission, resource in db.session.execute(
@@ -141,7 +144,8 @@ def _known() -> dict[tuple[str, str], int]:
     }
 
 
-def _names(model, names: set[str]) -> dict[str, int]:
+def _ensure_rows(model, names: set[str]) -> dict[str, int]:
+    """Return the id of the row of each name, adding those that are missing."""
     rows = db.session.execute(select(model.name, model.id)).all()
     found: dict[str, int] = {name: pk for name, pk in rows}  # noqa: C416 - rows are not pairs
     for name in sorted(names - set(found)):
@@ -152,8 +156,10 @@ def _names(model, names: set[str]) -> dict[str, int]:
     return found
 
 
-def _seeded(grants: list[Grant], known: dict[tuple[str, str], int]) -> dict[str, set[int]]:
-    """Return what each seeded role holds, as the code declares it."""
+def _seeded_role_permissions(
+    grants: list[Grant], known: dict[tuple[str, str], int]
+) -> dict[str, set[int]]:
+    """Return the ids of the permissions of each seeded role, as the code declares them."""
     content = {ADMINISTRATOR: set(known.values()) & {known[g[2], g[3]] for g in grants}}
     content[PUBLIC] = set()
     content[LIMITED_ADMINISTRATOR] = {
@@ -174,10 +180,10 @@ def _seeded(grants: list[Grant], known: dict[tuple[str, str], int]) -> dict[str,
     return content
 
 
-def _sync_seeded(grants: list[Grant], known: dict[tuple[str, str], int]) -> int:
-    """Give the seeded roles exactly what the code grants them; return how many links changed."""
-    content = _seeded(grants, known)
-    roles = _names(Role, set(content))
+def _sync_seeded_roles(grants: list[Grant], known: dict[tuple[str, str], int]) -> int:
+    """Give the seeded roles exactly the declared permissions; return the number of changes."""
+    content = _seeded_role_permissions(grants, known)
+    roles = _ensure_rows(Role, set(content))
     link = assoc_permissionview_role
     changed = 0
     for name, wanted in content.items():
@@ -202,18 +208,20 @@ def _sync_seeded(grants: list[Grant], known: dict[tuple[str, str], int]) -> int:
 
 
 def _areas_with_people(grants: list[Grant]) -> set[tuple[str, str]]:
-    """Return the rights on whole areas in which people's data is seen somewhere."""
+    """Return the whole-area permissions of the areas that show personal data."""
     areas = {grant.area for grant in grants if grant.is_personal and grant.area is not None}
-    return {area_right(area, level) for area in areas for level in LEVELS}
+    return {area_permission(area, level) for area in areas for level in LEVELS}
 
 
-def _pass_on(new: list[Grant], known: dict[tuple[str, str], int]) -> None:
-    """Give a right that is new to the roles administrators made for its whole area."""
+def _extend_custom_roles(new: list[Grant], known: dict[tuple[str, str], int]) -> None:
+    """Add new permissions to the custom roles that have the whole area."""
     link = assoc_permissionview_role
     for grant in new:
         if grant.area is None or grant.level not in LEVELS:
             continue
-        whole = [known[area_right(grant.area, level)] for level in LEVELS if level >= grant.level]
+        whole = [
+            known[area_permission(grant.area, level)] for level in LEVELS if level >= grant.level
+        ]
         holders = set(
             db.session.scalars(select(link.c.role_id).where(link.c.permission_view_id.in_(whole)))
         )

@@ -1,4 +1,4 @@
-"""Which rows an actor may see. Every door of the house asks here."""
+"""Which rows an actor may see; asked by pages, API, actions, imports and commands alike."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from app.security.actor import Actor
 
 
 class Scoped:
-    """A row that belongs to an entity: seen by those who work in it or above it."""
+    """Mixin of a row that belongs to an entity: visible to those who work in it or above it."""
 
     entity_id: Any
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """Return the condition a row must meet to be seen by ``actor``."""
-        return within(cls.entity_id, actor)
+        """Return the condition on rows visible to ``actor``."""
+        return entity_in_reach(cls.entity_id, actor)
 
 
-def within(column: Any, actor: Actor) -> ColumnElement[bool]:
-    """Return the condition that ``column`` names an entity within the actor's reach."""
+def entity_in_reach(column: Any, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition that an entity id column is among the entities ``actor`` may see."""
     if actor.entity_ids is None:
         return true()
     if not actor.entity_ids:
@@ -31,20 +31,20 @@ def within(column: Any, actor: Actor) -> ColumnElement[bool]:
     return column.in_(sorted(actor.entity_ids))
 
 
-def scope_of(model: Any, actor: Actor) -> ColumnElement[bool]:
-    """Return the condition under which ``actor`` sees a row of ``model``."""
+def scope_condition(model: Any, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition on rows of ``model`` visible to ``actor``; all if it has no scope."""
     scope = getattr(model, "scope", None)
     return true() if scope is None else scope(actor)
 
 
-def alive(model: Any) -> ColumnElement[bool]:
-    """Return the condition that a row is not in the trash, for statements that ask for it in words.
+def not_trashed(model: Any) -> ColumnElement[bool]:
+    """Return the condition that a row is not in the trash.
 
-    A SELECT leaves out what is in the trash by itself; what is inside of an INSERT does not.
+    Needed in INSERT … SELECT only: the loader criterion adds it to every other SELECT.
     """
     return model.trashed_at.is_(None) if hasattr(model, "trashed_at") else true()
 
 
 def visible(model: Any, actor: Actor) -> Select:
     """Select the rows of ``model`` that ``actor`` may see."""
-    return select(model).where(scope_of(model, actor))
+    return select(model).where(scope_condition(model, actor))

@@ -1,4 +1,4 @@
-"""Sessions: opened at the door, asked for at every request, ended from anywhere."""
+"""Login sessions, stored as rows: create, find, list, end."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from sqlalchemy.orm import Session
 from app.security.models import SignInSession
 from app.types import now
 
-# How long a half-open door stays so.
-HALF_OPEN = timedelta(minutes=10)
+# Lifetime of a pending session: password given, second factor missing.
+PENDING_LIFETIME = timedelta(minutes=10)
 
 
-def digest(token: str) -> str:
-    """Return what is kept of a token: it has 256 random bits, so a plain hash will do."""
+def hash_token(token: str) -> str:
+    """Return the SHA-256 of a token; with 256 random bits it needs no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_session(
+def create_session(
     session: Session, user_id: int, *, address: str = "", agent: str = "", is_full: bool = True
 ) -> str:
-    """Note that somebody signed in; return the token for their cookie, kept nowhere else."""
+    """Write a session, pending unless ``is_full``; return the token for the cookie."""
     token = secrets.token_urlsafe(32)
     session.add(
         SignInSession(
             user_id=user_id,
-            token_hash=digest(token),
+            token_hash=hash_token(token),
             is_full=is_full,
-            expires_at=now() + (_absolute() if is_full else HALF_OPEN),
+            expires_at=now() + (_max_lifetime() if is_full else PENDING_LIFETIME),
             address=address[:64],
             agent=agent[:200],
         )
@@ -42,17 +42,17 @@ def open_session(
     return token
 
 
-def _absolute() -> timedelta:
-    """Return how long a session lasts at most, whatever is done in it."""
+def _max_lifetime() -> timedelta:
+    """Return the maximum lifetime of a session."""
     return timedelta(hours=current_app.config["SESSION_HOURS"])
 
 
 def idle_limit() -> timedelta:
-    """Return how long a session lasts in which nothing is done."""
+    """Return the time after which an idle session ends."""
     return timedelta(minutes=current_app.config["IDLE_MINUTES"])
 
 
-def live(is_full: bool = True):
+def live_conditions(is_full: bool = True):
     """Return the conditions of a session that has not ended."""
     return (
         SignInSession.is_full.is_(is_full),
@@ -61,28 +61,31 @@ def live(is_full: bool = True):
     )
 
 
-def session_of(session: Session, token: str, *, is_full: bool = True) -> SignInSession | None:
-    """Return the live session a token belongs to."""
+def get_live_session(
+    session: Session, token: str, *, is_full: bool = True
+) -> SignInSession | None:
+    """Return the live session of a token, or None."""
     return session.scalar(
-        select(SignInSession).where(SignInSession.token_hash == digest(token), *live(is_full))
+        select(SignInSession).where(
+            SignInSession.token_hash == hash_token(token), *live_conditions(is_full)
+        )
     )
 
 
-def sessions_of(session: Session, user_id: int) -> list[SignInSession]:
-    """Return where somebody is signed in, the last used first.
+def list_live_sessions(session: Session, user_id: int) -> list[SignInSession]:
+    """Return a user's live sessions, the last used first; idle ones are left out.
 
-    What has been left alone for too long is not in the list: its cookie opens nothing any more.
     ``seen_at`` may lag two minutes behind (see ``app.security.last_seen``).
     """
     unused = now() - idle_limit() - timedelta(minutes=2)
     query = select(SignInSession).where(
-        SignInSession.user_id == user_id, *live(), SignInSession.seen_at > unused
+        SignInSession.user_id == user_id, *live_conditions(), SignInSession.seen_at > unused
     )
     return list(session.scalars(query.order_by(SignInSession.seen_at.desc())))
 
 
 def end_session(session: Session, user_id: int, session_id: int, because: str) -> bool:
-    """End one of somebody's sessions; say whether there was one."""
+    """End one of a user's sessions; return False if there is none."""
     ended = session.execute(
         update(SignInSession)
         .where(
@@ -96,8 +99,8 @@ def end_session(session: Session, user_id: int, session_id: int, because: str) -
     return ended.rowcount == 1  # type: ignore[attr-defined]
 
 
-def note_seen(session: Session, seen: Mapping[str, datetime]) -> None:
-    """Write when some sessions, named by what is kept of their tokens, were last used."""
+def record_last_seen(session: Session, seen: Mapping[str, datetime]) -> None:
+    """Write the time of last use of some sessions, given by token hash."""
     for token_hash, moment in seen.items():
         session.execute(
             update(SignInSession)
@@ -107,8 +110,8 @@ def note_seen(session: Session, seen: Mapping[str, datetime]) -> None:
         )
 
 
-def sweep(session: Session, days: int = 30) -> None:
-    """Forget sessions that ended, or should have, so many days ago."""
+def delete_old_sessions(session: Session, days: int = 30) -> None:
+    """Delete sessions that ended or expired more than ``days`` ago."""
     before = now() - timedelta(days=days)
     session.execute(
         delete(SignInSession)
@@ -120,7 +123,7 @@ def sweep(session: Session, days: int = 30) -> None:
 def end_sessions(
     session: Session, user_ids: Iterable[int], because: str, *, keep: str | None = None
 ) -> None:
-    """End every session of some users at once, but the one whose token is ``keep``."""
+    """End all sessions of some users, except the one with the token ``keep``."""
     statement = (
         update(SignInSession)
         .where(SignInSession.user_id.in_(sorted(set(user_ids))), SignInSession.ended_at.is_(None))
@@ -128,5 +131,5 @@ def end_sessions(
         .execution_options(synchronize_session=False)
     )
     if keep is not None:
-        statement = statement.where(SignInSession.token_hash != digest(keep))
+        statement = statement.where(SignInSession.token_hash != hash_token(keep))
     session.execute(statement)

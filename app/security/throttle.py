@@ -1,4 +1,4 @@
-"""Count attempts in the database, so that the count survives restarts and holds everywhere."""
+"""Throttling: attempts counted in the database, shared by all processes."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from sqlalchemy.orm import Session
 from app.security.models import AttemptCounter
 from app.types import now
 
-Where = Session | Connection
+Executor = Session | Connection
 
 
-def key_of(kind: str, what: str) -> str:
-    """Return the key of what was tried; nobody reads in it what somebody typed."""
+def key_for_text(kind: str, what: str) -> str:
+    """Return the counter key of a typed text, which is hashed."""
     secret = current_app.config["SECRET_KEY"].encode()
-    mark = hmac.new(secret, what.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-    return f"{kind}:{mark}"
+    hashed = hmac.new(secret, what.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    return f"{kind}:{hashed}"
 
 
-def key_of_user(kind: str, user_id: int) -> str:
-    """Return the key of an account, however it was named."""
+def key_for_user(kind: str, user_id: int) -> str:
+    """Return the counter key of an account, however it was named."""
     return f"{kind}:user:{user_id}"
 
 
-def key_of_address(kind: str, address: str | None) -> str:
-    """Return the key of an address; one of IPv6 counts with its network, the same house."""
+def key_for_address(kind: str, address: str | None) -> str:
+    """Return the counter key of an IP address; IPv6 addresses share that of their /64 network."""
     try:
         parsed = ip_address((address or "").partition("%")[0])
     except ValueError:
-        return key_of(kind, address or "")
+        return key_for_text(kind, address or "")
     if isinstance(parsed, IPv6Address):
         mapped = parsed.ipv4_mapped
-        return key_of(kind, str(mapped or IPv6Address(int(parsed) >> 64 << 64)))
-    return key_of(kind, str(parsed))
+        return key_for_text(kind, str(mapped or IPv6Address(int(parsed) >> 64 << 64)))
+    return key_for_text(kind, str(parsed))
 
 
-def take(where: Where | Engine, key: str, limit: int, minutes: int) -> bool:
-    """Count one attempt; say whether it is still within ``limit`` in so many minutes.
+def count_within_limit(where: Executor | Engine, key: str, limit: int, minutes: int) -> bool:
+    """Count an attempt; return True if there were at most ``limit`` within ``minutes``.
 
-    The caller commits, and does so before anything slow: the count is taken *before* the
-    attempt is judged, so that a hundred at once are not all let through.
+    Count, and commit, *before* the attempt is checked: otherwise a hundred parallel attempts
+    would all pass.
     """
-    return count_one(where, key, minutes) <= limit
+    return count_attempt(where, key, minutes) <= limit
 
 
-def count_one(where: Where | Engine, key: str, minutes: int) -> int:
-    """Count one attempt; return how many there are since the first within so many minutes."""
+def count_attempt(where: Executor | Engine, key: str, minutes: int) -> int:
+    """Count an attempt; return the number since the window of ``minutes`` began."""
     if isinstance(where, Engine):
         with where.begin() as connection:
-            return count_one(connection, key, minutes)
+            return count_attempt(connection, key, minutes)
     moment = now()
     window = timedelta(minutes=minutes)
-    # A clock that was wrong for a while must not shut the door for as long.
+    # A window in the future comes from a clock that was wrong: it must not block anybody.
     is_over = or_(AttemptCounter.since <= moment - window, AttemptCounter.since > moment + window)
     insert = _insert(where)(AttemptCounter).values(key=key, since=moment, count=1)
     statement = insert.on_conflict_do_update(
@@ -72,16 +72,16 @@ def count_one(where: Where | Engine, key: str, minutes: int) -> int:
     return where.execute(statement).scalar_one()
 
 
-def count_of(where: Where, key: str, minutes: int) -> int:
-    """Return how many attempts were counted within so many minutes; counts none."""
+def get_count(where: Executor, key: str, minutes: int) -> int:
+    """Return the number of attempts within ``minutes`` without counting one."""
     moment, window = now(), timedelta(minutes=minutes)
     is_now = AttemptCounter.since.between(moment - window, moment + window)
     found = where.scalar(select(AttemptCounter.count).where(AttemptCounter.key == key, is_now))
     return found or 0
 
 
-def give_back(where: Where, key: str) -> None:
-    """Take one attempt from a count: it was a good one."""
+def uncount_attempt(where: Executor, key: str) -> None:
+    """Subtract a successful attempt from a count."""
     counter = AttemptCounter
     where.execute(
         update(counter)
@@ -91,8 +91,8 @@ def give_back(where: Where, key: str) -> None:
     )
 
 
-def forget(where: Where, key: str) -> None:
-    """Forget the attempts counted under a key."""
+def reset_count(where: Executor, key: str) -> None:
+    """Delete the count of a key."""
     where.execute(
         delete(AttemptCounter)
         .where(AttemptCounter.key == key)
@@ -100,8 +100,8 @@ def forget(where: Where, key: str) -> None:
     )
 
 
-def sweep(where: Where, hours: int = 24) -> None:
-    """Forget counts that nothing asks for any more."""
+def delete_old_counts(where: Executor, hours: int = 24) -> None:
+    """Delete counts whose window is over."""
     where.execute(
         delete(AttemptCounter)
         .where(AttemptCounter.since < now() - timedelta(hours=hours))
@@ -109,6 +109,6 @@ def sweep(where: Where, hours: int = 24) -> None:
     )
 
 
-def _insert(where: Where) -> Any:
+def _insert(where: Executor) -> Any:
     bind = where if isinstance(where, Connection) else where.get_bind()
     return postgresql.insert if bind.dialect.name == "postgresql" else sqlite.insert

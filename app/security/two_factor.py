@@ -1,4 +1,4 @@
-"""The second factor: codes of a telephone, kept secrets, codes for the day the telephone is lost."""
+"""Two-factor authentication: TOTP codes, encrypted secrets, recovery codes."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from sqlalchemy import delete, or_, update
 from sqlalchemy.orm import Session
 
 from app.security.models import RecoveryCode
-from app.security.throttle import count_one, key_of_user
+from app.security.throttle import count_attempt, key_for_user
 from app.types import now
 
-# Seconds a code is good for, and how many codes before and after are taken for slow clocks.
-STEP = 30
-DRIFT = 1
-TRIES = 5
-MINUTES = 15
+# Lifetime of a code, and how many steps before and after are accepted for clock drift.
+STEP_SECONDS = 30
+DRIFT_STEPS = 1
+MAX_TRIES = 5
+THROTTLE_MINUTES = 15
 RECOVERY_CODES = 10
-# Neither 0 and O nor 1 and I: they are written on paper.
+# Without the look-alikes 0, O, 1 and I: recovery codes are written on paper.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 
 
-def is_fully_protected(user: Any) -> bool:
-    """Say whether a user has the second factor that their roles ask for."""
+def has_required_second_factor(user: Any) -> bool:
+    """Return False if a role of the user requires a second factor and none is set up."""
     return not user.needs_second_factor or bool(user.totp_secret)
 
 
 def new_secret() -> str:
-    """Return a secret to be shared with a telephone: 160 random bits."""
+    """Return a new TOTP secret of 160 random bits, in base 32."""
     return pyotp.random_base32()
 
 
-def lock(secret: str) -> str:
-    """Encrypt a secret, to be kept."""
+def encrypt_secret(secret: str) -> str:
+    """Encrypt a secret, to be stored."""
     return _fernet().encrypt(secret.encode()).decode()
 
 
-def unlock(kept: str | None) -> str | None:
-    """Return a secret that was kept; None when it cannot be read (the key was changed)."""
+def decrypt_secret(stored: str | None) -> str | None:
+    """Decrypt a stored secret; None if that fails, as after a change of the secret key."""
     try:
-        return _fernet().decrypt((kept or "").encode()).decode()
+        return _fernet().decrypt((stored or "").encode()).decode()
     except InvalidToken:
         return None
 
@@ -63,46 +63,46 @@ def _fernet() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(key))
 
 
-def address_of(secret: str, account: str) -> str:
-    """Return the otpauth:// address a telephone reads."""
+def provisioning_uri(secret: str, account: str) -> str:
+    """Return the otpauth:// URI of a secret."""
     issuer = current_app.config["ORGANISATION"]
     return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=issuer)
 
 
-def picture_of(address: str) -> str:
-    """Return the QR code of an address, as a picture within the page."""
-    return segno.make(address, error="m").svg_data_uri(scale=5, border=3, light="#fff")
+def qr_code(uri: str) -> str:
+    """Return the QR code of a URI, as a data: URI."""
+    return segno.make(uri, error="m").svg_data_uri(scale=5, border=3, light="#fff")
 
 
 def matching_step(secret: str | None, typed: str) -> int | None:
-    """Return the step a code belongs to, if it is one of now or nearly now."""
+    """Return the time step of a code if it is valid now, else None; takes constant time."""
     typed = re.sub(r"\s", "", typed)
     if secret is None or not _SIX_DIGITS.fullmatch(typed):
         return None
     totp = pyotp.TOTP(secret)
-    step = int(now().timestamp()) // STEP
-    found = None
-    for near in range(step - DRIFT, step + DRIFT + 1):
+    step = int(now().timestamp()) // STEP_SECONDS
+    match = None
+    for near in range(step - DRIFT_STEPS, step + DRIFT_STEPS + 1):
         if hmac.compare_digest(totp.generate_otp(near), typed):
-            found = near
-    return found
+            match = near
+    return match
 
 
-def may_try(session: Session, user_id: int) -> bool:
-    """Count an attempt at a code, whatever door it is at; the caller commits at once."""
-    return count_one(session, key_of_user("code", user_id), MINUTES) <= TRIES
+def count_code_attempt(session: Session, user_id: int) -> bool:
+    """Count an attempt at a code; return False beyond the limit. The caller commits at once."""
+    return count_attempt(session, key_for_user("code", user_id), THROTTLE_MINUTES) <= MAX_TRIES
 
 
-def use_code(session: Session, user_id: int, kept: str | None, typed: str) -> str | None:
-    """Use up a code; return what it was (``code``, ``recovery``), None if it opens nothing.
+def use_code(session: Session, user_id: int, stored: str | None, typed: str) -> str | None:
+    """Use a code once; return its kind (``code``, ``recovery``), or None if it is not valid.
 
-    Of two browsers with the same code, one gets in.
+    Of two parallel requests with the same code, one succeeds.
     """
-    step = matching_step(unlock(kept), typed)
+    step = matching_step(decrypt_secret(stored), typed)
     table = User.__table__
     if step is not None:
         unused = or_(table.c.totp_step.is_(None), table.c.totp_step < step)
-        # Not through the row: a form of it that somebody has open must not go stale by this.
+        # A Core statement: it must not raise the row's version, which open forms compare.
         used = session.execute(
             update(table).where(table.c.id == user_id, unused).values(totp_step=step)
         )
@@ -111,7 +111,7 @@ def use_code(session: Session, user_id: int, kept: str | None, typed: str) -> st
         update(RecoveryCode)
         .where(
             RecoveryCode.user_id == user_id,
-            RecoveryCode.code_hash == _kept(user_id, typed),
+            RecoveryCode.code_hash == _hash_recovery_code(user_id, typed),
             RecoveryCode.used_at.is_(None),
         )
         .values(used_at=now())
@@ -121,18 +121,20 @@ def use_code(session: Session, user_id: int, kept: str | None, typed: str) -> st
 
 
 def make_recovery_codes(session: Session, user_id: int) -> list[str]:
-    """Return new recovery codes, each of 80 random bits; the ones before are good for nothing."""
-    drop_recovery_codes(session, user_id)
+    """Replace a user's recovery codes; return the new ones, each of 80 random bits."""
+    delete_recovery_codes(session, user_id)
     codes = [
         "".join(secrets.choice(_ALPHABET) for _n in range(16)) for _c in range(RECOVERY_CODES)
     ]
-    session.add_all(RecoveryCode(user_id=user_id, code_hash=_kept(user_id, c)) for c in codes)
+    session.add_all(
+        RecoveryCode(user_id=user_id, code_hash=_hash_recovery_code(user_id, c)) for c in codes
+    )
     session.flush()
     return ["-".join(code[i : i + 4] for i in range(0, 16, 4)) for code in codes]
 
 
-def drop_recovery_codes(session: Session, user_id: int) -> None:
-    """Let no recovery code of somebody's open anything."""
+def delete_recovery_codes(session: Session, user_id: int) -> None:
+    """Delete a user's recovery codes."""
     session.execute(
         delete(RecoveryCode)
         .where(RecoveryCode.user_id == user_id)
@@ -140,10 +142,10 @@ def drop_recovery_codes(session: Session, user_id: int) -> None:
     )
 
 
-def _kept(user_id: int, code: str) -> str:
-    """Return what is kept of a recovery code, however it was typed.
+def _hash_recovery_code(user_id: int, code: str) -> str:
+    """Return the SHA-256 of a recovery code, whatever its case and separators.
 
-    It has 80 random bits, so a quick hash will do.
+    It has 80 random bits, so it needs no slow hash.
     """
     bare = re.sub(r"[^A-Z0-9]", "", code.upper()[:100])
     return hashlib.sha256(f"{user_id}:{bare}".encode()).hexdigest()

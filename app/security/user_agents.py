@@ -1,8 +1,8 @@
-"""Name the browser and the system that a session is used from."""
+"""Name the browser and the operating system of a user agent."""
 
 from __future__ import annotations
 
-# The first that is found counts: Edge and Opera call themselves Chrome, and Chrome Safari.
+# The first match counts: Edge and Opera contain “Chrome”, and Chrome contains “Safari”.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -28,10 +28,10 @@ SYSTEMS = (
 PHONES = ("Android", "iPhone", "iPad")
 
 
-def describe(agent: str) -> tuple[str, str]:
-    """Return (browser, system) of a user agent; either may be empty."""
-    return _first(BROWSERS, agent), _first(SYSTEMS, agent)
+def describe_user_agent(agent: str) -> tuple[str, str]:
+    """Return (browser, operating system) of a user agent; either may be empty."""
+    return _first_match(BROWSERS, agent), _first_match(SYSTEMS, agent)
 
 
-def _first(marks: tuple[tuple[str, str], ...], agent: str) -> str:
+def _first_match(marks: tuple[tuple[str, str], ...], agent: str) -> str:
     return next((name for mark, name in marks if mark in agent), "")

@@ -11,11 +11,11 @@ from flask_appbuilder.security.sqla.models import Role
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from app.crud.fields import LinksField
+from app.crud.fields import ModelMultipleChoiceField
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
-from app.security.privileges import Holdings, holdings_by_role, holdings_of
+from app.security.privileges import PermissionSet, permissions_by_role, permissions_of_actor
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import (
     LEVELS,
@@ -51,11 +51,11 @@ def grantable() -> list[Grant]:
     return sorted((g for g in grants if g.area is not None and g.level in LEVELS), key=str)
 
 
-def access_through(
-    roles: Sequence[Role], carried: dict[int, Holdings] | None = None
+def access_by_area(
+    roles: Sequence[Role], carried: dict[int, PermissionSet] | None = None
 ) -> list[AreaAccess]:
     """Return what some roles give together, for each area."""
-    carried = holdings_by_role(roles) if carried is None else carried
+    carried = permissions_by_role(roles) if carried is None else carried
     grants = grantable()
     found = []
     for area in Area:
@@ -74,7 +74,7 @@ def access_through(
     return found
 
 
-def in_words(role: Role, carried: dict[int, Holdings]) -> str:
+def describe_role(role: Role, carried: dict[int, PermissionSet]) -> str:
     """Describe a role in one line."""
     if role.name == ADMINISTRATOR:
         return _("Everything, everywhere, other people's rights included.")
@@ -89,14 +89,14 @@ def in_words(role: Role, carried: dict[int, Holdings]) -> str:
         return _("Reads and changes everything in this area.")
     parts = [
         f"{access.area.label}: {access.words}"
-        for access in access_through([role], carried)
+        for access in access_by_area([role], carried)
         if access.level is not Level.FORBIDDEN
     ]
     return " · ".join(parts) or _("No rights yet.")
 
 
 @dataclass(frozen=True)
-class Choice:
+class RoleChoice:
     """A role that can be ticked, or why it cannot."""
 
     id: Any
@@ -106,7 +106,7 @@ class Choice:
     words: str = ""
 
 
-class RolesField(LinksField):
+class RolesField(ModelMultipleChoiceField):
     """Somebody's roles: a level for each area, and the other roles as ticks."""
 
     template = "staff/roles_field.html"
@@ -115,36 +115,38 @@ class RolesField(LinksField):
         """Take the ticks and the level chosen for each area, which come under names of their own."""
         super().process(formdata, *args, **kwargs)
         if formdata and self.name in formdata:
-            names = (self.name, *(self.name_of(area) for area in Area))
+            names = (self.name, *(self.input_name(area) for area in Area))
             self.typed_ids = [v for name in names for v in formdata.getlist(name) if v]
 
-    def name_of(self, area: Area) -> str:
+    def input_name(self, area: Area) -> str:
         """Return the name under which an area's level is sent."""
         return f"{self.name}-{area.value}"
 
-    def choices(self) -> tuple[list[tuple[Area, list[Choice]]], list[Choice]]:
+    def choices(self) -> tuple[list[tuple[Area, list[RoleChoice]]], list[RoleChoice]]:
         """Return the levels of each area, and all other roles."""
         roles = list(db.session.scalars(select(Role).order_by(Role.name)))
-        carried, mine = holdings_by_role(roles), holdings_of(current_actor())
+        carried, mine = permissions_by_role(roles), permissions_of_actor(current_actor())
         by_name, chosen = {role.name: role for role in roles}, self.chosen_ids()
         areas = []
         for area in Area:
             levels = [by_name[role_name(area, level)] for level in LEVELS]
             # Whoever has both levels has the higher one.
             top = next((role.id for role in reversed(levels) if role.id in chosen), "")
-            options = [Choice("", str(Level.FORBIDDEN.label), top == "", True)]
+            options = [RoleChoice("", str(Level.FORBIDDEN.label), top == "", True)]
             options += [
-                Choice(role.id, str(level.label), top == role.id, mine.covers(carried[role.id]))
+                RoleChoice(
+                    role.id, str(level.label), top == role.id, mine.includes(carried[role.id])
+                )
                 for role, level in zip(levels, LEVELS, strict=True)
             ]
             areas.append((area, options))
         others = [
-            Choice(
+            RoleChoice(
                 role.id,
                 str(role),
                 role.id in chosen,
-                mine.covers(carried[role.id]),
-                in_words(role, carried),
+                mine.includes(carried[role.id]),
+                describe_role(role, carried),
             )
             for role in _administrators_first(roles)
             if role.name != PUBLIC and area_role(role.name) is None

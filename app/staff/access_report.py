@@ -13,17 +13,17 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.entities.models import Entity
 from app.security.actor import Actor, current_actor
-from app.security.privileges import Holdings, holdings_by_role
+from app.security.privileges import PermissionSet, permissions_by_role
 from app.security.rights import is_administrator
 from app.security.scope import visible
 from app.staff.models import StaffUser
 
 # So many rows are asked about in one statement.
-CHUNK = 200
+CHUNK_SIZE = 200
 
 
 @dataclass(frozen=True)
-class Sight:
+class AccessReport:
     """What one user can do with one file, and why."""
 
     user: StaffUser
@@ -88,7 +88,9 @@ def users_in_reach(session: Session, *conditions: Any, limit: int) -> Sequence[S
     return session.scalars(query.limit(limit)).all()
 
 
-def sights(session: Session, row: Any, resource: str, users: Sequence[StaffUser]) -> list[Sight]:
+def access_reports(
+    session: Session, row: Any, resource: str, users: Sequence[StaffUser]
+) -> list[AccessReport]:
     """Return what each of some users can do with a file; the statements do not grow with them."""
     tree = [(pk, path) for pk, path in session.execute(select(Entity.id, Entity.path))]
     known: dict[str, frozenset[int]] = {}
@@ -99,28 +101,29 @@ def sights(session: Session, row: Any, resource: str, users: Sequence[StaffUser]
         return known[path]
 
     roles: dict[int, Role] = {role.id: role for user in users for role in user.roles}
-    carried = holdings_by_role(list(roles.values()))
+    carried = permissions_by_role(list(roles.values()))
     actors = {user.id: user.as_actor(below_of) for user in users}
-    reached = _reached(session, row, list(actors.values()))
+    reached = _visible_by_actor(session, row, list(actors.values()))
     home = session.get(Entity, row.entity_id) if getattr(row, "entity_id", None) else None
     return [
-        _sight(user, resource, carried, reached[_key(actors[user.id])], home) for user in users
+        _report(user, resource, carried, reached[_actor_key(actors[user.id])], home)
+        for user in users
     ]
 
 
-def _sight(
+def _report(
     user: StaffUser,
     resource: str,
-    carried: dict[int, Holdings],
+    carried: dict[int, PermissionSet],
     is_in_reach: bool,
     home: Entity | None,
-) -> Sight:
+) -> AccessReport:
     def through(permission: str) -> tuple[str, ...]:
-        needed = Holdings(frozenset([(permission, resource)]))
-        return tuple(str(role) for role in user.roles if carried[role.id].covers(needed))
+        needed = PermissionSet(frozenset([(permission, resource)]))
+        return tuple(str(role) for role in user.roles if carried[role.id].includes(needed))
 
     opens, edits = through("can_show"), through("can_edit")
-    return Sight(
+    return AccessReport(
         user=user,
         can_open=bool(opens),
         can_edit=bool(opens and edits),
@@ -128,11 +131,11 @@ def _sight(
         opens_through=opens,
         edits_through=edits,
         is_administrator=is_administrator(user),
-        place=_place(user, is_in_reach, home),
+        place=_describe_place(user, is_in_reach, home),
     )
 
 
-def _place(user: StaffUser, is_in_reach: bool, home: Entity | None) -> str:
+def _describe_place(user: StaffUser, is_in_reach: bool, home: Entity | None) -> str:
     if user.entity is None:
         return _("they work in no entity")
     if home is None or user.entity.id == home.id:
@@ -148,18 +151,18 @@ def _place(user: StaffUser, is_in_reach: bool, home: Entity | None) -> str:
     )
 
 
-def _key(actor: Actor) -> tuple:
+def _actor_key(actor: Actor) -> tuple:
     return (actor.home_id, actor.role_ids, actor.entity_ids is None)
 
 
-def _reached(session: Session, row: Any, actors: list[Actor]) -> dict[tuple, bool]:
+def _visible_by_actor(session: Session, row: Any, actors: list[Actor]) -> dict[tuple, bool]:
     """Ask the doors' own question for every different actor, all in one statement."""
     model = type(row)
-    different = {_key(actor): actor for actor in actors}
+    different = {_actor_key(actor): actor for actor in actors}
     found: dict[tuple, bool] = {}
     keys = list(different)
-    for start in range(0, len(keys), CHUNK):
-        part = keys[start : start + CHUNK]
+    for start in range(0, len(keys), CHUNK_SIZE):
+        part = keys[start : start + CHUNK_SIZE]
         asked = [exists(visible(model, different[key]).where(model.id == row.id)) for key in part]
         # A file of the trash is asked about on a page of the trash.
         answers = session.execute(select(*asked), execution_options={"with_trash": True}).one()

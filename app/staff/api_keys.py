@@ -11,20 +11,20 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security.actor import Actor
+from app.security.api_keys import LEVELS, Scopes, list_keys, make_key, parse_scopes, revoke_key
 from app.security.areas import Area, Level
-from app.security.api_keys import LEVELS, Scopes, keys_of, make_key, read_scopes, revoke_key
 from app.security.scope import visible
 from app.staff.models import StaffUser
-from app.staff.notifications import tell
+from app.staff.notifications import notify
 from app.types import now
 
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 
 
 @dataclass(frozen=True)
-class ShownKey:
+class KeySummary:
     """A key as its page shows it; its secret is not there to be shown."""
 
     id: int
@@ -42,30 +42,32 @@ def issue_key(
 ) -> str:
     """Make a key for a user; return its secret, to be shown once."""
     key, secret = make_key(session, user.id, name, scopes, now() + timedelta(days=days))
-    note(
+    record_security_event(
         session, "api_key_made", actor,
         about=user.id, name=str(user), key=name, scopes=key.scopes or "",
     )  # fmt: skip
-    tell(session, user, "api_key_made", key=name)
+    notify(session, user, "api_key_made", key=name)
     return secret
 
 
-def end_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor) -> None:
+def revoke_user_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor) -> None:
     """End a key at once."""
     revoke_key(key)
-    note(session, "api_key_revoked", actor, about=user.id, name=str(user), key=key.name)
+    record_security_event(
+        session, "api_key_revoked", actor, about=user.id, name=str(user), key=key.name
+    )
 
 
-def working_keys(session: Session, user_id: int) -> list[ApiKey]:
+def valid_keys(session: Session, user_id: int) -> list[ApiKey]:
     """Return the keys of a user that open something today."""
-    return [key for key in keys_of(session, user_id) if not _is_over(key)]
+    return [key for key in list_keys(session, user_id) if not _is_expired(key)]
 
 
-def end_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
+def revoke_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
     """End every key of a user that still works; return how many there were."""
-    found = working_keys(session, user.id)
+    found = valid_keys(session, user.id)
     for key in found:
-        end_key(session, key, user, actor)
+        revoke_user_key(session, key, user, actor)
     return len(found)
 
 
@@ -79,28 +81,28 @@ def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, Staff
     return None if user is None else (key, user)
 
 
-def shown_keys(session: Session, user_id: int) -> list[ShownKey]:
+def key_summaries(session: Session, user_id: int) -> list[KeySummary]:
     """Return the keys of a user, to be shown."""
     return [
-        ShownKey(
+        KeySummary(
             key.id,
             key.name,
             f"{key.key_prefix}…",
-            _in_words(read_scopes(key.scopes)),
+            _scope_labels(parse_scopes(key.scopes)),
             key.created_on,
             key.expires_on,
             key.last_used_on,
-            _is_over(key),
+            _is_expired(key),
         )
-        for key in keys_of(session, user_id)
+        for key in list_keys(session, user_id)
     ]
 
 
-def _is_over(key: ApiKey) -> bool:
+def _is_expired(key: ApiKey) -> bool:
     return key.expires_on is None or key.expires_on <= now()
 
 
-def _in_words(scopes: Scopes) -> str:
+def _scope_labels(scopes: Scopes) -> str:
     return ", ".join(
         _("%(area)s: %(level)s", area=area.label, level=level.label)
         for area, level in scopes.items()

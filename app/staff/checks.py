@@ -23,14 +23,14 @@ from sqlalchemy.orm import Session
 from app.checks import ADVICE, DANGER, WARNING, Check, Finding, named
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import is_seeded, is_synchronised
-from app.staff.schema_version import is_current
 from app.staff.models import StaffUser
+from app.staff.schema_version import is_current
 
 # Who makes users and roles, and so can give themselves and others whatever they hold.
 SECURITY_RIGHTS = (("can_edit", "UserView"), ("can_edit", "RoleView"), ("can_add", "UserView"))
 DEFAULT_ADDRESS = "admin@example.org"
-QUIET_DAYS = 90
-OLD_DAYS = 365
+MAX_INACTIVE_DAYS = 90
+MAX_KEY_AGE_DAYS = 365
 
 
 def administrators(session: Session) -> list[Any]:
@@ -43,7 +43,7 @@ def administrators(session: Session) -> list[Any]:
         )
         .join(assoc_user_role, assoc_user_role.c.user_id == StaffUser.id)
         .join(Role, Role.id == assoc_user_role.c.role_id)
-        .where(Role.name == ADMINISTRATOR, StaffUser.may_sign_in())
+        .where(Role.name == ADMINISTRATOR, StaffUser.may_log_in())
         .order_by(StaffUser.id)
     )
     return list(session.execute(query))
@@ -126,7 +126,7 @@ class QuietUsers(Check):
     """Accounts nobody uses, which nobody would miss if they were taken."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
-        since = datetime.now() - timedelta(days=QUIET_DAYS)  # noqa: DTZ005 - as it is written
+        since = datetime.now() - timedelta(days=MAX_INACTIVE_DAYS)  # noqa: DTZ005 - as it is written
         seen = func.coalesce(StaffUser.last_login, StaffUser.created_on)
         users = _users(session, seen < since)
         if not users:
@@ -208,8 +208,8 @@ class OldKeys(Check):
     """API keys that outlived their use or their owner."""
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
-        before = datetime.now() - timedelta(days=OLD_DAYS)  # noqa: DTZ005 - as it is written
-        is_orphaned = not_(func.coalesce(StaffUser.may_sign_in(), False))
+        before = datetime.now() - timedelta(days=MAX_KEY_AGE_DAYS)  # noqa: DTZ005 - as it is written
+        is_orphaned = not_(func.coalesce(StaffUser.may_log_in(), False))
         query = (
             select(ApiKey.name, is_orphaned.label("is_orphaned"))
             .join(StaffUser, StaffUser.id == ApiKey.user_id)
@@ -248,7 +248,7 @@ class Unsynchronised(Check):
 class OldTables(Check):
     """A database that is behind the program."""
 
-    is_basis = True
+    is_prerequisite = True
 
     def problem(self, app: Flask, session: Session) -> Finding | None:
         if is_current(session):
@@ -263,5 +263,5 @@ class OldTables(Check):
 def _users(session: Session, *conditions: Any) -> list[str]:
     """Return the names of the users who can sign in and meet some conditions."""
     name = StaffUser.first_name + " " + StaffUser.last_name
-    query = select(name).where(StaffUser.may_sign_in(), *conditions)
+    query = select(name).where(StaffUser.may_log_in(), *conditions)
     return list(session.scalars(query.order_by(StaffUser.id)))

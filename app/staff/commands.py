@@ -14,19 +14,19 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
-from app.periodic import ChoreThread
 from app.cli import command
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
-from app.jobs.queue import working
-from app.log.services import note
+from app.jobs.queue import worker_pool
+from app.log.services import record_security_event
+from app.periodic import PeriodicTaskThread
 from app.security.actor import SYSTEM
 from app.security.roles import sync_roles
-from app.staff.password_links import ASKED_FOR, link_for, user_called
+from app.staff.password_links import REQUESTED_LINK_MINUTES, create_link_path, find_user
 from app.staff.schema_version import is_current
+from app.staff.seeding import Seeder
 from app.staff.services import ensure_administrator
-from app.staff.seeding import STARTING
 
 
 @command
@@ -61,8 +61,8 @@ def prepare(demo: bool) -> None:
         db.session.rollback()
         upgrade()
     _sync()
-    for start in STARTING:
-        start(demo)
+    for seeder in Seeder.all():
+        seeder().seed(demo)
     try:
         password = ensure_administrator(
             db.session(), current_app.config["ORGANISATION"], current_app.config["ADMIN_PASSWORD"]
@@ -120,15 +120,15 @@ def _serve(app, listener: socket.socket) -> None:
     gc.freeze()
     # A request that waits its turn for a moment is nothing to write home about.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    chores = ChoreThread(app)
+    chores = PeriodicTaskThread(app)
     # With a Redis server, jobs are done by those who run “worker”.
     threads = 0 if app.config["REDIS_URL"] else app.config["WORKERS"]
-    with working(app, threads) as workers:
+    with worker_pool(app, threads) as workers:
 
         def stop(_signal, _frame):
             # Asked to end, waitress finishes what it is at; so do jobs and chores.
             if workers is not None:
-                workers.ask_to_stop()
+                workers.request_stop()
             sys.exit(0)
 
         signal.signal(signal.SIGTERM, stop)
@@ -180,10 +180,14 @@ def link(name: str) -> None:
     of it. Two-factor sign-in is still asked for.
     """
     session = db.session()
-    user = user_called(session, name)
+    user = find_user(session, name)
     if user is None:
         raise click.ClickException(f"Nobody called “{name}” may sign in.")
-    url = current_app.config["PUBLIC_URL"] + link_for(session, user, ASKED_FOR)
-    note(session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to="shell")
+    url = current_app.config["PUBLIC_URL"] + create_link_path(
+        session, user, REQUESTED_LINK_MINUTES
+    )
+    record_security_event(
+        session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to="shell"
+    )
     session.commit()
     click.echo(url)

@@ -13,18 +13,23 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from app.i18n.formats import show_moment
+from app.i18n.formats import show_datetime
 from app.i18n.languages import LANGUAGES
-from app.log.services import note
-from app.mails.kinds import Letter, MailKind
+from app.log.services import record_security_event
+from app.mails.kinds import EmailContent, EmailKind
 from app.mails.models import Mail
 from app.security.actor import SYSTEM
-from app.staff.password_links import ASKED_FOR, SENT, link_for, user_called
 from app.staff.models import StaffUser
+from app.staff.password_links import (
+    REQUESTED_LINK_MINUTES,
+    SENT_LINK_MINUTES,
+    create_link_path,
+    find_user,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class EmailBody:
     """What a mail says: a subject, sentences, a button that leads somewhere, more sentences."""
 
     subject: str
@@ -34,12 +39,12 @@ class Draft:
     after: Iterable[str] = ()
 
 
-class ToUser(MailKind, abstract=True):
+class UserEmail(EmailKind, abstract=True):
     """A mail to somebody who signs in, in their language."""
 
     repeats = True
 
-    def compose(self, session: Session, mail: Mail) -> Letter | None:
+    def compose(self, session: Session, mail: Mail) -> EmailContent | None:
         """Write it, unless they can no longer sign in or have no address."""
         user = self.reader(session, mail)
         address = None if user is None else self.address(user, mail)
@@ -49,7 +54,7 @@ class ToUser(MailKind, abstract=True):
         usual = current_app.config["BABEL_DEFAULT_LOCALE"]
         known = (it for it in (user.language, asked_in) if it in LANGUAGES)
         with force_locale(next(known, usual)):
-            return _letter(user, address, self.draft(session, mail, user))
+            return _render(user, address, self.draft(session, mail, user))
 
     def reader(self, session: Session, mail: Mail) -> StaffUser | None:
         """Return who it is for."""
@@ -60,41 +65,41 @@ class ToUser(MailKind, abstract=True):
         """Return where it goes."""
         return user.email or ""
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
+    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
         """Return what it says."""
         raise NotImplementedError
 
 
-class Welcome(ToUser):
+class WelcomeEmail(UserEmail):
     """To somebody new: their user name, and a link to choose a password."""
 
     name = "welcome"
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
+    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
         """Return what it says."""
-        return Draft(
-            subject=_("Your access to %(organisation)s", organisation=_organisation()),
+        return EmailBody(
+            subject=_("Your access to %(organisation)s", organisation=_organisation_name()),
             before=[
                 _(
                     "You can now work in the back-office of %(organisation)s.",
-                    organisation=_organisation(),
+                    organisation=_organisation_name(),
                 ),
                 _("Your user name: %(name)s", name=user.username),
                 _("There is one thing left to do:"),
             ],
             button=_("Choose your password"),
-            url=_public(link_for(session, user, SENT)),
+            url=_public_url(create_link_path(session, user, SENT_LINK_MINUTES)),
             after=[
                 _("This link works once, for three days."),
                 _(
                     "If it no longer works, ask for another with “Forgotten your password?” at %(url)s",
-                    url=_public("/login/"),
+                    url=_public_url("/login/"),
                 ),
             ],
         )
 
 
-class Reset(ToUser):
+class PasswordResetEmail(UserEmail):
     """To somebody who said, at the door, that they forgot their password."""
 
     name = "reset"
@@ -103,59 +108,64 @@ class Reset(ToUser):
     def reader(self, session: Session, mail: Mail) -> StaffUser | None:
         """Look up who was meant, and forget what was typed."""
         if mail.user_id is None and mail.data:
-            user = user_called(session, str(mail.data.get("typed", "")))
+            user = find_user(session, str(mail.data.get("typed", "")))
             mail.user_id = None if user is None else user.id
             mail.data = {"language": mail.data.get("language")}
         return super().reader(session, mail)
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
+    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
         """Return what it says."""
-        note(session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to=user.email)
-        return Draft(
+        record_security_event(
+            session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to=user.email
+        )
+        return EmailBody(
             subject=_("Choose a new password"),
             before=[
                 _(
                     "Somebody, most likely you, asked for a new password for the user %(name)s "
                     "at %(organisation)s.",
                     name=user.username,
-                    organisation=_organisation(),
+                    organisation=_organisation_name(),
                 )
             ],
             button=_("Choose a new password"),
-            url=_public(link_for(session, user, ASKED_FOR)),
+            url=_public_url(create_link_path(session, user, REQUESTED_LINK_MINUTES)),
             after=[
-                _("This link works once, for %(minutes)s minutes.", minutes=ASKED_FOR),
+                _(
+                    "This link works once, for %(minutes)s minutes.",
+                    minutes=REQUESTED_LINK_MINUTES,
+                ),
                 _("Was it not you? Then do nothing: your password stays as it is."),
             ],
         )
 
 
-class PasswordLink(ToUser):
+class PasswordLinkEmail(UserEmail):
     """To somebody whom a colleague makes choose a new password."""
 
     name = "link"
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
+    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
         """Return what it says."""
         keys = (mail.data or {}).get("keys", 0)
-        return Draft(
+        return EmailBody(
             subject=_("Choose a new password"),
             before=[
                 _(
                     "An administrator of %(organisation)s asks you to choose a new password for "
                     "the user %(name)s. The old one no longer works.",
                     name=user.username,
-                    organisation=_organisation(),
+                    organisation=_organisation_name(),
                 ),
-                *([_keys_ended(keys)] if keys else []),
+                *([_ended_keys_sentence(keys)] if keys else []),
             ],
             button=_("Choose a new password"),
-            url=_public(link_for(session, user, SENT)),
+            url=_public_url(create_link_path(session, user, SENT_LINK_MINUTES)),
             after=[
                 _("This link works once, for three days."),
                 _(
                     "If it no longer works, ask for another with “Forgotten your password?” at %(url)s",
-                    url=_public("/login/"),
+                    url=_public_url("/login/"),
                 ),
             ],
         )
@@ -216,7 +226,7 @@ NOTICES = {
 }
 
 
-class Notice(ToUser):
+class AccountNotice(UserEmail):
     """To somebody on whose account something changed that they should know of.
 
     ``data["what"]`` is a key of ``NOTICES``; ``to`` an address other than the present one, ``by``
@@ -229,13 +239,13 @@ class Notice(ToUser):
         """Return where it goes: a change of address is told to the old one."""
         return str((mail.data or {}).get("to") or user.email or "")
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> Draft:
+    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
         """Return what it says."""
         data = mail.data or {}
         subject, sentence, advice = NOTICES[data["what"]]
         said = {
             "name": user.username,
-            "moment": show_moment(mail.created_at),
+            "moment": show_datetime(mail.created_at),
             "key": data.get("key", ""),
         }
         before = [str(sentence) % said]
@@ -244,36 +254,36 @@ class Notice(ToUser):
         else:
             before.append(_("Was it you? Then all is well."))
         if data.get("keys"):
-            before.insert(1, _keys_ended(data["keys"]))
+            before.insert(1, _ended_keys_sentence(data["keys"]))
         before.append(str(advice))
         if "to" in data:
             # A link to a new password would go to the new address.
-            return Draft(subject=str(subject), before=before)
-        return Draft(
+            return EmailBody(subject=str(subject), before=before)
+        return EmailBody(
             subject=str(subject),
             before=before,
             button=_("Choose a new password"),
-            url=_public("/login/forgotten"),
+            url=_public_url("/login/forgotten"),
         )
 
 
-def _keys_ended(number: int) -> str:
+def _ended_keys_sentence(number: int) -> str:
     return ngettext(
         "%(num)s API key has ended with it.", "%(num)s API keys have ended with it.", number
     )
 
 
-def _letter(user: StaffUser, address: str, draft: Draft) -> Letter:
+def _render(user: StaffUser, address: str, draft: EmailBody) -> EmailContent:
     values: dict[str, Any] = {
         "draft": draft,
         "name": user.first_name,
-        "organisation": _organisation(),
+        "organisation": _organisation_name(),
         "home": current_app.config["PUBLIC_URL"],
         "language": str(get_locale()),
     }
     # Not through Flask: there is no request here, and its context processors want one.
     environment = current_app.jinja_env
-    return Letter(
+    return EmailContent(
         to_address=address,
         to_name=str(user),
         subject=draft.subject,
@@ -282,10 +292,10 @@ def _letter(user: StaffUser, address: str, draft: Draft) -> Letter:
     )
 
 
-def _organisation() -> str:
+def _organisation_name() -> str:
     return current_app.config["ORGANISATION"]
 
 
-def _public(path: str) -> str:
+def _public_url(path: str) -> str:
     """Return an address as people outside of the house reach it, whatever a request said."""
     return current_app.config["PUBLIC_URL"] + path

@@ -7,72 +7,79 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security.actor import NOBODY
-from app.security.passwords import is_password
-from app.security.sessions import open_session
+from app.security.passwords import check_password
+from app.security.sessions import create_session
 from app.security.throttle import (
-    count_one,
-    forget,
-    give_back,
-    key_of,
-    key_of_address,
-    key_of_user,
+    count_attempt,
+    key_for_address,
+    key_for_text,
+    key_for_user,
+    reset_count,
+    uncount_attempt,
 )
 from app.staff.models import StaffUser
-from app.staff.queries import called
+from app.staff.queries import matches_login
 from app.text import clean
 from app.types import now
 
-KIND = "sign-in"
-PER_ACCOUNT = 5
-PER_ADDRESS = 20
-MINUTES = 15
+THROTTLE_KIND = "sign-in"
+MAX_PER_ACCOUNT = 5
+MAX_PER_ADDRESS = 20
+THROTTLE_MINUTES = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class LoginAttempt:
     """Somebody at the door: who they may be, and how often this was tried lately."""
 
     address: str
     address_key: str
-    of_address: int
+    address_count: int
     account_key: str = ""
-    of_account: int = 0
+    account_count: int = 0
     user_id: int | None = None
     name: str = ""
     kept: str | None = None
-    may_enter: bool = False
+    may_log_in: bool = False
 
     @property
-    def is_shut_out(self) -> bool:
+    def is_blocked(self) -> bool:
         """Say whether nothing more is heard from this address for a while."""
-        return self.of_address > PER_ADDRESS
+        return self.address_count > MAX_PER_ADDRESS
 
-    def is_right(self, password: str) -> bool:
+    def has_password(self, password: str) -> bool:
         """Judge the password, outside of any transaction; every answer takes as long.
 
         Beyond the limit nothing is judged, which nobody notices: it looks like a wrong password.
         """
-        is_judged = self.of_account <= PER_ACCOUNT
-        is_same = is_password(self.kept if is_judged else None, password)
-        return is_same and is_judged and self.may_enter
+        is_judged = self.account_count <= MAX_PER_ACCOUNT
+        is_same = check_password(self.kept if is_judged else None, password)
+        return is_same and is_judged and self.may_log_in
 
 
-def begin(session: Session, typed: str, address: str) -> Attempt:
+def begin_attempt(session: Session, typed: str, address: str) -> LoginAttempt:
     """Count an attempt for the address and for the account; the caller commits at once."""
-    address_key = key_of_address(KIND, address)
-    of_address = count_one(session, address_key, MINUTES)
-    known = {"address": address, "address_key": address_key, "of_address": of_address}
-    if of_address > PER_ADDRESS:
-        if of_address == PER_ADDRESS + 1:
-            note(session, "sign_in_throttled", NOBODY, address=address)
-        return Attempt(**known)  # type: ignore[arg-type]
+    address_key = key_for_address(THROTTLE_KIND, address)
+    address_count = count_attempt(session, address_key, THROTTLE_MINUTES)
+    known = {"address": address, "address_key": address_key, "of_address": address_count}
+    if address_count > MAX_PER_ADDRESS:
+        if address_count == MAX_PER_ADDRESS + 1:
+            record_security_event(session, "sign_in_throttled", NOBODY, address=address)
+        return LoginAttempt(**known)  # type: ignore[arg-type]
     typed = clean(typed)[:400]
-    user = session.scalar(_named(typed))
+    user = session.scalar(_user_query(typed))
     # However an account is named, its attempts are counted together.
-    account_key = key_of(KIND, typed.lower()) if user is None else key_of_user(KIND, user.id)
-    known |= {"account_key": account_key, "of_account": count_one(session, account_key, MINUTES)}
+    account_key = (
+        key_for_text(THROTTLE_KIND, typed.lower())
+        if user is None
+        else key_for_user(THROTTLE_KIND, user.id)
+    )
+    known |= {
+        "account_key": account_key,
+        "of_account": count_attempt(session, account_key, THROTTLE_MINUTES),
+    }
     if user is not None:
         known |= {
             "user_id": user.id,
@@ -80,22 +87,22 @@ def begin(session: Session, typed: str, address: str) -> Attempt:
             "kept": user.password,
             "may_enter": user.is_active,
         }
-    return Attempt(**known)  # type: ignore[arg-type]
+    return LoginAttempt(**known)  # type: ignore[arg-type]
 
 
-def _named(typed: str):
+def _user_query(typed: str):
     """Select whoever has a user name, or else an e-mail, whatever became of them."""
     is_name = or_(StaffUser.username == typed, func.lower(StaffUser.username) == typed.lower())
     return (
         select(StaffUser)
-        .where(called(typed))
+        .where(matches_login(typed))
         .order_by(case((is_name, 0), else_=1), StaffUser.id)
         .limit(1)
         .execution_options(with_trash=True)
     )
 
 
-def hold(session: Session, attempt: Attempt) -> StaffUser | None:
+def lock_user(session: Session, attempt: LoginAttempt) -> StaffUser | None:
     """Return whose password was right, held until the commit; None if it changed meanwhile.
 
     To judge it takes its time. Who changes it then, and ends all sessions, must not miss the one
@@ -105,13 +112,13 @@ def hold(session: Session, attempt: Attempt) -> StaffUser | None:
     return user if user is not None and user.is_active and user.password == attempt.kept else None
 
 
-def note_failure(session: Session, attempt: Attempt) -> None:
+def record_failure(session: Session, attempt: LoginAttempt) -> None:
     """Write that somebody was not let in: the same work whoever it was.
 
     The name is written only if it is somebody's: people type their password into its field.
     """
-    is_first_beyond = attempt.of_account == PER_ACCOUNT + 1
-    note(
+    is_first_beyond = attempt.account_count == MAX_PER_ACCOUNT + 1
+    record_security_event(
         session,
         "sign_in_throttled" if is_first_beyond else "sign_in_failed",
         NOBODY,
@@ -121,10 +128,10 @@ def note_failure(session: Session, attempt: Attempt) -> None:
     )
 
 
-def note_success(session: Session, attempt: Attempt, renewed: str | None) -> None:
+def record_success(session: Session, attempt: LoginAttempt, renewed: str | None) -> None:
     """Forget the attempts that led here; keep the password's hash as it is made today."""
-    forget(session, attempt.account_key)
-    give_back(session, attempt.address_key)
+    reset_count(session, attempt.account_key)
+    uncount_attempt(session, attempt.address_key)
     if renewed is not None:
         # Only how the password is kept changes, not the password: nobody's session ends.
         table = StaffUser.__table__
@@ -132,7 +139,7 @@ def note_success(session: Session, attempt: Attempt, renewed: str | None) -> Non
         session.execute(update(table).where(*same).values(password=renewed))
 
 
-def enter(
+def open_session(
     session: Session,
     user: StaffUser,
     *,
@@ -150,18 +157,18 @@ def enter(
     }
     # Not through the row: a form of it that somebody has open must not go stale by this.
     session.execute(update(table).where(table.c.id == user.id).values(values))
-    note(
+    record_security_event(
         session, "signed_in", user.as_actor(),
         about=user.id, name=str(user), address=address, how=how,
     )  # fmt: skip
-    return open_session(session, user.id, address=address, agent=agent)
+    return create_session(session, user.id, address=address, agent=agent)
 
 
-def reopen(session: Session, user_id: int, address: str) -> None:
+def clear_failures(session: Session, user_id: int, address: str) -> None:
     """Forget the wrong passwords of an account and of an address: the owner came with a link.
 
     Whoever else tries from that address wins little: every account has a count of its own, and
     links are counted too.
     """
-    forget(session, key_of_user(KIND, user_id))
-    forget(session, key_of_address(KIND, address))
+    reset_count(session, key_for_user(THROTTLE_KIND, user_id))
+    reset_count(session, key_for_address(THROTTLE_KIND, address))

@@ -22,15 +22,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from app.entities.models import Entity
-from app.entities.queries import below
+from app.entities.queries import subtree_ids
 from app.i18n.clock import today
 from app.log.models import Logged
 from app.security.actor import Actor
 from app.security.rights import is_administrator
 from app.security.roles import role_label
-from app.security.scope import within
+from app.security.scope import entity_in_reach
 from app.trash.models import Trashable
-from app.types import Json, Moment, now
+from app.types import Json, UTCDateTime, now
 
 LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
@@ -44,7 +44,7 @@ Role.__str__ = lambda role: role_label(role.name)  # type: ignore[method-assign]
 # Roles are logged, and a stale form of one is noticed, as with any row of ours.
 Role.__unlogged__ = Logged.__unlogged__ | {"user"}  # type: ignore[attr-defined]
 Role.version = Column(Integer, nullable=False, default=1, server_default="1")
-Role.updated_at = Column(Moment, default=now, onupdate=now)
+Role.updated_at = Column(UTCDateTime, default=now, onupdate=now)
 # Whoever holds the role signs in with a second factor.
 Role.needs_second_factor = Column(
     Boolean,
@@ -93,7 +93,7 @@ class StaffUser(User, Trashable, Logged):
     totp_secret: Mapped[str | None] = mapped_column(String(200))
     totp_step: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
-    updated_at: Mapped[datetime | None] = mapped_column(Moment, default=now, onupdate=now)
+    updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime, default=now, onupdate=now)
 
     __mapper_args__ = {"version_id_col": version}
 
@@ -104,10 +104,10 @@ class StaffUser(User, Trashable, Logged):
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
         """See the users of one's own entity and of all below it."""
-        return within(cls.entity_id, actor)
+        return entity_in_reach(cls.entity_id, actor)
 
     @classmethod
-    def may_sign_in(cls) -> ColumnElement[bool]:
+    def may_log_in(cls) -> ColumnElement[bool]:
         """Return the condition that is_active puts in words, for queries over many."""
         is_here = or_(cls.employed_until.is_(None), cls.employed_until >= today())
         return and_(cls.active.is_(True), cls.trashed_at.is_(None), is_here)
@@ -141,7 +141,11 @@ class StaffUser(User, Trashable, Logged):
         elif entity.parent_id is None:
             reach = None
         else:
-            reach = below_of(entity.path) if below_of else below(object_session(self), entity.path)
+            reach = (
+                below_of(entity.path)
+                if below_of
+                else subtree_ids(object_session(self), entity.path)
+            )
         return Actor(
             id=self.id,
             name=self.get_full_name(),

@@ -1,4 +1,4 @@
-"""Questions about users that are asked in more than one place."""
+"""Queries for users that are needed in more than one place."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
-from app.security.actor import Actor
+from app.security.actor import Actor, ActorLoader
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
 
 
-def called(typed: str) -> ColumnElement[bool]:
-    """Match users by a user name or an e-mail, in capitals or not.
+def matches_login(typed: str) -> ColumnElement[bool]:
+    """Return the condition that a user's name or e-mail is ``typed``, ignoring case.
 
-    As it is typed, too: SQLite knows the capitals of English alone.
+    Compare without lower(), too: SQLite lowercases ASCII letters only.
     """
     names = (StaffUser.username, StaffUser.email)
     return or_(
@@ -23,8 +23,8 @@ def called(typed: str) -> ColumnElement[bool]:
     )
 
 
-def lasting_administrators() -> Select[tuple[int]]:
-    """Select the numbers of those who can do everything everywhere, with no end in sight."""
+def permanent_administrators() -> Select[tuple[int]]:
+    """Select the ids of active administrators of the whole organisation without an end date."""
     return (
         select(StaffUser.id)
         .join(assoc_user_role, assoc_user_role.c.user_id == StaffUser.id)
@@ -40,9 +40,11 @@ def lasting_administrators() -> Select[tuple[int]]:
     )
 
 
-def active_actor(session: Session, user_id: int) -> Actor | None:
-    """Return a user as the author of changes, as they are now; None if they may not sign in."""
-    user = session.scalar(
-        select(StaffUser).where(StaffUser.id == user_id).execution_options(populate_existing=True)
-    )
-    return user.as_actor() if user is not None and user.is_active else None
+class StaffLoader(ActorLoader):
+    """Load users of the back-office as actors."""
+
+    def load(self, session: Session, user_id: int) -> Actor | None:
+        """Read the user again; return None if they may not log in."""
+        query = select(StaffUser).where(StaffUser.id == user_id)
+        user = session.scalar(query.execution_options(populate_existing=True))
+        return user.as_actor() if user is not None and user.is_active else None

@@ -14,15 +14,15 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from app.crud.actions import action_called
-from app.crud.fields import LinksField
+from app.crud.fields import ModelMultipleChoiceField
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
-from app.security.privileges import Holdings, holdings_of
-from app.security.roles import LEVELS, Grant, area_right
+from app.security.privileges import PermissionSet, permissions_of_actor
+from app.security.roles import LEVELS, Grant, area_permission
 from app.staff.access import grantable
 
-VERBS = {
+PERMISSION_LABELS = {
     "menu_access": _l("find it in the menu"),
     "can_list": _l("see the list"),
     "can_overview": _l("see the list"),
@@ -42,7 +42,7 @@ VERBS = {
     "can_this_form_get": _l("open"),
     "can_this_form_post": _l("change"),
 }
-WHOLE = {
+WHOLE_AREA_LABELS = {
     Level.READ: _l("Read all of this area, also what is added later"),
     Level.EDIT: _l("Change all of this area, also what is added later"),
 }
@@ -106,36 +106,42 @@ class AreaRights:
 
 def rights_by_area(held: Collection[int]) -> list[AreaRights]:
     """Return all that a role can carry; ``held`` names the rights that it does carry."""
-    mine = holdings_of(current_actor())
-    order = {verb: number for number, verb in enumerate(VERBS)}
+    mine = permissions_of_actor(current_actor())
+    order = {verb: number for number, verb in enumerate(PERMISSION_LABELS)}
     areas = {area: AreaRights(area, PageRights(_("The whole area"))) for area in Area}
     pages: dict[tuple[Area, str], PageRights] = {}
-    known = numbers_of_rights()
-    for grant in sorted(grantable(), key=lambda g: (_place(g), order.get(g.permission, 99), g)):
+    known = permission_ids()
+    for grant in sorted(
+        grantable(), key=lambda g: (_page_order(g), order.get(g.permission, 99), g)
+    ):
         number = known.get((grant.permission, grant.resource))
         area = areas[grant.area] if grant.area is not None else None
         if number is None or area is None:
             continue
         pair = (grant.permission, grant.resource)
-        can_give = mine.covers(Holdings(frozenset([pair])))
-        if pair == area_right(area.area, grant.level):
+        can_give = mine.includes(PermissionSet(frozenset([pair])))
+        if pair == area_permission(area.area, grant.level):
             area.whole.rights.append(
-                Right(WHOLE[grant.level], number, grant.level, number in held, can_give)
+                Right(
+                    WHOLE_AREA_LABELS[grant.level], number, grant.level, number in held, can_give
+                )
             )
             continue
-        name = page_name(grant.resource)
+        name = page_label(grant.resource)
         if (area.area, str(name)) not in pages:
             pages[area.area, str(name)] = PageRights(name)
             area.pages.append(pages[area.area, str(name)])
         pages[area.area, str(name)].rights.append(
-            Right(verb_words(grant.permission), number, grant.level, number in held, can_give)
+            Right(
+                permission_label(grant.permission), number, grant.level, number in held, can_give
+            )
         )
     for area in areas.values():
         area.whole.rights.sort(key=lambda right: right.level)
     return list(areas.values())
 
 
-def numbers_of_rights() -> dict[tuple[str, str], int]:
+def permission_ids() -> dict[tuple[str, str], int]:
     """Return the number of every right, by permission and resource."""
     if "rights_known" not in g:
         rights = db.session.scalars(select(PermissionView))
@@ -143,40 +149,40 @@ def numbers_of_rights() -> dict[tuple[str, str], int]:
     return g.rights_known
 
 
-def verb_words(permission: str) -> str:
+def permission_label(permission: str) -> str:
     """Return what a permission allows, in words."""
-    known = VERBS.get(permission)
+    known = PERMISSION_LABELS.get(permission)
     if known is None and (action := action_called(permission)) is not None:
         return _("collective action: %(name)s", name=action.label)
     return str(known) if known else permission.removeprefix("can_").replace("_", " ")
 
 
-def page_name(resource: str) -> str:
+def page_label(resource: str) -> str:
     """Return what people call the page that a right is on."""
-    place = _places().get(resource)
+    place = _pages_by_resource().get(resource)
     names = (getattr(place, name, None) for name in ("list_title", "label", "form_title"))
     return str(next((name for name in names if name), resource))
 
 
-def right_words(right: PermissionView) -> str:
+def right_label(right: PermissionView) -> str:
     """Write a right for people: the page, and what is done there."""
     permission, resource = right.permission.name, right.view_menu.name
     for area in Area:
         for level in LEVELS:
-            if (permission, resource) == area_right(area, level):
-                return f"{area.label}: {WHOLE[level]}"
-    return f"{page_name(resource)}: {verb_words(permission)}"
+            if (permission, resource) == area_permission(area, level):
+                return f"{area.label}: {WHOLE_AREA_LABELS[level]}"
+    return f"{page_label(resource)}: {permission_label(permission)}"
 
 
 # The log of a role names rights as its form does.
-PermissionView.__str__ = right_words  # type: ignore[method-assign,assignment]
+PermissionView.__str__ = right_label  # type: ignore[method-assign,assignment]
 
 
-def _places() -> dict[str, Any]:
+def _pages_by_resource() -> dict[str, Any]:
     if "rights_places" not in g:
         found: dict[str, Any] = {}
         # A page that borrows the rights of another is not what they are called after.
-        places: Iterable[Any] = current_app.appbuilder.places()  # type: ignore[attr-defined]
+        places: Iterable[Any] = current_app.appbuilder.pages()  # type: ignore[attr-defined]
         for place in sorted(places, key=lambda p: p.label is None):
             found.setdefault(place.class_permission_name, place)
             found.setdefault(type(place).__name__, place)
@@ -184,12 +190,12 @@ def _places() -> dict[str, Any]:
     return g.rights_places
 
 
-def _place(grant: Grant) -> tuple[int, str]:
-    place = _places().get(grant.resource)
+def _page_order(grant: Grant) -> tuple[int, str]:
+    place = _pages_by_resource().get(grant.resource)
     return getattr(place, "order", 999), grant.resource
 
 
-class RightsField(LinksField):
+class RightsField(ModelMultipleChoiceField):
     """The rights of a role, ticked page by page."""
 
     template = "staff/rights_field.html"
@@ -200,7 +206,7 @@ class RightsField(LinksField):
 
     def chosen_rows(self) -> list[Any]:
         """Return the rights that are ticked, of those that a role can carry."""
-        known = numbers_of_rights()
+        known = permission_ids()
         offered = {known.get((g.permission, g.resource)) for g in grantable()}
         ids = self.chosen_ids() & offered
         if not ids:

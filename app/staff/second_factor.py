@@ -6,17 +6,17 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security.actor import Actor
 from app.security.sessions import end_sessions
 from app.security.two_factor import (
-    drop_recovery_codes,
-    lock,
+    delete_recovery_codes,
+    encrypt_secret,
     make_recovery_codes,
     matching_step,
 )
 from app.staff.models import StaffUser
-from app.staff.notifications import tell
+from app.staff.notifications import notify
 
 
 def turn_on(
@@ -32,12 +32,14 @@ def turn_on(
             _("This is not the code that is shown now. Is the telephone's clock right?"),
             field="code",
         )
-    user.totp_secret, user.totp_step = lock(secret), step
+    user.totp_secret, user.totp_step = encrypt_secret(secret), step
     session.flush()
     codes = make_recovery_codes(session, user.id)
     end_sessions(session, [user.id], "two_factor", keep=keep)
-    note(session, "second_factor_on", user.as_actor(), about=user.id, name=str(user))
-    tell(session, user, "second_factor_on")
+    record_security_event(
+        session, "second_factor_on", user.as_actor(), about=user.id, name=str(user)
+    )
+    notify(session, user, "second_factor_on")
     return codes
 
 
@@ -45,15 +47,17 @@ def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | Non
     """Sign in with the password alone from now on, or with a new telephone if a role asks."""
     user.totp_secret, user.totp_step = None, None
     session.flush()
-    drop_recovery_codes(session, user.id)
+    delete_recovery_codes(session, user.id)
     end_sessions(session, [user.id], "two_factor", keep=keep)
-    note(session, "second_factor_off", actor, about=user.id, name=str(user))
-    tell(session, user, "second_factor_off", actor)
+    record_security_event(session, "second_factor_off", actor, about=user.id, name=str(user))
+    notify(session, user, "second_factor_off", actor)
 
 
 def renew_codes(session: Session, user: StaffUser) -> list[str]:
     """Return new recovery codes, shown this once; the ones before open nothing any more."""
     codes = make_recovery_codes(session, user.id)
-    note(session, "recovery_codes_made", user.as_actor(), about=user.id, name=str(user))
-    tell(session, user, "recovery_codes_made")
+    record_security_event(
+        session, "recovery_codes_made", user.as_actor(), about=user.id, name=str(user)
+    )
+    notify(session, user, "recovery_codes_made")
     return codes

@@ -11,9 +11,9 @@ from sqlalchemy.orm import joinedload
 from app.extensions import db
 from app.security import browser
 from app.security.models import SignInSession
-from app.security.rights import holds
-from app.security.sessions import digest, live
-from app.security.two_factor import is_fully_protected
+from app.security.rights import has_permission
+from app.security.sessions import hash_token, live_conditions
+from app.security.two_factor import has_required_second_factor
 from app.staff.models import StaffUser
 
 
@@ -32,17 +32,21 @@ class SecurityManager(FabSecurityManager):
 
         A role that asks for a second factor shuts out whoever has none, however they came in.
         """
-        token = browser.own_token()
+        token = browser.session_token()
         if token is None or not str(pk).isdigit() or len(str(pk)) > 9:
             return None
         query = (
             select(StaffUser)
             .join(SignInSession, SignInSession.user_id == StaffUser.id)
-            .where(StaffUser.id == int(pk), SignInSession.token_hash == digest(token), *live())
+            .where(
+                StaffUser.id == int(pk),
+                SignInSession.token_hash == hash_token(token),
+                *live_conditions(),
+            )
         )
         query = query.options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
         user = db.session.scalars(query).unique().one_or_none()
-        if user is None or not user.is_active or not is_fully_protected(user):
+        if user is None or not user.is_active or not has_required_second_factor(user):
             return None
         browser.touch()
         return user
@@ -56,4 +60,4 @@ class SecurityManager(FabSecurityManager):
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         """Say whether the signed-in user holds a permission."""
-        return holds(permission_name, view_name)
+        return has_permission(permission_name, view_name)

@@ -9,27 +9,29 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security.actor import Actor
 from app.security.models import SignInSession
-from app.security.privileges import outranks
-from app.security.scope import scope_of, visible
-from app.security.sessions import live
+from app.security.privileges import may_manage
+from app.security.scope import scope_condition, visible
+from app.security.sessions import live_conditions
 from app.staff.models import StaffUser
 from app.types import now
 
 
-def people_of(actor: Actor) -> Select | None:
+def user_ids_in_reach(actor: Actor) -> Select | None:
     """Select the numbers of the users within reach; None is all of them."""
     if actor.entity_ids is None:
         return None
     return (
-        select(StaffUser.id).where(scope_of(StaffUser, actor)).execution_options(with_trash=True)
+        select(StaffUser.id)
+        .where(scope_condition(StaffUser, actor))
+        .execution_options(with_trash=True)
     )
 
 
 @dataclass(frozen=True)
-class Oversight:
+class SecurityCounts:
     """The numbers of the security page that are not facts of the log."""
 
     sessions: int
@@ -38,10 +40,10 @@ class Oversight:
     with_factor: int
 
 
-def overseen(session: Session, actor: Actor) -> Oversight:
+def security_counts(session: Session, actor: Actor) -> SecurityCounts:
     """Count live sessions, and users with a second factor, in one statement."""
-    mine = select(StaffUser.id).where(scope_of(StaffUser, actor), StaffUser.may_sign_in())
-    lives = (*live(), SignInSession.user_id.in_(mine))
+    mine = select(StaffUser.id).where(scope_condition(StaffUser, actor), StaffUser.may_log_in())
+    lives = (*live_conditions(), SignInSession.user_id.in_(mine))
     row = session.execute(
         select(
             select(func.count(SignInSession.id)).where(*lives).scalar_subquery(),
@@ -54,7 +56,7 @@ def overseen(session: Session, actor: Actor) -> Oversight:
             .scalar_subquery(),
         )
     ).one()
-    return Oversight(*row)
+    return SecurityCounts(*row)
 
 
 def live_sessions(
@@ -64,7 +66,7 @@ def live_sessions(
     query = (
         select(SignInSession, StaffUser)
         .join(StaffUser, StaffUser.id == SignInSession.user_id)
-        .where(*live(), scope_of(StaffUser, actor))
+        .where(*live_conditions(), scope_condition(StaffUser, actor))
     )
     if before is not None:
         query = query.where(SignInSession.id < before)
@@ -75,14 +77,18 @@ def live_sessions(
     return found[:limit], found[limit - 1][0].id if len(found) > limit else None
 
 
-def end_session_of(session: Session, session_id: int, actor: Actor) -> StaffUser | None:
+def end_user_session(session: Session, session_id: int, actor: Actor) -> StaffUser | None:
     """End one live session of somebody who stands no higher; return whose, or nothing."""
-    row = session.scalar(select(SignInSession).where(SignInSession.id == session_id, *live()))
+    row = session.scalar(
+        select(SignInSession).where(SignInSession.id == session_id, *live_conditions())
+    )
     user = row and session.scalar(visible(StaffUser, actor).where(StaffUser.id == row.user_id))
     if row is None or user is None:
         return None
-    if user.id != actor.id and not outranks(actor, user):
+    if user.id != actor.id and not may_manage(actor, user):
         raise DomainError(_("This person has rights that you do not have yourself."))
     row.ended_at, row.ended_because = now(), "ended"
-    note(session, "sessions_ended", actor, about=user.id, name=str(user), number=1)
+    record_security_event(
+        session, "sessions_ended", actor, about=user.id, name=str(user), number=1
+    )
     return user

@@ -1,8 +1,13 @@
-"""What a new database begins with: each room adds a function that fills what is empty."""
+"""Seeders: plugs that fill a new database with initial data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from app.registry import Plug
 
-# Each is called with whether demo data is wanted, and does nothing when it finds contents.
-STARTING: list[Callable[[bool], None]] = []
+
+class Seeder(Plug):
+    """Initial data of a room; seeders run in the order in which they are defined."""
+
+    def seed(self, demo: bool) -> None:
+        """Fill empty tables and commit; do nothing if there is data. ``demo`` asks for examples."""
+        raise NotImplementedError

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.mails.services import queue_mail
-from app.security.passwords import hash_password, weakness
+from app.security.passwords import hash_password, password_problem
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
 
@@ -37,7 +37,7 @@ def check_names(session: Session, user: StaffUser) -> None:
             raise DomainError(_("“%(value)s” is already in use.", value=value), field=name)
 
 
-def welcome(session: Session, user: StaffUser) -> None:
+def send_welcome(session: Session, user: StaffUser) -> None:
     """Invite a new user by mail to choose a password."""
     if user.is_active:
         queue_mail(session, "welcome", user_id=user.id)
@@ -52,7 +52,7 @@ def ensure_administrator(session: Session, organisation: str, password: str | No
     top = ensure_root(session, organisation)
     if session.scalar(select(func.count(StaffUser.id))):
         return None
-    if password and (problem := weakness(password, "admin")):
+    if password and (problem := password_problem(password, "admin")):
         raise DomainError(problem)
     made = None if password else secrets.token_urlsafe(12)
     role = session.scalar(select(Role).where(Role.name == ADMINISTRATOR))

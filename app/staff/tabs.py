@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from app.crud.tabs import Tab
 from app.entities.models import Entity
 from app.security.actor import current_actor
-from app.security.privileges import outranks
-from app.security.rights import holds
-from app.staff.access import access_through
-from app.staff.api_keys import shown_keys
+from app.security.privileges import may_manage
+from app.security.rights import has_permission
+from app.staff.access import access_by_area
+from app.staff.access_report import access_reports, users_in_reach
+from app.staff.api_keys import key_summaries
 from app.staff.models import StaffUser
-from app.staff.access_report import sights, users_in_reach
 from app.text import clean, fold, like
 
 
@@ -34,34 +34,34 @@ class AccessTab(Tab):
 
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
-        return {"access": access_card(row, f"{view.route_base}/show/{row.id}?tab=access")}
+        return {"access": access_context(row, f"{view.route_base}/show/{row.id}?tab=access")}
 
 
-def access_card(user: StaffUser, back: str, form: Any = None) -> dict[str, Any]:
+def access_context(user: StaffUser, back: str, form: Any = None) -> dict[str, Any]:
     """Return what the page of a user's rights needs; ``back`` is where saving leads to."""
-    why = why_not(user)
+    why = why_not_editable(user)
     if form is None and not why:
         form = current_app.appbuilder.sm.user_view.access_form(obj=user)
         form.version.data = str(user.version)
     return {
         "user": user,
-        "areas": access_through(user.roles),
+        "areas": access_by_area(user.roles),
         "form": None if why else form,
         "why": why,
         "back": back,
     }
 
 
-def why_not(user: StaffUser) -> str:
+def why_not_editable(user: StaffUser) -> str:
     """Return why the reader may not change somebody's rights, or nothing if they may."""
     actor = current_actor()
     if user.id == actor.id:
         return _("Nobody changes their own rights. Ask another administrator.")
     if user.is_trashed:
         return _("This user is in the trash. Restore them first.")
-    if not holds("can_edit", "UserView"):
+    if not has_permission("can_edit", "UserView"):
         return _("You may look at rights, not change them.")
-    if not outranks(actor, user):
+    if not may_manage(actor, user):
         return _("This person has rights that you do not have yourself.")
     return ""
 
@@ -79,12 +79,13 @@ class KeysTab(Tab):
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
         return {
-            "keys": shown_keys(session, row.id),
-            "may_revoke": holds("can_edit", "UserView") and outranks(current_actor(), row),
+            "keys": key_summaries(session, row.id),
+            "may_revoke": has_permission("can_edit", "UserView")
+            and may_manage(current_actor(), row),
         }
 
 
-class SightTab(Tab):
+class AccessReportTab(Tab):
     """Who can open this very file, through which role and which entity."""
 
     name = "sight"
@@ -97,14 +98,16 @@ class SightTab(Tab):
     most = 500
 
     @classmethod
-    def suits(cls, model: type) -> bool:
+    def applies_to(cls, model: type) -> bool:
         return hasattr(model, "scope") and model not in (StaffUser, Entity)
 
     @classmethod
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
         resource = view.class_permission_name
         users = users_in_reach(session, StaffUser.active.is_(True), limit=cls.most + 1)
-        seen = [one for one in sights(session, row, resource, users[: cls.most]) if one.sees]
+        seen = [
+            one for one in access_reports(session, row, resource, users[: cls.most]) if one.sees
+        ]
         asked = clean(request.args.get("who", ""))[:80]
         answers = []
         if asked:
@@ -115,7 +118,7 @@ class SightTab(Tab):
                 *(func.padron_fold(names).like(word, escape="\\") for word in words),
                 limit=6,
             )
-            answers = sights(session, row, resource, found[:5])
+            answers = access_reports(session, row, resource, found[:5])
         return {
             "seen": seen,
             "is_partial": current_actor().entity_ids is not None,

@@ -10,13 +10,13 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.entities.queries import root
+from app.entities.queries import get_root
 from app.extensions import db
 from app.security.areas import Area, Level
 from app.security.passwords import hash_password
 from app.security.roles import role_name
 from app.security.sessions import end_sessions
-from app.security.two_factor import STEP
+from app.security.two_factor import STEP_SECONDS
 from app.staff.models import StaffUser
 
 PASSWORD = "lluvia tractor violín nogal"
@@ -32,7 +32,7 @@ def person(served):
         user = StaffUser(
             username=f"rosa{number}", first_name="Rosa", last_name="Núñez", active=True,
             email=f"rosa{number}@example.org", password=hash_password(PASSWORD),
-            entity=root(db.session()),
+            entity=get_root(db.session()),
         )  # fmt: skip
         user.roles = [db.session.scalars(role).one()]
         db.session.add(user)
@@ -107,7 +107,7 @@ def test_a_role_that_asks_for_it_is_obeyed_at_the_next_sign_in(open_page, served
     again = open_page(visitor=True)
     give_password(again, person[0])
     # The code of the next half minute: the one of this was used to set it up.
-    again.get_by_label("Code of six digits").fill(pyotp.TOTP(secret).at(int(time()) + STEP))
+    again.get_by_label("Code of six digits").fill(pyotp.TOTP(secret).at(int(time()) + STEP_SECONDS))
     again.get_by_role("button", name="Go on").click()
     again.wait_for_url(LIST)
 

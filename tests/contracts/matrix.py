@@ -30,14 +30,14 @@ from app.security.areas import Area, Level
 from app.security.guard import is_public
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LIMITED_ADMINISTRATOR, role_name
-from app.security.sessions import open_session
+from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.types import now
 from tests.databases import migrated_app, undone
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.url_values import Things, cases
 from tests.contracts.pagereader import form_of
-from tests.contracts.routes import address, is_for_programs, methods, rules, view_of
+from tests.contracts.routes import address, is_api_rule, methods, rules, view_of
 from tests.people import Person, add_person, move_in, sign_in, with_key
 
 FILE = Path(__file__).with_name("permissions.txt")
@@ -95,9 +95,9 @@ class Matrix:
         held = None if role in (HALF_OPEN, NO_ROLE) else role
         user, browser = add_person(Person(name, "Norte", held)), self.app.test_client()
         if role == HALF_OPEN:
-            token = open_session(db.session(), user.id, is_full=False)
+            token = create_session(db.session(), user.id, is_full=False)
             with browser.session_transaction() as cookies:
-                cookies["half"], cookies["half_seen"] = token, int(now().timestamp())
+                cookies["pending_token"], cookies["pending_since"] = token, int(now().timestamp())
         else:
             sign_in(browser, user.id)
         cookie = browser.get_cookie(self.app.config["SESSION_COOKIE_NAME"])
@@ -195,7 +195,7 @@ class Matrix:
     def _reply(self, asked: Asked, role: str, url: str, form: dict) -> Any:
         """Send a request: from a browser, or to the API from a program with a key."""
         browser = self._browser(role)
-        if not is_for_programs(asked.rule):
+        if not is_api_rule(asked.rule):
             return browser.open(url, method=asked.method, data=form, buffered=True)
         shown = {"headers": self.keys[role], "buffered": True}
         if asked.method == "PATCH":

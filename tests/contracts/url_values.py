@@ -16,10 +16,10 @@ from werkzeug.routing import Rule
 
 from app.contacts.models import Contact
 from app.crud.models import SavedView
-from app.importexport.uploads import keep_upload
+from app.importexport.uploads import store_upload
 from app.extensions import db
 from app.jobs.services import enqueue
-from app.fieldtypes import kind_of
+from app.fieldtypes import get_field_type
 from app.log.models import LogEntry, is_logged
 from app.mails.models import Mail
 from app.operations.selection import Selection, view_called
@@ -27,11 +27,11 @@ from app.operations.services import draft
 from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.models import SignInSession
 from app.security.scope import Scoped
-from app.security.sessions import open_session
+from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.storage.services import photo_folder
 from app.trash.models import Trashable
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation
 from tests.people import ALICIA, with_key
 
@@ -54,7 +54,7 @@ class Things:
             if is_logged(model):
                 _change(row)
             if "trashed" in which:
-                put_away(row, ALICIA.as_actor())
+                move_to_trash(row, ALICIA.as_actor())
             db.session.commit()
             self._rows[model, which] = row.id
         return self._rows[model, which]
@@ -74,7 +74,7 @@ class Things:
 def _change(row: Any) -> None:
     """Write something else into the first field of plain text, so that the log tells of it."""
     columns = {name: found.columns[0] for name, found in type(row).__mapper__.column_attrs.items()}
-    texts = [name for name, column in columns.items() if kind_of(column).name == "text"]
+    texts = [name for name, column in columns.items() if get_field_type(column).name == "text"]
     name = next((n for n in texts if "label" in columns[n].info), texts[0])
     setattr(row, name, f"Something else {row.id}")
     db.session.commit()
@@ -158,7 +158,7 @@ def _pickers(_things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
 def _uploads(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
     folder = current_app.config["DATA_DIR"]
     for name, owner_id in (("own", user.id), ("foreign", ALICIA.user.id)):
-        upload = keep_upload(
+        upload = store_upload(
             io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n"), "a.csv", owner_id, folder
         )
         yield name, {"token": upload.token}
@@ -244,7 +244,7 @@ def _keys(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 def _sessions(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
-        open_session(db.session(), whose.id)
+        create_session(db.session(), whose.id)
         db.session.commit()
         query = select(SignInSession.id).where(SignInSession.user_id == whose.id)
         yield which, {"pk": db.session.scalars(query.order_by(SignInSession.id.desc())).first()}
@@ -263,11 +263,11 @@ MAKERS: dict[tuple[str, ...], Maker] = {
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,
     ("PasswordLinkView", "pk"): _of_model(StaffUser),
-    ("LostTelephoneView", "pk"): _of_model(StaffUser),
+    ("RemoveSecondFactorView", "pk"): _of_model(StaffUser),
     ("ContactAccessView", "pk"): _of_model(Contact),
     ("SessionsPage", "pk"): _sessions,
     ("SecurityView", "pk"): _sessions,
-    ("ForgottenView", "token"): _links,
+    ("ForgottenPasswordView", "token"): _links,
     ("JobsView", "pk"): _jobs,
     ("OperationsView", "pk"): _operations,
     ("OperationsApi", "pk"): _done_operations,

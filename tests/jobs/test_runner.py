@@ -11,24 +11,24 @@ from sqlalchemy import update
 
 from app.errors import DomainError
 from app.extensions import db
-from app.jobs.leases import BACK_OFF, LEASE, MOST_ATTEMPTS, claim, new_owner
+from app.jobs.leases import RETRY_DELAYS, LEASE_DURATION, MAX_ATTEMPTS, claim, new_owner
 from app.jobs.models import Job
 from app.jobs.runner import run_job, run_now
 from app.jobs.services import cancel, enqueue
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.types import now
-from tests.jobs.counting_job import Tally, a_tally, change, numbers, the_job
+from tests.jobs.counting_job import Tally, enqueue_tally, update_job, written_numbers, load_job
 from tests.people import BRUNO
 
 pytestmark = pytest.mark.usefixtures("table")
 
 
 def test_a_job_is_done_chunk_by_chunk_to_its_end():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     assert run_job(job_id) == "done"
-    job = the_job(job_id)
-    assert numbers(job_id) == list(range(1, 26))
+    job = load_job(job_id)
+    assert written_numbers(job_id) == list(range(1, 26))
     assert (job.state, job.cursor, job.done, job.attempts) == ("done", 25, 25, 0)
     assert (job.owner, job.lease_until) == (None, None)
     assert job.started_at <= job.finished_at
@@ -37,7 +37,7 @@ def test_a_job_is_done_chunk_by_chunk_to_its_end():
 
 
 def test_a_job_that_is_done_is_not_done_again():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     run_job(job_id)
     assert run_job(job_id) == "done"
     assert run_now(job_id) == "done"
@@ -49,42 +49,42 @@ def test_a_job_nobody_asked_for_is_no_job():
 
 
 def test_a_job_that_is_to_wait_waits_but_not_for_whoever_asked():
-    job_id = a_tally(5, delay=60)
+    job_id = enqueue_tally(5, delay=60)
     assert run_job(job_id) == "queued"
-    assert numbers(job_id) == []
+    assert written_numbers(job_id) == []
     assert run_now(job_id) == "done"
-    assert numbers(job_id) == [1, 2, 3, 4, 5]
+    assert written_numbers(job_id) == [1, 2, 3, 4, 5]
 
 
 def test_the_same_key_twice_is_one_job():
-    assert a_tally(5, key="k") == a_tally(5, key="k")
-    assert a_tally(5, key="other") != a_tally(5, key="k")
+    assert enqueue_tally(5, key="k") == enqueue_tally(5, key="k")
+    assert enqueue_tally(5, key="other") != enqueue_tally(5, key="k")
 
 
 def test_a_job_somebody_is_at_is_left_to_them():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     assert claim(db.session(), job_id, "somebody") is not None
     db.session.commit()
     assert run_job(job_id) == "running"
     assert run_now(job_id) == "running"
-    assert numbers(job_id) == []
+    assert written_numbers(job_id) == []
 
 
 def test_a_job_whose_worker_gives_no_sign_of_life_is_taken_over():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     claim(db.session(), job_id, "somebody")
     db.session.commit()
-    change(job_id, lease_until=now() - timedelta(seconds=1), cursor=10, done=10)
+    update_job(job_id, lease_until=now() - timedelta(seconds=1), cursor=10, done=10)
     assert run_job(job_id) == "done"
-    assert numbers(job_id) == list(range(11, 26)), "it went on where the other was"
-    assert the_job(job_id).done == 25
+    assert written_numbers(job_id) == list(range(11, 26)), "it went on where the other was"
+    assert load_job(job_id).done == 25
 
 
 def test_a_lease_from_before_the_clock_was_set_back_does_not_hold_for_an_hour():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     claim(db.session(), job_id, "somebody")
     db.session.commit()
-    change(job_id, lease_until=now() + LEASE + timedelta(hours=1))
+    update_job(job_id, lease_until=now() + LEASE_DURATION + timedelta(hours=1))
     assert run_job(job_id) == "done"
 
 
@@ -92,7 +92,7 @@ def test_a_job_is_done_in_the_name_of_whoever_asked(session, monkeypatch):
     bruno = BRUNO.user
     bruno.language = "es"
     session.commit()
-    job_id = a_tally(25, actor=bruno.as_actor().through("api"))
+    job_id = enqueue_tally(25, actor=bruno.as_actor().with_channel("api"))
     said = []
     monkeypatch.setattr(Tally, "after", lambda session, job: said.append(_("Contacts")))
     assert run_job(job_id) == "done"
@@ -102,7 +102,7 @@ def test_a_job_is_done_in_the_name_of_whoever_asked(session, monkeypatch):
 
 def test_rights_that_changed_meanwhile_are_honoured(session):
     actor = BRUNO.as_actor()
-    job_id = a_tally(5, actor=actor)
+    job_id = enqueue_tally(5, actor=actor)
     user = BRUNO.user
     user.roles = []
     session.commit()
@@ -113,7 +113,7 @@ def test_rights_that_changed_meanwhile_are_honoured(session):
 
 @pytest.mark.parametrize("how", ["inactive", "trashed", "left"])
 def test_nothing_is_done_for_whoever_may_no_longer_sign_in(session, how):
-    job_id = a_tally(25, actor=BRUNO.as_actor())
+    job_id = enqueue_tally(25, actor=BRUNO.as_actor())
     user = BRUNO.user
     if how == "inactive":
         user.active = False
@@ -123,15 +123,15 @@ def test_nothing_is_done_for_whoever_may_no_longer_sign_in(session, how):
         user.employed_until = (now() - timedelta(days=3)).date()
     session.commit()
     assert run_job(job_id) == "failed"
-    assert numbers(job_id) == []
-    assert the_job(job_id).error == "Whoever asked for this may no longer sign in."
+    assert written_numbers(job_id) == []
+    assert load_job(job_id).error == "Whoever asked for this may no longer sign in."
 
 
 @pytest.mark.parametrize("fresh", [0.0, 3600.0])
 def test_rights_that_change_while_a_job_runs_are_honoured_before_long(session, monkeypatch, fresh):
     bruno = BRUNO.user.id
-    job_id = a_tally(35, actor=BRUNO.as_actor())
-    monkeypatch.setattr("app.jobs.runner.FRESH", fresh)
+    job_id = enqueue_tally(35, actor=BRUNO.as_actor())
+    monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", fresh)
 
     def dismiss(session, job):
         if job.cursor == 10:
@@ -139,38 +139,38 @@ def test_rights_that_change_while_a_job_runs_are_honoured_before_long(session, m
 
     monkeypatch.setattr(Tally, "after", dismiss)
     assert run_job(job_id) == ("done" if fresh else "failed")
-    assert len(numbers(job_id)) == (35 if fresh else 20)
+    assert len(written_numbers(job_id)) == (35 if fresh else 20)
 
 
 def test_a_job_whose_rights_are_looked_at_again_and_again_comes_to_its_end(monkeypatch):
-    job_id = a_tally(95, actor=BRUNO.as_actor())
-    monkeypatch.setattr("app.jobs.runner.FRESH", 0.0)
+    job_id = enqueue_tally(95, actor=BRUNO.as_actor())
+    monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", 0.0)
     assert run_job(job_id) == "done"
-    assert numbers(job_id) == list(range(1, 96))
+    assert written_numbers(job_id) == list(range(1, 96))
     assert len(Tally.actors) == 10
     assert Tally.ended == [95]
 
 
 def test_who_was_deleted_for_good_is_not_taken_for_the_house():
-    job_id = a_tally(25, actor=BRUNO.as_actor())
-    change(job_id, actor_id=None)
+    job_id = enqueue_tally(25, actor=BRUNO.as_actor())
+    update_job(job_id, actor_id=None)
     assert run_job(job_id) == "failed"
-    assert numbers(job_id) == []
+    assert written_numbers(job_id) == []
 
 
 def test_a_job_that_waits_can_be_called_off():
-    job_id = a_tally(25, delay=600)
+    job_id = enqueue_tally(25, delay=600)
     assert cancel(db.session(), job_id)
     db.session.commit()
     assert run_job(job_id) == "cancelled", "at once, however long it was to wait"
-    assert numbers(job_id) == []
+    assert written_numbers(job_id) == []
     assert Tally.ended == [0]
-    assert the_job(job_id).finished_at is not None
+    assert load_job(job_id).finished_at is not None
     assert not cancel(db.session(), job_id)
 
 
 def test_a_job_that_was_called_off_ends_even_if_nobody_asks_for_it_any_more(session):
-    job_id = a_tally(25, actor=BRUNO.as_actor())
+    job_id = enqueue_tally(25, actor=BRUNO.as_actor())
     BRUNO.user.active = False
     session.commit()
     cancel(db.session(), job_id)
@@ -179,7 +179,7 @@ def test_a_job_that_was_called_off_ends_even_if_nobody_asks_for_it_any_more(sess
 
 
 def test_a_job_that_runs_can_be_called_off_between_chunks():
-    job_id = a_tally(1000)
+    job_id = enqueue_tally(1000)
     looks = iter(range(100))
 
     def call_off_after_two_chunks():
@@ -188,15 +188,15 @@ def test_a_job_that_runs_can_be_called_off_between_chunks():
             db.session.commit()
         return False
 
-    assert run_job(job_id, stops=call_off_after_two_chunks) == "cancelled"
-    assert numbers(job_id) == list(range(1, 21))
-    job = the_job(job_id)
+    assert run_job(job_id, should_stop=call_off_after_two_chunks) == "cancelled"
+    assert written_numbers(job_id) == list(range(1, 21))
+    job = load_job(job_id)
     assert (job.done, job.owner) == (20, None)
     assert Tally.ended == [20]
 
 
 def test_what_the_business_refuses_ends_the_job_with_its_sentence(monkeypatch):
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
 
     def refuse(session, job):
         if job.cursor == 10:
@@ -204,9 +204,9 @@ def test_what_the_business_refuses_ends_the_job_with_its_sentence(monkeypatch):
 
     monkeypatch.setattr(Tally, "after", refuse)
     assert run_job(job_id) == "failed"
-    job = the_job(job_id)
+    job = load_job(job_id)
     assert job.error == "There is no such status any more."
-    assert numbers(job_id) == list(range(1, 11)), "the chunk it refused is undone"
+    assert written_numbers(job_id) == list(range(1, 11)), "the chunk it refused is undone"
     assert job.finished_at is not None
 
 
@@ -216,47 +216,47 @@ def broken(session, job):
 
 
 def test_what_goes_wrong_is_tried_again_ever_later_and_in_the_end_given_up(monkeypatch, caplog):
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     monkeypatch.setattr(Tally, "after", broken)
-    for wait in BACK_OFF:
+    for wait in RETRY_DELAYS:
         before = now()
         assert run_job(job_id) == "queued"
-        job = the_job(job_id)
+        job = load_job(job_id)
         assert before + wait <= job.run_at <= now() + wait
         assert job.error.startswith("Something went wrong")
         assert job.owner is None
         assert run_job(job_id) == "queued", "not before its time"
-        assert the_job(job_id).run_at == job.run_at
-        change(job_id, run_at=now())
+        assert load_job(job_id).run_at == job.run_at
+        update_job(job_id, run_at=now())
     assert run_job(job_id) == "failed"
-    assert numbers(job_id) == list(range(1, 11))
-    assert caplog.text.count("RuntimeError: on purpose") == MOST_ATTEMPTS
+    assert written_numbers(job_id) == list(range(1, 11))
+    assert caplog.text.count("RuntimeError: on purpose") == MAX_ATTEMPTS
 
 
 def test_a_job_that_gets_further_has_all_its_attempts_again(monkeypatch):
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(Tally, "after", broken)
-        for _each in range(MOST_ATTEMPTS - 1):
+        for _each in range(MAX_ATTEMPTS - 1):
             run_job(job_id)
-            change(job_id, run_at=now())
-    assert the_job(job_id).attempts == MOST_ATTEMPTS - 1
+            update_job(job_id, run_at=now())
+    assert load_job(job_id).attempts == MAX_ATTEMPTS - 1
     assert run_job(job_id) == "done"
-    job = the_job(job_id)
+    job = load_job(job_id)
     assert (job.attempts, job.error) == (0, "")
-    assert numbers(job_id) == list(range(1, 26))
+    assert written_numbers(job_id) == list(range(1, 26))
 
 
 def test_a_job_that_kills_its_workers_is_not_begun_for_ever():
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     begun = 0
-    for _each in range(MOST_ATTEMPTS + 3):
+    for _each in range(MAX_ATTEMPTS + 3):
         begun += claim(db.session(), job_id, new_owner()) is not None
         db.session.commit()
-        if the_job(job_id).state == "running":
-            change(job_id, lease_until=now() - timedelta(seconds=1))
-    assert begun == MOST_ATTEMPTS
-    job = the_job(job_id)
+        if load_job(job_id).state == "running":
+            update_job(job_id, lease_until=now() - timedelta(seconds=1))
+    assert begun == MAX_ATTEMPTS
+    job = load_job(job_id)
     assert (job.state, job.owner) == ("failed", None)
     assert "never got any further" in job.error
 
@@ -265,12 +265,12 @@ def test_a_kind_this_version_does_not_know_is_left_for_another():
     job = enqueue(db.session(), "from the future", {}, SYSTEM)
     db.session.commit()
     assert run_job(job.id) == "queued"
-    assert the_job(job.id).run_at > now()
+    assert load_job(job.id).run_at > now()
 
 
 @pytest.mark.parametrize("cursor", [5, 10])
 def test_a_step_that_goes_back_or_nowhere_is_a_mistake(monkeypatch, caplog, cursor):
-    job_id = a_tally(25)
+    job_id = enqueue_tally(25)
     count = Tally.step
 
     def back(self, session, job, size):
@@ -279,35 +279,35 @@ def test_a_step_that_goes_back_or_nowhere_is_a_mistake(monkeypatch, caplog, curs
 
     monkeypatch.setattr(Tally, "step", back)
     assert run_job(job_id) == "queued"
-    assert the_job(job_id).cursor == 10
-    assert numbers(job_id) == list(range(1, 11))
+    assert load_job(job_id).cursor == 10
+    assert written_numbers(job_id) == list(range(1, 11))
     assert f"went from 10 to {cursor}" in caplog.text
 
 
 def test_a_worker_that_is_asked_to_end_gives_its_job_back():
-    job_id = a_tally(100)
+    job_id = enqueue_tally(100)
     looks = iter([False, False, False, True])
-    assert run_job(job_id, stops=lambda: next(looks)) == "queued"
-    job = the_job(job_id)
+    assert run_job(job_id, should_stop=lambda: next(looks)) == "queued"
+    job = load_job(job_id)
     assert (job.owner, job.lease_until, job.attempts) == (None, None, 0)
     assert job.run_at <= now(), "another may take it up at once"
-    assert numbers(job_id) == list(range(1, job.cursor + 1))
+    assert written_numbers(job_id) == list(range(1, job.cursor + 1))
     assert 0 < job.cursor < 100
     assert run_job(job_id) == "done"
-    assert numbers(job_id) == list(range(1, 101))
+    assert written_numbers(job_id) == list(range(1, 101))
 
 
 def test_stopping_again_and_again_is_no_failed_attempt():
-    job_id = a_tally(100)
-    for _each in range(MOST_ATTEMPTS + 2):
+    job_id = enqueue_tally(100)
+    for _each in range(MAX_ATTEMPTS + 2):
         looks = iter([False, True])
-        assert run_job(job_id, stops=lambda looks=looks: next(looks)) == "queued"
-    assert the_job(job_id).attempts == 0
+        assert run_job(job_id, should_stop=lambda looks=looks: next(looks)) == "queued"
+    assert load_job(job_id).attempts == 0
     assert run_job(job_id) == "done"
 
 
 def test_whoever_interrupts_a_command_gives_its_job_back(monkeypatch):
-    job_id = a_tally(100)
+    job_id = enqueue_tally(100)
 
     def interrupt(session, job):
         if job.cursor == 20:
@@ -316,7 +316,7 @@ def test_whoever_interrupts_a_command_gives_its_job_back(monkeypatch):
     monkeypatch.setattr(Tally, "after", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_now(job_id, patience=None)
-    job = the_job(job_id)
+    job = load_job(job_id)
     assert (job.state, job.cursor, job.owner) == ("queued", 20, None)
 
 

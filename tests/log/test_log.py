@@ -12,16 +12,16 @@ from app.contacts.models import Status, Tag
 from app.errors import DomainError
 from app.extensions import db
 from app.log.models import LogEntry
-from app.log.queries import entries_of
-from app.log.services import put_back, record_many
+from app.log.queries import get_entries
+from app.log.services import restore_value, record_many
 from app.security.actor import acting_as
-from app.trash.services import purge, put_away, restore
+from app.trash.services import purge, move_to_trash, restore
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
 
 def last_entry(row) -> LogEntry:
-    return entries_of(db.session(), row, limit=1)[0]
+    return get_entries(db.session(), row, limit=1)[0]
 
 
 def test_a_new_file_is_logged_with_every_value_it_began_with(session):
@@ -86,13 +86,13 @@ def test_saving_without_a_change_logs_nothing(session):
     contact = a_contact(last_name="Peña")
     contact.last_name = "Peña"
     db.session.commit()
-    assert len(entries_of(db.session(), contact)) == 1
+    assert len(get_entries(db.session(), contact)) == 1
 
 
 def test_trash_and_restore_and_purge_are_logged_as_such(session):
     contact = a_contact()
     number = contact.id
-    put_away(contact, ALICIA.as_actor())
+    move_to_trash(contact, ALICIA.as_actor())
     db.session.commit()
     restore(contact)
     db.session.commit()
@@ -111,12 +111,12 @@ def test_what_is_rolled_back_is_not_logged(session):
     contact.last_name = "Nobody"
     db.session.flush()
     db.session.rollback()
-    assert [entry.event for entry in entries_of(db.session(), contact)] == ["created"]
+    assert [entry.event for entry in get_entries(db.session(), contact)] == ["created"]
 
 
 @pytest.mark.parametrize(("channel", "expected"), [("web", "web"), ("import", "import")])
 def test_the_log_says_through_which_channel_it_came(session, channel, expected):
-    with acting_as(ALICIA.as_actor().through(channel)):
+    with acting_as(ALICIA.as_actor().with_channel(channel)):
         contact = a_contact()
     assert last_entry(contact).channel == expected
 
@@ -182,7 +182,7 @@ def test_a_link_and_tags_can_be_put_back(session):
     entry = last_entry(contact)
 
     for field in ("account_id", "tags"):
-        put_back(db.session(), contact, entry, field, ALICIA.as_actor())
+        restore_value(db.session(), contact, entry, field, ALICIA.as_actor())
     db.session.commit()
 
     assert contact.account == account
@@ -203,7 +203,7 @@ def test_a_link_to_what_is_gone_or_out_of_reach_is_not_put_back(session):
 
     for entry in (to_gone, to_far):
         with pytest.raises(DomainError, match="cannot be put back"):
-            put_back(db.session(), contact, entry, "account_id", BRUNO.as_actor())
+            restore_value(db.session(), contact, entry, "account_id", BRUNO.as_actor())
 
 
 @pytest.mark.parametrize("field", ["last_name", "number", "entity_id"])
@@ -250,7 +250,7 @@ def test_another_files_entry_is_not_put_back(session):
     other.last_name = "Ruiz"
     db.session.commit()
     with pytest.raises(DomainError, match="another file"):
-        put_back(db.session(), contact, last_entry(other), "last_name", ALICIA.as_actor())
+        restore_value(db.session(), contact, last_entry(other), "last_name", ALICIA.as_actor())
 
 
 @pytest.mark.parametrize("field", ["version", "sort_name", "id", "__class__", "nope"])

@@ -8,9 +8,15 @@ import pytest
 from sqlalchemy import delete, select
 
 from app.extensions import db
-from app.security.one_time_links import CHOOSE_PASSWORD, find_link, kill_links, make_link, use_link
 from app.security.models import OneTimeLink
-from app.security.sessions import digest
+from app.security.one_time_links import (
+    CHOOSE_PASSWORD,
+    find_link_owner,
+    make_link,
+    revoke_links,
+    use_link,
+)
+from app.security.sessions import hash_token
 from app.staff.models import StaffUser
 from app.types import now
 from tests.people import BRUNO, CLARA
@@ -25,7 +31,7 @@ def token(session):
 
 def whose(token, purpose=CHOOSE_PASSWORD):
     db.session.commit()
-    return find_link(db.session(), StaffUser, token, purpose)
+    return find_link_owner(db.session(), StaffUser, token, purpose)
 
 
 def the_link() -> OneTimeLink:
@@ -35,7 +41,7 @@ def the_link() -> OneTimeLink:
 def test_a_link_has_256_random_bits_of_which_only_a_digest_is_kept(token):
     assert len(token) == 43
     link = the_link()
-    assert link.token_hash == digest(token)
+    assert link.token_hash == hash_token(token)
     assert token not in str(vars(link))
 
 
@@ -65,7 +71,7 @@ def test_a_newer_link_kills_the_older_one(token):
 def test_of_two_links_made_at_the_same_moment_only_the_last_lives(token):
     link = the_link()
     fields = {"user_id": link.user_id, "purpose": link.purpose, "binding": link.binding}
-    other = OneTimeLink(token_hash=digest("other"), expires_at=link.expires_at, **fields)
+    other = OneTimeLink(token_hash=hash_token("other"), expires_at=link.expires_at, **fields)
     db.session.add(other)
     assert whose(token) is None
     assert whose("other") == BRUNO.user
@@ -106,7 +112,7 @@ def test_a_link_goes_with_its_owner(token):
 
 
 def test_links_can_be_killed(token):
-    kill_links(db.session(), BRUNO.user.id, CHOOSE_PASSWORD)
+    revoke_links(db.session(), BRUNO.user.id, CHOOSE_PASSWORD)
     assert whose(token) is None
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 
-from app.security.redirects import safe_target
+from app.security.redirects import safe_redirect_target
 from tests.people import ALICIA
 
 HOSTILE = (
@@ -36,16 +36,16 @@ OURS = (
 
 @pytest.mark.parametrize("asked", [*HOSTILE, None], ids=ascii)
 def test_what_leads_elsewhere_leads_home(asked):
-    assert safe_target(asked) == "/"
+    assert safe_redirect_target(asked) == "/"
 
 
 @pytest.mark.parametrize("asked", OURS)
 def test_a_page_of_ours_is_led_to(asked):
-    assert safe_target(asked) == asked
+    assert safe_redirect_target(asked) == asked
 
 
 def test_letters_with_accents_are_written_as_addresses_are():
-    assert safe_target("/contacts/list/?q=peña") == "/contacts/list/?q=pe%C3%B1a"
+    assert safe_redirect_target("/contacts/list/?q=peña") == "/contacts/list/?q=pe%C3%B1a"
 
 
 def test_no_door_leads_off_the_site(client_as):

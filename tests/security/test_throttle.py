@@ -11,7 +11,15 @@ from sqlalchemy import select
 from app.extensions import db
 from app.security import throttle
 from app.security.models import AttemptCounter
-from app.security.throttle import count_one, forget, give_back, key_of, key_of_address, sweep, take
+from app.security.throttle import (
+    count_attempt,
+    count_within_limit,
+    delete_old_counts,
+    key_for_address,
+    key_for_text,
+    reset_count,
+    uncount_attempt,
+)
 from tests.databases import BOTH, migrated_app
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
@@ -33,44 +41,44 @@ def clock(monkeypatch):
 
 
 def test_five_are_let_through_and_no_more(session, clock):
-    assert [take(session, "a", 5, 15) for _n in range(8)] == [True] * 5 + [False] * 3
-    assert take(session, "another", 5, 15)
+    assert [count_within_limit(session, "a", 5, 15) for _n in range(8)] == [True] * 5 + [False] * 3
+    assert count_within_limit(session, "another", 5, 15)
 
 
 def test_after_the_time_is_over_it_begins_anew(session, clock):
     for _n in range(8):
-        take(session, "a", 5, 15)
+        count_within_limit(session, "a", 5, 15)
     clock.go(minutes=14, seconds=59)
-    assert not take(session, "a", 5, 15)
+    assert not count_within_limit(session, "a", 5, 15)
     clock.go(seconds=1)
-    assert [take(session, "a", 5, 15) for _n in range(6)] == [True] * 5 + [False]
+    assert [count_within_limit(session, "a", 5, 15) for _n in range(6)] == [True] * 5 + [False]
 
 
 def test_a_clock_that_was_wrong_shuts_nobody_out(session, clock):
     clock.go(days=1)
     for _n in range(8):
-        take(session, "a", 5, 15)
+        count_within_limit(session, "a", 5, 15)
     clock.go(days=-1)
-    assert take(session, "a", 5, 15)
+    assert count_within_limit(session, "a", 5, 15)
 
 
 def test_a_good_attempt_is_given_back_and_a_count_can_be_forgotten(session, clock):
     for _n in range(5):
-        take(session, "a", 5, 15)
-    give_back(session, "a")
-    assert take(session, "a", 5, 15)
-    assert not take(session, "a", 5, 15)
-    forget(session, "a")
-    assert count_one(session, "a", 15) == 1
+        count_within_limit(session, "a", 5, 15)
+    uncount_attempt(session, "a")
+    assert count_within_limit(session, "a", 5, 15)
+    assert not count_within_limit(session, "a", 5, 15)
+    reset_count(session, "a")
+    assert count_attempt(session, "a", 15) == 1
     for _n in range(3):
-        give_back(session, "a")
-    assert count_one(session, "a", 15) == 1
+        uncount_attempt(session, "a")
+    assert count_attempt(session, "a", 15) == 1
 
 
 def test_what_was_typed_cannot_be_read_in_the_key(session):
-    assert "bruno" not in key_of("sign-in", "bruno")
-    assert key_of("sign-in", "bruno") == key_of("sign-in", "bruno")
-    assert key_of("sign-in", "bruno") != key_of("code", "bruno")
+    assert "bruno" not in key_for_text("sign-in", "bruno")
+    assert key_for_text("sign-in", "bruno") == key_for_text("sign-in", "bruno")
+    assert key_for_text("sign-in", "bruno") != key_for_text("code", "bruno")
 
 
 @pytest.mark.parametrize(
@@ -86,14 +94,14 @@ def test_what_was_typed_cannot_be_read_in_the_key(session):
     ],
 )
 def test_addresses_of_one_house_count_together(session, one, other, are_same):
-    assert (key_of_address("x", one) == key_of_address("x", other)) is are_same
+    assert (key_for_address("x", one) == key_for_address("x", other)) is are_same
 
 
 def test_old_counts_are_swept_away(session, clock):
-    take(session, "old", 5, 15)
+    count_within_limit(session, "old", 5, 15)
     clock.go(hours=30)
-    take(session, "new", 5, 15)
-    sweep(session)
+    count_within_limit(session, "new", 5, 15)
+    delete_old_counts(session)
     assert session.scalars(select(AttemptCounter.key)).all() == ["new"]
 
 
@@ -103,7 +111,7 @@ def test_forty_at_the_same_moment_are_counted_one_by_one(kind, tmp_path):
 
         def attempt(_number: int) -> bool:
             with app.app_context():
-                return take(db.engine, "a", 5, 15)
+                return count_within_limit(db.engine, "a", 5, 15)
 
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(attempt, range(40)))

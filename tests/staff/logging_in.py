@@ -11,9 +11,9 @@ from app.extensions import db
 from app.i18n import clock as calendar
 from app.security import browser, sessions, throttle, two_factor
 from app.security.passwords import hash_password
-from app.security.two_factor import lock
+from app.security.two_factor import encrypt_secret
 from app.staff.models import StaffUser
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from app.types import now
 from tests.people import ALICIA, BRUNO, Person, add_person
 
@@ -59,7 +59,7 @@ def give_telephone(user: StaffUser) -> str:
     db.session.execute(
         StaffUser.__table__.update()
         .where(StaffUser.__table__.c.id == user.id)
-        .values(totp_secret=lock(secret))
+        .values(totp_secret=encrypt_secret(secret))
     )
     db.session.commit()
     return secret
@@ -79,21 +79,21 @@ def account(kind: str) -> str:
     if kind == "inactive":
         user.active = False
     elif kind == "trashed":
-        put_away(user, ALICIA.as_actor())
+        move_to_trash(user, ALICIA.as_actor())
     elif kind == "left":
         user.employed_until = date(2020, 1, 1)
     elif kind == "locked":
         for _n in range(throttle_limit()):
-            throttle.count_one(db.session, throttle.key_of_user("sign-in", user.id), 15)
+            throttle.count_attempt(db.session, throttle.key_for_user("sign-in", user.id), 15)
     db.session.commit()
     return user.username
 
 
 def throttle_limit() -> int:
     """Return how many wrong passwords an account takes."""
-    from app.staff.login import PER_ACCOUNT
+    from app.staff.login import MAX_PER_ACCOUNT
 
-    return PER_ACCOUNT
+    return MAX_PER_ACCOUNT
 
 
 def sign_in(client, name="bruno", password=PASSWORD, target="", address="10.1.1.1"):

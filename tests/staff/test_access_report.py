@@ -13,8 +13,8 @@ from app.extensions import db
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
+from app.staff.access_report import access_reports
 from app.staff.models import StaffUser
-from app.staff.access_report import sights
 from tests.factories import a_contact, an_account, the_entity
 from tests.people import (
     ALICIA,
@@ -120,9 +120,9 @@ def test_two_hundred_users_take_no_more_statements_than_a_few(client_as, countin
 
 
 def test_a_list_that_is_cut_says_so(client_as, monkeypatch):
-    from app.staff.tabs import SightTab
+    from app.staff.tabs import AccessReportTab
 
-    monkeypatch.setattr(SightTab, "most", 2)
+    monkeypatch.setattr(AccessReportTab, "most", 2)
     row = a_contact()
     page = client_as(ALICIA).get(f"/contacts/show/{row.id}?tab=sight").text
     assert "Only the first 2 users are looked at" in page
@@ -135,6 +135,6 @@ def test_it_asks_the_doors_own_question(session, monkeypatch):
     from app.contacts.models import Contact
 
     row, user = a_contact(), BRUNO.user
-    assert sights(session, row, "ContactView", [user])[0].sees
+    assert access_reports(session, row, "ContactView", [user])[0].sees
     monkeypatch.setattr(Contact, "scope", classmethod(lambda cls, actor: false()))
-    assert not sights(session, row, "ContactView", [user, DIEGO.user])[0].sees
+    assert not access_reports(session, row, "ContactView", [user, DIEGO.user])[0].sees

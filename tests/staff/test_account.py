@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.log.models import LogEntry
-from app.security.one_time_links import CHOOSE_PASSWORD, find_link, make_link
-from app.security.passwords import is_password
+from app.security.one_time_links import CHOOSE_PASSWORD, find_link_owner, make_link
+from app.security.passwords import check_password
 from app.staff.models import StaffUser
 from tests.people import BRUNO, CLARA
 from tests.staff.logging_in import NEW, PASSWORD, give_password
@@ -77,7 +77,7 @@ def test_another_email_takes_the_password_and_kills_links(client_as, bruno):
     form = profile(email="new@example.org", present=PASSWORD)
     assert client_as(BRUNO).post("/account/", data=form).status_code == 302
     assert BRUNO.user.email == "new@example.org"
-    assert find_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
+    assert find_link_owner(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
 
 
 def test_nothing_else_can_be_changed_through_the_form(client_as, bruno):
@@ -94,7 +94,7 @@ def passwords(present=PASSWORD, new=NEW, again=None):
 
 def test_a_password_is_changed_and_noted(client_as, bruno, session):
     assert client_as(BRUNO).post("/account/password/", data=passwords()).status_code == 302
-    assert is_password(BRUNO.user.password, NEW)
+    assert check_password(BRUNO.user.password, NEW)
     entry = session.scalars(select(LogEntry).filter_by(event="password_changed")).one()
     assert entry.actor_id == entry.subject_id == BRUNO.user.id
 
@@ -111,7 +111,7 @@ def test_a_password_is_changed_and_noted(client_as, bruno, session):
 def test_a_password_is_refused_beside_its_field_and_never_shown(form, client_as, bruno):
     reply = client_as(BRUNO).post("/account/password/", data=form)
     assert reply.status_code == 422
-    assert is_password(BRUNO.user.password, PASSWORD)
+    assert check_password(BRUNO.user.password, PASSWORD)
     assert PASSWORD not in reply.text
 
 
@@ -121,5 +121,5 @@ def test_the_present_password_cannot_be_guessed_by_who_found_a_browser_open(clie
         browser.post("/account/password/", data=passwords(present="wrong"))
     reply = browser.post("/account/password/", data=passwords())
     assert "Too many wrong passwords" in reply.text
-    assert is_password(BRUNO.user.password, PASSWORD)
+    assert check_password(BRUNO.user.password, PASSWORD)
     assert client_as(CLARA).get("/account/password/").status_code == 200

@@ -10,11 +10,11 @@ from sqlalchemy import select, update
 
 from app.extensions import db
 from app.log.models import LogEntry
+from app.security.api_keys import format_scopes, make_key, parse_scopes
 from app.security.areas import Area, Level
-from app.security.periodic import NoteSeen
-from app.security.api_keys import make_key, read_scopes, write_scopes
 from app.security.models import AttemptCounter
 from app.security.passwords import hash_password
+from app.security.periodic import RecordLastUse
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from app.types import now
@@ -238,7 +238,7 @@ def test_every_wrong_key_gets_the_same_answer_for_the_same_work(state, program, 
 
 
 def test_too_many_wrong_keys_from_one_address_are_told_to_wait(program, monkeypatch):
-    monkeypatch.setattr("app.security.api_keys.MOST_WRONG", 3)
+    monkeypatch.setattr("app.security.api_keys.MAX_WRONG_KEYS", 3)
     good, wrong = with_key(BRUNO.user.id), WRONG
     for _try in range(3):
         assert program.get(LIST, headers=wrong).status_code == 401
@@ -260,7 +260,7 @@ def test_when_a_key_was_last_used_is_written_by_a_chore_and_shown(app, client_as
     assert "never used" in bruno.get("/account/keys/").text
     program.get(LIST, headers=shown)
     assert keys()[0].last_used_on is None
-    NoteSeen().run(app)
+    RecordLastUse().run(app)
     db.session.expire_all()
     assert keys()[0].last_used_on is not None
     assert "last used" in bruno.get("/account/keys/").text
@@ -290,11 +290,11 @@ def test_a_key_without_scopes_may_do_nothing(program):
 
 def test_scopes_are_written_and_read_back():
     scopes = {Area.CONTACTS: Level.READ, Area.SETTINGS: Level.EDIT}
-    assert read_scopes(write_scopes(scopes)) == scopes
-    assert read_scopes("contacts:all nothing:read contacts settings:edit") == {
+    assert parse_scopes(format_scopes(scopes)) == scopes
+    assert parse_scopes("contacts:all nothing:read contacts settings:edit") == {
         Area.SETTINGS: Level.EDIT
     }
-    assert read_scopes(None) == {}
+    assert parse_scopes(None) == {}
 
 
 EDITS_SECURITY = role_name(Area.SECURITY, Level.EDIT)

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app.extensions import db
 from app.log.models import LogEntry
-from app.staff.password_links import link_for
+from app.staff.password_links import create_link_path
 from app.types import now
 from tests.people import ALICIA, BRUNO, CLARA, with_key
 from tests.staff.test_api_keys import LIST, NEW, PASSWORD, give_password
@@ -76,7 +76,7 @@ def test_who_has_no_key_that_works_is_not_asked_about_keys(page, client_as):
 @pytest.mark.parametrize("ends", [True, False])
 def test_keys_end_with_a_forgotten_password_unless_unticked(ends, client_as, program):
     shown = with_key(BRUNO.user.id)
-    link = link_for(db.session(), BRUNO.user, 30)
+    link = create_link_path(db.session(), BRUNO.user, 30)
     db.session.commit()
     stranger = client_as(None)
     assert ticked(stranger.get(link).text)

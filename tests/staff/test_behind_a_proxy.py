@@ -20,7 +20,7 @@ def server_of(app: Flask, monkeypatch):
     monkeypatch.setattr(commands.signal, "signal", lambda *_args: None)
     monkeypatch.setattr(commands.gc, "freeze", lambda: None)
     for name in ("start", "stop"):
-        monkeypatch.setattr(commands.ChoreThread, name, lambda _self: None)
+        monkeypatch.setattr(commands.PeriodicTaskThread, name, lambda _self: None)
     kept = {}
     monkeypatch.setattr(waitress, "serve", lambda app, **how: kept.update(how, application=app))
     listener = socket.socket()
@@ -36,7 +36,7 @@ def server_of(app: Flask, monkeypatch):
 def test_an_address_is_believed_from_as_many_proxies_as_there_are(proxies, address, monkeypatch):
     app = Flask("house")
     app.config.update(THREADS=1, PROXIES=proxies, MAX_CONTENT_LENGTH=1000)
-    app.config.update(REDIS_URL=None, CARRIES_JOBS=False, WORKERS=0)
+    app.config.update(REDIS_URL=None, JOB_QUEUE_ENABLED=False, WORKERS=0)
     app.add_url_rule("/", view_func=lambda: request.remote_addr)
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies)

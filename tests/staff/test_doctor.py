@@ -158,7 +158,7 @@ def test_a_database_that_knows_no_capitals_but_english_ones_is_found(safe, monke
     # SQLite's own is the program's; a server made with the locale C knows A to Z.
     is_server = db.engine.dialect.name == "postgresql"
     small = func.lower(literal("Ñ").collate("C")) if is_server else literal("Ñ")
-    monkeypatch.setattr(settings_checks, "SMALL", small)
+    monkeypatch.setattr(settings_checks, "LOWERCASED", small)
     assert found(safe).get("PlainCapitals") == WARNING
 
 

@@ -114,7 +114,7 @@ def test_the_mail_goes_to_the_address_on_the_account(app, client_as, typed):
 def test_the_mail_is_in_the_language_of_its_reader(
     app, client_as, monkeypatch, language, has_chosen
 ):
-    monkeypatch.setattr(letters, "_", lambda text, **_values: f"{get_locale()}: {text}")
+    monkeypatch.setattr(emails, "_", lambda text, **_values: f"{get_locale()}: {text}")
     BRUNO.user.language = language if has_chosen else None
     other = "en" if language == "es" else "es"
     ask(client_as(None), **{"Accept-Language": other if has_chosen else language})
@@ -345,11 +345,11 @@ def test_of_two_tabs_one_wins(client_as, link, monkeypatch):
     judged = password_links.hash_password
 
     def meanwhile(text):
-        monkeypatch.setattr(links, "hash_password", judged)
+        monkeypatch.setattr(password_links, "hash_password", judged)
         choose(client_as(None), link, first)
         return judged(text)
 
-    monkeypatch.setattr(links, "hash_password", meanwhile)
+    monkeypatch.setattr(password_links, "hash_password", meanwhile)
     assert choose(client_as(None), link, second).status_code == 410
     assert check_password_hash(BRUNO.user.password, first)
 
@@ -365,7 +365,7 @@ def test_what_was_typed_is_not_kept_with_a_mail_that_comes_too_late(app, client_
     """Some type their password where their name belongs."""
     ask(client_as(None), "My secret, typed by mistake")
     mail = db.session.scalars(select(Mail)).one()
-    mail.created_at -= emails.Reset.keeps + timedelta(minutes=1)
+    mail.created_at -= emails.PasswordResetEmail.keeps + timedelta(minutes=1)
     db.session.commit()
 
     deliver_due(app)

@@ -13,8 +13,8 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.security.actor import acting_as
 from app.security.roles import LIMITED_ADMINISTRATOR
-from tests.factories import a_contact, a_value, an_account, an_entity, the_entity
 from tests.contracts.routes import address, methods, rules
+from tests.factories import a_contact, a_value, an_account, an_entity, the_entity
 from tests.people import EDITS_CONTACTS, Person, add_person
 
 LIMA = Person("lima", "Federación", LIMITED_ADMINISTRATOR)

@@ -103,7 +103,7 @@ def test_the_right_password_forgets_the_wrong_ones(client_as, bruno, clock):
 def test_a_link_by_mail_opens_the_door_again(client_as, bruno, clock):
     for _n in range(6):
         sign_in(client_as(None), "bruno", "wrong")
-    login.reopen(db.session, BRUNO.user.id, "10.1.1.1")
+    login.clear_failures(db.session, BRUNO.user.id, "10.1.1.1")
     db.session.commit()
     assert sign_in(client_as(None), "bruno", PASSWORD).status_code == 302
 
@@ -131,17 +131,17 @@ def test_it_is_noted_once_that_the_door_is_shut(client_as, bruno, clock, session
 def test_of_a_thousand_wrong_passwords_few_are_judged(addresses, bruno, clock, monkeypatch):
     """Figure 18: at most 25 for an account in an hour, over an hour of trying."""
     judged = []
-    right = login.is_password
+    right = login.check_password
 
     def watch(kept, text):
         judged.append(kept is not None)
         return right(kept, text)
 
-    monkeypatch.setattr(door, "is_password", watch)
+    monkeypatch.setattr(login, "check_password", watch)
     for number in range(1000):
-        attempt = login.begin(db.session, "bruno", f"10.2.{number % addresses}.1")
-        if not attempt.is_shut_out:
-            attempt.is_right("wrong")
+        attempt = login.begin_attempt(db.session, "bruno", f"10.2.{number % addresses}.1")
+        if not attempt.is_blocked:
+            attempt.has_password("wrong")
         clock.go(seconds=3.6)
     assert 1 <= sum(judged) <= 25
 
@@ -149,7 +149,7 @@ def test_of_a_thousand_wrong_passwords_few_are_judged(addresses, bruno, clock, m
 @pytest.mark.parametrize("kind", BOTH)
 def test_of_forty_wrong_passwords_at_once_five_are_judged(kind, tmp_path, monkeypatch):
     judged = []
-    monkeypatch.setattr(door, "is_password", lambda kept, text: judged.append(kept) or False)
+    monkeypatch.setattr(login, "check_password", lambda kept, text: judged.append(kept) or False)
     with migrated_app(kind, tmp_path) as app:
         with app.app_context():
             move_in(app.appbuilder.grants())

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from app.entities.models import Entity
 from app.extensions import db
 from app.security.actor import SYSTEM, acting_as
-from app.staff.password_links import link_for
 from app.staff.models import StaffUser
-from app.trash.services import put_away, restore
+from app.staff.password_links import create_link_path
+from app.trash.services import move_to_trash, restore
 from tests.people import ALICIA, BRUNO, DIEGO
 from tests.staff.logging_in import PASSWORD, give_password
 
@@ -52,10 +52,10 @@ def test_nobody_takes_an_e_mail_that_somebody_is_called_by(client_as, session):
 @pytest.mark.parametrize("way", ["active", "trash"])
 def test_a_link_dies_with_the_account_and_does_not_come_back_with_it(client_as, session, way):
     user = BRUNO.user
-    address = link_for(db.session(), user, 30)
+    address = create_link_path(db.session(), user, 30)
     with acting_as(SYSTEM):
         if way == "trash":
-            put_away(user, SYSTEM)
+            move_to_trash(user, SYSTEM)
             db.session.commit()
             restore(user)
         else:

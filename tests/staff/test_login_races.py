@@ -38,7 +38,7 @@ def is_in(browser) -> bool:
 
 
 def test_a_password_changed_while_it_was_judged_opens_nothing(client_as, bruno, monkeypatch):
-    locked_out_during(monkeypatch, door, "is_password")
+    locked_out_during(monkeypatch, login, "check_password")
     browser = client_as(None)
     assert sign_in(browser).status_code == 401
     assert not is_in(browser)
@@ -50,7 +50,7 @@ def test_a_code_opens_nothing_once_the_password_before_it_was_changed(
     secret = give_telephone(bruno)
     browser = client_as(None)
     sign_in(browser)
-    locked_out_during(monkeypatch, half_open, "may_try")
+    locked_out_during(monkeypatch, second_factor, "count_code_attempt")
     assert browser.post("/login/code", data={"code": code_of(secret)}).location == "/login/"
     assert not is_in(browser)
 

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
-from app.security.roles import LIMITED_ADMINISTRATOR, area_right, is_seeded, role_name
+from app.security.roles import LIMITED_ADMINISTRATOR, area_permission, is_seeded, role_name
 from tests.people import ALICIA, BRUNO, DIEGO, EDITS_CONTACTS, Person, add_person, sign_in
 
 SECURITY = Person("sofia", "Norte", role_name(Area.SECURITY, Level.EDIT))
@@ -178,7 +178,7 @@ def test_the_list_says_what_a_role_allows_and_how_many_have_it(client_as):
 
 def test_the_log_of_a_role_names_rights_in_words(client_as):
     row, browser = a_role("Secretaría", right("can_list", "ContactView")), client_as(ALICIA)
-    whole = right(*area_right(Area.CONTACTS, Level.READ))
+    whole = right(*area_permission(Area.CONTACTS, Level.READ))
     form = {"version": row.version, "name": "Secretaría", "permissions": ["", whole.id]}
     browser.post(f"/roles/edit/{row.id}", data=form)
     page = browser.get(f"/roles/show/{row.id}?tab=log").text

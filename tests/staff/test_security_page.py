@@ -10,13 +10,18 @@ from sqlalchemy import select
 
 from app.checks import ADVICE, DANGER, Finding
 from app.extensions import db
-from app.log.security_events import FAILED, RIGHTS, facts_counted, facts_page
-from app.log.models import FACTS, LogEntry
+from app.log.models import SECURITY_EVENTS, LogEntry
 from app.log.sealing import Sealer
-from app.log.services import note
+from app.log.security_events import (
+    FAILED_LOGIN_EVENTS,
+    RIGHTS_EVENTS,
+    count_security_events,
+    security_events_page,
+)
+from app.log.services import record_security_event
 from app.security.actor import NOBODY, acting_as
 from app.security.models import SignInSession
-from app.security.sessions import open_session
+from app.security.sessions import create_session
 from app.staff.views import security
 from tests.factories import the_entity
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person, sign_in
@@ -33,15 +38,21 @@ def some_facts(how_many: int) -> None:
     bruno, alicia = BRUNO.user, ALICIA.as_actor()
     session = db.session()
     for number in range(how_many):
-        note(
+        record_security_event(
             session, "sign_in_failed", NOBODY, about=bruno.id, name=str(bruno),
             address=f"192.0.2.{number % 9}",
         )  # fmt: skip
-        note(session, "signed_in", bruno.as_actor(), about=bruno.id, name=str(bruno))
-        note(session, "rights_changed", alicia, about=bruno.id, name=str(bruno), roles=("A", "B"))
-        note(session, "exported", bruno.as_actor(), name="Contacts", rows=7)
-        note(session, "out_of_reach", bruno.as_actor(), name="Contacts", rows=2, action="delete")
-        open_session(session, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows")
+        record_security_event(
+            session, "signed_in", bruno.as_actor(), about=bruno.id, name=str(bruno)
+        )
+        record_security_event(
+            session, "rights_changed", alicia, about=bruno.id, name=str(bruno), roles=("A", "B")
+        )
+        record_security_event(session, "exported", bruno.as_actor(), name="Contacts", rows=7)
+        record_security_event(
+            session, "out_of_reach", bruno.as_actor(), name="Contacts", rows=2, action="delete"
+        )
+        create_session(session, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows")
     session.commit()
 
 
@@ -49,7 +60,7 @@ def shown(page: str) -> int:
     return page.count('<li class="fact">')
 
 
-@pytest.mark.parametrize("part", security.PARTS)
+@pytest.mark.parametrize("part", security.SECTIONS)
 def test_every_part_opens_empty_and_full_in_both_languages(client_as, part):
     browser = client_as(ALICIA)
     for _round in range(2):
@@ -87,7 +98,7 @@ def test_a_change_of_rights_is_told_with_what_it_was_and_what_it_became(client_a
         db.session.commit()
     changes = {
         fact.event: fact.changes
-        for fact in db.session.scalars(select(LogEntry).where(LogEntry.event.in_(RIGHTS)))
+        for fact in db.session.scalars(select(LogEntry).where(LogEntry.event.in_(RIGHTS_EVENTS)))
     }
     assert changes == {
         "rights_changed": {
@@ -106,7 +117,9 @@ def the_role(name: str) -> Role:
 
 
 def test_names_are_text_and_never_markup(client_as):
-    note(db.session(), "sign_in_failed", NOBODY, name="<script>alert(1)</script>", address="<b>")
+    record_security_event(
+        db.session(), "sign_in_failed", NOBODY, name="<script>alert(1)</script>", address="<b>"
+    )
     page = client_as(ALICIA).get("/security/").text
     assert "<script>alert" not in page
     assert "<b></span>" not in page
@@ -128,17 +141,21 @@ def test_pages_follow_one_another_and_lose_nothing(client_as, monkeypatch):
 
 def test_paging_reads_the_facts_of_several_events_in_the_order_they_happened(session):
     some_facts(5)
-    page, older = facts_page(db.session(), RIGHTS + FAILED, None, limit=4)
+    page, older = security_events_page(
+        db.session(), RIGHTS_EVENTS + FAILED_LOGIN_EVENTS, None, limit=4
+    )
     ids = [fact.id for fact in page]
     assert ids == sorted(ids, reverse=True)
-    rest, end = facts_page(db.session(), RIGHTS + FAILED, None, before=older, limit=100)
+    rest, end = security_events_page(
+        db.session(), RIGHTS_EVENTS + FAILED_LOGIN_EVENTS, None, before=older, limit=100
+    )
     assert len(page) + len(rest) == 10
     assert end is None
 
 
 def test_the_numbers_are_those_of_the_log(session):
     some_facts(12)
-    counts = facts_counted(db.session(), None)
+    counts = count_security_events(db.session(), None)
     assert counts == {
         "failed_day": 12, "failed_week": 12, "accounts": 1, "addresses": 9,
         "rights_month": 12, "exports_month": 12,
@@ -147,7 +164,7 @@ def test_the_numbers_are_those_of_the_log(session):
 
 def test_the_page_takes_a_fixed_number_of_statements(client_as, counting):
     browser = client_as(ALICIA)
-    for part in security.PARTS:
+    for part in security.SECTIONS:
         some_facts(1)
         with counting() as few:
             assert browser.get(f"/security/?part={part}").status_code == 200
@@ -177,8 +194,10 @@ def test_an_administrator_of_a_part_sees_that_part_alone(client_as):
     north = Person("elena", "Norte", "Admin")
     add_person(north)
     some_facts(1)
-    note(db.session(), "signed_in", ALICIA.as_actor(), about=ALICIA.user.id, name="Alicia García")
-    row = open_session(db.session(), ALICIA.user.id)
+    record_security_event(
+        db.session(), "signed_in", ALICIA.as_actor(), about=ALICIA.user.id, name="Alicia García"
+    )
+    row = create_session(db.session(), ALICIA.user.id)
     alicias = db.session.scalars(
         select(SignInSession.id).where(SignInSession.user_id == ALICIA.user.id)
     ).first()
@@ -243,5 +262,5 @@ def test_it_says_how_far_the_log_is_sealed(client_as, app, session):
 
 
 def test_every_fact_has_its_part():
-    told = {event for _label, events in security.PARTS.values() for event in events}
-    assert told == set(FACTS)
+    told = {event for _label, events in security.SECTIONS.values() for event in events}
+    assert told == set(SECURITY_EVENTS)

@@ -8,15 +8,15 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.periodic import run_once
 from app.extensions import db
 from app.log.models import LogEntry
+from app.periodic import run_once
 from app.security.actor import acting_as
-from app.security.user_agents import describe
-from app.security.periodic import NoteSeen, SweepTheDoor
 from app.security.models import SignInSession
+from app.security.periodic import DeleteExpiredSessions, RecordLastUse
+from app.security.user_agents import describe_user_agent
 from app.staff.models import StaffUser
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.people import ALICIA, BRUNO, CLARA
 from tests.staff.logging_in import NEW, PASSWORD, Clock, give_password, sign_in
 
@@ -74,7 +74,7 @@ def deactivation(user):
 
 @_as_alicia
 def trash(user):
-    put_away(user, ALICIA.as_actor())
+    move_to_trash(user, ALICIA.as_actor())
 
 
 @_as_alicia
@@ -235,7 +235,7 @@ def test_what_was_used_when_is_written_by_a_chore(app, client_as, bruno, clock, 
     sign_in(browser)
     clock.go(minutes=10)
     browser.get(PAGE)
-    assert run_once(app, NoteSeen)
+    assert run_once(app, RecordLastUse)
     session.expire_all()
     assert session.scalars(select(SignInSession)).one().seen_at == clock.moment
 
@@ -244,7 +244,7 @@ def test_old_sessions_are_swept_away(app, client_as, bruno, clock, session):
     sign_in(client_as(None))
     clock.go(days=31)
     sign_in(client_as(None))
-    assert run_once(app, SweepTheDoor)
+    assert run_once(app, DeleteExpiredSessions)
     assert len(session.scalars(select(SignInSession)).all()) == 1
 
 
@@ -273,7 +273,7 @@ def test_signing_out_ends_the_session_itself_and_is_noted(client_as, bruno, sess
     ],
 )  # fmt: skip
 def test_a_browser_is_named_in_words(agent, words):
-    assert describe(agent) == words
+    assert describe_user_agent(agent) == words
 
 
 def test_a_session_of_somebody_who_was_deleted_opens_nothing(client_as, session):

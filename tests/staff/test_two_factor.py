@@ -14,19 +14,19 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.security.models import RecoveryCode
 from app.security.two_factor import (
-    is_fully_protected,
-    lock,
+    decrypt_secret,
+    encrypt_secret,
+    has_required_second_factor,
     make_recovery_codes,
     matching_step,
     new_secret,
-    unlock,
     use_code,
 )
 from app.staff.models import StaffUser
-from tests.databases import BOTH, migrated_app
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.url_values import Things, cases
 from tests.contracts.routes import methods, rules, view_of
+from tests.contracts.url_values import Things, cases
+from tests.databases import BOTH, migrated_app
 from tests.people import ALICIA, BRUNO, CLARA, move_in
 from tests.staff.logging_in import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
 
@@ -212,7 +212,7 @@ def test_an_open_session_does_not_get_around_a_role_that_asks_for_it(client_as, 
     browser = client_as(BRUNO)
     assert browser.get("/contacts/list/").status_code == 200
     enforce()
-    assert not is_fully_protected(BRUNO.user)
+    assert not has_required_second_factor(BRUNO.user)
     assert browser.get("/contacts/list/").status_code == 302
 
 
@@ -286,12 +286,12 @@ def test_nobody_takes_it_off_somebody_above_them(client_as, session):
 
 def test_a_secret_is_kept_encrypted_and_is_of_no_use_with_another_key(session, app, monkeypatch):
     secret = new_secret()
-    kept = lock(secret)
+    kept = encrypt_secret(secret)
     assert secret not in kept
-    assert unlock(kept) == secret
+    assert decrypt_secret(kept) == secret
     monkeypatch.setitem(app.config, "SECRET_KEY", "another key of more than thirty-two letters")
-    assert unlock(kept) is None
-    assert unlock(None) is None
+    assert decrypt_secret(kept) is None
+    assert decrypt_secret(None) is None
 
 
 @pytest.mark.parametrize("kind", BOTH)

@@ -15,7 +15,7 @@ from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from app.staff.models import StaffUser
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import the_entity
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, EDITS_CONTACTS, Person, add_person
 
@@ -88,7 +88,7 @@ def test_a_user_that_cannot_be_is_refused_beside_the_field(client_as, wrong):
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_a_name_in_the_trash_is_still_taken_and_the_form_says_so(client_as, field):
     user = CLARA.user
-    put_away(user, ALICIA.as_actor())
+    move_to_trash(user, ALICIA.as_actor())
     db.session.commit()
     taken = user_form(**{field: getattr(user, field).upper()})
     page = client_as(ALICIA).post("/users/add", data=taken)
@@ -220,7 +220,7 @@ def test_a_trashed_user_is_out_and_comes_back(client_as):
 def test_restoring_obeys_ranks(client_as, sofia):
     above, other = BRUNO.user, DIEGO.user
     for user in (above, other):
-        put_away(user, ALICIA.as_actor())
+        move_to_trash(user, ALICIA.as_actor())
     db.session.commit()
     sofia.post(f"/users/restore/{above.id}")
     ticked = {"action": "restore", "rowid": [above.id, other.id]}
@@ -266,7 +266,7 @@ def test_the_last_administrator_stays_one(client_as, change):
     second = db.session.get(StaffUser, second.id)
     for name, value in (("active", False), ("roles", []), ("entity", the_entity("Norte"))):
         assert is_last(lambda name=name, value=value: setattr(second, name, value))
-    assert is_last(lambda: put_away(second, ALICIA.as_actor()))
+    assert is_last(lambda: move_to_trash(second, ALICIA.as_actor()))
     assert is_last(lambda: db.session.delete(second))
     assert is_last(lambda: setattr(second, "employed_until", date(2030, 1, 1)))
 

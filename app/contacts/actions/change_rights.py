@@ -18,10 +18,10 @@ from app.extensions import db
 from app.operations.actions import Action, ActionForm
 from app.operations.batch import Batch
 from app.security.areas import Area, Level
-from app.security.privileges import holdings_by_role, holdings_of
+from app.security.privileges import permissions_by_role, permissions_of_actor
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LEVELS, role_name
-from app.security.scope import within
+from app.security.scope import entity_in_reach
 from app.staff.models import StaffUser
 
 CHOICES = [
@@ -62,11 +62,11 @@ class ChangeRights(Action):
     def check(self) -> None:
         if not self.wanted:
             raise DomainError(_("Choose a level in one area at least."))
-        held = holdings_of(self.actor)
+        held = permissions_of_actor(self.actor)
         given = [role for role in self.wanted.values() if role is not None]
-        carried = holdings_by_role(given)
+        carried = permissions_by_role(given)
         for area, role in self.wanted.items():
-            if role is not None and not held.covers(carried[role.id]):
+            if role is not None and not held.includes(carried[role.id]):
                 raise DomainError(
                     _("You can only give rights that you have yourself."), field=area.value
                 )
@@ -123,10 +123,10 @@ class ChangeRights(Action):
 
     def _is_above(self) -> ColumnElement[bool]:
         """Return the condition that a user is elsewhere, or holds what the actor does not."""
-        held = holdings_of(self.actor)
-        carried = holdings_by_role(self.roles.values())
-        beyond = [number for number, rights in carried.items() if not held.covers(rights)]
-        reach = func.coalesce(within(StaffUser.entity_id, self.actor), False)
+        held = permissions_of_actor(self.actor)
+        carried = permissions_by_role(self.roles.values())
+        beyond = [number for number, rights in carried.items() if not held.includes(rights)]
+        reach = func.coalesce(entity_in_reach(StaffUser.entity_id, self.actor), False)
         elsewhere = exists().where(StaffUser.id == Contact.user_id, not_(reach))
         return and_(Contact.user_id.is_not(None), or_(elsewhere, _has(beyond)))
 

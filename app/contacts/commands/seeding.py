@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from app.contacts.demo import fill_with_demo
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.extensions import db
-from app.staff.seeding import STARTING
+from app.staff.seeding import Seeder
 
 VALUES = {
     ContactType: (
@@ -57,4 +57,17 @@ def fill_demo(demo: bool) -> None:
         db.session.commit()
 
 
-STARTING.extend((fill_repositories, fill_demo))
+class RepositoryValues(Seeder):
+    """The usual values of the repositories."""
+
+    def seed(self, demo: bool) -> None:
+        """Fill the repositories if they are empty."""
+        fill_repositories(demo)
+
+
+class DemoContacts(Seeder):
+    """Example contacts to try the program with."""
+
+    def seed(self, demo: bool) -> None:
+        """Add the examples if they are asked for and there are no contacts."""
+        fill_demo(demo)

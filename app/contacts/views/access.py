@@ -12,19 +12,19 @@ from flask_babel import gettext as _
 
 from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.security.rights import holds
+from app.security.rights import has_permission
 
 
 class ContactAccessView(Page):
     """What whoever may change users does from a contact's file."""
 
-    datamodel = Interface(Contact)
+    datamodel = ScopedInterface(Contact)
     route_base = "/contacts/access"
     # It takes the rights on users: those on contacts alone lead to no user.
     class_permission_name = "UserView"
@@ -60,7 +60,7 @@ class ContactAccessView(Page):
         )
 
     def _do(self, pk: str, change: Callable[[Contact], Any], done: str):
-        row = self.datamodel.get(pk) if holds("can_show", "ContactView") else None
+        row = self.datamodel.get(pk) if has_permission("can_show", "ContactView") else None
         if row is None:
             abort(404)
         try:

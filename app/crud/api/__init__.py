@@ -1,4 +1,4 @@
-"""The API: each screen's rows for programs, by the same rights, filters, forms and log."""
+"""The REST API over the views: same permissions, scope, filters, forms and log."""
 
 from app.crud.api.base import Api
 from app.crud.api.resource import ModelApi

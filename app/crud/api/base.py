@@ -1,4 +1,4 @@
-"""Addresses for programs that are not the rows of a screen."""
+"""Base class of API resources that are not generated from a view."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from app.registry import Plug
 
 
 class Api(BaseApi, Plug):
-    """Something programs can do under ``/api/v1/…``. Subclass it, describe it, and it is there.
+    """A resource under ``/api/v1/…``. Subclassing registers it.
 
-    Whoever comes here shows a key; what they may do each method asks for itself.
+    The guard authenticates the API key; each method checks its own permission.
     """
 
     resource_name: ClassVar[str]
     label: ClassVar[Any]
     icon: ClassVar[str] = "lightning"
-    # A sentence or two for the page that describes the API, and what a program sends.
+    # Shown on the API page: a sentence or two, and example requests.
     help: ClassVar[Any] = ""
     examples: ClassVar[tuple[str, ...]] = ()
 
     def schemas(self) -> dict[str, Any]:
-        """Return the JSON schemas of what is sent and answered, by name."""
+        """Return the JSON schemas of requests and responses, by name."""
         return {}
 
     def paths(self) -> dict[str, Any]:
-        """Return the addresses, and what can be done at each."""
+        """Return the OpenAPI path items, by path."""
         raise NotImplementedError

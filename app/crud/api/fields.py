@@ -1,4 +1,4 @@
-"""Fields of a resource: how each is selected, written as JSON, read from it, and described."""
+"""Fields of an API resource: select a value, serialize and parse it, describe its schema."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from flask_babel import gettext as _
 from sqlalchemy import Select, String, select
 from sqlalchemy.orm import aliased
 
-from app.crud.columns import Chips, Joined, ListColumn, name_parts
+from app.crud.columns import ChipsColumn, JoinedColumn, ListColumn, name_parts
 from app.crud.fields import REQUIRED
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.errors import DomainError
 from app.extensions import db
+from app.fieldtypes import FieldType
 from app.i18n.labels import label_in_sql
-from app.fieldtypes import Kind
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 
-MOST_LINKS = 500
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+MAX_LINKS = 500
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class ApiField(ListColumn):
-    """An attribute of the row itself."""
+    """A column attribute."""
 
-    def __init__(self, datamodel: Interface, name: str, label: Any) -> None:
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
         super().__init__(datamodel, name, label)
-        self.kind: Kind = datamodel.kind(name)
+        self.field_type: FieldType = datamodel.field_type(name)
         column = datamodel.column(name)
         self.is_nullable = column.nullable
-        # Text that may be empty is emptied by null, too.
+        # null also empties a text column that is not nullable.
         self.takes_null = column.nullable or (
-            isinstance(column.type, String) and self.kind.name not in ("choice", "colour")
+            isinstance(column.type, String) and self.field_type.name not in ("choice", "colour")
         )
 
     def cell(self, values: tuple) -> Any:
-        """Return the value as JSON has it."""
+        """Return the value as JSON."""
         value = values[0]
         if isinstance(value, datetime | date):
             return value.isoformat()
         return str(value) if isinstance(value, Decimal) else value
 
-    def typed(self, value: Any) -> list[str]:
-        """Return what would be typed into the form for this value; DomainError if nothing."""
+    def form_values(self, value: Any) -> list[str]:
+        """Return the form values for a JSON value; raise DomainError if its type is wrong."""
         if value is None:
             if not self.takes_null:
                 raise DomainError(str(REQUIRED))
             return [""]
-        return [self._typed(value)]
+        return [self._form_value(value)]
 
-    def _typed(self, value: Any) -> str:
-        name = self.kind.name
+    def _form_value(self, value: Any) -> str:
+        name = self.field_type.name
         if name == "flag":
             if not isinstance(value, bool):
                 raise DomainError(_("Send true or false."))
@@ -71,33 +71,33 @@ class ApiField(ListColumn):
             return repr(value)
         if not isinstance(value, str):
             raise DomainError(_("Send text."))
-        if name == "day" and not _DAY.fullmatch(value):
+        if name == "day" and not _ISO_DATE.fullmatch(value):
             raise DomainError(
                 _("“%(value)s” is not a date; write it as 2026-12-31.", value=value[:40])
             )
-        if name in ("choice", "colour") and value not in self.kind.choices:
+        if name in ("choice", "colour") and value not in self.field_type.choices:
             raise DomainError(_("“%(value)s” is not one of the choices.", value=value[:80]))
         return value
 
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the value as it is answered."""
+    def response_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the value in a response."""
         return self._schema(self.is_nullable)
 
-    def accepts(self, is_required: bool) -> dict[str, Any]:
-        """Return the JSON schema of what can be sent."""
+    def request_schema(self, is_required: bool) -> dict[str, Any]:
+        """Return the JSON schema of the value in a request."""
         return self._schema(self.takes_null and not is_required)
 
     def _schema(self, is_nullable: bool) -> dict[str, Any]:
-        name = self.kind.name
+        name = self.field_type.name
         found: dict[str, Any] = {"type": _TYPES.get(name, "string")}
         if name in _FORMATS:
             found["format"] = _FORMATS[name]
         if name == "whole":
             found |= {"minimum": -999_999_999, "maximum": 999_999_999}
         if name in ("choice", "colour"):
-            found["enum"] = list(self.kind.choices)
-        elif self.kind.longest and name != "country":
-            found["maxLength"] = self.kind.longest
+            found["enum"] = list(self.field_type.choices)
+        elif self.field_type.max_length and name != "country":
+            found["maxLength"] = self.field_type.max_length
         if is_nullable:
             found["type"] = [found["type"], "null"]
             if "enum" in found:
@@ -109,8 +109,8 @@ _TYPES = {"flag": "boolean", "whole": "integer"}
 _FORMATS = {"day": "date", "moment": "date-time", "email": "email", "url": "uri"}
 
 
-class ApiLink(Joined):
-    """A link to one row: its number and its name."""
+class ApiLink(JoinedColumn):
+    """A many-to-one relation: ``{id, label}``."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return self.join(query, actor), [self.target.id, *_label_parts(self.target, self._model)]
@@ -120,24 +120,24 @@ class ApiLink(Joined):
         return self.datamodel.get_related_model(self.name)
 
     def cell(self, values: tuple) -> Any:
-        return None if values[0] is None else _link(values)
+        return None if values[0] is None else _link_json(values)
 
-    def typed(self, value: Any) -> list[str]:
-        """Return the number of the row that is linked to, as a form has it."""
-        return [""] if value is None else [str(_number(value))]
+    def form_values(self, value: Any) -> list[str]:
+        """Return the form value for an id, or for ``{id, label}``."""
+        return [""] if value is None else [str(_parse_related_id(value))]
 
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the link as it is answered."""
+    def response_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the relation in a response."""
         return {"title": str(self.label), "oneOf": [_LINK, {"type": "null"}]}
 
-    def accepts(self, is_required: bool) -> dict[str, Any]:
-        """Return the JSON schema of what can be sent: a number, or what was answered."""
+    def request_schema(self, is_required: bool) -> dict[str, Any]:
+        """Return the JSON schema of the relation in a request: an id, or ``{id, label}``."""
         nothing = [] if is_required else [{"type": "null"}]
-        return {"title": str(self.label), "anyOf": [*_CHOSEN, *nothing]}
+        return {"title": str(self.label), "anyOf": [*_ID_OR_OBJECT, *nothing]}
 
 
-class ApiLinks(Chips):
-    """Links to many rows."""
+class ApiLinks(ChipsColumn):
+    """A many-to-many relation: a list of ``{id, label}``."""
 
     def load(self, ids: list[int]) -> dict[int, list[Any]]:
         relation = self.datamodel.list_properties[self.name]
@@ -155,36 +155,36 @@ class ApiLinks(Chips):
             query = query.where(target.scope(current_actor()))
         found: dict[int, list[Any]] = {}
         for row in db.session.execute(query):
-            found.setdefault(row[0], []).append(_link(row[1:]))
+            found.setdefault(row[0], []).append(_link_json(row[1:]))
         return found
 
     def cell(self, values: tuple) -> Any:
         return (values[0] if values else None) or []
 
-    def typed(self, value: Any) -> list[str]:
-        """Return the numbers of the rows that are linked to, as a form has them."""
-        if not isinstance(value, list) or len(value) > MOST_LINKS:
-            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MOST_LINKS))
-        # Nothing but an empty value tells a form that all were unticked.
-        return [str(_number(one)) for one in value] or [""]
+    def form_values(self, value: Any) -> list[str]:
+        """Return the form values for a list of ids."""
+        if not isinstance(value, list) or len(value) > MAX_LINKS:
+            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MAX_LINKS))
+        # An empty value tells the form that nothing is chosen.
+        return [str(_parse_related_id(one)) for one in value] or [""]
 
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the links as they are answered."""
+    def response_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the relation in a response."""
         return {"title": str(self.label), "type": "array", "items": _LINK}
 
-    def accepts(self, is_required: bool) -> dict[str, Any]:
-        """Return the JSON schema of what can be sent."""
+    def request_schema(self, is_required: bool) -> dict[str, Any]:
+        """Return the JSON schema of the value in a request."""
         return {
             "title": str(self.label),
             "type": "array",
-            "items": {"anyOf": _CHOSEN},
-            "maxItems": MOST_LINKS,
+            "items": {"anyOf": _ID_OR_OBJECT},
+            "maxItems": MAX_LINKS,
         }
 
 
 _LINK = {"$ref": "#/components/schemas/Link"}
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
-_CHOSEN = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
+_ID_OR_OBJECT = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
 LINK_SCHEMAS: dict[str, Any] = {
     "Link": {
         "type": "object",
@@ -201,8 +201,8 @@ LINK_SCHEMAS: dict[str, Any] = {
 }
 
 
-def _number(value: Any) -> int:
-    """Return the number of a linked row, sent alone or as it was answered."""
+def _parse_related_id(value: Any) -> int:
+    """Return the id of a related row, sent as an id or as ``{id, label}``."""
     if isinstance(value, dict) and "id" in value and set(value) <= {"id", "label"}:
         value = value["id"]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
@@ -216,13 +216,13 @@ def _label_parts(target: Any, model: type) -> list[Any]:
     return [getattr(target, part) for part in name_parts(model)]
 
 
-def _link(values: Any) -> dict[str, Any]:
+def _link_json(values: Any) -> dict[str, Any]:
     label = " ".join(str(part) for part in values[1:] if part)
     return {"id": values[0], "label": label}
 
 
-def make_field(datamodel: Interface, name: str, label: Any) -> ApiField | ApiLink | ApiLinks:
-    """Return the field for an attribute, by what the attribute is."""
+def make_field(datamodel: ScopedInterface, name: str, label: Any) -> ApiField | ApiLink | ApiLinks:
+    """Return the API field that suits an attribute."""
     if datamodel.is_relation_many_to_many(name):
         return ApiLinks(datamodel, name, label)
     if datamodel.is_relation(name):

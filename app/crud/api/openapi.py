@@ -1,4 +1,4 @@
-"""The API's description for programs, OpenAPI 3.1, made of the screens and their forms."""
+"""Generate the OpenAPI 3.1 document from the views and their forms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from app.crud.api.base import Api
 from app.crud.api.fields import LINK_SCHEMAS
-from app.crud.api.resource import GIVEN, ModelApi
+from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import (
     ID,
     answer,
@@ -26,10 +26,10 @@ from app.crud.api.schemas import (
 from app.crud.filters import SEPARATOR
 from app.crud.listing import SIZES
 from app.search.models import Searchable
-from app.search.queries import LONGEST
+from app.search.queries import MAX_QUERY_LENGTH
 
-# How the value of a filter is written, by what the filter asks for.
-ASKED: dict[str, dict[str, Any]] = {
+# JSON schemas of filter values, by the input of the filter.
+INPUT_SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1, "maxLength": 200},
     "day": {"type": "string", "format": "date"},
     "whole": {"type": "integer", "minimum": -999_999_999, "maximum": 999_999_999},
@@ -39,7 +39,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
-    """Return the whole description: of the screens' rows, and of what is none."""
+    """Return the OpenAPI document of all resources."""
     apis, others = list(apis), list(others)
     schemas: dict[str, Any] = dict(LINK_SCHEMAS) | {"Problem": problem_schema()}
     paths: dict[str, Any] = {}
@@ -80,24 +80,24 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
 
 
 def tag_of(api: ModelApi) -> str:
-    """Return the name of a resource, as it stands in its address."""
+    """Return the OpenAPI tag of a resource: its name in the URL."""
     return str(api.resource_name)
 
 
 def schema_name(api: ModelApi) -> str:
-    """Return the name of the schema of a resource's rows."""
+    """Return the name of the schema of a row."""
     return str(api.datamodel.obj.__name__)
 
 
 def schemas_of(api: ModelApi) -> dict[str, Any]:
-    """Return the schemas of a resource: a row, a new one, a change, a page of the list."""
+    """Return the schemas of a resource: row, new row, change, page and conflict."""
     name = schema_name(api)
-    fields = {key: answered(api, key) for key in api.fields}
-    change = settable(api, is_new=False)
+    fields = {key: response_field(api, key) for key in api.fields}
+    change = request_fields(api, is_new=False)
     change["version"] = ID | {"description": _("The version of the row you have read.")}
     return {
         name: object_of(fields, list(fields)),
-        f"{name}New": object_of(settable(api, is_new=True), required(api)),
+        f"{name}New": object_of(request_fields(api, is_new=True), required_fields(api)),
         f"{name}Change": object_of(change, []),
         f"{name}Page": object_of(
             {
@@ -115,27 +115,27 @@ def schemas_of(api: ModelApi) -> dict[str, Any]:
     }
 
 
-def answered(api: ModelApi, name: str) -> dict[str, Any]:
-    """Return the schema of a field as it is answered."""
-    schema = api.fields[name].schema()
-    return schema | {"readOnly": True} if name in GIVEN else schema
+def response_field(api: ModelApi, name: str) -> dict[str, Any]:
+    """Return the schema of a field in a response."""
+    schema = api.fields[name].response_schema()
+    return schema | {"readOnly": True} if name in READ_ONLY_FIELDS else schema
 
 
-def settable(api: ModelApi, *, is_new: bool) -> dict[str, Any]:
-    """Return the schemas of what can be sent, by field."""
+def request_fields(api: ModelApi, *, is_new: bool) -> dict[str, Any]:
+    """Return the schemas of the fields that a request may set."""
     form_class = api.screen.add_form if is_new else api.screen.edit_form
     form = form_class(formdata=None, meta={"csrf": False})
     found = {}
     for name in api.settable(is_new):
-        schema = api.fields[name].accepts(bool(form[name].flags.required))
+        schema = api.fields[name].request_schema(bool(form[name].flags.required))
         if help_text := api.screen.description_columns.get(name):
             schema = schema | {"description": str(help_text)}
         found[name] = schema
     return found
 
 
-def required(api: ModelApi) -> list[str]:
-    """Return the names of the fields a new row cannot do without."""
+def required_fields(api: ModelApi) -> list[str]:
+    """Return the names of the fields that a new row requires."""
     form = api.screen.add_form(formdata=None, meta={"csrf": False})
     given = api.screen.defaults()
     return [
@@ -146,7 +146,7 @@ def required(api: ModelApi) -> list[str]:
 
 
 def paths_of(api: ModelApi) -> dict[str, Any]:
-    """Return the addresses of a resource and what can be done at each."""
+    """Return the path items of a resource."""
     name, tag = schema_name(api), tag_of(api)
     number = {"name": "id", "in": "path", "required": True, "schema": ID}
     match = {
@@ -193,7 +193,7 @@ def paths_of(api: ModelApi) -> dict[str, Any]:
 
 
 def parameters(api: ModelApi) -> list[dict[str, Any]]:
-    """Return the parameters of a list: order, page, search and every filter."""
+    """Return the query parameters of a list: order, page, search and every filter."""
     screen = api.screen
     sorts = [sign + name for name in screen.sorts for sign in ("", "-")]
     found = [
@@ -204,26 +204,26 @@ def parameters(api: ModelApi) -> list[dict[str, Any]]:
     ]
     if issubclass(api.datamodel.obj, Searchable):
         text = _("Words that are searched for.")
-        found.append(query("q", text, {"type": "string", "maxLength": LONGEST}))
-    for column, label, filters in filters_of(api):
+        found.append(query("q", text, {"type": "string", "maxLength": MAX_QUERY_LENGTH}))
+    for column, label, filters in list_filters(api):
         for filter_ in filters:
-            schema = ASKED.get(filter_.asks) or _codes(filter_)
+            schema = INPUT_SCHEMAS.get(filter_.asks) or _choices_schema(filter_)
             found.append(
                 query(f"{column}{SEPARATOR}{filter_.arg_name}", f"{label}: {filter_.name}", schema)
             )
     return found
 
 
-def filters_of(api: ModelApi) -> list[tuple[str, str, list[Any]]]:
-    """Return (attribute, label, filters) of everything a list can be filtered by."""
+def list_filters(api: ModelApi) -> list[tuple[str, str, list[Any]]]:
+    """Return (attribute, label, filters) of every attribute that a list can be filtered by."""
     screen = api.screen
     return [
-        (name, str(screen.label_of(name)), filters)
+        (name, str(screen.get_label(name)), filters)
         for name in screen.search_columns
-        if (filters := screen.filters_of(name))
+        if (filters := screen.get_filters(name))
     ]
 
 
-def _codes(filter_: Any) -> dict[str, Any]:
+def _choices_schema(filter_: Any) -> dict[str, Any]:
     codes = [str(code) for code in filter_.options()]
     return {"type": "string", "minLength": 1, "x-codes": codes}

@@ -1,4 +1,4 @@
-"""The API described: for programs as OpenAPI, for people as a page."""
+"""The description of the API: the OpenAPI document and a page."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from flask_babel import gettext as _
 
 from app.crud.api.base import Api
 from app.crud.api.fields import ApiLink, ApiLinks
-from app.crud.api.openapi import document, filters_of, required, tag_of
-from app.crud.api.resource import GIVEN, ModelApi
+from app.crud.api.openapi import document, list_filters, required_fields, tag_of
+from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import refusals
 from app.crud.page import Page
 from app.i18n.formats import show_number
-from app.security.guard import with_cookies
+from app.security.guard import accepts_cookies
 
 
 class OpenApiView(Page):
-    """The description for programs."""
+    """The OpenAPI document."""
 
     route_base = "/api/v1"
 
     @expose("/openapi.json")
-    @with_cookies
+    @accepts_cookies
     def openapi(self):
-        """Answer the whole description, in the language that was asked for."""
-        return jsonify(document(apis(), others()))
+        """Return the OpenAPI document, in the language of the request."""
+        return jsonify(document(model_apis(), other_apis()))
 
 
 class ApiPage(Page):
-    """The description for people."""
+    """The page that describes the API."""
 
     route_base = "/account/api"
     default_view = "describe"
@@ -42,21 +42,21 @@ class ApiPage(Page):
         return self.render_template(
             "crud/api.html",
             title="API",
-            resources=[_resource(api) for api in apis()],
-            others=[_other(api) for api in others()],
+            resources=[_resource(api) for api in model_apis()],
+            other_apis=[_other(api) for api in other_apis()],
             refusals=refusals(),
             root=current_app.config["PUBLIC_URL"],
         )
 
 
-def apis() -> list[ModelApi]:
-    """Return every resource, in the order of the screens."""
+def model_apis() -> list[ModelApi]:
+    """Return every resource over a view, in menu order."""
     found = [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]
     return sorted(found, key=lambda api: (api.screen.category != "Contacts", api.screen.order))
 
 
-def others() -> list[Api]:
-    """Return what programs can do besides, in the order of the rooms."""
+def other_apis() -> list[Api]:
+    """Return every other resource, in order of registration."""
     return [api for api in current_app.appbuilder.baseviews if isinstance(api, Api)]
 
 
@@ -77,7 +77,7 @@ def _other(api: Api) -> dict[str, Any]:
 
 
 def _resource(api: ModelApi) -> dict[str, Any]:
-    needed = required(api)
+    required_names = required_fields(api)
     return {
         "name": tag_of(api),
         "label": api.screen.label,
@@ -86,22 +86,22 @@ def _resource(api: ModelApi) -> dict[str, Any]:
         "fields": [
             {
                 "name": name,
-                "label": field.label if name not in GIVEN else _given_label(name),
-                "kind": _kind(field),
-                "is_required": name in needed,
-                "is_given": name in GIVEN,
+                "label": field.label if name not in READ_ONLY_FIELDS else _read_only_label(name),
+                "kind": _describe_type(field),
+                "is_required": name in required_names,
+                "is_given": name in READ_ONLY_FIELDS,
             }
             for name, field in api.fields.items()
         ],
         "filters": [
             (name, label, [(f"{name}__{filter_.arg_name}", filter_.name) for filter_ in filters])
-            for name, label, filters in filters_of(api)
+            for name, label, filters in list_filters(api)
         ],
         "sorts": list(api.screen.sorts),
     }
 
 
-def _given_label(name: str) -> str:
+def _read_only_label(name: str) -> str:
     return {
         "id": _("Number of the row"),
         "version": _("Version"),
@@ -110,15 +110,15 @@ def _given_label(name: str) -> str:
     }[name]
 
 
-def _kind(field: Any) -> str:
-    """Say in words what a field holds."""
+def _describe_type(field: Any) -> str:
+    """Describe the values of a field in words."""
     if isinstance(field, ApiLink):
         return _("a link: its number, or {“id”: number}")
     if isinstance(field, ApiLinks):
         return _("links: a list of numbers")
-    name = field.kind.name
+    name = field.field_type.name
     if name in ("choice", "colour"):
-        return _("one of: %(codes)s", codes=", ".join(field.kind.choices))
+        return _("one of: %(codes)s", codes=", ".join(field.field_type.choices))
     words = {
         "flag": _("true or false"),
         "whole": _("a whole number"),
@@ -133,6 +133,8 @@ def _kind(field: Any) -> str:
     }
     if name in words:
         return words[name]
-    if field.kind.longest:
-        return _("text of at most %(count)s characters", count=show_number(field.kind.longest))
+    if field.field_type.max_length:
+        return _(
+            "text of at most %(count)s characters", count=show_number(field.field_type.max_length)
+        )
     return _("text")

@@ -1,4 +1,4 @@
-"""What the API answers when something is wrong: one shape, one sentence, in the caller's language."""
+"""Error responses of the API: one shape, one sentence, in the language of the caller."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
-# Headers of an error that a program needs to go on.
-KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
+# Headers of an HTTP error that are passed on.
+PASSED_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def problem(
     status: int, error: str, fields: dict[str, list[str]] | None = None, **more: Any
 ) -> tuple[Response, int]:
-    """Answer with a sentence and, by field, what is wrong with it."""
+    """Return an error response: a sentence, and error messages by field."""
     return jsonify(error=error, fields=fields or {}, **more), status
 
 
 def http_problem(error: HTTPException) -> tuple[Response, int]:
-    """Answer what an HTTP error means: in its own words if it has some, else in ours."""
+    """Return the response of an HTTP error: its own description if it has one, else ours."""
     status = error.code or 500
     texts = {
         400: _("The request makes no sense."),
@@ -31,10 +31,12 @@ def http_problem(error: HTTPException) -> tuple[Response, int]:
         413: _("This is too much at once: send at most 1 MB."),
         415: _("Send JSON, with Content-Type: application/json."),
     }
-    is_ours = error.description is not None and error.description != type(error).description
-    text = error.description if is_ours else texts.get(status, _("Something went wrong."))
+    has_description = (
+        error.description is not None and error.description != type(error).description
+    )
+    text = error.description if has_description else texts.get(status, _("Something went wrong."))
     reply, status = problem(status, str(text))
     for name, value in error.get_headers():
-        if name in KEPT:
+        if name in PASSED_HEADERS:
             reply.headers.add(name, value)
     return reply, status

@@ -1,4 +1,4 @@
-"""Pieces of the API's description, OpenAPI 3.1."""
+"""Parts of the OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ID = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 
 
 def query(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe a parameter in the address."""
+    """Return a query parameter."""
     return {"name": name, "in": "query", "description": text, "schema": schema}
 
 
@@ -24,7 +24,7 @@ def described(
     parameters: list[dict[str, Any]] | None = None,
     body: str | None = None,
 ) -> dict[str, Any]:
-    """Describe what can be done at an address."""
+    """Return an operation object."""
     found: dict[str, Any] = {
         "operationId": f"{verb}_{tag.replace('-', '_').replace('/', '_')}",
         "tags": [tag],
@@ -39,28 +39,28 @@ def described(
 
 
 def answer(name: str, text: str = "") -> dict[str, Any]:
-    """Describe an answer: a schema, and what it means."""
+    """Return a response object with a schema."""
     return {"description": text or _("Done."), "content": content(name)}
 
 
 def content(name: str) -> dict[str, Any]:
-    """Describe JSON of a schema."""
+    """Return a content object with JSON of a schema."""
     return {JSON: {"schema": ref(name)}}
 
 
 def ref(name: str) -> dict[str, str]:
-    """Refer to a schema."""
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def object_of(properties: dict[str, Any], needed: list[str]) -> dict[str, Any]:
-    """Describe an object of these properties and no others."""
+    """Return the schema of an object with these properties only."""
     found = {"type": "object", "properties": properties, "additionalProperties": False}
     return found | {"required": needed} if needed else found
 
 
 def problem_schema() -> dict[str, Any]:
-    """Return the schema of everything that is refused."""
+    """Return the schema of an error response."""
     return object_of(
         {
             "error": {"type": "string"},
@@ -74,7 +74,7 @@ def problem_schema() -> dict[str, Any]:
 
 
 def refusals() -> dict[str, str]:
-    """Return what each refusal means, by status."""
+    """Return the meaning of each error status."""
     return {
         "400": _("The request makes no sense."),
         "401": _("There is no valid API key."),
@@ -89,7 +89,7 @@ def refusals() -> dict[str, str]:
 
 
 def responses() -> dict[str, Any]:
-    """Return the refusals, to be referred to by their status."""
+    """Return the error responses as components."""
     return {
         f"Refused{status}": {"description": text, "content": content("Problem")}
         for status, text in refusals().items()
@@ -97,5 +97,5 @@ def responses() -> dict[str, Any]:
 
 
 def refused(*statuses: str) -> dict[str, Any]:
-    """Refer to refusals by their status."""
+    """Return references to the error responses of some statuses."""
     return {status: {"$ref": f"#/components/responses/Refused{status}"} for status in statuses}

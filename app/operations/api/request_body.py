@@ -73,7 +73,7 @@ class Asked:
             known = ", ".join(sorted(kinds))
             self.wrong["action"] = [_("Send one of: %(known)s.", known=known)]
             raise WrongRequest(self.wrong)
-        if not view.may_act(kind.action_name()):
+        if not view.can_run_action(kind.action_name()):
             abort(403)
         self.view, self.kind = view, kind
 

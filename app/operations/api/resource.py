@@ -17,12 +17,13 @@ from sqlalchemy.orm import joinedload
 from app.crud.api import Api, ModelApi
 from app.crud.api.responses import problem
 from app.crud.api.request_body import read_object
-from app.crud.interface import as_id
+from app.crud.interface import parse_id
 from app.crud.listing import SIZES
 from app.errors import DomainError
-from app.extensions import db, reading
+from app.database import reading
+from app.extensions import db
 from app.jobs.models import Job
-from app.jobs.services import cancel, try_again
+from app.jobs.services import cancel, retry
 from app.operations import running
 from app.operations.actions import Action, answer_fields
 from app.operations.api import openapi
@@ -69,7 +70,7 @@ class ActionsApi(Api):
                 {"resource": view.route_base.strip("/"), **_described(kind)}
                 for view in views_with_actions()
                 for kind in actions_of(view)
-                if view.may_act(kind.action_name())
+                if view.can_run_action(kind.action_name())
             ]
         )
 
@@ -102,7 +103,7 @@ class OperationsApi(Api):
     def post(self) -> Answer:
         """Do something to many rows, or say what would happen."""
         if not any(
-            view.may_act(kind.action_name())
+            view.can_run_action(kind.action_name())
             for view in views_with_actions()
             for kind in actions_of(view)
         ):
@@ -213,7 +214,7 @@ class OperationsApi(Api):
         try:
             if job is None:
                 raise DomainError(_("This was asked for too long ago to go on."))
-            try_again(db.session(), job, current_actor())
+            retry(db.session(), job, current_actor())
         except DomainError as error:
             db.session.rollback()
             return problem(409, str(error))
@@ -294,7 +295,7 @@ def _told(operation: Operation) -> dict[str, Any]:
 def _mine() -> Select:
     """Select the operations one asked for, on rows that the key may be used to see."""
     tables = [
-        view.datamodel.obj.__tablename__ for view in views_with_actions() if view.may("can_list")
+        view.datamodel.obj.__tablename__ for view in views_with_actions() if view.can("can_list")
     ]
     return select(Operation).where(
         Operation.actor_id == current_actor().id,
@@ -304,7 +305,7 @@ def _mine() -> Select:
 
 
 def _own(pk: str) -> Operation:
-    number = as_id(pk)
+    number = parse_id(pk)
     found = None if number is None else db.session.scalar(_mine().where(Operation.id == number))
     if found is None:
         abort(404)
@@ -316,7 +317,7 @@ def _own_to_change(pk: str) -> Operation:
     if request.get_data() and read_object():
         abort(400, _("Nothing is sent along with this."))
     operation = _own(pk)
-    if not view_called(operation.selection["view"]).may_act(operation.action):
+    if not view_called(operation.selection["view"]).can_run_action(operation.action):
         abort(403)
     return operation
 
@@ -366,7 +367,7 @@ def _page(known: tuple[str, ...], place: str) -> tuple[int, int]:
     if size not in {str(one) for one in SIZES}:
         sizes = ", ".join(str(one) for one in SIZES)
         abort(400, _("Choose a size of page: %(sizes)s.", sizes=sizes))
-    begins = as_id(request.args.get(place, "0"))
+    begins = parse_id(request.args.get(place, "0"))
     if begins is None:
         abort(400, _("There is no such page: use “next” and “previous” as they are."))
     return int(size), begins

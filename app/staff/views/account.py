@@ -14,19 +14,19 @@ from wtforms import BooleanField, PasswordField
 from wtforms.validators import DataRequired, EqualTo
 
 from app.crud.forms import FormBuilder
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security import browser
-from app.security.passwords import LONGEST, SHORTEST, hash_password, weakness
-from app.security.sessions import open_session, session_of
-from app.staff.api_keys import end_all_keys, working_keys
+from app.security.passwords import MAX_LENGTH, MIN_LENGTH, hash_password, password_problem
+from app.security.sessions import create_session, get_live_session
+from app.staff.api_keys import revoke_all_keys, valid_keys
 from app.staff.models import StaffUser
-from app.staff.notifications import tell
-from app.staff.views.reauthentication import ProofForm, proved
-from app.staff.views.login import here
+from app.staff.notifications import notify
+from app.staff.views.login import request_origin
+from app.staff.views.reauthentication import PasswordConfirmedForm, password_confirmed
 
 
 class AccountPage(Page, abstract=True):
@@ -72,16 +72,16 @@ class ProfilePage(AccountPage):
             "email": _("E-mail"),
             "language": _("Language"),
         }
-        builder = FormBuilder(Interface(StaffUser), "/account", ())
+        builder = FormBuilder(ScopedInterface(StaffUser), "/account", ())
         made = builder.create_form(labels, names, {}, {}, {}, {})
-        return type("ProfileForm", (ProfileProof, made), {})(obj=current_user)
+        return type("ProfileForm", (ProfileConfirmedForm, made), {})(obj=current_user)
 
     def _save(self, form) -> bool:
         user = current_user._get_current_object()
         try:
-            if form.needs_proof():
+            if form.needs_password():
                 _check_unused(form["email"].data)
-            with proved(db.session()):
+            with password_confirmed(db.session()):
                 for name in ("first_name", "last_name", "email", "language"):
                     form[name].populate_obj(user, name)
                 db.session.commit()
@@ -93,18 +93,18 @@ class ProfilePage(AccountPage):
         return True
 
 
-class ProfileProof(ProofForm):
+class ProfileConfirmedForm(PasswordConfirmedForm):
     """What a new e-mail takes: mails sent there open the door."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.present.description = _("Only needed when you change the e-mail.")
 
-    def needs_proof(self) -> bool:
+    def needs_password(self) -> bool:
         return self["email"].data != current_user.email
 
 
-class PasswordForm(ProofForm):
+class PasswordForm(PasswordConfirmedForm):
     """The present password once, the new one twice."""
 
     password = PasswordField(_l("New password"), [DataRequired(_l("Fill this in."))])
@@ -132,7 +132,7 @@ class PasswordPage(AccountPage):
         if not form.validate():
             return self._page(form, 422)
         about = (user.first_name, user.last_name, user.username, user.email)
-        if problem := weakness(form.password.data, *about):
+        if problem := password_problem(form.password.data, *about):
             form.password.errors = [problem]
             return self._page(form, 422)
         if not change_password(user, hash_password(form.password.data), form.keys.data):
@@ -146,9 +146,9 @@ class PasswordPage(AccountPage):
             "staff/account/password.html",
             status,
             form=form,
-            shortest=SHORTEST,
-            longest=LONGEST,
-            keys=len(working_keys(db.session(), current_user.id)),
+            shortest=MIN_LENGTH,
+            longest=MAX_LENGTH,
+            keys=len(valid_keys(db.session(), current_user.id)),
         )
 
 
@@ -159,20 +159,22 @@ def change_password(user: StaffUser, kept: str, ends_keys: bool) -> bool:
     """
     work = db.session()
     work.get(StaffUser, user.id, populate_existing=True, with_for_update=True)
-    if session_of(work, browser.own_token() or "") is None:
+    if get_live_session(work, browser.session_token() or "") is None:
         work.rollback()
         return False
-    token = open_session(work, user.id, **here())
+    token = create_session(work, user.id, **request_origin())
     work.info["kept_session"] = token
     try:
         user.password = kept
-        note(work, "password_changed", user.as_actor(), about=user.id, name=str(user))
-        ended = end_all_keys(work, user, user.as_actor()) if ends_keys else 0
-        tell(work, user, "password_changed", keys=ended)
+        record_security_event(
+            work, "password_changed", user.as_actor(), about=user.id, name=str(user)
+        )
+        ended = revoke_all_keys(work, user, user.as_actor()) if ends_keys else 0
+        notify(work, user, "password_changed", keys=ended)
         work.commit()
     finally:
         work.info.pop("kept_session", None)
-    browser.remember(token)
+    browser.start_session(token)
     login_user(user)
     return True
 
@@ -187,7 +189,7 @@ def _check_unused(email: str) -> None:
         raise DomainError(_("“%(value)s” is already in use.", value=email), field="email")
 
 
-class FormerPlaces(Page):
+class OldAddresses(Page):
     """Addresses that pages of one's own account had before."""
 
     route_base = ""

@@ -9,14 +9,14 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user, logout_user
 
-from app.crud.interface import as_id
+from app.crud.interface import parse_id
 from app.extensions import db
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security import browser
 from app.security.actor import current_actor
-from app.security.user_agents import PHONES, describe
-from app.security.sessions import digest, end_session, end_sessions, sessions_of
-from app.staff.api_keys import end_all_keys, working_keys
+from app.security.sessions import end_session, end_sessions, hash_token, list_live_sessions
+from app.security.user_agents import PHONES, describe_user_agent
+from app.staff.api_keys import revoke_all_keys, valid_keys
 from app.staff.views.account import AccountPage
 
 
@@ -31,20 +31,20 @@ class SessionsPage(AccountPage):
     @expose("/")
     def show(self):
         """Show them, this one first."""
-        mine = digest(browser.own_token() or "")
+        mine = hash_token(browser.session_token() or "")
         found = []
-        for row in sessions_of(db.session(), current_user.id):
-            name, system = describe(row.agent)
+        for row in list_live_sessions(db.session(), current_user.id):
+            name, system = describe_user_agent(row.agent)
             is_phone = system in PHONES
             found.append((row, name, system, "phone" if is_phone else "laptop"))
         found.sort(key=lambda one: one[0].token_hash != mine)
-        keys = len(working_keys(db.session(), current_user.id))
+        keys = len(valid_keys(db.session(), current_user.id))
         return self.page("staff/account/sessions.html", sessions=found, mine=mine, keys=keys)
 
     @expose("/end/<pk>", methods=["POST"])
     def end(self, pk: str):
         """End one of them."""
-        number = as_id(pk)
+        number = parse_id(pk)
         if number is None or not end_session(db.session(), current_user.id, number, "ended"):
             abort(404)
         self._note("one")
@@ -54,8 +54,8 @@ class SessionsPage(AccountPage):
     @expose("/end-others", methods=["POST"])
     def end_others(self):
         """End all but this one, and the API keys if that is asked for."""
-        others = len(sessions_of(db.session(), current_user.id)) - 1
-        end_sessions(db.session(), [current_user.id], "ended", keep=browser.own_token())
+        others = len(list_live_sessions(db.session(), current_user.id)) - 1
+        end_sessions(db.session(), [current_user.id], "ended", keep=browser.session_token())
         ended = self._end_keys()
         self._note("others")
         text = ngettext(
@@ -78,7 +78,7 @@ class SessionsPage(AccountPage):
         self._end_keys()
         self._note("all")
         logout_user()
-        browser.forget()
+        browser.clear_session()
         flash(_("You are signed out everywhere."), "success")
         return redirect(url_for("SignInView.login"))
 
@@ -86,11 +86,11 @@ class SessionsPage(AccountPage):
         """End the API keys if the box is ticked; return how many."""
         if "keys" not in request.form:
             return 0
-        return end_all_keys(db.session(), current_user._get_current_object(), current_actor())
+        return revoke_all_keys(db.session(), current_user._get_current_object(), current_actor())
 
     def _note(self, which: str) -> None:
         user = current_user
-        note(
+        record_security_event(
             db.session(), "sessions_ended", current_actor(),
             about=user.id, name=str(user), which=which,
         )  # fmt: skip

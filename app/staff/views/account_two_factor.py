@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from wtforms import StringField
 from wtforms.validators import DataRequired
 
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
@@ -21,16 +21,16 @@ from app.security import browser
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.models import RecoveryCode
-from app.security.throttle import forget, key_of_user
-from app.security.two_factor import may_try, use_code
+from app.security.throttle import key_for_user, reset_count
+from app.security.two_factor import count_code_attempt, use_code
 from app.staff.models import StaffUser
 from app.staff.second_factor import renew_codes, turn_off, turn_on
 from app.staff.views.account import AccountPage
-from app.staff.views.second_factor import new_telephone, telephone, too_many
-from app.staff.views.reauthentication import ProofForm
+from app.staff.views.reauthentication import PasswordConfirmedForm
+from app.staff.views.second_factor import get_new_secret, setup_context, too_many_codes_message
 
 
-class CodeForm(ProofForm):
+class CodeForm(PasswordConfirmedForm):
     """What it takes to turn the second factor on or off: the password, and a code."""
 
     code = StringField(validators=[DataRequired(_l("Fill this in."))])
@@ -51,7 +51,7 @@ class TwoFactorPage(AccountPage):
         form = CodeForm()
         if user.totp_secret:
             return self._state(form)
-        secret = new_telephone()
+        secret = get_new_secret()
         if request.method == "GET":
             return self._set_up(form, user, secret)
         if not form.validate():
@@ -59,14 +59,14 @@ class TwoFactorPage(AccountPage):
         try:
             self._count(user)
             codes = turn_on(
-                db.session(), user, secret, form.code.data or "", keep=browser.own_token()
+                db.session(), user, secret, form.code.data or "", keep=browser.session_token()
             )
-            forget(db.session(), key_of_user("code", user.id))
+            reset_count(db.session(), key_for_user("code", user.id))
             db.session.commit()
         except (DomainError, StaleDataError) as error:
             self._undo(form, error)
             return self._set_up(form, user, secret, 422)
-        browser.drop_telephone()
+        browser.clear_new_secret()
         return self.page("staff/account/recovery.html", codes=codes)
 
     @expose("/codes", methods=["POST"])
@@ -96,7 +96,7 @@ class TwoFactorPage(AccountPage):
             self._use_code(form, user)
             if user.needs_second_factor:
                 raise DomainError(_("Your role asks for it: it stays on."))
-            turn_off(db.session(), user, current_actor(), keep=browser.own_token())
+            turn_off(db.session(), user, current_actor(), keep=browser.session_token())
             db.session.commit()
         except (DomainError, StaleDataError) as error:
             self._undo(form, error)
@@ -110,13 +110,13 @@ class TwoFactorPage(AccountPage):
         self._count(user)
         if not use_code(db.session(), user.id, user.totp_secret, form.code.data or ""):
             raise DomainError(_("This code opens nothing. Codes work once only."))
-        forget(db.session(), key_of_user("code", user.id))
+        reset_count(db.session(), key_for_user("code", user.id))
 
     def _count(self, user: StaffUser) -> None:
-        is_in_time = may_try(db.session(), user.id)
+        is_in_time = count_code_attempt(db.session(), user.id)
         db.session.commit()
         if not is_in_time:
-            raise DomainError(too_many())
+            raise DomainError(too_many_codes_message())
 
     def _undo(self, form: CodeForm, error: Exception) -> None:
         """Undo what was begun, and say beside the code why."""
@@ -127,7 +127,7 @@ class TwoFactorPage(AccountPage):
     def _set_up(self, form: CodeForm, user: StaffUser, secret: str, status: int = 200):
         form.code.label.text = _("Type the code of six digits it shows now")
         return self.page(
-            "staff/account/two_factor.html", status, form=form, **telephone(user, secret)
+            "staff/account/two_factor.html", status, form=form, **setup_context(user, secret)
         )
 
     def _state(self, form: CodeForm, status: int = 200):
@@ -140,7 +140,7 @@ class TwoFactorPage(AccountPage):
         return self.page("staff/account/two_factor_on.html", status, form=form, codes_left=left)
 
 
-class LostTelephoneView(Page):
+class RemoveSecondFactorView(Page):
     """Take the second factor off the account of somebody who has lost their telephone."""
 
     route_base = "/users"
@@ -152,7 +152,7 @@ class LostTelephoneView(Page):
     @permission_name("edit")
     def take_off(self, pk: str):
         """Take it off; where a role asks for it, they set it up anew when they sign in."""
-        user = Interface(StaffUser).get(pk)
+        user = ScopedInterface(StaffUser).get(pk)
         if user is None:
             abort(404)
         if user.id == current_user.id:

@@ -16,18 +16,18 @@ from app.crud.api import ModelApi
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
-from app.security.privileges import outranks
-from app.security.rights import holds
+from app.security.privileges import may_manage
+from app.security.rights import has_permission
 from app.staff.api_keys import (
-    LONGEST_NAME,
-    end_key,
+    MAX_NAME_LENGTH,
     find_key,
     issue_key,
+    key_summaries,
     offered_levels,
-    shown_keys,
+    revoke_user_key,
 )
 from app.staff.views.account import AccountPage
-from app.staff.views.reauthentication import ProofForm
+from app.staff.views.reauthentication import PasswordConfirmedForm
 from app.text import clean
 
 DAYS = (
@@ -38,14 +38,14 @@ DAYS = (
 )
 
 
-class KeyForm(ProofForm):
+class KeyForm(PasswordConfirmedForm):
     """A new key."""
 
     name = StringField(
         _l("What is it for?"),
         description=_l("The log names it beside you: “Website”, “Accounting”."),
         filters=[lambda typed: clean(typed) if typed else typed],
-        validators=[DataRequired(_l("Fill this in.")), Length(max=LONGEST_NAME)],
+        validators=[DataRequired(_l("Fill this in.")), Length(max=MAX_NAME_LENGTH)],
     )
     days = SelectField(_l("How long it works"), choices=DAYS, default="365")
 
@@ -98,9 +98,9 @@ class KeysPage(AccountPage):
             abort(404)
         key, user = found
         is_own = user.id == actor.id
-        if not is_own and not (holds("can_edit", "UserView") and outranks(actor, user)):
+        if not is_own and not (has_permission("can_edit", "UserView") and may_manage(actor, user)):
             abort(403)
-        end_key(db.session(), key, user, actor)
+        revoke_user_key(db.session(), key, user, actor)
         db.session.commit()
         flash(_("The key “%(name)s” is revoked.", name=key.name), "success")
         return redirect("/account/keys/" if is_own else f"/users/show/{user.id}?tab=keys")
@@ -110,7 +110,7 @@ class KeysPage(AccountPage):
             "staff/account/keys.html",
             status,
             form=form,
-            keys=shown_keys(db.session(), current_user.id),
+            keys=key_summaries(db.session(), current_user.id),
             scope_fields=[form[f"scope_{area.value}"] for area in self._offered()],
         )
 
@@ -119,7 +119,9 @@ class KeysPage(AccountPage):
         # A collective action may take a right of another area than its list.
         areas |= {kind.area for api in _apis() for kind in api.screen.collective.values()}
         return offered_levels(
-            [area for area in Area if area in areas], current_app.extensions["grants"], holds
+            [area for area in Area if area in areas],
+            current_app.extensions["grants"],
+            has_permission,
         )
 
     def _form(self) -> Any:

@@ -13,12 +13,12 @@ from flask_wtf.csrf import generate_csrf
 from app.crud.page import Page
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
-from app.log.services import note
+from app.log.services import record_security_event
 from app.security import browser
 from app.security.guard import public
-from app.security.passwords import hash_password, is_outdated
-from app.security.sessions import end_session, open_session, session_of
-from app.security.redirects import safe_target
+from app.security.passwords import hash_password, needs_rehash
+from app.security.redirects import safe_redirect_target
+from app.security.sessions import create_session, end_session, get_live_session
 from app.staff import login
 from app.staff.models import StaffUser
 
@@ -33,7 +33,7 @@ class SignInView(AuthDBView, Page):
     @public
     def login(self):
         """Sign in; whatever is wrong, the answer is the same, and takes as long."""
-        target = safe_target(request.args.get("next"))
+        target = safe_redirect_target(request.args.get("next"))
         if current_user.is_authenticated:
             return redirect(target)
         if request.method == "GET":
@@ -41,29 +41,29 @@ class SignInView(AuthDBView, Page):
         typed, password = request.form.get("username", ""), request.form.get("password", "")
         if not typed.strip() or not password:
             return self._page(401, _("Wrong user name or password."))
-        attempt = login.begin(db.session(), typed, request.remote_addr or "")
+        attempt = login.begin_attempt(db.session(), typed, request.remote_addr or "")
         # Nothing is held while the password is looked at, which is slow on purpose.
         db.session.commit()
-        if attempt.is_shut_out:
+        if attempt.is_blocked:
             text = _("Too many attempts from here. Try again in a quarter of an hour.")
             page, status = self._page(429, text)
-            return page, status, {"Retry-After": str(login.MINUTES * 60)}
-        is_right = attempt.is_right(password)
-        is_old = is_right and is_outdated(attempt.kept or "")
+            return page, status, {"Retry-After": str(login.THROTTLE_MINUTES * 60)}
+        has_password = attempt.has_password(password)
+        is_old = has_password and needs_rehash(attempt.kept or "")
         renewed = hash_password(password) if is_old else None
-        user = login.hold(db.session(), attempt) if is_right else None
+        user = login.lock_user(db.session(), attempt) if has_password else None
         if user is None:
-            login.note_failure(db.session(), attempt)
+            login.record_failure(db.session(), attempt)
             db.session.commit()
             return self._page(401, _("Wrong user name or password."))
-        login.note_success(db.session(), attempt, renewed)
+        login.record_success(db.session(), attempt, renewed)
         if user.totp_secret or user.needs_second_factor:
-            token = open_session(db.session(), user.id, is_full=False, **here())
+            token = create_session(db.session(), user.id, is_full=False, **request_origin())
             db.session.commit()
-            browser.remember_half(token, target)
+            browser.start_pending_session(token, target)
             page = "code" if user.totp_secret else "set_up"
-            return redirect(url_for(f"HalfOpenView.{page}"))
-        return let_in(user, target, "password")
+            return redirect(url_for(f"SecondFactorView.{page}"))
+        return log_in_and_redirect(user, target, "password")
 
     def _page(self, status: int = 200, problem: str = ""):
         page = self.render_template(
@@ -79,41 +79,41 @@ class SignInView(AuthDBView, Page):
     def logout(self):
         """Sign out, wherever one is between the door and the house."""
         who = current_user._get_current_object()
-        for token, is_full in ((browser.own_token(), True), (browser.half_token(), False)):
-            mine = session_of(db.session(), token, is_full=is_full) if token else None
+        for token, is_full in ((browser.session_token(), True), (browser.pending_token(), False)):
+            mine = get_live_session(db.session(), token, is_full=is_full) if token else None
             if mine is not None:
                 end_session(db.session(), mine.user_id, mine.id, "signed_out")
         if who.is_authenticated:
             actor = who.as_actor()
-            note(db.session(), "signed_out", actor, about=who.id, name=str(who))
+            record_security_event(db.session(), "signed_out", actor, about=who.id, name=str(who))
         db.session.commit()
         logout_user()
-        browser.forget()
+        browser.clear_session()
         return redirect(self.appbuilder.get_url_for_login)
 
 
-def here() -> dict[str, str]:
+def request_origin() -> dict[str, str]:
     """Return where the request comes from, for the list of sessions."""
     return {"address": request.remote_addr or "", "agent": request.user_agent.string}
 
 
-def let_in(user: StaffUser, target: str, how: str):
+def log_in_and_redirect(user: StaffUser, target: str, how: str):
     """Open a session for somebody who has proved who they are, and lead them on."""
-    begin_session(user, how)
+    log_in(user, how)
     return redirect(target)
 
 
-def begin_session(user: StaffUser, how: str) -> None:
+def log_in(user: StaffUser, how: str) -> None:
     """Open a session, in the database and in the browser; a new one each time."""
     language = session.get("language")
     language = language if language in LANGUAGES else None
-    token = login.enter(db.session(), user, how=how, language=language, **here())
+    token = login.open_session(db.session(), user, how=how, language=language, **request_origin())
     db.session.commit()
-    browser.remember(token)
+    browser.start_session(token)
     login_user(user, remember=False)
 
 
-class ChoiceView(Page):
+class PreferencesView(Page):
     """Small things every page asks for: language, theme, whether one is still signed in."""
 
     route_base = ""
@@ -128,7 +128,7 @@ class ChoiceView(Page):
             if current_user.is_authenticated:
                 current_user.language = chosen
                 db.session.commit()
-        return redirect(safe_target(request.form.get("next")))
+        return redirect(safe_redirect_target(request.form.get("next")))
 
     @expose("/session")
     def still_in(self):
@@ -147,4 +147,4 @@ class ChoiceView(Page):
                 db.session.commit()
         if request.headers.get("X-Fragment"):
             return jsonify(theme=chosen)
-        return redirect(safe_target(request.form.get("next")))
+        return redirect(safe_redirect_target(request.form.get("next")))

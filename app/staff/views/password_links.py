@@ -10,21 +10,22 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.page import Page
+from app.database import reading
 from app.errors import DomainError
-from app.extensions import db, reading
+from app.extensions import db
 from app.mails.transport import is_development
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public
-from app.security.passwords import hash_password, weakness
-from app.staff.api_keys import working_keys
-from app.staff.password_links import ask_for_link, choose_password, owner_of, send_link
+from app.security.passwords import hash_password, password_problem
+from app.staff.api_keys import valid_keys
 from app.staff.models import StaffUser
+from app.staff.password_links import choose_password, get_link_owner, request_link, send_link
 
 
-class ForgottenView(Page):
+class ForgottenPasswordView(Page):
     """The way in for who has forgotten their password, or never had one."""
 
     route_base = "/login"
@@ -37,7 +38,7 @@ class ForgottenView(Page):
         is_missing = request.method == "POST" and not typed.strip()
         is_asked = request.method == "POST" and not is_missing
         if is_asked:
-            ask_for_link(db.session(), typed, request.remote_addr or "")
+            request_link(db.session(), typed, request.remote_addr or "")
             db.session.commit()
         page = self.render_template(
             "staff/forgotten.html",
@@ -53,16 +54,16 @@ class ForgottenView(Page):
     def choose(self, token: str):
         """Choose a password with a link. To look uses nothing up: programs that read mails do."""
         with reading():
-            user = owner_of(db.session(), token)
-            about = None if user is None else _known_of(user)
-            keys = 0 if user is None else len(working_keys(db.session(), user.id))
+            user = get_link_owner(db.session(), token)
+            about = None if user is None else _personal_data(user)
+            keys = 0 if user is None else len(valid_keys(db.session(), user.id))
             db.session.rollback()
         if about is None:
             return self._gone()
         errors: dict[str, str] = {}
         ends_keys = request.method == "GET" or "keys" in request.form
         if request.method == "POST":
-            errors = _mistakes(about)
+            errors = _form_errors(about)
             if not errors:
                 # Hashed before the transaction begins: it takes its time.
                 hashed = hash_password(request.form["password"])
@@ -73,7 +74,7 @@ class ForgottenView(Page):
                     return self._gone()
                 db.session.commit()
                 flash(_("Your new password is set. Sign in with it."), "success")
-                return _kept_to_itself(make_response(redirect(url_for("SignInView.login"))))
+                return _without_traces(make_response(redirect(url_for("SignInView.login"))))
         page = self.render_template(
             "staff/choose.html",
             title=_("Choose a password"),
@@ -82,11 +83,11 @@ class ForgottenView(Page):
             keys=keys,
             ends_keys=ends_keys,
         )
-        return _kept_to_itself(make_response(page, 422 if errors else 200))
+        return _without_traces(make_response(page, 422 if errors else 200))
 
     def _gone(self) -> Response:
         page = self.render_template("staff/link_gone.html", title=_("This link no longer works"))
-        return _kept_to_itself(make_response(page, 410))
+        return _without_traces(make_response(page, 410))
 
 
 class PasswordLinkView(Page):
@@ -106,7 +107,7 @@ class PasswordLinkView(Page):
         # Hashed before the transaction begins: it takes its time.
         db.session.rollback()
         unusable = hash_password(secrets.token_urlsafe(32))
-        user = Interface(StaffUser).get(pk)
+        user = ScopedInterface(StaffUser).get(pk)
         if user is None:
             abort(404)
         back = f"/users/show/{user.id}"
@@ -125,21 +126,21 @@ class PasswordLinkView(Page):
         return redirect(back)
 
 
-def _known_of(user: StaffUser) -> tuple[str, ...]:
+def _personal_data(user: StaffUser) -> tuple[str, ...]:
     """Return what anybody knows of somebody, the user name first."""
     return (user.username, user.first_name or "", user.last_name or "", user.email or "")
 
 
-def _mistakes(about: tuple[str, ...]) -> dict[str, str]:
+def _form_errors(about: tuple[str, ...]) -> dict[str, str]:
     """Return what is wrong with the two passwords sent, by field."""
     password, again = request.form.get("password", ""), request.form.get("again", "")
-    weak = weakness(password, *about)
+    weak = password_problem(password, *about)
     if weak:
         return {"password": weak}
     return {} if password == again else {"again": _("The two passwords differ.")}
 
 
-def _kept_to_itself(response: Response) -> Response:
+def _without_traces(response: Response) -> Response:
     """Let no other site, and no cache, learn the address of the page."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"

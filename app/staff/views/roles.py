@@ -11,30 +11,30 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, func, inspect, select
 
-from app.crud.columns import Cell, ListColumn, Title
+from app.crud.columns import Cell, ListColumn, TitleColumn
 from app.crud.forms import RowForm
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
 from app.security.actor import Actor, current_actor
 from app.security.areas import Area
-from app.security.privileges import holdings_by_role, holdings_of
+from app.security.privileges import permissions_by_role, permissions_of_actor
 from app.security.roles import is_seeded, role_label
-from app.staff.access import in_words
+from app.staff.access import describe_role
 from app.staff.models import StaffUser
 from app.staff.rights_table import RightsField
 
 
-class RoleName(Title):
+class RoleName(TitleColumn):
     """The name of a role, in the reader's language where the program gave it."""
 
     def cell(self, values: tuple) -> Cell:
         return Cell("title", role_label(values[0]), "")
 
 
-class RoleWords(ListColumn):
+class RoleDescription(ListColumn):
     """What a role lets people do, in one line."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
@@ -43,8 +43,8 @@ class RoleWords(ListColumn):
     def cell(self, values: tuple) -> Cell:
         if "role_words" not in g:
             roles = list(db.session.scalars(select(Role)))
-            carried = holdings_by_role(roles)
-            g.role_words = {role.id: in_words(role, carried) for role in roles}
+            carried = permissions_by_role(roles)
+            g.role_words = {role.id: describe_role(role, carried) for role in roles}
         return Cell("text", g.role_words.get(values[0], ""))
 
 
@@ -70,7 +70,7 @@ class RoleHolders(ListColumn):
 class RoleView(ModelView):
     """Roles: what somebody who holds one may do."""
 
-    datamodel = Interface(Role)
+    datamodel = ScopedInterface(Role)
     route_base = "/roles"
     label = _l("Roles")
     singular = _l("Role")
@@ -104,33 +104,33 @@ class RoleView(ModelView):
     def _init_properties(self) -> None:
         super()._init_properties()
         self.columns = {
-            "name": RoleName(self.datamodel, "name", self.label_of("name"), ("name",)),
-            "words": RoleWords(self.datamodel, "words", self.label_of("words")),
-            "holders": RoleHolders(self.datamodel, "holders", self.label_of("holders")),
+            "name": RoleName(self.datamodel, "name", self.get_label("name"), ("name",)),
+            "words": RoleDescription(self.datamodel, "words", self.get_label("words")),
+            "holders": RoleHolders(self.datamodel, "holders", self.get_label("holders")),
         }
         self.list_columns = list(self.columns)
 
-    def detail(self, row: Role, name: str) -> Cell:
-        return Cell("text", str(row)) if name == "name" else super().detail(row, name)
+    def detail_cell(self, row: Role, name: str) -> Cell:
+        return Cell("text", str(row)) if name == "name" else super().detail_cell(row, name)
 
-    def defaults_of_copy(self, row: Role) -> dict[str, Any]:
+    def duplicate_defaults(self, row: Role) -> dict[str, Any]:
         return {"name": _("Copy of %(name)s", name=str(row))[:64]}
 
-    def form_of(self, row: Role) -> RowForm:
+    def make_edit_form(self, row: Role) -> RowForm:
         """Leave out what cannot be changed on this role, and say why."""
-        form = super().form_of(row)
+        form = super().make_edit_form(row)
         actor = current_actor()
-        held = holdings_of(actor)
+        held = permissions_of_actor(actor)
         is_top = held.is_all and actor.entity_ids is None
         left_out: tuple[str, ...] = ()
         if is_seeded(row.name):
-            form.remark = _("This role is part of the program: duplicate it and change the copy.")
+            form.notice = _("This role is part of the program: duplicate it and change the copy.")
             left_out = ("name", "permissions") if is_top else tuple(self.edit_columns)
         elif not is_top and row.id in actor.role_ids:
-            form.remark = _("You have this role yourself: nobody changes their own rights.")
+            form.notice = _("You have this role yourself: nobody changes their own rights.")
             left_out = tuple(self.edit_columns)
-        elif not held.covers(holdings_by_role([row])[row.id]):
-            form.remark = _("This role has rights that you do not have yourself.")
+        elif not held.includes(permissions_by_role([row])[row.id]):
+            form.notice = _("This role has rights that you do not have yourself.")
             left_out = tuple(self.edit_columns)
         for name in left_out:
             del form[name]

@@ -13,37 +13,50 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from app.checks import SEVERITIES, Finding, findings
-from app.crud.interface import as_id
+from app.crud.interface import parse_id
 from app.crud.page import Page
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
-from app.log.security_events import EXPORTS, FAILED, REFUSALS, RIGHTS, SIGN_INS, facts_counted, facts_page
-from app.log.models import CHANNELS, FACTS, LogEntry
-from app.log.sealing import MOST, reach
+from app.log.models import CHANNELS, SECURITY_EVENTS, LogEntry
+from app.log.sealing import MAX_UNSEALED_COUNT, get_sealed_range
+from app.log.security_events import (
+    EXPORT_EVENTS,
+    FAILED_LOGIN_EVENTS,
+    LOGIN_EVENTS,
+    REFUSAL_EVENTS,
+    RIGHTS_EVENTS,
+    count_security_events,
+    security_events_page,
+)
 from app.security.actor import current_actor
-from app.security.user_agents import describe
 from app.security.areas import Area
 from app.security.roles import role_label
 from app.security.scope import visible
-from app.security.sessions import digest
+from app.security.sessions import hash_token
+from app.security.user_agents import describe_user_agent
 from app.staff.checks import administrators
-from app.staff.security_overview import end_session_of, live_sessions, overseen, people_of
+from app.staff.security_overview import (
+    end_user_session,
+    live_sessions,
+    security_counts,
+    user_ids_in_reach,
+)
 
-SIZE = 50
+PAGE_SIZE = 50
 # Seconds for which what the checks found is shown again without making them again.
-FRESH = 60.0
-PARTS = {
-    "failed": (_l("Failed sign-ins"), FAILED),
-    "signins": (_l("Sign-ins"), SIGN_INS),
-    "rights": (_l("Roles and rights"), RIGHTS),
-    "exports": (_l("Exports"), EXPORTS),
-    "refused": (_l("Refusals"), REFUSALS),
+FINDINGS_CACHE_SECONDS = 60.0
+SECTIONS = {
+    "failed": (_l("Failed sign-ins"), FAILED_LOGIN_EVENTS),
+    "signins": (_l("Sign-ins"), LOGIN_EVENTS),
+    "rights": (_l("Roles and rights"), RIGHTS_EVENTS),
+    "exports": (_l("Exports"), EXPORT_EVENTS),
+    "refused": (_l("Refusals"), REFUSAL_EVENTS),
     "sessions": (_l("Live sessions"), ()),
     "all": (_l("All facts"), ()),
 }
 # What is told of a fact, and how it is called; what is not named here is shown as it is.
-DETAILS = {
+DETAIL_LABELS = {
     "address": _l("from"),
     "how": _l("by"),
     "step": _l("at"),
@@ -60,7 +73,7 @@ DETAILS = {
     "filter": _l("filter"),
     "columns": _l("columns"),
 }
-WORDS: dict[Any, Any] = {
+VALUE_LABELS: dict[Any, Any] = {
     True: _l("yes"),
     False: _l("no"),
     "password": _l("password"),
@@ -98,18 +111,18 @@ class SecurityView(Page):
     def security(self):
         """Show what needs attention, the numbers, and one part of what happened."""
         part = request.args.get("part", "failed")
-        before = as_id(request.args.get("before", "0"))
-        if part not in PARTS or before is None:
+        before = parse_id(request.args.get("before", "0"))
+        if part not in SECTIONS or before is None:
             abort(404)
         actor, session = current_actor(), db.session()
-        people = people_of(actor)
+        people = user_ids_in_reach(actor)
         facts: list[LogEntry] = []
         sessions: list[Any] = []
         if part == "sessions":
-            sessions, older = live_sessions(session, actor, before=before or None, limit=SIZE)
+            sessions, older = live_sessions(session, actor, before=before or None, limit=PAGE_SIZE)
         else:
-            facts, older = facts_page(
-                session, PARTS[part][1], people, before=before or None, limit=SIZE
+            facts, older = security_events_page(
+                session, SECTIONS[part][1], people, before=before or None, limit=PAGE_SIZE
             )
         sees_all = people is None
         admins = administrators(session) if sees_all else []
@@ -118,19 +131,19 @@ class SecurityView(Page):
             title=_("Security"),
             findings=_findings(current_app, session) if sees_all else [],
             severities=SEVERITIES,
-            counts=facts_counted(session, people),
-            oversight=overseen(session, actor),
+            counts=count_security_events(session, people),
+            oversight=security_counts(session, actor),
             administrators=admins,
-            reach=reach(session) if sees_all else None,
+            reach=get_sealed_range(session) if sees_all else None,
             without_factor=[row.name for row in admins if not row.has_factor],
             part=part,
-            parts={name: label for name, (label, _events) in PARTS.items()},
-            facts=[(fact, _about(fact), _details(fact)) for fact in facts],
-            sessions=[(row, user, describe(row.agent)) for row, user in sessions],
-            own=digest(_own_token()),
+            parts={name: label for name, (label, _events) in SECTIONS.items()},
+            facts=[(fact, _subject(fact), _details(fact)) for fact in facts],
+            sessions=[(row, user, describe_user_agent(row.agent)) for row, user in sessions],
+            own=hash_token(_own_token()),
             older=older,
-            most_unsealed=MOST,
-            events=FACTS,
+            most_unsealed=MAX_UNSEALED_COUNT,
+            events=SECURITY_EVENTS,
             channels=CHANNELS,
         )
 
@@ -146,7 +159,7 @@ class SecurityView(Page):
     def end(self, pk: str):
         """End somebody's session."""
         try:
-            user = end_session_of(db.session(), as_id(pk) or 0, current_actor())
+            user = end_user_session(db.session(), parse_id(pk) or 0, current_actor())
             if user is None:
                 abort(404)
             name = str(user)
@@ -166,13 +179,13 @@ def _own_token() -> str:
 def _findings(app: Flask, session: Session) -> list[Finding]:
     """Return what the checks found, at most a minute ago."""
     moment, found = app.extensions.get("findings", (None, []))
-    if moment is None or monotonic() - moment > FRESH:
+    if moment is None or monotonic() - moment > FINDINGS_CACHE_SECONDS:
         found = findings(app, session)
         app.extensions["findings"] = (monotonic(), found)
     return found
 
 
-def _about(fact: LogEntry) -> str:
+def _subject(fact: LogEntry) -> str:
     """Return what a fact is about, where it is not its own author."""
     name = fact.subject_name
     if fact.event in ("exported", "out_of_reach"):
@@ -188,11 +201,13 @@ def _details(fact: LogEntry) -> list[Detail]:
     for key, pair in (fact.changes or {}).items():
         if not isinstance(pair, list) or len(pair) != 2 or pair == [None, ""]:
             continue
-        told.append(Detail(DETAILS.get(key, key), *(_written(key, value) for value in pair)))
+        told.append(
+            Detail(DETAIL_LABELS.get(key, key), *(_display_value(key, value) for value in pair))
+        )
     return told
 
 
-def _names_in_reach() -> frozenset[str]:
+def _visible_entity_names() -> frozenset[str]:
     """Return what the entities within the reader's reach are called."""
     if "names_in_reach" not in g:
         query = visible(Entity, current_actor()).with_only_columns(Entity.name)
@@ -200,14 +215,14 @@ def _names_in_reach() -> frozenset[str]:
     return g.names_in_reach
 
 
-def _written(key: str, value: Any) -> str:
+def _display_value(key: str, value: Any) -> str:
     if value is None:
         return ""
     if key == "roles":
         return ", ".join(role_label(name) for name in str(value).split(", ") if name)
     is_scoped = current_actor().entity_ids is not None
-    if key == "entity" and value and is_scoped and str(value) not in _names_in_reach():
+    if key == "entity" and value and is_scoped and str(value) not in _visible_entity_names():
         return _("somebody or something you may not see")
     # 1 and True are the same key to Python, and not to the reader.
-    known = WORDS.get(value) if isinstance(value, bool | str) else None
+    known = VALUE_LABELS.get(value) if isinstance(value, bool | str) else None
     return str(known or value)

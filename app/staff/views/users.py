@@ -12,29 +12,29 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.crud.formpages import put_beside
+from app.crud.formpages import add_form_error
 from app.crud.forms import FormBuilder, RowForm
-from app.crud.interface import Interface, TrashInterface
+from app.crud.interface import ScopedInterface, TrashInterface
 from app.crud.modelview import ModelView
-from app.crud.tabs import tabs_of
+from app.crud.tabs import get_tabs
 from app.crud.trashview import TrashView
 from app.entities.models import Entity
-from app.entities.queries import root
+from app.entities.queries import get_root
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.security.redirects import safe_target
+from app.security.redirects import safe_redirect_target
 from app.staff.access import RolesField
 from app.staff.models import StaffUser
-from app.staff.services import check_names, welcome
-from app.staff.tabs import AccessTab, access_card, why_not
+from app.staff.services import check_names, send_welcome
+from app.staff.tabs import AccessTab, access_context, why_not_editable
 
 
 class UserView(ModelView):
     """The people who sign in to the back-office."""
 
-    datamodel = Interface(StaffUser)
+    datamodel = ScopedInterface(StaffUser)
     route_base = "/users"
     label = _l("Users")
     singular = _l("User")
@@ -96,18 +96,18 @@ class UserView(ModelView):
 
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else root(db.session())
+        entity = db.session.get(Entity, home) if home else get_root(db.session())
         return {"active": True, "entity": entity}
 
-    def form_of(self, row: StaffUser) -> RowForm:
+    def make_edit_form(self, row: StaffUser) -> RowForm:
         """Leave out what the reader may not change on this person, and say why."""
-        form = super().form_of(row)
-        if why := why_not(row):
+        form = super().make_edit_form(row)
+        if why := why_not_editable(row):
             is_own = row.id == current_actor().id
             for name in (*self.access_columns, "email") if is_own else self.edit_columns:
                 del form[name]
             own = _("You change your own e-mail under your name, top right.")
-            form.remark = f"{why} {own}" if is_own else why
+            form.notice = f"{why} {own}" if is_own else why
         return form
 
     def before_save(self, row: StaffUser, form: RowForm) -> None:
@@ -120,7 +120,7 @@ class UserView(ModelView):
 
     def after_save(self, row: StaffUser, form: RowForm) -> None:
         if isinstance(form, self.add_form):
-            welcome(db.session(), row)
+            send_welcome(db.session(), row)
 
     def before_delete(self, row: StaffUser) -> None:
         if row.id == current_actor().id:
@@ -132,10 +132,10 @@ class UserView(ModelView):
     def rights(self, pk: str):
         """Change what somebody may do, from the tab of their file or of their contact's."""
         row = self.find(pk)
-        if why_not(row):
+        if why_not_editable(row):
             abort(403)
         form = self.access_form(obj=row)
-        back = safe_target(request.form.get("next"))
+        back = safe_redirect_target(request.form.get("next"))
         if self._is_stale(form, row):
             return self._rights_page(form, row, back, 409)
         if form.validate():
@@ -147,7 +147,7 @@ class UserView(ModelView):
                 db.session.commit()
             except DomainError as error:
                 db.session.rollback()
-                put_beside(form, error)
+                add_form_error(form, error)
             except StaleDataError:
                 db.session.rollback()
                 return self._rights_page(form, self.find(pk), back, 409)
@@ -160,8 +160,8 @@ class UserView(ModelView):
         if status == 409:
             form.validate()
             form.version.data, form.version.raw_data = str(row.version), None
-        card = access_card(row, back, form) | {"is_stale": status == 409}
-        tabs = [(tab, tab.count(db.session(), row)) for tab in tabs_of(StaffUser)]
+        card = access_context(row, back, form) | {"is_stale": status == 409}
+        tabs = [(tab, tab.count(db.session(), row)) for tab in get_tabs(StaffUser)]
         page = self.render_template(
             self.show_template, title=str(row), row=row, view=self, tabs=tabs, tab=AccessTab,
             access=card,
@@ -183,7 +183,7 @@ class UserTrashView(TrashView):
     category = "Security"
     order = 90
     area = Area.SECURITY
-    home = "/users"
+    list_route_base = "/users"
     title_parts = ("first_name", "last_name")
     label_columns: ClassVar[dict[str, Any]] = {
         **UserView.label_columns,
