@@ -15,9 +15,5 @@ class DomainError(Exception):
         self.field = field
 
 
-class Stale(DomainError):
-    """The row was changed by somebody else since the form was opened."""
-
-
 class InUse(DomainError):
-    """The row cannot be deleted: others are linked to it."""
+    """The row cannot be deleted because other rows are linked to it."""

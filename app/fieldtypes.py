@@ -1,26 +1,27 @@
-"""Kinds of value: how each is read from what people type, and written for them to read.
+"""Field types: parse what a user types, format a value for display and for files.
 
-Forms, filters, imports, exports and lists all ask here, so that a field behaves the same
-wherever it appears. A column's kind is its ``info["kind"]``, else it follows from its type.
+Forms, filters, imports, exports and lists all use them, so that a field behaves the same
+wherever it appears. A column's field type is named by ``info["kind"]``; without it, it follows
+from the column's SQL type.
 """
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import phonenumbers
+import sqlalchemy as sa
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
-from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, Text
 
 from app.errors import DomainError
-from app.i18n.formats import show_date, show_moment, show_number
+from app.i18n.formats import show_date, show_datetime, show_number
 from app.i18n.languages import current_language
 from app.i18n.places import country_name, find_country, find_province, province_name
 from app.text import clean, clean_lines, fold
@@ -28,58 +29,65 @@ from app.text import clean, clean_lines, fold
 
 @dataclass(frozen=True)
 class Hints:
-    """What helps to read a value: where the organisation or the contact is."""
+    """The context a value is parsed in: the country and the order of day and month."""
 
     country: str = "ES"
     day_first: bool = True
 
 
-class Kind:
-    """How values of one kind are read and written."""
+class FieldType:
+    """Base of all field types, and the type of a plain line of text.
+
+    A subclass overrides ``normalize`` and ``read`` to parse, ``show`` to display and ``write``
+    to serialize a value. ``name`` is what ``info["kind"]`` says.
+    """
 
     name: ClassVar[str] = "text"
 
-    def __init__(self, column: Column | None = None) -> None:
+    def __init__(self, column: sa.Column | None = None) -> None:
         self.column = column
-        self.longest = getattr(getattr(column, "type", None), "length", None)
+        self.max_length = getattr(getattr(column, "type", None), "length", None)
 
     def parse(self, typed: str, hints: Hints) -> Any:
-        """Return the value people meant; None for nothing; DomainError when it cannot be."""
-        value = self.tidy(typed)
+        """Return the value of a typed text, or None if it is empty.
+
+        Raise DomainError if the text is not a value of this type or is too long.
+        """
+        value = self.normalize(typed)
         if not value:
             return None
         value = self.read(value, hints)
-        if isinstance(value, str) and self.longest and len(value) > self.longest:
+        if isinstance(value, str) and self.max_length and len(value) > self.max_length:
             raise DomainError(
-                _("Too long: %(count)s characters at most.", count=show_number(self.longest))
+                _("Too long: %(count)s characters at most.", count=show_number(self.max_length))
             )
         return value
 
-    def tidy(self, typed: str) -> str:
-        """Return ``typed`` as the house keeps text."""
+    def normalize(self, typed: str) -> str:
+        """Return the text with white space and characters cleaned up."""
         return clean(typed)
 
     def read(self, value: str, hints: Hints) -> Any:
-        """Return the value written in ``value``, which is tidy and not empty."""
+        """Return the value of a normalized, non-empty text; raise DomainError if there is none."""
         return value
 
     def show(self, value: Any) -> str:
-        """Write a value for a person to read."""
+        """Format a value for display."""
         return "" if value is None else str(value)
 
     def write(self, value: Any) -> str:
-        """Write a value for a file, so that ``parse`` reads the same value again."""
+        """Format a value for a file, so that ``parse`` returns the same value again."""
         return "" if value is None else str(value)
 
 
-class Lines(Kind):
+class MultilineText(FieldType):
     name = "lines"
 
-    def tidy(self, typed: str) -> str:
+    def normalize(self, typed: str) -> str:
         return clean_lines(typed)
 
 
-class Email(Kind):
+class Email(FieldType):
     name = "email"
 
     def read(self, value: str, hints: Hints) -> str:
@@ -89,15 +97,15 @@ class Email(Kind):
             raise DomainError(
                 _("“%(value)s” is not an e-mail address.", value=value[:80])
             ) from None
-        # People type the same address in any case; one address is one address.
+        # The same address is typed in any case; store it in one.
         return found.normalized.lower()
 
 
-class Phone(Kind):
+class Phone(FieldType):
     name = "phone"
 
     def read(self, value: str, hints: Hints) -> str:
-        number = read_phone(value, hints.country)
+        number = parse_phone(value, hints.country)
         if number is None:
             raise DomainError(_("“%(value)s” is not a telephone number.", value=value[:40]))
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -112,11 +120,8 @@ class Phone(Kind):
         return value or ""
 
 
-_ONLY_NUMBER = re.compile(r"^[+\d]")
-
-
-def read_phone(value: str, country: str) -> phonenumbers.PhoneNumber | None:
-    """Return the telephone number written in ``value``, or None."""
+def parse_phone(value: str, country: str) -> phonenumbers.PhoneNumber | None:
+    """Parse a telephone number; return None if it is not one."""
     main, _sep, extension = value.partition(";ext=")
     try:
         number = phonenumbers.parse(main, country)
@@ -129,7 +134,7 @@ def read_phone(value: str, country: str) -> phonenumbers.PhoneNumber | None:
 
 @lru_cache(maxsize=50_000)
 def show_phone(value: str) -> str:
-    """Write an E.164 number with the spaces its country uses."""
+    """Format an E.164 number with the spaces its country uses."""
     try:
         number = phonenumbers.parse(value.replace(";ext=", " ext. "), None)
     except phonenumbers.NumberParseException:
@@ -137,7 +142,7 @@ def show_phone(value: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-class Url(Kind):
+class Url(FieldType):
     name = "url"
 
     def read(self, value: str, hints: Hints) -> str:
@@ -152,26 +157,26 @@ class Url(Kind):
         return value
 
 
-class Day(Kind):
+class Date(FieldType):
     name = "day"
 
-    def read(self, value: str, hints: Hints) -> date:
-        found = read_day(value, hints.day_first)
+    def read(self, value: str, hints: Hints) -> datetime.date:
+        found = parse_date(value, hints.day_first)
         if found is None:
             raise DomainError(
                 _("“%(value)s” is not a date; write it as 2026-12-31.", value=value[:40])
             )
         return found
 
-    def show(self, value: date | None) -> str:
+    def show(self, value: datetime.date | None) -> str:
         return show_date(value)
 
-    def write(self, value: date | None) -> str:
+    def write(self, value: datetime.date | None) -> str:
         return value.isoformat() if value else ""
 
 
-def read_day(value: str, day_first: bool) -> date | None:
-    """Return the day written in ``value``: 2026-12-31, 31/12/2026, 12/31/2026, 31.12.2026."""
+def parse_date(value: str, day_first: bool) -> datetime.date | None:
+    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026 or 31.12.2026; None if it is not one."""
     value = value.partition("T")[0].partition(" ")[0]
     parts = re.split(r"[-/.]", value)
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
@@ -186,28 +191,28 @@ def read_day(value: str, day_first: bool) -> date | None:
         if month > 12:
             day, month = month, day
     try:
-        return date(year, month, day)
+        return datetime.date(year, month, day)
     except ValueError:
         return None
 
 
-class When(Kind):
+class DateTime(FieldType):
     name = "moment"
 
-    def read(self, value: str, hints: Hints) -> datetime:
+    def read(self, value: str, hints: Hints) -> datetime.datetime:
         try:
-            return datetime.fromisoformat(value)
+            return datetime.datetime.fromisoformat(value)
         except ValueError:
             raise DomainError(_("“%(value)s” is not a date and time.", value=value[:40])) from None
 
-    def show(self, value: datetime | None) -> str:
-        return show_moment(value)
+    def show(self, value: datetime.datetime | None) -> str:
+        return show_datetime(value)
 
-    def write(self, value: datetime | None) -> str:
+    def write(self, value: datetime.datetime | None) -> str:
         return value.isoformat(timespec="seconds") if value else ""
 
 
-class Whole(Kind):
+class Integer(FieldType):
     name = "whole"
 
     def read(self, value: str, hints: Hints) -> int:
@@ -220,28 +225,28 @@ class Whole(Kind):
         return show_number(value)
 
 
-class Number(Kind):
+class Decimal(FieldType):
     name = "number"
 
-    def read(self, value: str, hints: Hints) -> Decimal:
+    def read(self, value: str, hints: Hints) -> decimal.Decimal:
         # The last of “,” and “.” is the decimal sign, as in 1.234,56 and 1,234.56.
         decimal_sign = max(",.", key=value.rfind)
         other = "." if decimal_sign == "," else ","
         plain = value.replace(other, "").replace(" ", "").replace(decimal_sign, ".")
         try:
-            found = Decimal(plain)
-        except InvalidOperation:
-            found = Decimal("NaN")
-        # An exponent that no column holds is a mistake, and costs the memory of its zeros.
+            found = decimal.Decimal(plain)
+        except decimal.InvalidOperation:
+            found = decimal.Decimal("NaN")
+        # Refuse a huge exponent: no column holds it, and formatting its zeros exhausts memory.
         if not found.is_finite() or abs(found.adjusted()) > 15:
             raise DomainError(_("“%(value)s” is not a number.", value=value[:40]))
         return found
 
-    def show(self, value: Decimal | None) -> str:
+    def show(self, value: decimal.Decimal | None) -> str:
         return show_number(value)
 
 
-class Flag(Kind):
+class Boolean(FieldType):
     name = "flag"
     yes: ClassVar = {"1", "true", "yes", "y", "x", "on", "si", "s", "verdadero"}
     no: ClassVar = {"0", "false", "no", "n", "off", "falso"}
@@ -258,7 +263,7 @@ class Flag(Kind):
         return "" if value is None else "1" if value else "0"
 
 
-class Choice(Kind):
+class Choice(FieldType):
     name = "choice"
 
     @property
@@ -286,7 +291,7 @@ class Colour(Choice):
     name = "colour"
 
 
-class Country(Kind):
+class Country(FieldType):
     name = "country"
 
     def read(self, value: str, hints: Hints) -> str:
@@ -299,7 +304,7 @@ class Country(Kind):
         return country_name(value, current_language()) if value else ""
 
 
-class Province(Kind):
+class Province(FieldType):
     name = "province"
 
     def read(self, value: str, hints: Hints) -> str:
@@ -309,36 +314,36 @@ class Province(Kind):
         return province_name(value, current_language())
 
 
-class Photo(Kind):
+class Photo(FieldType):
     name = "photo"
 
 
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind, Lines, Email, Phone, Url, Day, When, Whole, Number, Flag, Choice, Colour,
-        Country, Province, Photo,
+FIELD_TYPES = {
+    field_type.name: field_type
+    for field_type in (
+        FieldType, MultilineText, Email, Phone, Url, Date, DateTime, Integer, Decimal, Boolean,
+        Choice, Colour, Country, Province, Photo,
     )
 }  # fmt: skip
 
-_BY_TYPE = (
-    (Boolean, Flag),
-    (Date, Day),
-    (DateTime, When),
-    (Integer, Whole),
-    (Numeric, Number),
-    (Text, Lines),
+_BY_SQL_TYPE = (
+    (sa.Boolean, Boolean),
+    (sa.Date, Date),
+    (sa.DateTime, DateTime),
+    (sa.Integer, Integer),
+    (sa.Numeric, Decimal),
+    (sa.Text, MultilineText),
 )
 
 
-def kind_of(column: Column) -> Kind:
-    """Return the kind of a column."""
-    if named := column.info.get("kind"):
-        return KINDS[named](column)
+def get_field_type(column: sa.Column) -> FieldType:
+    """Return the field type of a column."""
+    if name := column.info.get("kind"):
+        return FIELD_TYPES[name](column)
     base = getattr(column.type, "impl", column.type)
-    if isinstance(column.type, DateTime) or isinstance(base, DateTime):
-        return When(column)
-    for type_, kind in _BY_TYPE:
-        if isinstance(column.type, type_):
-            return kind(column)
-    return Kind(column)
+    if isinstance(column.type, sa.DateTime) or isinstance(base, sa.DateTime):
+        return DateTime(column)
+    for sql_type, field_type in _BY_SQL_TYPE:
+        if isinstance(column.type, sql_type):
+            return field_type(column)
+    return FieldType(column)

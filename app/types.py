@@ -11,34 +11,34 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 
 
 def SortKey(length: int = 200) -> String:  # noqa: N802 - reads as a type
-    """Return text compared byte by byte, which is SQLite's way; PostgreSQL is told to."""
+    """Return a string type that both databases compare byte by byte (collation "C")."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-def Folded() -> Text:  # noqa: N802 - reads as a type
-    """Return long folded text compared byte by byte."""
+def FoldedText() -> Text:  # noqa: N802 - reads as a type
+    """Return a text type that both databases compare byte by byte (collation "C")."""
     return Text().with_variant(Text(collation="C"), "postgresql")
 
 
-class Moment(TypeDecorator):
-    """A moment in UTC: aware in Python, without a zone in the database."""
+class UTCDateTime(TypeDecorator):
+    """A datetime that is UTC and aware in Python, and stored without a time zone."""
 
     impl = DateTime
     cache_ok = True
-    # A decorator's own is ``object``; the cursor of a page asks what it may read.
+    # TypeDecorator's default is ``object``; the paging cursor needs the real type.
     python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
-        """Turn an aware moment into UTC without a zone."""
+        """Convert an aware datetime to UTC and drop its time zone."""
         if value is not None and value.tzinfo is not None:
             value = value.astimezone(UTC).replace(tzinfo=None)
         return value
 
     def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
-        """Give back an aware moment."""
+        """Return an aware datetime."""
         return value if value is None else value.replace(tzinfo=UTC)
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)

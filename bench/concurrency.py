@@ -20,8 +20,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from app.extensions import db, reading
-from app.jobs.models import LIVE, Job
+from app.database import reading
+from app.extensions import db
+from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import cancel
 from app.operations import running
 from app.operations.models import Operation
@@ -136,7 +137,7 @@ def wait_for(job_id: int | None) -> Job:
             db.session.refresh(job)
             state = job.state
             db.session.rollback()
-        if state not in LIVE:
+        if state not in LIVE_STATES:
             return job
         time.sleep(0.5)
     sys.exit("the job did not end")

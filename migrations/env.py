@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import DateTime
 
 from app.extensions import db
-from app.types import Moment
+from app.types import UTCDateTime
 
 target = db.metadata
 
@@ -20,7 +20,7 @@ ADDED_LATER = {("contact", "user_id")}
 
 def render_item(kind, item, autogen_context):
     """Write our own types as the plain ones they are, so that no migration imports the app."""
-    if kind == "type" and isinstance(item, Moment):
+    if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime()"
     return False
 
@@ -40,7 +40,7 @@ def include_object(item, name, kind, reflected, compare_to):
 
 def compare_type(ctx, inspected, declared, inspected_type, declared_type):
     """Take a moment for the plain date and time it is in the database."""
-    if isinstance(declared_type, Moment) and isinstance(inspected_type, DateTime):
+    if isinstance(declared_type, UTCDateTime) and isinstance(inspected_type, DateTime):
         return False
     return None
 

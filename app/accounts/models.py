@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.entities.models import Entity
 from app.log.models import Logged
-from app.models import Row
+from app.models import VersionedRow
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.text import digits, fold, sort_key
@@ -25,7 +25,7 @@ ACCOUNT_TYPES = {
 }
 
 
-class Account(Model, Row, Scoped, Trashable, Searchable, Logged):
+class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     """A company or organisation, with the addresses its documents go to."""
 
     __tablename__ = "account"

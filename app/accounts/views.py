@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 
 from app.accounts.models import Account
-from app.crud.interface import Interface, TrashInterface
+from app.crud.interface import ScopedInterface, TrashInterface
 from app.crud.modelview import ModelView
 from app.crud.trashview import TrashView
 from app.entities.models import Entity
-from app.entities.queries import root
+from app.entities.queries import get_root
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
@@ -22,7 +22,7 @@ _ADDRESS = ["street", "postcode", "city", "province", "country"]
 class AccountView(ModelView):
     """Companies and organisations."""
 
-    datamodel = Interface(Account)
+    datamodel = ScopedInterface(Account)
     route_base = "/accounts"
     label = _l("Accounts")
     singular = _l("Account")
@@ -56,7 +56,7 @@ class AccountView(ModelView):
 
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else root(db.session())
+        entity = db.session.get(Entity, home) if home else get_root(db.session())
         return {"type": "customer", "entity": entity}
 
 
@@ -71,7 +71,7 @@ class AccountTrashView(TrashView):
     category = "Contacts"
     order = 91
     area = Area.CONTACTS
-    home = "/accounts"
+    list_route_base = "/accounts"
     label_columns: ClassVar[dict[str, Any]] = {"trashed_at": _l("Deleted")}
     list_columns: ClassVar[Any] = ["name", "trashed_at", "type", "city", "email", "entity"]
     order_columns: ClassVar[Any] = ["trashed_at", "name"]

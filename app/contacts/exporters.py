@@ -1,4 +1,4 @@
-"""Which contacts the command line means by ``field=value``: in an export, in an action."""
+"""Select contacts by ``field=value`` conditions of the command line, for exports and actions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
 from app.entities.models import Entity
-from app.entities.queries import below
+from app.entities.queries import subtree_ids
 from app.errors import DomainError
-from app.importexport.fields import Field, LinkField, ManyField, ValueField
-from app.importexport.column_mapping import find_field
-from app.importexport.lookups import Named, Resolver, Tree
 from app.fieldtypes import Hints
-from app.operations.conditions import Where
-from app.search.queries import matching, words
+from app.importexport.column_mapping import find_field
+from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.lookups import ByName, EntityLookup, Lookup
+from app.operations.conditions import ConditionReader
+from app.search.queries import search_condition, search_words
 from app.security.actor import Actor
 from app.security.scope import visible
 from app.text import clean, fold
@@ -27,29 +27,32 @@ from app.text import clean, fold
 def contacts_where(
     session: Session, conditions: Iterable[str], actor: Actor, country: str
 ) -> Select:
-    """Select the contacts that meet every ``field=value``; values of one field are alternatives."""
+    """Select the contacts that meet the conditions.
+
+    Several values of one field are combined with OR, different fields with AND.
+    """
     by_field: dict[str, list[str]] = {}
     for condition in conditions:
-        name, sign, value = condition.partition("=")
-        if not sign or not clean(value):
+        name, separator, value = condition.partition("=")
+        if not separator or not clean(value):
             raise DomainError(_("“%(text)s” is not field=value.", text=condition[:80]))
         by_field.setdefault(name.strip(), []).append(clean(value))
     query = visible(Contact, actor)
     for name, values in by_field.items():
         if name == "q":
             for value in values:
-                if not words(value):
+                if not search_words(value):
                     raise DomainError(_("“%(text)s” is nothing to search for.", text=value[:80]))
-                query = query.where(matching(session, Contact, value))
+                query = query.where(search_condition(session, Contact, value))
             continue
-        found = find_field(contact_fields(), name)
+        field = find_field(contact_fields(), name)
         query = query.where(
-            or_(*(_condition(session, found, value, actor, country) for value in values))
+            or_(*(_condition(session, field, value, actor, country) for value in values))
         )
     return query
 
 
-class ContactsWhere(Where):
+class ContactsWhere(ConditionReader):
     """Conditions on contacts."""
 
     model = Contact
@@ -61,8 +64,8 @@ class ContactsWhere(Where):
         return contacts_where(session, conditions, actor, country)
 
 
-def contact_columns(names: str) -> tuple[Field, ...]:
-    """Return the fields of a list of names; all of them when it is empty."""
+def export_fields(names: str) -> tuple[CsvField, ...]:
+    """Return the fields of a comma-separated list of names; if it is empty, all fields."""
     if not names.strip():
         return contact_fields()
     return tuple(
@@ -71,25 +74,25 @@ def contact_columns(names: str) -> tuple[Field, ...]:
 
 
 def _condition(
-    session: Session, found: Field, value: str, actor: Actor, country: str
+    session: Session, field: CsvField, value: str, actor: Actor, country: str
 ) -> ColumnElement[bool]:
-    attribute = getattr(Contact, found.key)
-    if isinstance(found, ValueField):
-        if found.kind.name in ("text", "lines"):
+    attribute = getattr(Contact, field.key)
+    if isinstance(field, ValueField):
+        if field.field_type.name in ("text", "lines"):
             return func.padron_fold(attribute) == fold(value)
-        return attribute == found.parse(value, Hints(country))
-    assert isinstance(found, LinkField | ManyField)
-    resolver: Resolver = found.resolver(session, found.model, actor, False)
-    resolver.look_up([value])
-    if isinstance(resolver, Named):
-        ids = {ref.id for ref in resolver.known.get(resolver.key(value), ())}
+        return attribute == field.parse(value, Hints(country))
+    assert isinstance(field, ForeignKeyField | ManyToManyField)
+    lookup: Lookup = field.lookup(session, field.model, actor, False)
+    lookup.load([value])
+    if isinstance(lookup, ByName):
+        ids = {row.id for row in lookup.rows_by_key.get(lookup.key(value), ())}
         if not ids:
-            resolver.find(value)
+            lookup.find(value)
         return attribute.in_(ids)
-    wanted = resolver.find(value).id
-    if isinstance(resolver, Tree):
-        entity = session.get(Entity, wanted)
-        return attribute.in_(below(session, entity.path) if entity else ())
-    if isinstance(found, ManyField):
-        return attribute.any(id=wanted)
-    return attribute == wanted
+    linked_id = lookup.find(value).id
+    if isinstance(lookup, EntityLookup):
+        entity = session.get(Entity, linked_id)
+        return attribute.in_(subtree_ids(session, entity.path) if entity else ())
+    if isinstance(field, ManyToManyField):
+        return attribute.any(id=linked_id)
+    return attribute == linked_id

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
-from app.crud.paging import CAP
+from app.crud.paging import MAX_COUNT
 from app.crud.tabs import Tab
 from app.security.actor import current_actor
 from app.security.scope import visible
 from app.staff.models import StaffUser
-from app.staff.tabs import access_card
+from app.staff.tabs import access_context
 
 
 class AccountContactsTab(Tab):
@@ -35,7 +35,7 @@ class AccountContactsTab(Tab):
 
     @classmethod
     def count(cls, session: Session, row: Account) -> int:
-        rows = cls._contacts(row).with_only_columns(Contact.id).limit(CAP).subquery()
+        rows = cls._contacts(row).with_only_columns(Contact.id).limit(MAX_COUNT).subquery()
         return session.scalar(select(func.count()).select_from(rows)) or 0
 
     @classmethod
@@ -63,4 +63,4 @@ class ContactAccessTab(Tab):
         if user is None:
             return {"access": None, "is_elsewhere": row.user_id is not None}
         back = f"{view.route_base}/show/{row.id}?tab=access"
-        return {"access": access_card(user, back), "is_elsewhere": False}
+        return {"access": access_context(user, back), "is_elsewhere": False}

@@ -8,8 +8,9 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from app.crud.fields import ModelChoiceField, ModelMultipleChoiceField, SwitchField, TypedField
+from app.crud.fields import SwitchField, TypedField
 from app.crud.forms import RowForm
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.log.queries import changes_since
 from app.log.values import foreign_keys, to_json
 

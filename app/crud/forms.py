@@ -11,14 +11,13 @@ from wtforms import HiddenField
 from app.crud.fields import (
     WIDGETS,
     ChoiceField,
-    ModelChoiceField,
-    ModelMultipleChoiceField,
     PhotoField,
     ProvinceField,
     SwitchField,
     TypedField,
 )
 from app.crud.interface import ScopedInterface
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.repositories.models import Repository
 
 FIELD_CLASSES = {

@@ -13,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 from wtforms.widgets import TextInput
 
 from app.crud.actions import ListAction, action_called
-from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
+from app.crud.fields import SwitchField, TypedField
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.forms import LookupForm
 from app.errors import DomainError
 from app.extensions import db

@@ -11,7 +11,8 @@ from flask_babel import gettext as _
 from wtforms import SelectField
 
 from app.crud.actions import ListAction
-from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
+from app.crud.fields import SwitchField, TypedField
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.interface import parse_id
 from app.crud.modelview import ModelView
 from app.errors import DomainError

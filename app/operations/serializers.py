@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from wtforms import SelectField
 
-from app.crud.fields import SwitchField, TypedField, ModelChoiceField, ModelMultipleChoiceField
+from app.crud.fields import SwitchField, TypedField
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.operations.actions import NONE, Action, action_of, answer_fields
 from app.operations.answers import dashed
 from app.operations.models import Operation, OperationItem

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.i18n.labels import Bilingual
 from app.log.models import Logged
-from app.models import Row
+from app.models import VersionedRow
 
 COLOURS = {
     "grey": _l("Grey"),
@@ -22,7 +22,7 @@ COLOURS = {
 }
 
 
-class Repository(Row, Bilingual, Logged):
+class Repository(VersionedRow, Bilingual, Logged):
     """One value of a repository."""
 
     label_en: Mapped[str] = mapped_column(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from flask_appbuilder import Model
 from sqlalchemy import Column, ForeignKey, Index, Integer, Table
 
-from app.types import Folded
+from app.types import FoldedText
 
 # Stands between a row's own words and those of the row it hangs on (a contact's account).
 # Folded words never hold it. One column of text, since its size decides the speed of a search.
@@ -42,7 +42,7 @@ def search_table(target: str) -> Table:
             primary_key=True,
             autoincrement=False,
         ),
-        Column("text", Folded(), nullable=False),
+        Column("text", FoldedText(), nullable=False),
     )
     Index(
         f"ix_{name}_text",

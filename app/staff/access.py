@@ -11,7 +11,7 @@ from flask_appbuilder.security.sqla.models import Role
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from app.crud.fields import ModelMultipleChoiceField
+from app.crud.modelfields import ModelMultipleChoiceField
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level

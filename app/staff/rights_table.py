@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from app.crud.actions import action_called
-from app.crud.fields import ModelMultipleChoiceField
+from app.crud.modelfields import ModelMultipleChoiceField
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level

@@ -7,7 +7,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from app.entities.queries import root
+from app.entities.queries import get_root
 from app.extensions import db
 from app.mails.delivery import deliver_due
 from app.staff.models import StaffUser
@@ -34,7 +34,7 @@ def test_a_forgotten_password_is_chosen_anew(open_page, served, language):
                 active=True,
                 password="!",
                 language=language,
-                entity=root(db.session()),
+                entity=get_root(db.session()),
             )
         )
         db.session.commit()

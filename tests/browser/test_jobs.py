@@ -17,7 +17,7 @@ from app.jobs.runner import run_job
 from app.jobs.services import enqueue
 from app.staff.models import StaffUser
 from tests.browser.test_every_page import PHONE, violations
-from tests.jobs.kinds import paint_kind
+from tests.jobs.kinds import plug_in_paint_kind
 
 CHUNK, ROWS = 100, 300
 PROGRESS = re.compile(r"/jobs/\d+/progress$")
@@ -69,7 +69,7 @@ def work(served, monkeypatch):
     def step(self, session, job, size):
         return Step(job.cursor + CHUNK, CHUNK, is_last=job.cursor + CHUNK >= ROWS)
 
-    paint_kind(monkeypatch, step=step)
+    plug_in_paint_kind(monkeypatch, step=step)
     begun = []
 
     def begin() -> Work:

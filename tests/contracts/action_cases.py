@@ -16,7 +16,8 @@ from flask_appbuilder.security.sqla.models import Permission, PermissionView, Ro
 from sqlalchemy import select
 from wtforms import SelectField
 
-from app.crud.fields import FlagField, KindField, LinkField
+from app.crud.fields import SwitchField, TypedField
+from app.crud.modelfields import ModelChoiceField
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
 from app.extensions import db
@@ -73,17 +74,17 @@ def answers_for(kind: type[Action]) -> dict[str, Any]:
 
 
 def _answer(field: Any) -> str:
-    if isinstance(field, LinkField):
+    if isinstance(field, ModelChoiceField):
         if field.model is Entity:
             return str(the_entity("Bilbao").id)
         is_value = issubclass(field.model, Repository)
         return str((a_value(field.model) if is_value else a_row(field.model)).id)
     if isinstance(field, SelectField):
         return [value for value, _label in field.choices if value][-1]
-    if isinstance(field, FlagField):
+    if isinstance(field, SwitchField):
         return "1"
-    assert isinstance(field, KindField), f"add answers for {field.name} to ANSWERS"
-    return _TYPED.get(field.kind.name, "Porque sí")
+    assert isinstance(field, TypedField), f"add answers for {field.name} to ANSWERS"
+    return _TYPED.get(field.field_type.name, "Porque sí")
 
 
 def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte") -> Any:

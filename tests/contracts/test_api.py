@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select
 
 from app.crud.api import ModelApi
 from app.crud.api.fields import ApiLink, ApiLinks
-from app.crud.api.resource import GIVEN
+from app.crud.api.resource import READ_ONLY_FIELDS
 from app.extensions import db
 from app.log.models import LogEntry
 from app.security.areas import Area, Level
@@ -19,7 +19,7 @@ from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from app.security.scope import Scoped
 from app.trash.models import Trashable
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_row
 from tests.people import ALICIA, DIEGO, Person, add_person, with_key
 
@@ -136,7 +136,7 @@ def test_who_may_do_something_on_the_screen_may_do_it_here_and_nobody_else(
 def test_foreign_trashed_and_missing_rows_get_one_and_the_same_answer(api, call):
     model = model_of(api)
     foreign, trashed = a_row(model, "Sur"), a_row(model)
-    put_away(trashed, ALICIA.as_actor())
+    move_to_trash(trashed, ALICIA.as_actor())
     call(NORA, "GET", f"{base(api)}/")
     before = database()
 
@@ -165,7 +165,7 @@ def test_a_number_that_is_nobodys_is_not_there(api, call):
 def test_a_list_holds_nothing_out_of_reach_and_nothing_of_the_trash(api, call):
     model = model_of(api)
     ours, foreign, trashed = a_row(model, "Bilbao"), a_row(model, "Sur"), a_row(model)
-    put_away(trashed, ALICIA.as_actor())
+    move_to_trash(trashed, ALICIA.as_actor())
     db.session.commit()
 
     reply = call(NORA, "GET", f"{base(api)}/?size=200")
@@ -197,7 +197,7 @@ def test_only_what_the_form_asks_for_can_be_set(api, app, call):
 def test_the_number_and_the_version_of_a_new_row_are_not_chosen(api, call):
     call(ALICIA, "GET", f"{base(api)}/")
     before = database()
-    for name in GIVEN:
+    for name in READ_ONLY_FIELDS:
         reply = call(ALICIA, "POST", f"{base(api)}/", {name: 7})
         assert (reply.status_code, name in reply.get_json()["fields"]) == (422, True)
     assert database() == before
@@ -217,7 +217,7 @@ def test_nothing_out_of_reach_can_be_linked_to(api, app, call):
             wrong.append(a_row(target, "Sur").id)
         if issubclass(target, Trashable):
             gone = a_row(target)
-            put_away(gone, ALICIA.as_actor())
+            move_to_trash(gone, ALICIA.as_actor())
             wrong.append(gone.id)
         call(NORA, "GET", f"{base(api)}/")
         before = database()

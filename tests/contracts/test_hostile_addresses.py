@@ -62,7 +62,7 @@ def test_every_filter_takes_or_refuses_every_value(view, app, client_as):
     browser, taken, urls = client_as(ALICIA), [], []
     some_contacts(3)
     for column in screen.search_columns:
-        for filter_ in screen.filters_of(column):
+        for filter_ in screen.get_filters(column):
             name = f"{column}__{filter_.arg_name}"
             by_family = _taken(app, filter_, urls, f"{screen.route_base}/list/", name)
             taken.append([(name, value) for value in by_family])

@@ -26,7 +26,7 @@ from tests.contracts.url_values import Things, cases
 from tests.contracts.matrix import undo
 from tests.contracts.pagereader import Form, forms_of
 from tests.contracts.replies import IS_FULL, fault
-from tests.contracts.routes import is_for_programs, methods, rules, view_of
+from tests.contracts.routes import is_api_rule, methods, rules, view_of
 from tests.people import ALICIA
 
 NAMES = list(FAMILIES)
@@ -47,7 +47,7 @@ def addresses(app, with_form: bool) -> list[tuple[str, str]]:
     found, things = [], Things()
     for rule in rules(app):
         known = methods(rule)
-        if "POST" not in known or ("GET" in known) is not with_form or is_for_programs(rule):
+        if "POST" not in known or ("GET" in known) is not with_form or is_api_rule(rule):
             continue
         arguments = {}
         if rule.arguments:
@@ -149,10 +149,10 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
     row, alicia = a_row(view.datamodel.obj), client_as(ALICIA)
     url = f"{screen.route_base}/edit/{row.id}"
     kinds = {
-        name: screen.datamodel.kind(name)
+        name: screen.datamodel.field_type(name)
         for name in screen.edit_columns
         if not screen.datamodel.is_relation(name)
-        and screen.datamodel.kind(name).name in ("text", "lines")
+        and screen.datamodel.field_type(name).name in ("text", "lines")
         and not screen.datamodel.column(name).unique
     }
     kept = 0

@@ -6,8 +6,8 @@ import pytest
 
 from app.contacts.models import Category, Status, Tag
 from app.extensions import db
-from tests.factories import a_contact, a_value, the_value
 from tests.contracts.pagereader import forms_of
+from tests.factories import a_contact, a_value, the_value
 from tests.people import ALICIA, BRUNO
 
 
@@ -21,7 +21,7 @@ def save(browser, contact, version, **fields):
     return browser.post(f"/contacts/edit/{contact.id}", data=form | fields)
 
 
-def test_a_clash_shows_both_values_and_keeps_what_was_typed(client_as, contact):
+def test_a_conflict_shows_both_values_and_keeps_what_was_typed(client_as, contact):
     opened = contact.version
     assert save(client_as(ALICIA), contact, opened, city="Badajoz").status_code == 302
 
@@ -33,7 +33,7 @@ def test_a_clash_shows_both_values_and_keeps_what_was_typed(client_as, contact):
     assert contact.city == "Badajoz"
 
 
-def test_saving_again_after_the_clash_wins(client_as, contact):
+def test_saving_again_after_a_conflict_overwrites(client_as, contact):
     opened = contact.version
     save(client_as(ALICIA), contact, opened, city="Badajoz")
     bruno = client_as(BRUNO)

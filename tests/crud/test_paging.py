@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.contacts.models import Contact
-from app.crud.paging import BadPage, Cursor, Order, fetch
+from app.crud.paging import Cursor, InvalidPage, Order, fetch
 from app.extensions import db
 from tests.factories import the_entity
 from tests.people import ALICIA
@@ -98,7 +98,7 @@ def test_a_cursor_survives_its_journey_through_the_address(value):
 @pytest.mark.parametrize("kind", [str, int, date])
 @pytest.mark.parametrize("text", ["", "abc", "W10", "bnVsbA", "e30", "WzEsMl0", "MQ", "_" * 5000])
 def test_a_cursor_that_was_tampered_with_is_refused(text, kind):
-    with pytest.raises(BadPage):
+    with pytest.raises(InvalidPage):
         Cursor.read(text, kind)
 
 

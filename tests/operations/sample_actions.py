@@ -8,16 +8,16 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact, Status, Tag
-from app.crud.fields import KindField
+from app.crud.fields import TypedField
 from app.errors import DomainError
-from app.fieldtypes import kind_of
+from app.fieldtypes import get_field_type
 from app.operations.actions import Action, ActionForm, RepositoryField
 from app.operations.batch import Batch
 
 
-def _field(name: str) -> KindField:
+def _field(name: str) -> TypedField:
     column = Contact.__mapper__.column_attrs[name].columns[0]
-    return KindField(name, kind=kind_of(column), required=False)
+    return TypedField(name, field_type=get_field_type(column), required=False)
 
 
 def made_up() -> dict[str, type[Action]]:

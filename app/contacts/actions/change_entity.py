@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact
-from app.crud.fields import LinkField
+from app.crud.modelfields import ModelChoiceField
 from app.entities.models import Entity
 from app.operations.actions import Action, ActionForm, ReasonField
 from app.operations.batch import Batch
@@ -26,7 +26,7 @@ class ChangeEntity(Action):
     class Form(ActionForm):
         """Where to, and why."""
 
-        entity = LinkField(
+        entity = ModelChoiceField(
             _l("New entity"), model=Entity, lookup="/contacts/lookup/entity", required=True
         )
         reason = ReasonField()

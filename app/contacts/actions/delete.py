@@ -28,6 +28,6 @@ class Delete(Action):
     }
 
     def apply(self, batch: Batch) -> None:
-        signs_in = exists().where(StaffUser.id == Contact.user_id, StaffUser.may_sign_in())
+        signs_in = exists().where(StaffUser.id == Contact.user_id, StaffUser.may_log_in())
         batch.skip(signs_in, "signs_in")
         batch.put_away()

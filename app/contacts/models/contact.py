@@ -13,7 +13,7 @@ from app.accounts.models import Account
 from app.contacts.models.repositories import Category, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.log.models import Logged
-from app.models import Row
+from app.models import VersionedRow
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser
@@ -43,7 +43,7 @@ def _index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id")
 
 
-class Contact(Model, Row, Scoped, Trashable, Searchable, Logged):
+class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
 
     __tablename__ = "contact"

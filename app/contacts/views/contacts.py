@@ -1,4 +1,4 @@
-"""The screens of contacts."""
+"""The list and the pages of contacts."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact
 from app.contacts.services import check_contact, prepare_contact
-from app.contacts.views.importing import ExchangePages
+from app.contacts.views.importing import ImportExportPages
 from app.crud.forms import RowForm
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
-from app.entities.queries import root
+from app.entities.queries import get_root
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.storage.services import photo_folder
 
 
-class ContactView(ExchangePages, ModelView):
+class ContactView(ImportExportPages, ModelView):
     """Everybody the organisation deals with."""
 
-    datamodel = Interface(Contact)
+    datamodel = ScopedInterface(Contact)
     route_base = "/contacts"
     label = _l("Contacts")
     singular = _l("Contact")
@@ -93,13 +93,13 @@ class ContactView(ExchangePages, ModelView):
 
     def _init_forms(self) -> None:
         super()._init_forms()
-        # The number is given by the house when it is left empty.
+        # An empty number is filled in with the next free one.
         for form in (self.add_form, self.edit_form):
             form.number.kwargs["required"] = False
 
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else root(db.session())
+        entity = db.session.get(Entity, home) if home else get_root(db.session())
         return {"entity": entity, "country": current_app.config["COUNTRY"]}
 
     def before_save(self, row: Contact, form: RowForm) -> None:
@@ -112,12 +112,12 @@ class ContactView(ExchangePages, ModelView):
     @has_access
     @permission_name("show")
     def photo(self, pk: str, name: str):
-        """Send the photo of a contact within reach."""
+        """Send the photo of a contact in the user's scope."""
         row = self.find(pk)
         if not row.photo or row.photo != name:
             abort(404)
-        reply = send_from_directory(
+        response = send_from_directory(
             photo_folder(current_app.config["DATA_DIR"]), name, mimetype="image/jpeg"
         )
-        reply.headers["Cache-Control"] = "private, max-age=86400, immutable"
-        return reply
+        response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+        return response

@@ -1,4 +1,4 @@
-"""The pages of exporting contacts, part of the screens of contacts."""
+"""The pages of the export of contacts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from flask_babel import gettext as _
 
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
-from app.crud.listing import ListState, filtered
+from app.crud.listing import ListState, filter_rows
+from app.database import reading
+from app.extensions import db
+from app.importexport.csv_response import csv_response, default_delimiter
 from app.importexport.exporter import Exporter
-from app.importexport.fields import Field
-from app.importexport.csv_response import csv_reply, usual_delimiter
-from app.extensions import db, reading
-from app.log.services import note
+from app.importexport.fields import CsvField
+from app.log.services import record_security_event
 from app.security.actor import current_actor
 
-# What a column of the list is called in a file, where the names differ.
-_COLUMNS = {"name": ("first_name", "last_name"), "number": ("member_number",)}
+# Column of the list → fields of a file, where the names differ.
+_FIELDS_BY_COLUMN = {"name": ("first_name", "last_name"), "number": ("member_number",)}
 
 
 class ExportPages:
-    """Export, as an Action of the list of contacts."""
+    """Mixin of ContactView: export, linked from the list's Actions menu."""
 
     route_base: str
     render_template: Any
@@ -34,56 +35,56 @@ class ExportPages:
     @has_access
     @permission_name("export")
     def export(self):
-        """Ask what to export of the list as it is filtered now."""
+        """Ask which fields of the filtered list to export."""
         state = self.state()
         return self.render_template(
-            "exchange/export.html",
+            "importexport/export.html",
             title=_("Export contacts"),
             view=self,
             state=state,
             pairs=_pairs(state),
-            chosen=[str(found.label) for found in _list_fields(state)],
-            every=[str(found.label) for found in contact_fields()],
+            list_labels=[str(field.label) for field in _list_fields(state)],
+            all_labels=[str(field.label) for field in contact_fields()],
         )
 
     @expose("/export.csv", methods=["GET", "POST"])
     @has_access
     @permission_name("export")
     def export_file(self):
-        """Send the contacts the list shows as CSV, while they are being read.
+        """Stream the contacts of the filtered list as CSV.
 
-        That somebody took them is noted before the first of them leaves, so it takes a POST.
+        The export is logged before the first row is sent, so it takes a POST.
         """
         if request.method == "GET":
             return redirect(f"{self.route_base}/export?{request.query_string.decode()}")
         actor = current_actor()
         with reading():
-            # Counting must not hold the lock that this request's first statement took.
+            # End the transaction: while rows are counted, this request must not hold the write lock.
             db.session.commit()
             state = self.state()
             is_all = request.form.get("fields") == "all"
             fields = contact_fields() if is_all else _list_fields(state)
             exporter = Exporter(db.session(), Contact, fields, actor)
-            query = filtered(self, state)
+            query = filter_rows(self, state)
             rows = exporter.count(query)
             db.session.commit()
-        note(
+        record_security_event(
             db.session(), "exported", actor, name="Contacts", rows=rows,
             filter="&".join(f"{name}={value}" for name, value in _pairs(state) if name != "cols"),
             columns=exporter.labels,
         )  # fmt: skip
         db.session.commit()
-        return csv_reply(exporter.lines(query, usual_delimiter()), _("contacts"))
+        return csv_response(exporter.lines(query, default_delimiter()), _("contacts"))
 
 
 def _pairs(state: ListState) -> list[tuple[str, str]]:
     return [pair for pair in state.pairs() if pair[0] not in ("sort", "size")]
 
 
-def _list_fields(state: ListState) -> tuple[Field, ...]:
-    """Return the fields of the columns the list shows, the number first: rows are found by it."""
+def _list_fields(state: ListState) -> tuple[CsvField, ...]:
+    """Return the fields of the list's columns, the member number first: an import matches by it."""
     names = ["member_number"]
     for column in state.cols:
-        names += _COLUMNS.get(column, (column,))
-    by_name = {found.name: found for found in contact_fields()}
+        names += _FIELDS_BY_COLUMN.get(column, (column,))
+    by_name = {field.name: field for field in contact_fields()}
     return tuple(by_name[name] for name in dict.fromkeys(names) if name in by_name)

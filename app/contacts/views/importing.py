@@ -1,4 +1,4 @@
-"""The pages of importing and exporting contacts, part of the screens of contacts."""
+"""The pages of the import of contacts."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ from werkzeug.datastructures import FileStorage
 
 from app.contacts.importers import ContactImporter
 from app.contacts.views.exporting import ExportPages
-from app.crud.listpages import where_to_add
-from app.crud.page import ListLink, Place
+from app.crud.listpages import get_add_url
+from app.crud.page import ListLink, PageMeta
 from app.entities.models import Entity
 from app.errors import DomainError
-from app.importexport.rejected_rows import FailedRows
-from app.importexport.importer import IGNORE, Options, Plan, run
-from app.importexport.lookups import Tree
-from app.importexport.reading import Source
-from app.importexport.report import Report
-from app.importexport.uploads import Upload, find_upload, keep_upload
 from app.extensions import db
+from app.importexport.importer import IGNORE, ImportOptions, ImportPlan
+from app.importexport.lookups import EntityLookup
+from app.importexport.reading import Source
+from app.importexport.rejected_rows import RejectedRowsFile
+from app.importexport.report import Report
+from app.importexport.running import run_import
+from app.importexport.uploads import Upload, find_upload, store_upload
 from app.security.actor import Actor, current_actor
 from app.text import clean
 from app.types import now
 
-MOST_SHOWN = 200
+MAX_SHOWN_ERRORS = 200
 ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
 
 
-class ExchangePages(ExportPages):
-    """Import and export, as Actions of the list of contacts."""
+class ImportExportPages(ExportPages):
+    """Mixin of ContactView: import and export, linked from the list's Actions menu."""
 
     route_base: str
     render_template: Any
@@ -49,23 +50,23 @@ class ExchangePages(ExportPages):
         ListLink(_l("Import"), "/contacts/import", "upload", "can_import", keeps_query=False),
         ListLink(_l("Export"), "/contacts/export", "download", "can_export", keeps_query=True),
     )
-    read_permissions = Place.read_permissions | {"can_export"}
+    read_permissions = PageMeta.read_permissions | {"can_export"}
 
-    # Import: send, decide, look, import
+    # Import: upload, map the columns, preview, run
 
     @expose("/import", methods=["GET", "POST"])
     @has_access
     @permission_name("import")
     def import_(self):
-        """Take the file."""
+        """Upload the file."""
         error = None
         if request.method == "POST":
             try:
-                return redirect(f"{self.route_base}/import/{self._keep().token}")
-            except DomainError as refused:
-                error = str(refused)
+                return redirect(f"{self.route_base}/import/{self._store_upload().token}")
+            except DomainError as exception:
+                error = str(exception)
         page = self.render_template(
-            "exchange/send.html",
+            "importexport/upload.html",
             title=_("Import contacts"),
             view=self,
             error=error,
@@ -73,12 +74,12 @@ class ExchangePages(ExportPages):
         )
         return page, 422 if error else 200
 
-    def _keep(self) -> Upload:
+    def _store_upload(self) -> Upload:
         file = request.files.get("file")
         if not isinstance(file, FileStorage) or not file.filename:
             raise DomainError(_("Choose a file first."))
         actor = current_actor()
-        upload = keep_upload(
+        upload = store_upload(
             file.stream, clean(file.filename), actor.id or 0, current_app.config["DATA_DIR"]
         )
         try:
@@ -92,7 +93,7 @@ class ExchangePages(ExportPages):
     @has_access
     @permission_name("import")
     def import_columns(self, token: str):
-        """Decide which column is which field; then try it out."""
+        """Map the columns to fields; then run the import as a dry run."""
         upload = self._upload(token)
         if not upload.path.exists():
             return redirect(f"{self.route_base}/import/{token}/result")
@@ -102,11 +103,11 @@ class ExchangePages(ExportPages):
             upload.save()
             if "reread" not in request.form:
                 try:
-                    self._try_out(upload)
+                    self._dry_run(upload)
                     return redirect(f"{self.route_base}/import/{token}/check")
-                except DomainError as refused:
+                except DomainError as exception:
                     db.session.rollback()
-                    error = str(refused)
+                    error = str(exception)
         return self._columns_page(upload, error)
 
     def _columns_page(self, upload: Upload, error: str | None):
@@ -114,18 +115,20 @@ class ExchangePages(ExportPages):
         choices = upload.state.get("choices", {})
         try:
             source = _source(upload)
-        except DomainError as refused:
-            # An encoding or a separator that does not fit; what was found at first does.
-            error = str(refused)
+        except DomainError as exception:
+            # The chosen encoding or delimiter does not fit the file: go back to the detected ones.
+            error = str(exception)
             choices |= {"encoding": "", "delimiter": ""}
             upload.save()
             source = _source(upload)
         plan = _plan(source, actor, {})
-        tree = Tree(db.session(), Entity, actor, False)
-        entities = [(pk, text) for pk, text in tree.texts.items() if tree.is_near(pk)]
+        lookup = EntityLookup(db.session(), Entity, actor, False)
+        entities = [
+            (pk, text) for pk, text in lookup.export_texts.items() if pk in lookup.visible_ids
+        ]
         chosen = choices.get("mapping", {}) if "reread" not in request.form else {}
         page = self.render_template(
-            "exchange/columns.html",
+            "importexport/columns.html",
             title=_("Import contacts"),
             view=self,
             upload=upload,
@@ -136,7 +139,7 @@ class ExchangePages(ExportPages):
                 for column in plan.columns
             ],
             fields=ContactImporter().fields(),
-            matches=ContactImporter.matches,
+            match_rules=ContactImporter.match_rules,
             encodings=dict.fromkeys([source.encoding, *ENCODINGS]),
             entities=sorted(entities, key=lambda pair: pair[1]),
             entity=choices.get("entity") or str(plan.entity_id),
@@ -147,25 +150,27 @@ class ExchangePages(ExportPages):
         )
         return page, 422 if error else 200
 
-    def _try_out(self, upload: Upload) -> None:
+    def _dry_run(self, upload: Upload) -> None:
         actor = current_actor()
         source = _source(upload)
         plan = _plan(source, actor, upload.state["choices"])
         session = db.session()
-        with FailedRows(upload.failed, source.headers, source.delimiter) as failed:
-            report = run(session, source, plan, actor, dry_run=True, on_failed=failed.add)
-        upload.state["report"] = _told(report, plan)
+        with RejectedRowsFile(upload.rejected_path, source.headers, source.delimiter) as rejected:
+            report = run_import(
+                session, source, plan, actor, dry_run=True, on_rejected=rejected.add
+            )
+        upload.state["report"] = _report_data(report, plan)
         upload.save()
 
     @expose("/import/<string:token>/check")
     @has_access
     @permission_name("import")
     def import_check(self, token: str):
-        """Show what the import would do."""
+        """Show the result of the dry run."""
         upload = self._upload(token)
         if not upload.path.exists() or "report" not in upload.state:
             return redirect(f"{self.route_base}/import/{token}")
-        return self._report_page("exchange/check.html", upload)
+        return self._report_page("importexport/preview.html", upload)
 
     @expose("/import/<string:token>/run", methods=["POST"])
     @has_access
@@ -173,52 +178,56 @@ class ExchangePages(ExportPages):
     def import_run(self, token: str):
         """Import what was looked at; asked for twice, it is done once."""
         # A file makes and changes contacts: whoever may not by hand may not by a file.
-        if not (self.may("can_add") and self.may("can_edit")):
+        if not (self.can("can_add") and self.can("can_edit")):
             abort(403)
         upload = self._upload(token)
         if "report" not in upload.state:
             return redirect(f"{self.route_base}/import/{token}")
         actor = current_actor()
         if upload.claim():
-            source = _source(upload, upload.taken)
+            source = _source(upload, upload.claimed_path)
             try:
                 plan = _plan(source, actor, upload.state["choices"])
-                with FailedRows(upload.failed, source.headers, source.delimiter) as failed:
-                    report = run(db.session(), source, plan, actor, on_failed=failed.add)
-            except DomainError as refused:
+                with RejectedRowsFile(
+                    upload.rejected_path, source.headers, source.delimiter
+                ) as rejected:
+                    report = run_import(
+                        db.session(), source, plan, actor, on_rejected=rejected.add
+                    )
+            except DomainError as exception:
                 db.session.rollback()
-                upload.taken.rename(upload.path)
-                flash(str(refused), "danger")
+                upload.claimed_path.rename(upload.path)
+                flash(str(exception), "danger")
                 return redirect(f"{self.route_base}/import/{token}/check")
-            upload.state["result"] = _told(report, plan)
+            upload.state["result"] = _report_data(report, plan)
             upload.save()
-            upload.taken.unlink(missing_ok=True)
+            upload.claimed_path.unlink(missing_ok=True)
         return redirect(f"{self.route_base}/import/{token}/result")
 
     @expose("/import/<string:token>/result")
     @has_access
     @permission_name("import")
     def import_result(self, token: str):
-        """Show what the import did."""
+        """Show the result of the import."""
         upload = self._upload(token)
         if "result" not in upload.state:
             if upload.path.exists():
                 return redirect(f"{self.route_base}/import/{token}")
             flash(_("This import is still running. Reload the page in a while."), "info")
             return redirect(f"{self.route_base}/list/")
-        return self._report_page("exchange/result.html", upload)
+        return self._report_page("importexport/result.html", upload)
 
     @expose("/import/<string:token>/failed.csv")
     @has_access
     @permission_name("import")
     def import_failed(self, token: str):
-        """Send the rows that were refused, to be corrected and imported."""
+        """Download the rejected rows, to be corrected and imported again."""
         upload = self._upload(token)
-        if not upload.failed.exists():
+        if not upload.rejected_path.exists():
             abort(404)
         stem = _("to-correct")
         return send_file(
-            upload.failed,
+            upload.rejected_path,
             mimetype="text/csv",
             as_attachment=True,
             download_name=f"{stem}-{now():%Y-%m-%d}.csv",
@@ -228,7 +237,7 @@ class ExchangePages(ExportPages):
     @has_access
     @permission_name("import")
     def import_cancel(self, token: str):
-        """Throw the file away; nothing was imported."""
+        """Delete the uploaded file without importing it."""
         self._upload(token).remove()
         flash(_("The import is cancelled. Nothing was changed."), "success")
         return redirect(f"{self.route_base}/list/")
@@ -242,7 +251,7 @@ class ExchangePages(ExportPages):
     def _report_page(self, template: str, upload: Upload):
         key = "result" if template.endswith("result.html") else "report"
         report = upload.state[key]
-        labels = {found.name: str(found.label) for found in ContactImporter().fields()}
+        labels = {field.name: str(field.label) for field in ContactImporter().fields()}
         return self.render_template(
             template,
             title=_("Import contacts"),
@@ -250,12 +259,12 @@ class ExchangePages(ExportPages):
             upload=upload,
             report=report,
             labels=labels,
-            has_failed=upload.failed.exists(),
+            has_rejected=upload.rejected_path.exists(),
         )
 
 
 def _choices() -> dict[str, Any]:
-    """Read what was decided on the page of columns."""
+    """Return the choices made on the page of columns."""
     headers = request.form.getlist("header")
     fields = request.form.getlist("field")
     return {
@@ -277,26 +286,26 @@ def _source(upload: Upload, path: Any = None) -> Source:
     )
 
 
-def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> Plan:
-    options = Options(
+def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> ImportPlan:
+    options = ImportOptions(
         country=current_app.config["COUNTRY"],
         mapping=choices.get("mapping", {}),
         match=choices.get("match", ""),
         create_values=choices.get("create_values", False),
         entity=choices.get("entity", ""),
-        may_create=lambda model: where_to_add(model) is not None,
+        may_create=lambda model: get_add_url(model) is not None,
     )
-    # Reading the file must not hold the lock that this request's first statement took.
+    # End the transaction: while the file is read, this request must not hold the write lock.
     db.session.commit()
-    return ContactImporter().plan(db.session(), source, actor, options)
+    return ContactImporter().build_plan(db.session(), source, actor, options)
 
 
-def _told(report: Report, plan: Plan) -> dict[str, Any]:
-    """Return the report as the pages show it."""
-    told = report.as_dict()
-    count = len(told["errors"]) + report.errors_left_off
-    return told | {
-        "errors": told["errors"][:MOST_SHOWN],
+def _report_data(report: Report, plan: ImportPlan) -> dict[str, Any]:
+    """Return the report in the form the templates show."""
+    data = report.to_dict()
+    count = len(data["errors"]) + report.errors_left_off
+    return data | {
+        "errors": data["errors"][:MAX_SHOWN_ERRORS],
         "problems": count,
         "samples": report.samples,
         "mapping": plan.mapped,

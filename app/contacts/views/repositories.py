@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Category, ContactType, Status, Tag
-from app.crud.interface import Interface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import RepositoryView
 from app.security.areas import Area
 
@@ -13,7 +13,7 @@ from app.security.areas import Area
 class ContactTypeView(RepositoryView):
     """Member, supplier, donor, volunteer…"""
 
-    datamodel = Interface(ContactType)
+    datamodel = ScopedInterface(ContactType)
     route_base = "/contact-types"
     label = _l("Contact types")
     singular = _l("Contact type")
@@ -26,7 +26,7 @@ class ContactTypeView(RepositoryView):
 class CategoryView(RepositoryView):
     """Office, supervisor…"""
 
-    datamodel = Interface(Category)
+    datamodel = ScopedInterface(Category)
     route_base = "/categories"
     label = _l("Categories")
     singular = _l("Category")
@@ -39,7 +39,7 @@ class CategoryView(RepositoryView):
 class StatusView(RepositoryView):
     """Active, deregistered…"""
 
-    datamodel = Interface(Status)
+    datamodel = ScopedInterface(Status)
     route_base = "/statuses"
     label = _l("Statuses")
     singular = _l("Status")
@@ -52,7 +52,7 @@ class StatusView(RepositoryView):
 class TagView(RepositoryView):
     """Labels placed on files."""
 
-    datamodel = Interface(Tag)
+    datamodel = ScopedInterface(Tag)
     route_base = "/tags"
     label = _l("Tags")
     singular = _l("Tag")

@@ -25,7 +25,7 @@ class ContactTrashView(TrashView):
     category = "Contacts"
     order = 90
     area = Area.CONTACTS
-    home = "/contacts"
+    list_route_base = "/contacts"
     title_parts = ("first_name", "last_name")
     label_columns: ClassVar[dict[str, Any]] = {
         **ContactView.label_columns,

@@ -1,17 +1,17 @@
-// The badge in the top bar: how many jobs go on, and a message when one has ended.
+// The badge in the top bar: the number of running jobs, and a toast when one has ended.
 import { fill, refresh } from "./jobparts.js";
 import { poll } from "./polling.js";
 import { toast } from "./toasts.js";
 
-const KEY = "jobs";
-const KINDS = { done: "success", failed: "danger" };
+const STORAGE_KEY = "jobs";
+const TOAST_KINDS = { done: "success", failed: "danger" };
 const badge = document.querySelector("[data-jobs]");
 let watched = new Set();
 
-function keep() {
-  // The next page goes on following them: one may end between two pages.
-  if (watched.size) sessionStorage.setItem(KEY, [...watched].join(","));
-  else sessionStorage.removeItem(KEY);
+function store() {
+  // The next page goes on watching them: a job may end between two pages.
+  if (watched.size) sessionStorage.setItem(STORAGE_KEY, [...watched].join(","));
+  else sessionStorage.removeItem(STORAGE_KEY);
 }
 
 function draw({ label, live }) {
@@ -25,27 +25,27 @@ function draw({ label, live }) {
   }
 }
 
-function hear(told) {
-  const isHere = document.querySelector("[data-job]")?.dataset.job;
-  draw(told);
-  for (const job of told.ended) {
-    // Its own page tells of it by itself.
-    if (String(job.id) !== isHere) toast(KINDS[job.state] ?? "info", job.text, job.url);
+function update(data) {
+  const shownJob = document.querySelector("[data-job]")?.dataset.job;
+  draw(data);
+  for (const job of data.ended) {
+    // The job's own page shows the result itself.
+    if (String(job.id) !== shownJob) toast(TOAST_KINDS[job.state] ?? "info", job.text, job.url);
   }
-  if (told.ended.length && document.querySelector("[data-jobs-list]")) refresh("[data-jobs-list]");
-  watched = new Set(told.live.map((job) => job.id));
-  keep();
+  if (data.ended.length && document.querySelector("[data-jobs-list]")) refresh("[data-jobs-list]");
+  watched = new Set(data.live.map((job) => job.id));
+  store();
   return watched.size > 0;
 }
 
 if (badge) {
-  const known = [badge.dataset.jobs, sessionStorage.getItem(KEY) ?? ""].join(",").split(",");
-  watched = new Set(known.filter(Boolean).map(Number));
-  keep();
+  const ids = [badge.dataset.jobs, sessionStorage.getItem(STORAGE_KEY) ?? ""].join(",").split(",");
+  watched = new Set(ids.filter(Boolean).map(Number));
+  store();
   if (watched.size) {
     poll(() => `/jobs/mine?watch=${[...watched].slice(0, 100).join(",")}`, {
-      every: 2000,
-      heard: hear,
+      interval: 2000,
+      onData: update,
     });
   }
 }

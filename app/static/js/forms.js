@@ -56,7 +56,7 @@ function take(button) {
   else if (field.tagName === "SELECT") {
     for (const value of values) {
       if (![...field.options].some((option) => option.value === value)) {
-        field.add(new Option(button.closest(".clash").querySelector("b").textContent, value));
+        field.add(new Option(button.closest(".conflict").querySelector("b").textContent, value));
       }
     }
     for (const option of field.options) option.selected = values.includes(option.value);

@@ -1,39 +1,39 @@
-// The bar and the numbers of a job, wherever they stand on a page.
+// The progress bar and the numbers of a job, on any page that shows them.
 import { enhance } from "./enhance.js";
 
-export function fill(part, told) {
+export function fill(part, progress) {
   const bar = part.querySelector("[data-bar]");
   if (bar) {
-    if (told.percent === null) bar.removeAttribute("value");
-    else bar.value = told.percent;
-    bar.className = `bar is-${told.state}`;
-    if (told.counted) bar.setAttribute("aria-valuetext", told.counted);
+    if (progress.percent === null) bar.removeAttribute("value");
+    else bar.value = progress.percent;
+    bar.className = `bar is-${progress.state}`;
+    if (progress.count_text) bar.setAttribute("aria-valuetext", progress.count_text);
   }
   const chip = part.querySelector("[data-state]");
-  if (chip) chip.className = `chip ${told.colour}`;
+  if (chip) chip.className = `chip ${progress.colour}`;
   const texts = {
-    percent: told.percent_text,
-    counted: told.counted,
-    left: told.left,
-    sentence: told.sentence,
-    state: told.state_text,
+    percent: progress.percent_text,
+    "count-text": progress.count_text,
+    "time-left": progress.time_left,
+    sentence: progress.sentence,
+    state: progress.state_text,
   };
   for (const [name, text] of Object.entries(texts)) {
-    const place = part.querySelector(`[data-${name}]`);
-    if (place && place.textContent !== text) place.textContent = text;
+    const element = part.querySelector(`[data-${name}]`);
+    if (element && element.textContent !== text) element.textContent = text;
   }
 }
 
-// Draws a part of the page anew, as the server draws it now.
+// Replaces a part of the page by its current version from the server.
 export async function refresh(selector) {
-  const answer = await fetch(location.href, { headers: { "X-Fragment": "1" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const drawn = page.querySelector(selector);
+  const response = await fetch(location.href, { headers: { "X-Fragment": "1" } });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = page.querySelector(selector);
   const old = document.querySelector(selector);
-  if (!answer.ok || !drawn || !old) {
+  if (!response.ok || !fresh || !old) {
     location.reload();
     return;
   }
-  old.replaceWith(drawn);
-  enhance(drawn);
+  old.replaceWith(fresh);
+  enhance(fresh);
 }

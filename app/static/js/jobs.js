@@ -1,39 +1,39 @@
-// The page of a job that goes on: its bar, its numbers, and at the end what came of it.
+// The page of a live job: polls its progress, and shows the result at the end.
 import { fill, refresh } from "./jobparts.js";
 import { poll } from "./polling.js";
 
-const STEP = 10; // Per cent between two things said to who listens to the page.
-const said = document.querySelector("[data-job-said]");
+const ANNOUNCE_STEP = 10; // Percentage points between two announcements to screen readers.
+const announcer = document.querySelector("[data-job-announcer]");
 const title = document.title;
 
 function follow(part) {
-  let spoken = 0;
-  const at = `/jobs/${part.dataset.job}`;
+  let announced = 0;
+  const url = `/jobs/${part.dataset.job}`;
 
-  function hear(told) {
-    if (!told.is_live) {
+  function update(data) {
+    if (!data.is_live) {
       document.title = title;
-      refresh("[data-job]").then(() => say([told.state_text, told.counted]));
+      refresh("[data-job]").then(() => announce([data.state_text, data.count_text]));
       return false;
     }
-    fill(part, told);
-    for (const place of part.querySelectorAll("[data-count]")) {
-      place.textContent = told.counts[place.dataset.count] ?? place.textContent;
+    fill(part, data);
+    for (const element of part.querySelectorAll("[data-count]")) {
+      element.textContent = data.counts[element.dataset.count] ?? element.textContent;
     }
-    if (told.percent === null) return true;
-    document.title = `${told.percent_text} · ${title}`;
-    if (told.percent >= spoken + STEP) {
-      spoken = told.percent - (told.percent % STEP);
-      say([told.percent_text, told.counted, told.left]);
+    if (data.percent === null) return true;
+    document.title = `${data.percent_text} · ${title}`;
+    if (data.percent >= announced + ANNOUNCE_STEP) {
+      announced = data.percent - (data.percent % ANNOUNCE_STEP);
+      announce([data.percent_text, data.count_text, data.time_left]);
     }
     return true;
   }
 
-  poll(() => `${at}/progress`, { heard: hear, gone: () => location.reload() });
+  poll(() => `${url}/progress`, { onData: update, onGone: () => location.reload() });
 }
 
-function say(words) {
-  said.textContent = words.filter(Boolean).join(", ");
+function announce(words) {
+  announcer.textContent = words.filter(Boolean).join(", ");
 }
 
 const part = document.querySelector("[data-job][data-live]");

@@ -1,45 +1,45 @@
-// Asks an address again and again: seldom while nobody looks, more seldom while nobody answers.
-const LONGEST = 60000;
+// Polls a URL: less often while the page is hidden, and with backoff while the server fails.
+const MAX_DELAY = 60000; // Milliseconds, as are the intervals below.
 
-// ``heard`` gets each answer and says whether to go on; ``gone`` is called when there is nothing
-// more to ask: whoever asked is signed out, or it is not there any more.
-export function poll(address, { every = 1000, unseen = 8000, heard, gone }) {
+// ``onData`` gets each JSON response and returns whether to go on; ``onGone`` is called, and polling
+// ends, on a client error: the user is logged out, or the resource no longer exists.
+export function poll(getUrl, { interval = 1000, hiddenInterval = 8000, onData, onGone }) {
   let failures = 0;
   let timer = null;
 
-  function wait() {
-    const pause = document.hidden ? unseen : every;
-    timer = setTimeout(ask, Math.min(pause * 2 ** failures, LONGEST));
+  function schedule() {
+    const delay = document.hidden ? hiddenInterval : interval;
+    timer = setTimeout(request, Math.min(delay * 2 ** failures, MAX_DELAY));
   }
 
-  async function ask() {
+  async function request() {
     timer = null;
-    const answer = await read(address());
-    if (answer.told) {
+    const result = await fetchJson(getUrl());
+    if (result.data) {
       failures = 0;
-      if (heard(answer.told)) wait();
-    } else if (answer.isGone) {
-      gone?.();
+      if (onData(result.data)) schedule();
+    } else if (result.isGone) {
+      onGone?.();
     } else {
       failures += 1;
-      wait();
+      schedule();
     }
   }
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || timer === null) return;
     clearTimeout(timer);
-    ask();
+    request();
   });
-  wait();
+  schedule();
 }
 
-async function read(address) {
+async function fetchJson(url) {
   try {
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    if (answer.ok) return { told: await answer.json() };
-    return { isGone: answer.status < 500 && answer.status !== 429 };
+    const response = await fetch(url, { headers: { Accept: "application/json" } });
+    if (response.ok) return { data: await response.json() };
+    return { isGone: response.status < 500 && response.status !== 429 };
   } catch {
-    return {}; // The server is away, or the way to it: it may come back.
+    return {}; // No connection to the server: it may come back.
   }
 }

@@ -1,0 +1,200 @@
+"""Form fields that choose rows of a model: one of them, or any number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+from wtforms import Field
+from wtforms.validators import StopValidation, ValidationError
+
+from app.crud.fields import REQUIRED, OptionWidget
+from app.crud.interface import parse_id
+from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
+from app.extensions import db
+from app.repositories.models import Repository
+from app.security.actor import current_actor
+from app.security.scope import visible
+from app.text import clean
+
+
+class _ModelField(Field):
+    """Base of the fields that choose rows of a model within the actor's scope.
+
+    ``lookup`` is the address that options are fetched from while typing; without it all rows
+    are options in the page.
+    """
+
+    def __init__(
+        self, label: Any, *, model: Any, required: bool = False, lookup: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(label, **kwargs)
+        self.model = model
+        self.lookup_url = lookup
+        # The linked rows before the form was sent.
+        self.linked_rows: list[Any] = []
+        self._visible_cache: tuple[set[int], list[Any]] | None = None
+        # Without JavaScript: the text searched for by a button; its results join the options.
+        self.lookup_text: str | None = None
+        self.lookup_results: Sequence[Any] = ()
+        if required:
+            self.flags.required = True
+
+    def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
+        """Read the chosen ids; if the form was sent by the search button, look up rows instead."""
+        super().process(formdata, *args, **kwargs)
+        if not formdata or self.is_inline:
+            return
+        self.lookup_text = formdata.get(f"{self.name}_find", "")
+        is_new = self.lookup_text != formdata.get(f"{self.name}_found", "")
+        if is_new or formdata.get("_find") == self.name:
+            self.lookup_results = lookup_rows(
+                self.model, clean(self.lookup_text)[:100], MAX_LOOKUP_ROWS
+            )
+            self.is_lookup = True
+
+    # Whether the form was sent to search in this field, not to be saved.
+    is_lookup = False
+
+    def _report_lookup(self) -> None:
+        if not self.is_lookup:
+            return
+        if not self.lookup_results:
+            raise StopValidation(_("Nothing found. Search for a part of the name."))
+        if len(self.lookup_results) == MAX_LOOKUP_ROWS:
+            raise StopValidation(
+                _(
+                    "The first %(num)s are in the list. Choose one, or search more closely.",
+                    num=MAX_LOOKUP_ROWS,
+                )
+            )
+        raise StopValidation(_("What was found is in the list: choose, then save."))
+
+    @property
+    def is_inline(self) -> bool:
+        """Return True if all options are in the page, False if they are fetched while typing."""
+        return not self.lookup_url
+
+    @property
+    def lookup(self) -> str | None:
+        """Return the address that options are fetched from, or None."""
+        return self.lookup_url or None
+
+    def rows(self) -> list[Any]:
+        """Return the active rows and the chosen ones."""
+        query = visible(self.model, current_actor())
+        if issubclass(self.model, Repository):
+            query = query.order_by(self.model.position, self.model.id)
+        else:
+            query = query.order_by(self.model.id)
+        chosen = self.chosen_ids()
+        return [
+            row
+            for row in db.session.scalars(query)
+            if getattr(row, "is_active", True) or row.id in chosen
+        ]
+
+    def chosen_ids(self) -> set[int]:
+        """Return the ids of what is chosen."""
+        raise NotImplementedError
+
+    def chosen_rows(self) -> list[Any]:
+        """Return the chosen rows that are in the actor's scope."""
+        return self._load_visible(self.chosen_ids())
+
+    def _load_visible(self, ids: set[int]) -> list[Any]:
+        if not ids:
+            return []
+        if self._visible_cache is None or self._visible_cache[0] != ids:
+            query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
+            self._visible_cache = ids, list(db.session.scalars(query))
+        return self._visible_cache[1]
+
+    def visible_rows(self, rows: list[Any]) -> list[Any]:
+        """Return those of the rows that are in the actor's scope."""
+        if not hasattr(self.model, "scope"):
+            return rows
+        seen = self._load_visible({row.id for row in rows})
+        return [row for row in rows if row in seen]
+
+    def hidden_rows(self) -> list[Any]:
+        """Return the linked rows out of the actor's scope; saving the form keeps them."""
+        if not self.linked_rows or not hasattr(self.model, "scope"):
+            return []
+        seen = self._load_visible({row.id for row in self.linked_rows})
+        return [row for row in self.linked_rows if row not in seen]
+
+    def options(self) -> list[tuple[Any, str, bool]]:
+        """Return (id, label, chosen)."""
+        chosen = self.chosen_ids()
+        rows = self.rows() if self.is_inline else self.chosen_rows()
+        rows = [*rows, *(row for row in self.lookup_results if row.id not in chosen)]
+        return [(row.id, str(row), row.id in chosen) for row in rows]
+
+
+class ModelChoiceField(_ModelField):
+    """A many-to-one relation; ``data`` is the row or None."""
+
+    widget = OptionWidget()
+
+    def process_data(self, value: Any) -> None:
+        self.data = value
+        self.linked_rows = [] if value is None else [value]
+        self.typed: str | None = None
+
+    @property
+    def blank(self) -> str:
+        """Return the label of the empty option, which keeps a link to a row out of scope."""
+        return _("somebody or something you may not see") if self.hidden_rows() else "—"
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.typed = valuelist[0].strip()
+
+    def chosen_ids(self) -> set[int]:
+        if self.typed is not None:
+            return {number} if (number := parse_id(self.typed)) is not None else set()
+        return set() if self.data is None else {self.data.id}
+
+    def pre_validate(self, form: Any) -> None:
+        self._report_lookup()
+        if self.typed:
+            rows = self.chosen_rows()
+            if not rows:
+                raise ValidationError(_("This cannot be chosen."))
+            self.data = rows[0]
+        elif self.typed is not None:
+            self.data = next(iter(self.hidden_rows()), None)
+        if self.data is None and self.flags.required:
+            raise ValidationError(str(REQUIRED))
+
+
+class ModelMultipleChoiceField(_ModelField):
+    """A many-to-many relation; ``data`` is the list of rows."""
+
+    widget = OptionWidget(multiple=True)
+
+    def process_data(self, value: Any) -> None:
+        self.data = list(value or ())
+        self.linked_rows = self.data
+        self.typed_ids: list[str] | None = None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.typed_ids = [value for value in valuelist if value]
+
+    def chosen_ids(self) -> set[int]:
+        if self.typed_ids is not None:
+            return {n for value in self.typed_ids[:500] if (n := parse_id(value)) is not None}
+        return {row.id for row in self.data}
+
+    def pre_validate(self, form: Any) -> None:
+        self._report_lookup()
+        if self.typed_ids is not None:
+            rows = self.chosen_rows()
+            if len(rows) != len(set(self.typed_ids)):
+                raise ValidationError(_("This cannot be chosen."))
+            self.data = [*rows, *self.hidden_rows()]
+        if self.flags.required and not self.data:
+            raise ValidationError(str(REQUIRED))
