@@ -1,4 +1,4 @@
-"""Checks: what is set unsafely, found by each room for itself and told by ``doctor``."""
+"""Checks of the configuration, after Django's; each room adds its own and ``doctor`` runs them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from app.cli import command
-from app.extensions import db, reading
+from app.database import reading
+from app.extensions import db
 from app.registry import Plug
 
 logger = logging.getLogger(__name__)
 
-# What must be mended at once, what should be soon, and what would be better.
+# To be mended at once; soon; when convenient.
 DANGER, WARNING, ADVICE = "danger", "warning", "advice"
 SEVERITIES = {DANGER: _l("danger"), WARNING: _l("warning"), ADVICE: _l("advice")}
-# Names given at most in one sentence.
-MOST_NAMED = 5
+# Names listed in one message.
+MAX_NAMES = 5
 
 
-class Finding(NamedTuple):
-    """Something set unsafely: how bad, what it is, and what to do; in the reader's language."""
+class CheckMessage(NamedTuple):
+    """The result of a check: the severity, the problem, and what to do."""
 
     severity: str
     sentence: Any
@@ -37,42 +38,42 @@ class Finding(NamedTuple):
 
 
 class Check(Plug):
-    """One thing that may be set unsafely; a room puts its own in ``checks.py``."""
+    """A check of the configuration or the data; a room puts its own in ``checks.py``."""
 
-    # What the others stand on: if this one finds something, they are not made.
-    is_basis: ClassVar[bool] = False
+    # Run before the others; if it reports a problem, they are not run.
+    is_prerequisite: ClassVar[bool] = False
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
-        """Return what is wrong, or nothing. Only reads."""
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
+        """Return the problem, or None. Must not write."""
         raise NotImplementedError
 
 
-def findings(app: Flask, session: Session) -> list[Finding]:
-    """Return what every check finds, the worst first."""
-    found: list[Finding] = []
-    for check in sorted(Check.all(), key=lambda check: not check.is_basis):
+def run_checks(app: Flask, session: Session) -> list[CheckMessage]:
+    """Run every check; return the messages, the most severe first."""
+    messages: list[CheckMessage] = []
+    for check in sorted(Check.all(), key=lambda check: not check.is_prerequisite):
         try:
-            finding = check().problem(app, session)
+            message = check().problem(app, session)
         except Exception:
             session.rollback()
             logger.exception("The check %s failed.", check.__name__)
-            finding = Finding(
+            message = CheckMessage(
                 WARNING,
                 _l("The check “%(name)s” could not be made.", name=check.__name__),
                 _l("The program's own log says why."),
             )
-        if finding is not None:
-            found.append(finding._replace(check=check.__name__))
-            if check.is_basis:
-                return found
+        if message is not None:
+            messages.append(message._replace(check=check.__name__))
+            if check.is_prerequisite:
+                return messages
     order = list(SEVERITIES)
-    return sorted(found, key=lambda finding: order.index(finding.severity))
+    return sorted(messages, key=lambda message: order.index(message.severity))
 
 
-def named(names: list[str]) -> str:
-    """Return names for a sentence: the first few, and how many more there are."""
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" (+{more})" if more > 0 else "")
+def join_names(names: list[str]) -> str:
+    """Join names for a message: the first few, and how many more there are."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" (+{more})" if more > 0 else "")
 
 
 @command
@@ -80,26 +81,26 @@ def named(names: list[str]) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_appcontext
 def doctor(as_json: bool) -> None:
-    """Say what is set unsafely, and what to do; status 1 if anything is a danger."""
+    """Report unsafe settings and what to do about them; status 1 if any is a danger."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with reading(), force_locale("en"):
-        found = findings(app, db.session())
-        count = {name: sum(f.severity == name for f in found) for name in SEVERITIES}
+        messages = run_checks(app, db.session())
+        count = {name: sum(m.severity == name for m in messages) for name in SEVERITIES}
         if as_json:
-            told = [{key: str(value) for key, value in f._asdict().items()} for f in found]
-            object_ = {"ok": not count[DANGER], **count, "findings": told}
+            rows = [{key: str(value) for key, value in m._asdict().items()} for m in messages]
+            object_ = {"ok": not count[DANGER], **count, "findings": rows}
             click.echo(json.dumps(object_, ensure_ascii=False, indent=2))
         else:
-            _tell(found, count)
+            _print_messages(messages, count)
     sys.exit(1 if count[DANGER] else 0)
 
 
-def _tell(found: list[Finding], count: dict[str, int]) -> None:
+def _print_messages(messages: list[CheckMessage], count: dict[str, int]) -> None:
     colours = {DANGER: "red", WARNING: "yellow", ADVICE: "blue"}
-    for finding in found:
-        severity = click.style(finding.severity.ljust(8), fg=colours[finding.severity], bold=True)
-        click.echo(f"{severity} {finding.sentence}\n         → {finding.advice}\n")
-    if not found:
+    for message in messages:
+        severity = click.style(message.severity.ljust(8), fg=colours[message.severity], bold=True)
+        click.echo(f"{severity} {message.sentence}\n         → {message.advice}\n")
+    if not messages:
         click.echo("Nothing is set unsafely.")
         return
     parts = [f"{number} {name}" for name, number in count.items() if number]

@@ -17,7 +17,7 @@ _IMPOSSIBLE = re.compile("[\x00\ud800-\udfff]")
 
 
 # No form of ours has as many fields; a million of them hold up the program for seconds.
-MOST_FIELDS = 5_000
+MAX_FIELDS = 5_000
 
 
 class _Parser(FormDataParser):
@@ -26,12 +26,12 @@ class _Parser(FormDataParser):
     def _parse_urlencoded(self, stream: Any, mimetype: str, content_length: Any, options: Any):
         longest = self.max_form_memory_size
         sent = stream.read(-1 if longest is None else longest + 1)
-        if (longest is not None and len(sent) > longest) or sent.count(b"&") > MOST_FIELDS:
+        if (longest is not None and len(sent) > longest) or sent.count(b"&") > MAX_FIELDS:
             raise RequestEntityTooLarge
         return super()._parse_urlencoded(BytesIO(sent), mimetype, content_length, options)
 
 
-class EdgeRequest(Request):
+class CleanRequest(Request):
     """A request whose parameters hold only characters that can be kept."""
 
     form_data_parser_class = _Parser
@@ -48,7 +48,7 @@ class EdgeRequest(Request):
             self.__dict__["form"] = _possible(self.__dict__["form"])
 
 
-def is_for_programs() -> bool:
+def is_api_request() -> bool:
     """Say whether the request is made to the API: answered in JSON, opened by a key alone."""
     return request.path.startswith("/api/")
 

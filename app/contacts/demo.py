@@ -12,7 +12,7 @@ from app.accounts.models import Account
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.contacts.services import prepare_contact
 from app.entities.models import Entity
-from app.entities.queries import root
+from app.entities.queries import get_root
 
 FIRST = (
     "Ana Belén", "Brian", "Concepción", "Diego", "Eulàlia", "Francisco Javier", "Gabriela",
@@ -55,7 +55,7 @@ POSITIONS = ("", "", "Secretaria de la junta", "Treasurer", "Coordinadora", "Hea
 def fill_with_demo(session: Session) -> None:
     """Write entities, accounts, tags and 160 contacts."""
     dice = random.Random(7)
-    top = root(session)
+    top = get_root(session)
     entities = [top]
     for name, branches in ENTITIES:
         region = Entity(name=name, parent=top)

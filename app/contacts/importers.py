@@ -1,4 +1,4 @@
-"""What can be imported into contacts, and exported again."""
+"""The importer of contacts, and the fields an export of contacts writes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.contacts.services import next_numbers
-from app.entities.queries import root
-from app.importexport.fields import Field, LinkField, ManyField, MoreField, ValueField
-from app.importexport.importer import Importer, Match
-from app.importexport.lookups import Named, Tree, Values
+from app.entities.queries import get_root
+from app.importexport.fields import (
+    AppendedField,
+    CsvField,
+    ForeignKeyField,
+    ManyToManyField,
+    ValueField,
+)
+from app.importexport.importer import Importer, MatchRule
+from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
 from app.security.actor import Actor
 
 
 @cache
-def contact_fields() -> tuple[Field, ...]:
-    """Return every field of a contact that a file can hold, in the order of an export."""
+def contact_fields() -> tuple[CsvField, ...]:
+    """Return the fields of a contact that an export writes, in that order."""
     return (
         ValueField(
             "member_number", Contact.number,
@@ -47,20 +53,20 @@ def contact_fields() -> tuple[Field, ...]:
             "first surname", "last name 1", "primer apellido", "apellido 1", "1 apellido",
             "apellido paterno", "apellidos", "apellido", "apellido s", "apellidos del contacto",
         ),
-        LinkField(
-            "type", Contact.type, Values,
-            "contact type", "tipo", "tipo de contacto", "clase", needs_known=True,
+        ForeignKeyField(
+            "type", Contact.type, RepositoryLookup,
+            "contact type", "tipo", "tipo de contacto", "clase", needs_known_value=True,
         ),
-        LinkField(
-            "category", Contact.category, Values, "categoria", "group", "grupo", needs_known=True
+        ForeignKeyField(
+            "category", Contact.category, RepositoryLookup, "categoria", "group", "grupo", needs_known_value=True
         ),
-        LinkField(
-            "status", Contact.status, Values,
-            "state of membership", "estatus", "estado", "situacion", needs_known=True,
+        ForeignKeyField(
+            "status", Contact.status, RepositoryLookup,
+            "state of membership", "estatus", "estado", "situacion", needs_known_value=True,
         ),
-        ManyField("tags", Contact.tags, Values, "tag", "labels", "etiquetas", "etiqueta"),
-        LinkField(
-            "entity", Contact.entity, Tree,
+        ManyToManyField("tags", Contact.tags, RepositoryLookup, "tag", "labels", "etiquetas", "etiqueta"),
+        ForeignKeyField(
+            "entity", Contact.entity, EntityLookup,
             "branch", "section", "entidad", "delegacion", "sede", "seccion",
         ),
         ValueField(
@@ -85,8 +91,8 @@ def contact_fields() -> tuple[Field, ...]:
             "other phone", "phone 2", "second phone", "alternative phone",
             "telefono secundario", "telefono 2", "otro telefono", "segundo telefono",
         ),
-        LinkField(
-            "account", Contact.account, Named,
+        ForeignKeyField(
+            "account", Contact.account, ByName,
             "company", "organisation", "organization", "company name", "employer", "account name",
             "cuenta", "empresa", "organizacion", "razon social",
         ),
@@ -133,9 +139,9 @@ def contact_fields() -> tuple[Field, ...]:
 
 
 @cache
-def _more_fields() -> tuple[Field, ...]:
+def _import_only_fields() -> tuple[CsvField, ...]:
     return (
-        MoreField(
+        AppendedField(
             "second_last_name", _l("Second last name"), Contact.last_name,
             "second surname", "last name 2", "surname 2", "mother s maiden name",
             "segundo apellido", "apellido 2", "2 apellido", "2o apellido", "apellido materno",
@@ -144,24 +150,24 @@ def _more_fields() -> tuple[Field, ...]:
 
 
 class ContactImporter(Importer):
-    """Contacts, matched by member number, by e-mail or by name and birth date."""
+    """Import contacts, matched by member number, by e-mail or by name and birth date."""
 
     name = "contacts"
     model = Contact
-    unique = "number"
-    required = ("last_name",)
-    matches: ClassVar[tuple[Match, ...]] = (
-        Match("member_number", _l("Member number"), ("member_number",)),
-        Match("email", _l("E-mail"), ("email",)),
-        Match("name", _l("Name, and birth date if there is one"), ("last_name",)),
+    unique_column = "number"
+    required_fields = ("last_name",)
+    match_rules: ClassVar[tuple[MatchRule, ...]] = (
+        MatchRule("member_number", _l("Member number"), ("member_number",)),
+        MatchRule("email", _l("E-mail"), ("email",)),
+        MatchRule("name", _l("Name, and birth date if there is one"), ("last_name",)),
     )
 
-    def fields(self) -> tuple[Field, ...]:
-        """Return the fields of a contact, and what other programs keep in one more column."""
-        return (*contact_fields(), *_more_fields())
+    def fields(self) -> tuple[CsvField, ...]:
+        """Return the fields of an export, and those that only files of other programs have."""
+        return (*contact_fields(), *_import_only_fields())
 
-    def key(self, match: Match, values: dict[str, Any]) -> tuple | None:
-        """Return number, e-mail, or name and birth date."""
+    def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
+        """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""
         if match.name != "name":
             value = values.get(self.field(match.name).key)
             return (value,) if value else None
@@ -170,8 +176,8 @@ class ContactImporter(Importer):
         name = contact_sort_name(values["last_name"], values.get("first_name"))
         return (name, values.get("birth_date")) if name else None
 
-    def having(self, match: Match, keys: Sequence[Any]) -> ColumnElement[bool]:
-        """Return the indexed condition for number, e-mail or name."""
+    def match_condition(self, match: MatchRule, keys: Sequence[Any]) -> ColumnElement[bool]:
+        """Return a condition on number, e-mail or name, answered by an index."""
         column = {
             "member_number": Contact.number,
             "email": Contact.email,
@@ -179,19 +185,21 @@ class ContactImporter(Importer):
         }[match.name]
         return column.in_({key[0] for key in keys})
 
-    def pick(self, match: Match, key: Any, found: Sequence[Any]) -> Sequence[Any]:
-        """Return the contacts born that day, else those whose birth date nobody knows."""
+    def filter_matches(
+        self, match: MatchRule, key: Any, candidates: Sequence[Any]
+    ) -> Sequence[Any]:
+        """Return the candidates with the same birth date, else those without a birth date."""
         if match.name != "name" or key[1] is None:
-            return found
-        same = [row for row in found if row["birth_date"] == key[1]]
-        return same or [row for row in found if row["birth_date"] is None]
+            return candidates
+        same = [row for row in candidates if row["birth_date"] == key[1]]
+        return same or [row for row in candidates if row["birth_date"] is None]
 
-    def derived(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Keep the key that contacts are sorted by true."""
+    def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the sort key of the name."""
         return {"sort_name": contact_sort_name(values["last_name"], values.get("first_name"))}
 
-    def complete(self, session: Session, rows: list[dict[str, Any]]) -> None:
-        """Give every contact that has none the next free member number."""
+    def fill_defaults(self, session: Session, rows: list[dict[str, Any]]) -> None:
+        """Give each contact without a member number the next free one."""
         taken = {row["number"] for row in rows if row.get("number")}
         without = [row for row in rows if not row.get("number")]
         numbers = next_numbers(session, len(without), taken) if without else []
@@ -199,7 +207,7 @@ class ContactImporter(Importer):
             row["number"] = number
 
     def search_text(self, values: dict[str, Any]) -> str:
-        """Return the words a contact is found by."""
+        """Return the folded text that the search finds a contact by."""
         return contact_search_text(
             values.get("first_name"),
             values.get("last_name"),
@@ -209,7 +217,7 @@ class ContactImporter(Importer):
         )
 
     def title(self, values: dict[str, Any]) -> str:
-        """Return the contact's name."""
+        """Return the name of the contact."""
         parts = (values.get("first_name"), values.get("last_name"))
         return " ".join(part for part in parts if part)
 
@@ -217,6 +225,6 @@ class ContactImporter(Importer):
         """Return the actor's own entity, else the organisation itself."""
         if actor.home_id is not None:
             return actor.home_id
-        top = root(session)
+        top = get_root(session)
         assert top is not None  # ``sync`` makes it
         return top.id

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.security.actor import Actor, current_actor
-from app.security.privileges import permissions_of_actor, may_manage
+from app.security.privileges import may_manage, permissions_of_actor
 from app.staff.models import StaffUser
 
 MAY_LINK = (("can_edit", "UserView"), ("can_add", "UserView"))

@@ -14,8 +14,8 @@ from app.errors import DomainError
 from app.security.actor import Actor
 from app.security.scope import visible
 from app.staff.models import StaffUser
-from app.staff.queries import called
-from app.staff.services import check_names, welcome
+from app.staff.queries import matches_login
+from app.staff.services import check_names, send_welcome
 
 
 def prepare_contact(session: Session, contact: Contact) -> None:
@@ -50,7 +50,7 @@ def give_access(session: Session, contact: Contact) -> StaffUser:
     session.add(user)
     session.flush()
     contact.user = user
-    welcome(session, user)
+    send_welcome(session, user)
     return user
 
 
@@ -59,7 +59,7 @@ def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> St
     if contact.user_id is not None:
         raise DomainError(_("This contact has a user already."))
     typed = name.strip()
-    user = session.scalar(visible(StaffUser, actor).where(called(typed)).limit(1))
+    user = session.scalar(visible(StaffUser, actor).where(matches_login(typed)).limit(1))
     if not typed or user is None:
         raise DomainError(_("There is no user with this user name or e-mail within your reach."))
     other = select(Contact.id).where(Contact.user_id == user.id)

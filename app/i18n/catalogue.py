@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import Domain, get_locale
 
 
-class QuickDomain(Domain):
+class CachedDomain(Domain):
     """flask-babel's messages; a page asks for a hundred of them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

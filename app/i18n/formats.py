@@ -15,7 +15,7 @@ def show_date(value: date | None) -> str:
     return format_date(value, "medium") if value else ""
 
 
-def show_moment(value: datetime | None) -> str:
+def show_datetime(value: datetime | None) -> str:
     """Write a moment in the organisation's time zone."""
     return format_datetime(value, "medium") if value else ""
 
@@ -36,7 +36,7 @@ def show_number(value: int | float | Decimal | None) -> str:
 
 FILTERS = {
     "day": show_date,
-    "moment": show_moment,
+    "moment": show_datetime,
     "ago": show_ago,
     "number": show_number,
 }

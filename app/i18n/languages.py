@@ -8,7 +8,7 @@ from flask import current_app, has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
-from app.request import is_for_programs
+from app.request import is_api_request
 
 LANGUAGES = ("en", "es")
 Language = Literal["en", "es"]
@@ -19,7 +19,7 @@ def choose_language() -> str:
     if not has_request_context():
         return current_app.config["BABEL_DEFAULT_LOCALE"]
     asked = request.accept_languages.best_match(LANGUAGES)
-    if is_for_programs():
+    if is_api_request():
         return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
     chosen = getattr(current_user, "language", None) or session.get("language")
     if chosen in LANGUAGES:

@@ -11,7 +11,7 @@ from sqlalchemy import Text, TypeDecorator
 from app.i18n.languages import LANGUAGES, current_language
 
 
-class Said(dict[str, str]):
+class LocalizedText(dict[str, str]):
     """A sentence in every language, by language; as text it is in the reader's."""
 
     def __str__(self) -> str:
@@ -21,16 +21,16 @@ class Said(dict[str, str]):
         return any(self.values())
 
 
-def in_every_language(sentence: Callable[[], str]) -> Said:
+def localize(sentence: Callable[[], str]) -> LocalizedText:
     """Return what ``sentence`` says in each language."""
-    found = Said()
+    found = LocalizedText()
     for language in LANGUAGES:
         with force_locale(language):
             found[language] = sentence()
     return found
 
 
-class Sentence(TypeDecorator[Said]):
+class LocalizedTextType(TypeDecorator[LocalizedText]):
     """A sentence in every language, kept as JSON; plain text is the same in all of them."""
 
     impl = Text
@@ -42,10 +42,10 @@ class Sentence(TypeDecorator[Said]):
             return value
         return json.dumps(value, ensure_ascii=False) if any(value.values()) else ""
 
-    def process_result_value(self, value: str | None, dialect) -> Said | None:
+    def process_result_value(self, value: str | None, dialect) -> LocalizedText | None:
         """Give the sentence back."""
         if value is None:
             return None
         if not value.startswith('{"'):
-            return Said({"": value})
-        return Said(json.loads(value))
+            return LocalizedText({"": value})
+        return LocalizedText(json.loads(value))

@@ -100,7 +100,7 @@ def _folded_provinces(language: str) -> tuple[tuple[str, str], ...]:
     return tuple((s.code, fold(translate(s.name))) for s in pycountry.subdivisions)
 
 
-def provinces_called(text: str, language: str) -> list[str]:
+def find_provinces(text: str, language: str) -> list[str]:
     """Return the codes of all provinces whose name has ``text`` in it."""
     wanted = fold(text)
     return [code for code, name in _folded_provinces(language) if wanted in name]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import phonenumbers
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.fieldtypes import Hints
+from app.i18n.languages import LANGUAGES
+from app.importexport.fields import CsvField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, split_list
 from app.importexport.reading import Source
-from app.i18n.languages import LANGUAGES
-from app.fieldtypes import Hints
 from app.text import fold
 
 MAX_PROFILED_ROWS = 20_000
@@ -156,7 +155,9 @@ def _is_choice(field_: ValueField, text: str) -> bool:
     return True
 
 
-def guess_country(columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], default: str) -> str:
+def guess_country(
+    columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], default: str
+) -> str:
     """Return the country in which most telephone numbers without a prefix are valid."""
     numbers = [
         number

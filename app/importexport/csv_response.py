@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from flask import Response, stream_with_context
 
-from app.importexport.formula_escape import escape_formula
 from app.database import reading
 from app.i18n.languages import current_language
+from app.importexport.formula_escape import escape_formula
 from app.types import now
 
 
@@ -24,7 +24,9 @@ def csv_response(lines: Iterator[str], stem: str) -> Response:
         stream_with_context(_in_blocks(read_only_lines(lines))),
         content_type="text/csv; charset=utf-8",
     )
-    response.headers.set("Content-Disposition", "attachment", filename=f"{stem}-{now():%Y-%m-%d}.csv")
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"{stem}-{now():%Y-%m-%d}.csv"
+    )
     return response
 
 

@@ -275,9 +275,7 @@ class ChunkDiff:
                 row.changes[key] = (self._old_link(name, stored), linked)
         for name, new in row.many.items():
             labels = self.plan.lookups[name].labels
-            old = [
-                LinkedRow(pk, labels.get(pk, "")) for pk in self.stored_links(name, row.row_id)
-            ]
+            old = [LinkedRow(pk, labels.get(pk, "")) for pk in self.stored_links(name, row.row_id)]
             if {linked.id for linked in old} != {linked.id for linked in new}:
                 row.changes[name] = (old, new)
         row.outcome = "updated" if row.changes else "unchanged"

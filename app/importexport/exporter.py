@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from app.importexport.csv_response import csv_lines
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, join_list
-from app.importexport.csv_response import csv_lines
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 
@@ -85,7 +85,9 @@ class Exporter:
     def _join(self, query: Select, field: ForeignKeyField) -> Select:
         """Join the name of a linked row, if the actor may see that row."""
         target: Any = aliased(field.model)
-        condition = and_(getattr(self.model, field.key) == target.id, scope_condition(target, self.actor))
+        condition = and_(
+            getattr(self.model, field.key) == target.id, scope_condition(target, self.actor)
+        )
         return query.outerjoin(target, condition).add_columns(
             target.name.label(f"{field.name}_text")
         )
@@ -100,7 +102,9 @@ class Exporter:
             linked.setdefault(row_id, []).append(linked_id)
         return {
             row_id: [
-                texts[pk] for pk in sorted(linked_ids, key=lambda pk: order.get(pk, 0)) if pk in texts
+                texts[pk]
+                for pk in sorted(linked_ids, key=lambda pk: order.get(pk, 0))
+                if pk in texts
             ]
             for row_id, linked_ids in linked.items()
         }

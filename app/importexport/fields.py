@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
+from app.fieldtypes import FieldType, Hints, get_field_type
 from app.importexport.lookups import ByName, Lookup
-from app.fieldtypes import Hints, FieldType, get_field_type
 
 
 class CsvField:

@@ -10,20 +10,20 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from app.database import reading
 from app.errors import DomainError
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
 from app.importexport.column_mapping import (
     ColumnProfile,
     find_field,
     guess_country,
     guess_day_first,
     guess_mapping,
-    profile_columns,
     normalize_header,
+    profile_columns,
 )
-from app.importexport.lookups import Lookup, EntityLookup
+from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
+from app.importexport.lookups import EntityLookup, Lookup
 from app.importexport.reading import Source
-from app.database import reading
 from app.registry import Plug
 from app.security.actor import Actor
 

@@ -119,9 +119,7 @@ class ChunkWriter:
                 | {"new_version": stored["version"] + 1, "new_updated_at": moment}
             )
             row.stored = stored | values | {"version": stored["version"] + 1}
-        keys = [
-            name.removeprefix("new_") for name in parameters[0] if name.startswith("new_")
-        ]
+        keys = [name.removeprefix("new_") for name in parameters[0] if name.startswith("new_")]
         statement = (
             update(table)
             .where(
@@ -160,7 +158,10 @@ class ChunkWriter:
                 )
             if added:
                 links = [
-                    {field.local_column.name: pair["row"], field.remote_column.name: pair["linked"]}
+                    {
+                        field.local_column.name: pair["row"],
+                        field.remote_column.name: pair["linked"],
+                    }
                     for pair in added
                 ]
                 connection.execute(insert(field.table), links)

@@ -1,4 +1,4 @@
-"""Checks of the log: is it sealed, and does the last seal hold."""
+"""Checks of the log: it is sealed, and the last seal matches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.checks import DANGER, WARNING, Check, Finding
+from app.checks import DANGER, WARNING, Check, CheckMessage
 from app.log.models import LogEntry
 from app.log.sealing import last_seal
 from app.log.verification import verify_last
 from app.types import now
 
-LATE = timedelta(hours=1)
+MAX_UNSEALED_AGE = timedelta(hours=1)
 
 
 class UnsealedLog(Check):
-    """Entries that could still be changed without being found."""
+    """Report entries not sealed for over an hour: a change of them would not be detected."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         seal = last_seal(session)
         oldest = session.scalar(
             select(LogEntry.at)
@@ -29,25 +29,25 @@ class UnsealedLog(Check):
             .order_by(LogEntry.id)
             .limit(1)
         )
-        if oldest is None or oldest > now() - LATE:
+        if oldest is None or oldest > now() - MAX_UNSEALED_AGE:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             _l("The log has not been sealed for more than an hour."),
             _l(
                 "“flask --app run serve” seals it three times a minute. Served in another way, let cron run"
-                " “flask --app run chores”."
+                " “flask --app run run-periodic”."
             ),
         )
 
 
 class BrokenSeal(Check):
-    """A log that is not as it was sealed."""
+    """Report a log whose end does not match its last seal."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if verify_last(session, app.config["DATA_DIR"]):
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("The end of the log is not as it was sealed: somebody changed or removed entries."),
             _l(

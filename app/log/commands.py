@@ -10,8 +10,9 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli import command
-from app.extensions import db, reading
-from app.log.seal_file import note_seals
+from app.database import reading
+from app.extensions import db
+from app.log.seal_file import append_seals
 from app.log.sealing import Sealer
 from app.log.verification import verify
 
@@ -30,7 +31,7 @@ def seal(wait: float) -> None:
     session = db.session()
     sealer = Sealer()
     sealed = sealer.run(session, wait)
-    noted = note_seals(session, current_app.config["DATA_DIR"])
+    noted = append_seals(session, current_app.config["DATA_DIR"])
     told = {"sealed": sealed, "noted": noted, "put_off": sealer.pending is not None}
     click.echo(json.dumps(told))
 

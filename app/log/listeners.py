@@ -8,7 +8,7 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
 from app.log.models import LogEntry, is_logged
-from app.log.values import foreign_keys, link, logged_columns, many_to_many, plain
+from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many, to_json
 from app.security.actor import Actor, current_actor
 from app.types import now
 
@@ -78,7 +78,7 @@ def _values(session: Session, row: Any) -> dict[str, list]:
         if value not in (None, ""):
             changes[key] = [None, _written(session, row, key, value)]
     for key in many_to_many(type(row)):
-        if linked := [link(other) for other in inspect(row).dict.get(key, ())]:
+        if linked := [link_to_json(other) for other in inspect(row).dict.get(key, ())]:
             changes[key] = [[], linked]
     return changes
 
@@ -101,12 +101,15 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
         if history.has_changes():
             before = [*history.unchanged, *history.deleted]
             after = [*history.unchanged, *history.added]
-            changes[key] = [[link(other) for other in before], [link(other) for other in after]]
+            changes[key] = [
+                [link_to_json(other) for other in before],
+                [link_to_json(other) for other in after],
+            ]
     return changes
 
 
 def _written(session: Session, row: Any, key: str, value: Any) -> Any:
     target = foreign_keys(type(row)).get(key)
     if target is None or value is None:
-        return plain(value)
-    return link(session.get(target[1], value)) or [value, ""]
+        return to_json(value)
+    return link_to_json(session.get(target[1], value)) or [value, ""]

@@ -10,10 +10,10 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.types import Json, Moment, now
+from app.types import Json, UTCDateTime, now
 
 # Facts about signing in, rights and exports are told of this subject.
-SECURITY = "security"
+SECURITY_SUBJECT = "security"
 
 EVENTS = {
     "created": _l("created the file"),
@@ -22,8 +22,8 @@ EVENTS = {
     "restored": _l("restored the file"),
     "purged": _l("deleted the file for good"),
 }
-# What is told of the subject SECURITY. Whom it happened to stands beside it.
-FACTS = {
+# What is told of the subject SECURITY_SUBJECT. Whom it happened to stands beside it.
+SECURITY_EVENTS = {
     "signed_in": _l("signed in"),
     "sign_in_failed": _l("sign-in failed"),
     "sign_in_throttled": _l("sign-in held back: too many attempts"),
@@ -43,7 +43,7 @@ FACTS = {
     "exported": _l("exported"),
     "out_of_reach": _l("refused: rows out of reach"),
 }
-EVENTS |= FACTS
+EVENTS |= SECURITY_EVENTS
 CHANNELS = {
     "web": _l("web"),
     "cli": _l("command line"),
@@ -66,20 +66,20 @@ class LogEntry(Model):
         Index(
             "ix_log_entry_security",
             "id",
-            sqlite_where=text(f"subject_type = '{SECURITY}'"),
-            postgresql_where=text(f"subject_type = '{SECURITY}'"),
+            sqlite_where=text(f"subject_type = '{SECURITY_SUBJECT}'"),
+            postgresql_where=text(f"subject_type = '{SECURITY_SUBJECT}'"),
         ),
         Index(
             "ix_log_entry_fact",
             "event",
             "id",
-            sqlite_where=text(f"subject_type = '{SECURITY}'"),
-            postgresql_where=text(f"subject_type = '{SECURITY}'"),
+            sqlite_where=text(f"subject_type = '{SECURITY_SUBJECT}'"),
+            postgresql_where=text(f"subject_type = '{SECURITY_SUBJECT}'"),
         ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    at: Mapped[datetime] = mapped_column(Moment, default=now)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     actor_id: Mapped[int | None]
     actor_name: Mapped[str] = mapped_column(String(160))
     channel: Mapped[str] = mapped_column(String(16))
@@ -126,4 +126,4 @@ class LogSeal(Model):
     last_id: Mapped[int] = mapped_column(BigInteger)
     count: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime] = mapped_column(Moment, default=now)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

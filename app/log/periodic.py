@@ -1,4 +1,4 @@
-"""Seal the log, again and again, while the program is served."""
+"""The periodic task that seals the log."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from datetime import timedelta
 
 from flask import Flask
 
-from app.periodic import Chore, is_stopping
-from app.extensions import db, reading
-from app.log.seal_file import note_seals
+from app.database import reading
+from app.extensions import db
+from app.log.seal_file import append_seals
 from app.log.sealing import Sealer, last_seal
+from app.periodic import PeriodicTask, is_stopping
 from app.types import now
 
 
-class SealLog(Chore):
-    """Seal what was written since; what a slow writer holds back is sealed by a later run."""
+class SealLog(PeriodicTask):
+    """Seal the entries written since the last seal; those of open transactions wait for a later run."""
 
-    every = 20
-    # One for all runs: it remembers whom it waits for.
+    interval_seconds = 20
+    # Shared by all runs: it remembers which open transactions it waits for.
     sealer = Sealer()
 
     def run(self, app: Flask) -> None:
@@ -25,8 +26,10 @@ class SealLog(Chore):
         with reading():
             last = last_seal(session)
             session.commit()
-        # Of several processes one does it; more seals than that would only make the chain longer.
-        if last is not None and timedelta() <= now() - last.at < timedelta(seconds=self.every / 2):
+        # Another process has just sealed: more seals would only make the chain longer.
+        if last is not None and timedelta() <= now() - last.at < timedelta(
+            seconds=self.interval_seconds / 2
+        ):
             return
         self.sealer.run(session, stops=is_stopping)
-        note_seals(session, app.config["DATA_DIR"])
+        append_seals(session, app.config["DATA_DIR"])

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.log.models import LogEntry
 
 
-def entries_of(
+def get_entries(
     session: Session, row: Any, *, before: int | None = None, limit: int = 50
 ) -> Sequence[LogEntry]:
     """Return the newest entries of a row, newest first; ``before`` pages on."""

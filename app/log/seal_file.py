@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.extensions import reading
+from app.database import reading
 from app.log.sealing import seals_after
 
 FILE = "log.seals"
 _TAIL = 4096
 
 
-class Noted(NamedTuple):
+class FileSeal(NamedTuple):
     """A seal as the file knows it."""
 
     number: int
@@ -26,14 +26,14 @@ class Noted(NamedTuple):
     digest: str
 
 
-def anchor_of(folder: str | Path) -> Path:
+def seal_file_path(folder: str | Path) -> Path:
     """Return where the seals are noted: in the data folder."""
     return Path(folder, FILE)
 
 
-def note_seals(session: Session, folder: str | Path) -> int:
+def append_seals(session: Session, folder: str | Path) -> int:
     """Write the seals the file lacks to its end, those of other hosts too; return how many."""
-    handle = os.open(anchor_of(folder), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    handle = os.open(seal_file_path(folder), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         highest = _highest(handle)
@@ -65,26 +65,26 @@ def _tail(handle: int) -> bytes:
     return os.pread(handle, _TAIL, max(0, os.fstat(handle).st_size - _TAIL))
 
 
-def _last(tail: bytes) -> Noted | None:
+def _last(tail: bytes) -> FileSeal | None:
     for line in reversed(tail.rpartition(b"\n")[0].split(b"\n")):
         if (noted := _read(line.decode(errors="replace"))) is not None:
             return noted
     return None
 
 
-def last_noted(folder: str | Path) -> Noted | None:
+def last_file_seal(folder: str | Path) -> FileSeal | None:
     """Return the last seal the file knows."""
     try:
-        with anchor_of(folder).open("rb") as file:
+        with seal_file_path(folder).open("rb") as file:
             return _last(_tail(file.fileno()))
     except OSError:
         return None
 
 
-def noted_seals(folder: str | Path) -> Iterator[Noted | str]:
+def read_seals(folder: str | Path) -> Iterator[FileSeal | str]:
     """Yield what the file notes, line by line; a line that says nothing as it stands."""
     try:
-        file = anchor_of(folder).open(encoding="utf-8", errors="replace")
+        file = seal_file_path(folder).open(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
     with file:
@@ -93,8 +93,8 @@ def noted_seals(folder: str | Path) -> Iterator[Noted | str]:
                 yield _read(line) or line.strip()
 
 
-def _read(line: str) -> Noted | None:
+def _read(line: str) -> FileSeal | None:
     parts = line.split()
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[:2]):
         return None
-    return Noted(int(parts[0]), int(parts[1]), parts[2])
+    return FileSeal(int(parts[0]), int(parts[1]), parts[2])

@@ -14,21 +14,21 @@ from sqlalchemy import Text, cast, func, insert, select, text, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.extensions import reading
+from app.database import reading
 from app.log.models import LogEntry, LogSeal
 from app.types import now
 
-# Rows of the log that one seal covers at most.
+# DigestBuilder of the log that one seal covers at most.
 CHUNK = 5_000
 # Entries counted at most that are not sealed yet.
-MOST = 10_000
+MAX_UNSEALED_COUNT = 10_000
 # Seconds between two looks at whether a writer has finished.
-PATIENCE = 0.05
+POLL_SECONDS = 0.05
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode
 
 
-class Rows:
+class DigestBuilder:
     """The digest of rows given one after the other, each as canonical JSON.
 
     A row is written with all its columns that hold something, so that a column added later
@@ -97,7 +97,7 @@ def rows_between(session: Session, after: int | None, upto: int) -> Sequence[Seq
     return session.execute(query).all()
 
 
-def digest_of(
+def seal_digest(
     number: int,
     previous: str,
     first_id: int | None,
@@ -117,10 +117,10 @@ def last_seal(session: Session) -> LogSeal | None:
 
 
 @dataclass(frozen=True)
-class Reach:
+class SealedRange:
     """How far the seals reach: the last entry sealed, when it was written, and what came after.
 
-    ``unsealed`` counts ``MOST`` entries at most.
+    ``unsealed`` counts ``MAX_UNSEALED_COUNT`` entries at most.
     """
 
     last_id: int | None
@@ -128,10 +128,10 @@ class Reach:
     unsealed: int
 
 
-def reach(session: Session) -> Reach:
+def get_sealed_range(session: Session) -> SealedRange:
     """Return how far the log is sealed, in one statement."""
     sealed = select(func.coalesce(func.max(LogSeal.last_id), 0)).scalar_subquery()
-    newer = select(LogEntry.id).where(LogEntry.id > sealed).limit(MOST).subquery()
+    newer = select(LogEntry.id).where(LogEntry.id > sealed).limit(MAX_UNSEALED_COUNT).subquery()
     last_id, at, unsealed = session.execute(
         select(
             sealed,
@@ -139,7 +139,7 @@ def reach(session: Session) -> Reach:
             select(func.count()).select_from(newer).scalar_subquery(),
         )
     ).one()
-    return Reach(last_id or None, at, unsealed)
+    return SealedRange(last_id or None, at, unsealed)
 
 
 def seals_after(session: Session, number: int, limit: int = 500) -> Iterator[LogSeal]:
@@ -224,7 +224,7 @@ class Sealer:
                     self.pending = Horizon(horizon.last_id, left)
                     session.commit()
                     return 0
-                sleep(PATIENCE)
+                sleep(POLL_SECONDS)
             session.commit()
         self.pending = None
         sealed = 0
@@ -235,7 +235,7 @@ class Sealer:
 
 def _seal_chunk(session: Session, upto: int) -> int:
     """Seal the next rows; the only write is the seal itself."""
-    rows = Rows()
+    rows = DigestBuilder()
     with reading():
         last = last_seal(session)
         number, previous, after = (last.id, last.digest, last.last_id) if last else (0, "", None)
@@ -250,7 +250,7 @@ def _seal_chunk(session: Session, upto: int) -> int:
         "last_id": rows.last_id,
         "count": rows.count,
         "at": at,
-        "digest": digest_of(
+        "digest": seal_digest(
             number, previous, rows.first_id, rows.last_id, rows.count, at, rows.digest()
         ),
     }

@@ -9,25 +9,25 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from app.log.models import SECURITY, LogEntry
+from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.types import now
 
 # Written out, because SQLite uses an index over some rows only when it sees which.
-IS_FACT = LogEntry.subject_type == literal_column(f"'{SECURITY}'")
-FAILED = ("sign_in_failed", "sign_in_throttled")
-SIGN_INS = (
+IS_SECURITY_EVENT = LogEntry.subject_type == literal_column(f"'{SECURITY_SUBJECT}'")
+FAILED_LOGIN_EVENTS = ("sign_in_failed", "sign_in_throttled")
+LOGIN_EVENTS = (
     "signed_in", "signed_out", "sessions_ended", "password_changed", "password_link_asked",
     "password_link_sent", "second_factor_on", "second_factor_off", "recovery_code_used",
     "recovery_codes_made",
 )  # fmt: skip
-RIGHTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
-EXPORTS = ("exported",)
-REFUSALS = ("out_of_reach",)
+RIGHTS_EVENTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
+EXPORT_EVENTS = ("exported",)
+REFUSAL_EVENTS = ("out_of_reach",)
 # Failed attempts looked at for the numbers of accounts and addresses.
-MOST = 10_000
+MAX_FAILED_LOGINS = 10_000
 
 
-def facts_page(
+def security_events_page(
     session: Session,
     events: Sequence[str],
     people: Select | None,
@@ -40,8 +40,8 @@ def facts_page(
     ``people`` selects the numbers of the users who may be told of; None is all of them.
     """
     parts = [
-        _newest([*_told_of(people), LogEntry.event == event], before, limit) for event in events
-    ] or [_newest(_told_of(people), before, limit)]
+        _newest([*_involving(people), LogEntry.event == event], before, limit) for event in events
+    ] or [_newest(_involving(people), before, limit)]
     ids = union_all(*(select(part.c.id) for part in parts)).subquery()
     query = select(LogEntry).where(LogEntry.id.in_(select(ids.c.id)))
     found = list(session.scalars(query.order_by(LogEntry.id.desc()).limit(limit + 1)))
@@ -50,48 +50,50 @@ def facts_page(
 
 
 def _newest(conditions: list[ColumnElement[bool]], before: int | None, limit: int) -> Any:
-    query = select(LogEntry.id).where(IS_FACT, *conditions)
+    query = select(LogEntry.id).where(IS_SECURITY_EVENT, *conditions)
     if before is not None:
         query = query.where(LogEntry.id < before)
     return query.order_by(LogEntry.id.desc()).limit(limit + 1).subquery()
 
 
-def _told_of(people: Select | None) -> list[ColumnElement[bool]]:
+def _involving(people: Select | None) -> list[ColumnElement[bool]]:
     if people is None:
         return []
     return [or_(LogEntry.actor_id.in_(people), LogEntry.subject_id.in_(people))]
 
 
-def facts_counted(session: Session, people: Select | None) -> dict[str, int]:
+def count_security_events(session: Session, people: Select | None) -> dict[str, int]:
     """Return how often what happened lately, in one statement."""
     day, week, month = (_last_before(timedelta(days=days)) for days in (1, 7, 30))
-    who = _told_of(people)
+    who = _involving(people)
     failed = (
         select(
             LogEntry.subject_name.label("account"),
             LogEntry.changes["address"][1].as_string().label("address"),
         )
-        .where(IS_FACT, LogEntry.event.in_(FAILED), LogEntry.id > week, *who)
-        .limit(MOST)
+        .where(
+            IS_SECURITY_EVENT, LogEntry.event.in_(FAILED_LOGIN_EVENTS), LogEntry.id > week, *who
+        )
+        .limit(MAX_FAILED_LOGINS)
         .subquery()
     )
 
     def count(events: Sequence[str], since: Any) -> Any:
-        conditions = (IS_FACT, LogEntry.event.in_(events), LogEntry.id > since, *who)
+        conditions = (IS_SECURITY_EVENT, LogEntry.event.in_(events), LogEntry.id > since, *who)
         return select(func.count(LogEntry.id)).where(*conditions).scalar_subquery()
 
     row = session.execute(
         select(
-            count(FAILED, day).label("failed_day"),
-            count(FAILED, week).label("failed_week"),
+            count(FAILED_LOGIN_EVENTS, day).label("failed_day"),
+            count(FAILED_LOGIN_EVENTS, week).label("failed_week"),
             select(func.count(func.distinct(func.nullif(failed.c.account, ""))))
             .scalar_subquery()
             .label("accounts"),
             select(func.count(func.distinct(failed.c.address)))
             .scalar_subquery()
             .label("addresses"),
-            count(RIGHTS, month).label("rights_month"),
-            count(EXPORTS, month).label("exports_month"),
+            count(RIGHTS_EVENTS, month).label("rights_month"),
+            count(EXPORT_EVENTS, month).label("exports_month"),
         )
     ).one()
     return dict(row._mapping)
@@ -99,5 +101,5 @@ def facts_counted(session: Session, people: Select | None) -> dict[str, int]:
 
 def _last_before(ago: timedelta) -> Any:
     """Return the last fact older than some time: ids and moments go up together."""
-    query = select(LogEntry.id).where(IS_FACT, LogEntry.at < now() - ago)
+    query = select(LogEntry.id).where(IS_SECURITY_EVENT, LogEntry.at < now() - ago)
     return func.coalesce(query.order_by(LogEntry.id.desc()).limit(1).scalar_subquery(), 0)

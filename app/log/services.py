@@ -12,7 +12,7 @@ from sqlalchemy import insert, inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.log.models import SECURITY, LogEntry
+from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.values import foreign_keys, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
@@ -44,7 +44,7 @@ def record_many(
         session.execute(insert(LogEntry), entries)
 
 
-def note(
+def record_security_event(
     session: Session,
     event: str,
     actor: Actor,
@@ -69,10 +69,10 @@ def note(
         }
         or None,
     }
-    record_many(session, event, SECURITY, [row], actor)
+    record_many(session, event, SECURITY_SUBJECT, [row], actor)
 
 
-def put_back(session: Session, row: Any, entry: LogEntry, field: str, actor: Actor) -> None:
+def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor: Actor) -> None:
     """Give ``field`` of ``row`` the value it had before ``entry``; the log tells of it too."""
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
         raise DomainError(_("This log entry belongs to another file."))
@@ -112,6 +112,6 @@ def _typed(model: type, field: str, value: Any) -> Any:
     return Decimal(value) if kind is Decimal else value
 
 
-def entry_of(session: Session, entry_id: int) -> LogEntry | None:
+def get_entry(session: Session, entry_id: int) -> LogEntry | None:
     """Return one entry by its number."""
     return session.scalar(select(LogEntry).where(LogEntry.id == entry_id))

@@ -11,14 +11,14 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipDirection
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return ``value`` as JSON can hold it."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
 
 
-def link(row: Any) -> list | None:
+def link_to_json(row: Any) -> list | None:
     """Return a linked row as ``[id, label]``."""
     return None if row is None else [row.id, str(row)]
 

@@ -12,16 +12,16 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.log.seal_file import Noted, anchor_of, last_noted, noted_seals
 from app.log.models import LogEntry, LogSeal
-from app.log.sealing import Rows, digest_of, rows_between, seals_after
+from app.log.seal_file import FileSeal, last_file_seal, read_seals, seal_file_path
+from app.log.sealing import DigestBuilder, rows_between, seal_digest, seals_after
 
 # Ids named at most where entries are missing.
 NAMED = 10
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """Something that is not as it was sealed."""
 
     problem: str
@@ -45,7 +45,7 @@ class Verdict:
     anchored: int = 0
     head: str = ""
     notes: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Discrepancy] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
@@ -87,13 +87,13 @@ def verify(session: Session, folder: str | Path, *, head: str | None = None) -> 
 def verify_last(session: Session, folder: str | Path) -> bool:
     """Say whether the newest seal holds, and is the newest that was noted; quick enough for a page."""
     newest = session.scalars(select(LogSeal).order_by(LogSeal.id.desc()).limit(2)).all()
-    noted = last_noted(folder)
+    noted = last_file_seal(folder)
     if not newest:
         return noted is None
     last, before = newest[0], newest[1] if len(newest) > 1 else None
-    rows = Rows()
+    rows = DigestBuilder()
     rows.add(rows_between(session, before.last_id if before else None, last.last_id))
-    expected = digest_of(
+    expected = seal_digest(
         last.id, before.digest if before else "", rows.first_id, rows.last_id, rows.count, last.at,
         rows.digest(),
     )  # fmt: skip
@@ -106,9 +106,9 @@ class _Comparison:
     def __init__(self, session: Session, folder: str | Path) -> None:
         self.session = session
         self.verdict = Verdict()
-        self.has_file = anchor_of(folder).exists()
-        self.noted = self._ascending(noted_seals(folder))
-        self.ahead: Noted | None = next(self.noted, None)
+        self.has_file = seal_file_path(folder).exists()
+        self.noted = self._ascending(read_seals(folder))
+        self.ahead: FileSeal | None = next(self.noted, None)
         # The digests the seal before may have had: what it says, and what the file says.
         self.previous: set[str] = {""}
         self.number = 0
@@ -160,11 +160,11 @@ class _Comparison:
 
     def _find(self, problem: str, message: str, seal: LogSeal | None = None) -> None:
         where = (seal.id, seal.first_id, seal.last_id) if seal else (None, None, None)
-        self.verdict.findings.append(Finding(problem, message, *where))
+        self.verdict.findings.append(Discrepancy(problem, message, *where))
 
     # The file outside the database
 
-    def _ascending(self, lines: Iterator[Noted | str]) -> Iterator[Noted]:
+    def _ascending(self, lines: Iterator[FileSeal | str]) -> Iterator[FileSeal]:
         before = 0
         for number, line in enumerate(lines, 1):
             if isinstance(line, str):
@@ -175,7 +175,7 @@ class _Comparison:
                 before = line.number
                 yield line
 
-    def _noted_of(self, number: int) -> Noted | None:
+    def _noted_of(self, number: int) -> FileSeal | None:
         """Return what the file says of a seal; seals it alone knows are passed over."""
         while self.ahead is not None and self.ahead.number < number:
             self.ahead = next(self.noted, None)
@@ -211,11 +211,11 @@ class _Comparison:
 
     # A chunk
 
-    def _compare(self, seal: LogSeal, noted: Noted | None) -> None:
+    def _compare(self, seal: LogSeal, noted: FileSeal | None) -> None:
         verdict = self.verdict
         verdict.seals += 1
         verdict.head = seal.digest
-        rows = Rows()
+        rows = DigestBuilder()
         after = self.after
         try:
             while chunk := rows_between(self.session, after, seal.last_id):
@@ -225,7 +225,7 @@ class _Comparison:
             self._find("unreadable", "The database cannot read these entries.", seal)
         verdict.sealed += rows.count
         expected = {
-            digest_of(
+            seal_digest(
                 seal.id, before, seal.first_id, seal.last_id, seal.count, seal.at, rows.digest()
             )
             for before in self.previous
@@ -245,10 +245,10 @@ class _Comparison:
         self.number = seal.id
         self.after = max(seal.last_id, after or 0)
 
-    def _explain(self, seal: LogSeal, rows: Rows) -> None:
+    def _explain(self, seal: LogSeal, rows: DigestBuilder) -> None:
         where = f"between the ids {seal.first_id} and {seal.last_id}"
         stays = any(
-            digest_of(
+            seal_digest(
                 seal.id, before, rows.first_id, rows.last_id, rows.count, seal.at, rows.digest()
             )
             == seal.digest

@@ -6,7 +6,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from app.search.models import Searchable, searchables
-from app.search.services import index, rename_linked
+from app.search.services import index_rows, rename_linked
 
 
 @event.listens_for(Session, "after_flush")
@@ -16,7 +16,7 @@ def _keep_text(session: Session, _context) -> None:
         for row in (*session.new, *session.dirty)
         if isinstance(row, Searchable) and (row in session.new or _text_changed(row))
     ]
-    index(session, written)
+    index_rows(session, written)
     for row in written:
         if row in session.dirty:
             for model in searchables():

@@ -26,7 +26,7 @@ def linked_text(session: Session, row: Any) -> str:
     return fold(str(found or ""))
 
 
-def index(session: Session, rows: Iterable[Searchable]) -> None:
+def index_rows(session: Session, rows: Iterable[Searchable]) -> None:
     """Write the text of ``rows``, in one statement for each model."""
     by_table: dict[Any, list[dict[str, Any]]] = {}
     for row in rows:
@@ -81,7 +81,7 @@ def rebuild(session: Session, model: type[Searchable], chunk: int = 2000) -> int
         ).all()
         if not rows:
             return count
-        index(session, rows)
+        index_rows(session, rows)
         last, count = rows[-1].id, count + len(rows)
         session.commit()
         session.expunge_all()

@@ -9,13 +9,13 @@ from flask_appbuilder import Model
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.types import Moment
+from app.types import UTCDateTime
 
 
 class Trashable:
     """A row that deleting puts in the trash."""
 
-    trashed_at: Mapped[datetime | None] = mapped_column(Moment)
+    trashed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     trashed_by_id: Mapped[int | None]
 
     @staticmethod

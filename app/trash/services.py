@@ -14,7 +14,7 @@ from app.security.scope import visible
 from app.types import now
 
 
-def put_away(row: Any, actor: Actor) -> None:
+def move_to_trash(row: Any, actor: Actor) -> None:
     """Move a row to the trash; everything linked to it stays as it is."""
     row.trashed_at = now()
     row.trashed_by_id = actor.id
@@ -31,7 +31,7 @@ def purge(session: Session, row: Any) -> None:
     session.delete(row)
 
 
-def trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -> Any:
+def select_trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -> Any:
     """Select the trashed rows of a model that the actor may see."""
     return (
         visible(model, actor)
@@ -54,7 +54,7 @@ def purge_all(
     them and unlink what pointed to them.
     """
     count = 0
-    query = trashed(model, actor, *_older(model, before)).order_by(model.id).limit(chunk)
+    query = select_trashed(model, actor, *_older(model, before)).order_by(model.id).limit(chunk)
     while rows := session.scalars(query).all():
         gone = [
             {
@@ -79,7 +79,7 @@ def purge_all(
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:
     """Return how many rows ``purge_all`` would delete."""
-    query = trashed(model, actor, *_older(model, before))
+    query = select_trashed(model, actor, *_older(model, before))
     return session.scalar(query.with_only_columns(func.count(model.id))) or 0
 
 

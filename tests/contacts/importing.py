@@ -6,14 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.contacts.exporters import contact_columns, contacts_where
+from app.contacts.exporters import contacts_where, export_fields
 from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
+from app.extensions import db
 from app.importexport.exporter import Exporter
-from app.importexport.importer import Options, run
+from app.importexport.importer import ImportOptions
 from app.importexport.reading import Source
 from app.importexport.report import Report
-from app.extensions import db
+from app.importexport.running import run_import
 from app.security.actor import SYSTEM, Actor
 
 Importing = Callable[..., Report]
@@ -26,15 +27,17 @@ def import_file(
     size = options.pop("chunk_size", 1000)
     source = Source(path)
     session = db.session()
-    plan = ContactImporter().plan(session, source, actor, Options(country="ES", **options))
-    return run(session, source, plan, actor, dry_run=dry_run, chunk_size=size)
+    plan = ContactImporter().build_plan(
+        session, source, actor, ImportOptions(country="ES", **options)
+    )
+    return run_import(session, source, plan, actor, dry_run=dry_run, chunk_size=size)
 
 
 def export_text(actor: Actor = SYSTEM, where: tuple[str, ...] = (), columns: str = "") -> str:
     """Return contacts as CSV."""
     session = db.session()
     query = contacts_where(session, where, actor, "ES")
-    return "".join(Exporter(session, Contact, contact_columns(columns), actor).lines(query))
+    return "".join(Exporter(session, Contact, export_fields(columns), actor).lines(query))
 
 
 def counts(report: Report) -> dict[str, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.contacts.models import Contact, ContactType, Tag
 from app.extensions import db
 from app.log.models import LogEntry
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_contact, an_account, some_contacts, the_value
 from tests.people import ALICIA, BRUNO, CLARA, with_key
 
@@ -226,7 +226,7 @@ def test_a_value_in_use_is_not_deleted_by_any_door(client_as, model, is_trashed)
     contact = a_contact(type=value) if model is ContactType else a_contact(tags=[value])
     label = str(value)
     if is_trashed:
-        put_away(contact, BRUNO.as_actor())
+        move_to_trash(contact, BRUNO.as_actor())
         db.session.commit()
     name = "contact-types" if model is ContactType else "tags"
     page = client_as(ALICIA).post(f"/{name}/delete/{value.id}", follow_redirects=True)

@@ -13,9 +13,9 @@ from app.contacts.models import Contact, ContactType, Status, Tag
 from app.errors import DomainError
 from app.extensions import db
 from app.log.models import LogEntry
-from app.search.queries import matching
+from app.search.queries import search_condition
 from app.security.actor import SYSTEM
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.contacts.importing import counts, import_file
 from tests.factories import a_contact, a_value, an_account, the_entity, the_value
 from tests.people import BRUNO
@@ -140,7 +140,7 @@ def test_a_row_without_a_key_is_a_new_contact(load):
 
 
 def test_a_contact_in_the_trash_is_skipped(load):
-    put_away(a_contact(last_name="Peña", email="p@example.org"), SYSTEM)
+    move_to_trash(a_contact(last_name="Peña", email="p@example.org"), SYSTEM)
     db.session.commit()
     report = load("email,last name\np@example.org,Peña\n")
     assert counts(report) == {"skipped": 1}
@@ -193,7 +193,7 @@ def test_an_account_is_found_by_name_or_created(load):
     made = the_contact("Ruiz").account
     assert made is the_contact("Vega").account
     assert db.session.scalars(
-        select(Account).where(matching(db.session(), Account, "imprenta"))
+        select(Account).where(search_condition(db.session(), Account, "imprenta"))
     ).all() == [made]
 
 
@@ -284,7 +284,7 @@ def test_new_contacts_are_logged_and_found(load):
         "entity_id": [None, [contact.entity.id, "Federación"]],
         "tags": [[], [[tag.id, "To be completed"]]],
     }
-    found = select(Contact).where(matching(db.session(), Contact, "ubizarr z@exam"))
+    found = select(Contact).where(search_condition(db.session(), Contact, "ubizarr z@exam"))
     assert db.session.scalars(found).all() == [contact]
 
 
@@ -303,7 +303,7 @@ def test_changes_are_logged_with_old_and_new_value_and_found(load):
         "type_id": [None, [kind.id, "Donor"]],
         "tags": [[[tag.id, "VIP"]], [[new_tag.id, "To be completed"]]],
     }
-    found = select(Contact.id).where(matching(db.session(), Contact, "sombra peña"))
+    found = select(Contact.id).where(search_condition(db.session(), Contact, "sombra peña"))
     assert db.session.scalars(found).all() == [contact.id]
 
 

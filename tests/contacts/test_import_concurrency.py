@@ -8,8 +8,8 @@ from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 from app.contacts.models import Contact
-from app.importexport.writing import Chunk
 from app.extensions import db
+from app.importexport.writing import ChunkWriter
 from tests.contacts.importing import counts
 from tests.contacts.test_import import load, the_contact
 from tests.factories import a_contact
@@ -20,7 +20,7 @@ __all__ = ["load"]
 
 def test_somebody_who_is_faster_is_not_overwritten_unseen(load, monkeypatch):
     contact = a_contact(last_name="Peña", email="p@example.org", city="Irún")
-    write, turns = Chunk.write, []
+    write, turns = ChunkWriter.write, []
 
     def late(chunk):
         if not turns:
@@ -34,7 +34,7 @@ def test_somebody_who_is_faster_is_not_overwritten_unseen(load, monkeypatch):
         turns.append(1)
         write(chunk)
 
-    monkeypatch.setattr(Chunk, "write", late)
+    monkeypatch.setattr(ChunkWriter, "write", late)
     assert counts(load("email,city\np@example.org,Bilbao\n")) == {"updated": 1}
     found = the_contact("Peña")
     assert (len(turns), found.city, found.notes, found.version) == (2, "Bilbao", "meanwhile", 3)
@@ -62,7 +62,7 @@ def test_rows_are_locked_in_the_order_of_their_numbers_whatever_the_file(load):
 def test_who_is_given_up_for_another_is_not_told_and_imports_all_the_same(load, monkeypatch):
     """What PostgreSQL does to one of two that wait for each other's rows."""
     a_contact(email="a@example.org", city="Madrid")
-    whole, turns = Chunk.write, []
+    whole, turns = ChunkWriter.write, []
 
     def given_up(chunk):
         whole(chunk)
@@ -70,7 +70,7 @@ def test_who_is_given_up_for_another_is_not_told_and_imports_all_the_same(load, 
         if len(turns) < 3:
             raise OperationalError("UPDATE", {}, DeadlockDetected())
 
-    monkeypatch.setattr(Chunk, "write", given_up)
+    monkeypatch.setattr(ChunkWriter, "write", given_up)
     report = load("Email,City,Last name\na@example.org,Bilbao,Ruiz\nb@example.org,Bilbao,Peña\n")
     assert counts(report) == {"new": 1, "updated": 1}
     assert (len(turns), the_contact("Ruiz").city, the_contact("Peña").city) == (
@@ -85,7 +85,7 @@ def test_what_is_no_deadlock_is_not_tried_again(load, monkeypatch):
         turns.append(1)
         raise OperationalError("UPDATE", {}, DiskFull())
 
-    monkeypatch.setattr(Chunk, "write", full)
+    monkeypatch.setattr(ChunkWriter, "write", full)
     with pytest.raises(OperationalError):
         load("Email,Last name\na@example.org,Ruiz\n")
     assert turns == [1]

@@ -14,7 +14,7 @@ from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.importexport.fields import ValueField
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.contacts.importing import counts, export_text, import_file
 from tests.factories import a_contact, a_value, an_account, an_entity, the_entity, the_value
 from tests.people import BRUNO
@@ -121,7 +121,7 @@ def test_an_export_holds_what_its_reader_may_see(session):
     a_contact("Norte", last_name="Near", account=hidden)
     a_contact("Bilbao", last_name="Below")
     a_contact("Sur", last_name="Far")
-    put_away(a_contact("Norte", last_name="Trashed"), BRUNO.as_actor())
+    move_to_trash(a_contact("Norte", last_name="Trashed"), BRUNO.as_actor())
     session.commit()
     text = export_text(BRUNO.as_actor())
     assert [row["Last name"] for row in table(text)] == ["Near", "Below"]
@@ -168,7 +168,7 @@ def test_chosen_columns_come_in_the_order_chosen(session):
 
 
 def test_an_export_reads_in_chunks(session, counting, monkeypatch):
-    monkeypatch.setattr("app.importexport.exporter.CHUNK", 5)
+    monkeypatch.setattr("app.importexport.exporter.CHUNK_SIZE", 5)
     for number in range(12):
         a_contact(last_name=f"Peña {number}")
     with counting() as statements:

@@ -13,8 +13,8 @@ from flask_appbuilder.security.sqla.models import Permission, PermissionView, Ro
 from sqlalchemy import select
 
 from app.contacts.models import Contact
-from app.importexport.uploads import KEPT_FOR, keep_upload
 from app.extensions import db
+from app.importexport.uploads import MAX_AGE_SECONDS, store_upload
 from app.log.models import LogEntry
 from tests.factories import a_contact
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
@@ -157,10 +157,10 @@ def test_cancelling_removes_the_file(client_as, app, session):
 
 
 def test_an_upload_is_forgotten_after_a_day(tmp_path):
-    old = keep_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
-    moment = old.folder.stat().st_mtime - KEPT_FOR - 60
+    old = store_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
+    moment = old.folder.stat().st_mtime - MAX_AGE_SECONDS - 60
     os.utime(old.folder, (moment, moment))
-    new = keep_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
+    new = store_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
     assert not old.folder.exists()
     assert new.path.exists()
 

@@ -27,7 +27,7 @@ def address(rule: Rule, number: int = 0) -> str:
     return re.sub(r"<[^>]+>", str(number), rule.rule)
 
 
-def is_for_programs(rule: Rule) -> bool:
+def is_api_rule(rule: Rule) -> bool:
     """Say whether an address is of the API, which a key opens and no cookie does."""
     return rule.rule.startswith("/api/") and not rule.rule.endswith("/openapi.json")
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.extensions import db
 from tests.databases import make_app
-from tests.contracts.routes import STATIC, address, is_for_programs, methods, rules
+from tests.contracts.routes import STATIC, address, is_api_rule, methods, rules
 from tests.people import ALICIA, DIEGO
 
 OPEN_TO_ALL = {
@@ -42,7 +42,7 @@ def test_nothing_is_sent_without_the_token_against_forgery(app, client_as, monke
         for rule in rules(app)
         for method in methods(rule)
         if method != "GET"
-        and not is_for_programs(rule)
+        and not is_api_rule(rule)
         # Whoever is signed in already is led on from the door, and nothing is done.
         and client_as(None if rule.rule == "/login/" else ALICIA)
         .open(address(rule), method=method)
@@ -61,7 +61,7 @@ def test_a_cookie_opens_nothing_of_the_api_so_that_no_other_site_can_forge_a_req
         (method, rule.rule, status)
         for rule in rules(app)
         for method in methods(rule)
-        if is_for_programs(rule)
+        if is_api_rule(rule)
         and (status := alicia.open(address(rule), method=method).status_code) != 401
     ]
     assert opened == []
@@ -73,7 +73,7 @@ def test_no_page_breaks_when_it_is_merely_opened(app, client_as):
         (rule.rule, status)
         for rule in rules(app)
         if "GET" in methods(rule)
-        and not is_for_programs(rule)
+        and not is_api_rule(rule)
         and (status := alicia.get(address(rule)).status_code) not in (200, 302, 400, 404, 410)
     ]
     assert broken == []
@@ -84,7 +84,7 @@ def test_whoever_holds_no_role_gets_no_further_than_their_own_profile_and_jobs(a
     opened = {
         rule.rule
         for rule in rules(app)
-        if not is_for_programs(rule)
+        if not is_api_rule(rule)
         and "GET" in methods(rule)
         and diego.get(address(rule)).status_code == 200
     }

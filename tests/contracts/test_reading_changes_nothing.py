@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.url_values import Things, cases
-from tests.contracts.routes import is_for_programs, methods, rules, view_of
+from tests.contracts.routes import is_api_rule, methods, rules, view_of
 from tests.people import ALICIA, with_key
 
 
@@ -22,7 +22,7 @@ def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_a
         before = fingerprint(connection, but=())
         for url in urls:
             for reader in (*readers, *readers):
-                shown = key if is_for_programs(rule) and reader is readers[0] else {}
+                shown = key if is_api_rule(rule) and reader is readers[0] else {}
                 reply = reader.get(url, headers=shown, buffered=True)
                 # A write is refused (conftest.py), which is an error of the page.
                 assert reply.status_code < 500, url

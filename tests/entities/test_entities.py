@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.entities.models import Entity
-from app.entities.queries import below, root
+from app.entities.queries import get_root, subtree_ids
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
@@ -15,7 +15,7 @@ from tests.people import ALICIA, BRUNO, DIEGO
 
 
 def names_below(entity: Entity) -> set[str]:
-    ids = below(db.session(), entity.path)
+    ids = subtree_ids(db.session(), entity.path)
     return set(db.session.scalars(select(Entity.name).where(Entity.id.in_(ids))))
 
 
@@ -67,7 +67,7 @@ def test_only_one_entity_stands_at_the_top(client_as):
 
 
 def test_the_root_is_made_once(session):
-    assert ensure_root(db.session(), "Otra") == root(db.session()) == the_entity("Federación")
+    assert ensure_root(db.session(), "Otra") == get_root(db.session()) == the_entity("Federación")
 
 
 def test_an_entity_in_use_cannot_be_deleted(client_as):

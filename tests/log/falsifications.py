@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.contacts.models import Tag
 from app.extensions import db
-from app.log.seal_file import anchor_of, note_seals
 from app.log.models import LogEntry
+from app.log.seal_file import append_seals, seal_file_path
 from app.log.sealing import Sealer
 from app.security.actor import SYSTEM
-from app.trash.services import purge, put_away, restore
+from app.trash.services import move_to_trash, purge, restore
 from tests.factories import a_contact, the_value
 
 Falsification = Callable[[Session, Path], None]
@@ -53,7 +53,7 @@ def write_history() -> None:
         contact = a_contact(last_name=f"Peña {number}", tags=[tag] if number % 2 else [])
         contact.notes = '1.0 – «ñ» 😀 \\ " \n'
         session.commit()
-        put_away(contact, SYSTEM)
+        move_to_trash(contact, SYSTEM)
         session.commit()
         if number % 3:
             restore(contact)
@@ -65,7 +65,7 @@ def write_history() -> None:
 def seal_all(folder: Path) -> int:
     """Seal everything and note it in the file."""
     sealed = Sealer().run(db.session())
-    note_seals(db.session(), folder)
+    append_seals(db.session(), folder)
     return sealed
 
 
@@ -167,7 +167,7 @@ def _anew(number: int, low: int, entry: int) -> Falsification:
 
 def anchor_lines(folder: Path) -> list[str]:
     """Return the lines of the file the seals are noted in."""
-    return anchor_of(folder).read_text(encoding="utf-8").splitlines()
+    return seal_file_path(folder).read_text(encoding="utf-8").splitlines()
 
 
 def told(output: str) -> dict:

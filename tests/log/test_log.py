@@ -13,9 +13,9 @@ from app.errors import DomainError
 from app.extensions import db
 from app.log.models import LogEntry
 from app.log.queries import get_entries
-from app.log.services import restore_value, record_many
+from app.log.services import record_many, restore_value
 from app.security.actor import acting_as
-from app.trash.services import purge, move_to_trash, restore
+from app.trash.services import move_to_trash, purge, restore
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 

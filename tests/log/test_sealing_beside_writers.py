@@ -133,7 +133,7 @@ def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, m
     with engine.begin() as connection:
         write(connection, "before", 35)
     at_once = "PRAGMA busy_timeout=0" if engine.dialect.name == "sqlite" else "SET lock_timeout=1"
-    digest_of = sealing.digest_of
+    seal_digest = sealing.seal_digest
     written = []
 
     def digest_while_somebody_writes(*given):
@@ -144,13 +144,13 @@ def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, m
             connection.commit()
             connection.invalidate()
         written.append(given)
-        return digest_of(*given)
+        return seal_digest(*given)
 
-    monkeypatch.setattr(sealing, "digest_of", digest_while_somebody_writes)
+    monkeypatch.setattr(sealing, "seal_digest", digest_while_somebody_writes)
     assert Sealer().run(db.session()) == 35, "what was there when the pass began"
     assert len(written) == 4
     assert Sealer().run(db.session()) == 4
-    monkeypatch.setattr(sealing, "digest_of", digest_of)
+    monkeypatch.setattr(sealing, "seal_digest", seal_digest)
     assert is_sound(tmp_path)
 
 
@@ -158,7 +158,7 @@ def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, mon
     with engine.begin() as connection:
         write(connection, "before", 30)
     monkeypatch.setattr(sealing, "CHUNK", 10)
-    digest_of = sealing.digest_of
+    seal_digest = sealing.seal_digest
     overtaken = []
 
     def digest_while_another_host_seals(*given):
@@ -166,9 +166,9 @@ def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, mon
             overtaken.append(True)
             with Session(engine) as other:
                 Sealer().run(other)
-        return digest_of(*given)
+        return seal_digest(*given)
 
-    monkeypatch.setattr(sealing, "digest_of", digest_while_another_host_seals)
+    monkeypatch.setattr(sealing, "seal_digest", digest_while_another_host_seals)
     Sealer().run(db.session())
     assert sealed_names() == ["before"] * 30
     assert is_sound(tmp_path)

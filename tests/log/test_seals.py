@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
 from app.log import sealing
-from app.log.seal_file import anchor_of, note_seals
-from app.log.periodic import SealLog
 from app.log.models import LogEntry, LogSeal
-from app.log.sealing import Reach, last_seal, reach
+from app.log.periodic import SealLog
+from app.log.seal_file import append_seals, seal_file_path
+from app.log.sealing import SealedRange, get_sealed_range, last_seal
 from app.log.verification import verify
 from app.types import now
 from tests.contacts.importing import import_file
@@ -123,7 +123,7 @@ def test_a_chain_made_anew_is_found_by_the_file_outside_the_database(sealed):
     db.session.execute(text("DELETE FROM log_seal"))
     sealing.Sealer().run(db.session())
     assert set(findings(sealed)) == {"rewritten"}
-    anchor_of(sealed).unlink()
+    seal_file_path(sealed).unlink()
     verdict = verify(db.session(), sealed)
     assert verdict.findings == []
     assert "no file log.seals" in verdict.notes[0]
@@ -158,16 +158,16 @@ def test_a_digest_noted_elsewhere_must_be_in_the_chain(sealed):
 
 def test_the_file_is_ours_alone_and_each_seal_is_noted_once(sealed):
     before = anchor_lines(sealed)
-    assert note_seals(db.session(), sealed) == 0
+    assert append_seals(db.session(), sealed) == 0
     assert anchor_lines(sealed) == before
-    assert stat.S_IMODE(anchor_of(sealed).stat().st_mode) == 0o600
+    assert stat.S_IMODE(seal_file_path(sealed).stat().st_mode) == 0o600
 
 
 def test_a_line_cut_short_by_a_crash_is_written_again(sealed):
-    whole = anchor_of(sealed).read_text()
-    anchor_of(sealed).write_text(whole[:-30])
+    whole = seal_file_path(sealed).read_text()
+    seal_file_path(sealed).write_text(whole[:-30])
     assert verify(db.session(), sealed).notes != []
-    assert note_seals(db.session(), sealed) == 1
+    assert append_seals(db.session(), sealed) == 1
     assert findings(sealed) == []
     assert [line.split()[:3] for line in anchor_lines(sealed)] == [
         line.split()[:3] for line in whole.splitlines()
@@ -180,13 +180,13 @@ def test_seals_made_by_another_host_are_said_and_then_noted(sealed):
     verdict = verify(db.session(), sealed)
     assert verdict.findings == []
     assert "lacks" in verdict.notes[0]
-    note_seals(db.session(), sealed)
+    append_seals(db.session(), sealed)
     assert verify(db.session(), sealed).notes == []
 
 
 @pytest.mark.parametrize("line", ["nonsense\n", "1 1 x now\n"], ids=["unreadable", "repeated"])
 def test_a_file_that_was_written_to_is_found(sealed, line):
-    with anchor_of(sealed).open("a") as file:
+    with seal_file_path(sealed).open("a") as file:
         file.write(line)
     assert findings(sealed) == ["anchor"]
 
@@ -199,10 +199,10 @@ def test_what_is_not_sealed_yet_is_counted(sealed):
 
 def test_it_is_told_how_far_the_seals_reach(sealed):
     last = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc()).limit(1)).one()
-    assert reach(db.session()) == Reach(last.id, last.at, 0)
+    assert get_sealed_range(db.session()) == SealedRange(last.id, last.at, 0)
     a_contact()
     a_contact()
-    assert reach(db.session()) == Reach(last.id, last.at, 2)
+    assert get_sealed_range(db.session()) == SealedRange(last.id, last.at, 2)
     told = verify(db.session(), sealed).as_dict()
     assert told["ok"] is True
     assert (told["sealed_upto"], told["sealed_until"]) == (last.id, last.at.isoformat())
@@ -213,7 +213,7 @@ def test_what_is_not_sealed_is_not_counted_without_end(sealed, monkeypatch):
     monkeypatch.setattr(sealing, "MOST", 1)
     a_contact()
     a_contact()
-    assert reach(db.session()).unsealed == 1
+    assert get_sealed_range(db.session()).unsealed == 1
 
 
 def test_an_import_is_sealed_without_a_false_alarm(session, tmp_path):
@@ -244,17 +244,17 @@ def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
     sealed_at = last_seal(db.session()).at
     monkeypatch.setattr("app.log.periodic.now", lambda: sealed_at + timedelta(seconds=1))
     SealLog().run(app)
-    assert reach(db.session()).unsealed == 1, "another process sealed just now"
+    assert get_sealed_range(db.session()).unsealed == 1, "another process sealed just now"
     later = sealed_at + timedelta(seconds=SealLog.every)
     monkeypatch.setattr("app.log.periodic.now", lambda: later)
     SealLog().run(app)
-    assert reach(db.session()).unsealed == 0
+    assert get_sealed_range(db.session()).unsealed == 0
 
 
 def test_an_empty_log_is_sound(session, tmp_path):
     unlock()
     db.session.execute(text("DELETE FROM log_entry"))
-    assert reach(db.session()) == Reach(None, None, 0)
+    assert get_sealed_range(db.session()) == SealedRange(None, None, 0)
     assert seal_all(tmp_path) == 0
     assert verify(db.session(), tmp_path).as_dict()["ok"] is True
 

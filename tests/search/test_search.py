@@ -10,9 +10,9 @@ from sqlalchemy import select
 from app.accounts.models import Account
 from app.contacts.models import Contact
 from app.extensions import db
-from app.search.queries import matching, words
+from app.search.queries import search_condition, search_words
 from app.search.services import rebuild
-from app.trash.services import put_away, restore
+from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, an_account
 from tests.people import ALICIA, BRUNO
 
@@ -29,7 +29,7 @@ def ana(session):
 
 
 def finds(typed: str) -> list[str]:
-    return [str(row) for row in db.session.scalars(select(Contact).where(matching(db.session(), Contact, typed)))]  # fmt: skip
+    return [str(row) for row in db.session.scalars(select(Contact).where(search_condition(db.session(), Contact, typed)))]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_another_account_is_found_at_once(ana):
 
 
 def test_what_is_in_the_trash_is_not_found_until_it_is_back(ana):
-    put_away(ana, ALICIA.as_actor())
+    move_to_trash(ana, ALICIA.as_actor())
     db.session.commit()
     assert finds("carmen") == []
     restore(ana)
@@ -121,7 +121,7 @@ def test_a_row_that_is_deleted_for_good_takes_its_text_along(ana):
 def test_an_account_is_found_by_name_and_tax_number(session):
     an_account(name="Coop. Agrícola", tax_number="B-10203040")
     for typed in ("agricola", "b-1020", "coop agri"):
-        found = select(Account).where(matching(session(), Account, typed))
+        found = select(Account).where(search_condition(session(), Account, typed))
         assert [str(row) for row in session.scalars(found)] == ["Coop. Agrícola"]
 
 
@@ -137,7 +137,7 @@ def test_an_account_is_found_by_name_and_tax_number(session):
     ],
 )
 def test_what_is_typed_becomes_words(typed, expected):
-    assert words(typed) == expected
+    assert search_words(typed) == expected
 
 
 def test_a_very_long_search_is_cut_rather_than_run(client_as):

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
 from app.security.scope import visible
-from app.trash.services import purge, purge_all, put_away, trashed
+from app.trash.services import move_to_trash, purge, purge_all, select_trashed
 from app.types import now
 from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
@@ -25,7 +25,7 @@ def in_database(row_id: int) -> dict:
 
 def bin_contact(**fields) -> Contact:
     contact = a_contact(**fields)
-    put_away(contact, ALICIA.as_actor())
+    move_to_trash(contact, ALICIA.as_actor())
     db.session.commit()
     return contact
 
@@ -77,7 +77,7 @@ def test_a_trashed_row_is_left_out_of_counts_joins_and_links(session):
     contact = a_contact(account=account)
     other = a_contact(manager=contact)
     bin_contact(last_name="Other")
-    put_away(contact, ALICIA.as_actor())
+    move_to_trash(contact, ALICIA.as_actor())
     db.session.commit()
     db.session.expire_all()
 
@@ -95,7 +95,7 @@ def test_ticked_contacts_come_back_together(client_as):
 
     client_as(BRUNO).post("/contacts/trash/action_post", data=ticked)
 
-    left = db.session.scalars(trashed(Contact, ALICIA.as_actor())).all()
+    left = db.session.scalars(select_trashed(Contact, ALICIA.as_actor())).all()
     assert [row.id for row in left] == [rows[1].id]
 
 
@@ -138,7 +138,7 @@ def test_a_large_trash_is_emptied_chunk_by_chunk(session):
     for number in range(7):
         bin_contact(last_name=f"Peña {number}")
     assert purge_all(db.session(), Contact, ALICIA.as_actor(), chunk=3) == 7
-    assert db.session.scalars(trashed(Contact, ALICIA.as_actor())).all() == []
+    assert db.session.scalars(select_trashed(Contact, ALICIA.as_actor())).all() == []
 
 
 def test_the_member_number_of_a_trashed_contact_is_not_given_again(session, client_as):

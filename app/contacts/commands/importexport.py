@@ -13,16 +13,18 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.cli import command
-from app.contacts.exporters import contact_columns, contacts_where
+from app.contacts.exporters import contacts_where, export_fields
 from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
+from app.database import reading
 from app.errors import DomainError
-from app.importexport.exporter import Exporter
-from app.importexport.importer import Options, run
-from app.importexport.reading import Source
-from app.extensions import db, reading
+from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
-from app.log.services import note
+from app.importexport.exporter import Exporter
+from app.importexport.importer import ImportOptions
+from app.importexport.reading import Source
+from app.importexport.running import run_import
+from app.log.services import record_security_event
 from app.security.actor import SYSTEM
 
 
@@ -32,8 +34,8 @@ def contacts() -> None:
     """Import and export contacts."""
 
 
-def refuse(error: DomainError) -> NoReturn:
-    """Say on stderr why nothing can be done, and end with status 2."""
+def exit_with_error(error: DomainError) -> NoReturn:
+    """Print the error on stderr and exit with status 2."""
     click.echo(str(error), err=True)
     sys.exit(2)
 
@@ -72,20 +74,20 @@ def import_(
     session = db.session()
     try:
         source = Source(path, encoding=encoding, delimiter=delimiter)
-        options = Options(
+        options = ImportOptions(
             country=current_app.config["COUNTRY"],
-            mapping=dict(_pair(text) for text in maps),
+            mapping=dict(_parse_mapping(text) for text in maps),
             match={"number": "member_number"}.get(match, match),
             create_values=create_values,
             entity=entity,
         )
-        plan = ContactImporter().plan(session, source, SYSTEM, options)
-        report = run(session, source, plan, SYSTEM, dry_run=dry_run)
+        plan = ContactImporter().build_plan(session, source, SYSTEM, options)
+        report = run_import(session, source, plan, SYSTEM, dry_run=dry_run)
     except DomainError as error:
         session.rollback()
-        refuse(error)
-    told: dict[str, Any] = report.as_dict()
-    told |= {
+        exit_with_error(error)
+    data: dict[str, Any] = report.to_dict()
+    data |= {
         "file": path,
         "dry_run": dry_run,
         "match": plan.match.name,
@@ -95,13 +97,13 @@ def import_(
         "delimiter": source.delimiter,
         "country": plan.country,
     }
-    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_mapping(text: str) -> tuple[str, str]:
     """Split HEADER=FIELD at the last “=”: a header may hold one, a field never does."""
-    header, sign, name = text.rpartition("=")
-    if not sign:
+    header, separator, name = text.rpartition("=")
+    if not separator:
         raise DomainError(_("“%(text)s” is not HEADER=FIELD.", text=text[:80]))
     return header, name
 
@@ -123,15 +125,15 @@ def export(where: tuple[str, ...], columns: str, output: TextIO, language: str |
     with force_locale(language or current_language()), reading():
         try:
             query = contacts_where(session, where, SYSTEM, current_app.config["COUNTRY"])
-            exporter = Exporter(session, Contact, contact_columns(columns), SYSTEM)
+            exporter = Exporter(session, Contact, export_fields(columns), SYSTEM)
         except DomainError as error:
-            refuse(error)
+            exit_with_error(error)
         if hasattr(output, "reconfigure"):
             output.reconfigure(encoding="utf-8", newline="")
         rows = exporter.count(query)
-        # What is noted next is written, which nobody who only reads may do.
+        # End the read-only transaction: the log entry below is written in another.
         session.rollback()
-    note(
+    record_security_event(
         session, "exported", SYSTEM, name="Contacts", rows=rows, filter=" ".join(where),
         columns=exporter.labels,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Tag
 from app.extensions import db
-from app.log.queries import entries_of
-from app.log.services import put_back
+from app.log.queries import get_entries
+from app.log.services import restore_value
 from app.security.actor import acting_as
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, undo
@@ -37,11 +37,11 @@ def test_the_log_puts_the_tags_back_as_they_were():
     row = a_contact(tags=[old])
     do(AddTag, BRUNO.as_actor(), [row], tag=new.id)
     with acting_as(BRUNO.as_actor()):
-        entry = entries_of(db.session(), row, limit=1)[0]
-        put_back(db.session(), row, entry, "tags", BRUNO.as_actor())
+        entry = get_entries(db.session(), row, limit=1)[0]
+        restore_value(db.session(), row, entry, "tags", BRUNO.as_actor())
         db.session.commit()
     assert row.tags == [old]
-    assert entries_of(db.session(), row, limit=1)[0].changes["tags"] == [
+    assert get_entries(db.session(), row, limit=1)[0].changes["tags"] == [
         [[old.id, str(old)], [new.id, str(new)]],
         [[old.id, str(old)]],
     ]

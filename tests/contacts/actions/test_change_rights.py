@@ -12,8 +12,7 @@ from app.contacts.actions.change_rights import ChangeRights
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.extensions import db
-from app.log.models import SECURITY as FACTS
-from app.log.models import LogEntry
+from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
 from tests.factories import a_contact
@@ -159,9 +158,9 @@ def test_the_security_page_is_told_and_so_is_the_log_of_the_contact():
     operation = do(ChangeRights, ALICIA.as_actor(), [row], contacts="edit")
     query = select(LogEntry).where(LogEntry.operation_id == operation.id)
     told = {entry.subject_type: entry for entry in db.session.scalars(query)}
-    assert told[FACTS].event == "rights_changed"
-    assert told[FACTS].subject_id == row.user.id
-    assert told[FACTS].changes["roles"] == [CUSTOM, f"{EDIT}, {CUSTOM}"]
+    assert told[SECURITY_SUBJECT].event == "rights_changed"
+    assert told[SECURITY_SUBJECT].subject_id == row.user.id
+    assert told[SECURITY_SUBJECT].changes["roles"] == [CUSTOM, f"{EDIT}, {CUSTOM}"]
     assert told["contact"].subject_id == row.id
     assert told["contact"].changes["change_rights"][1] == "Contacts: edit"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.extensions import db
-from app.log.queries import entries_of
-from app.log.services import put_back
+from app.log.queries import get_entries
+from app.log.services import restore_value
 from app.operations.actions import NONE, Action
 from app.security.actor import acting_as
 from tests.factories import a_contact, a_value
@@ -45,7 +45,7 @@ def assert_the_log_puts_it_back(kind: type[Action], field: str, model: type) -> 
     rows: list[Any] = [a_contact(**{field: old}), a_contact(**{field: old})]
     do(kind, BRUNO.as_actor(), rows, **{field: new.id})
     with acting_as(BRUNO.as_actor()):
-        entry = entries_of(db.session(), rows[0], limit=1)[0]
-        put_back(db.session(), rows[0], entry, f"{field}_id", BRUNO.as_actor())
+        entry = get_entries(db.session(), rows[0], limit=1)[0]
+        restore_value(db.session(), rows[0], entry, f"{field}_id", BRUNO.as_actor())
         db.session.commit()
     assert [getattr(row, field) for row in rows] == [old, new]

@@ -1,0 +1,100 @@
+"""Run an import: compare and write the rows of a file, one chunk per transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from app.database import reading
+from app.errors import DomainError
+from app.importexport.diffing import ChunkDiff
+from app.importexport.importer import ImportPlan
+from app.importexport.reading import Source, SourceRow
+from app.importexport.report import Report
+from app.importexport.writing import ChunkWriter, RowChangedError
+from app.security.actor import Actor, acting_as
+
+# SQLite has one writer at a time: others wait no longer than one chunk takes.
+CHUNK_SIZES = {"postgresql": 1000, "sqlite": 250}
+_MAX_ATTEMPTS = 5
+
+
+def run_import(
+    session: Session,
+    source: Source,
+    plan: ImportPlan,
+    actor: Actor,
+    *,
+    dry_run: bool = False,
+    on_rejected: Callable[[SourceRow, list[str]], None] | None = None,
+    chunk_size: int | None = None,
+) -> Report:
+    """Import every row of a file and return what was done.
+
+    Each chunk is committed by itself. A dry run reports the same and writes nothing.
+    ``on_rejected`` is called with each invalid or skipped row and the reasons.
+    """
+    if chunk_size is None:
+        chunk_size = CHUNK_SIZES[session.get_bind().dialect.name]
+    report = Report()
+    actor = actor.through("import")
+    first_row_by_key: dict[int, int] = {}
+    source_rows = source.rows()
+    with acting_as(actor):
+        while chunk := list(islice(source_rows, chunk_size)):
+            diff = _run_chunk(session, plan, actor, chunk, first_row_by_key, dry_run)
+            diff.add_to_report(report)
+            if on_rejected is not None:
+                for row in diff.rows:
+                    if row.outcome in ("invalid", "skipped"):
+                        on_rejected(row.source, [reason for _field, reason in row.problems])
+    for name, lookup in plan.lookups.items():
+        if lookup.to_create:
+            label = str(plan.importer.field(name).label)
+            report.created_values[label] = [linked.label for linked in lookup.to_create.values()]
+    return report
+
+
+def _run_chunk(
+    session: Session,
+    plan: ImportPlan,
+    actor: Actor,
+    source_rows: list[SourceRow],
+    first_row_by_key: dict[int, int],
+    dry_run: bool,
+) -> ChunkDiff:
+    """Compare a chunk with the stored rows and write it; retry if somebody else changed them."""
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        diff = ChunkDiff(session, plan, actor, source_rows, first_row_by_key)
+        diff.parse()
+        with reading():
+            diff.compare()
+            # Ends the read-only transaction, so that writing starts one with a write lock.
+            session.commit()
+        if dry_run:
+            return diff
+        try:
+            ChunkWriter(diff).write()
+            session.commit()
+        except (IntegrityError, RowChangedError, OperationalError) as error:
+            session.rollback()
+            if isinstance(error, OperationalError) and not _is_deadlock(error):
+                raise
+            for lookup in plan.lookups.values():
+                lookup.discard_created()
+            if attempt == _MAX_ATTEMPTS:
+                raise DomainError(
+                    _("Somebody else kept changing the same files; import again later.")
+                ) from None
+        else:
+            return diff
+    raise AssertionError("unreachable")
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    """Return True if the error is a PostgreSQL deadlock (SQLSTATE 40P01)."""
+    return getattr(error.orig, "sqlstate", None) == "40P01"
