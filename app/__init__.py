@@ -10,10 +10,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, domains, errorpages, layout
 from app.backoffice import BackOffice
-from app.request import CleanRequest
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
+from app.request import CleanRequest
 from app.security import guard, headers, origins
 from config import settings
 

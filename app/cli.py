@@ -1,4 +1,4 @@
-"""Commands of ``flask --app run …``: each room adds its own to this list."""
+"""The commands of ``flask --app run …``; each room registers its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ COMMANDS: list[click.Command] = []
 
 
 def command(item: Item) -> Item:
-    """Add a command, or a group of them, to the command line."""
+    """Register a command or a group (decorator)."""
     COMMANDS.append(item)
     return item

@@ -1,7 +1,7 @@
-"""The rooms of the house, lowest floor first.
+"""The rooms (domain packages), lowest floor first.
 
 A room may import the ones listed before it, never the ones after. The same order is enforced
-by import-linter (``pyproject.toml``); ``tests/contracts`` keeps the two lists in step.
+by import-linter (``pyproject.toml``); ``tests/contracts`` compares the two lists.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ DOMAINS = (
     "contacts",
 )
 
-# Modules that must be imported to take effect. All models come before any listener, all
-# listeners before any view.
+# Modules that register something when imported, in import order: all models before any listener,
+# all listeners before any view.
 MODULES = (
     "models", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
     "views", "api", "commands", "checks",
@@ -38,15 +38,15 @@ MODULES = (
 
 
 def load_all() -> None:
-    """Import every plug of every domain."""
+    """Import the modules of every domain, so that its models and plugs are registered."""
     for kind in MODULES:
         for domain in DOMAINS:
             name = f"app.{domain}.{kind}"
             if find_spec(name):
-                _import_with_children(name)
+                _import_package(name)
 
 
-def _import_with_children(name: str) -> None:
+def _import_package(name: str) -> None:
     module = import_module(name)
-    for child in iter_modules(getattr(module, "__path__", ())):
-        import_module(f"{name}.{child.name}")
+    for submodule in iter_modules(getattr(module, "__path__", ())):
+        import_module(f"{name}.{submodule.name}")

@@ -1,4 +1,4 @@
-"""How a feature announces itself: by being a subclass, in the right folder."""
+"""Registration of plugs: subclassing is registering."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import ClassVar, Self
 
 
 class Plug:
-    """Base of everything that is added by dropping one file into a domain.
+    """Base class of features that are added by one file in a domain.
 
-    A direct subclass (``Tab``, ``Importer``…) opens a new *kind* of plug; every concrete
-    class below it is collected, in import order.
+    A direct subclass (``Tab``, ``Importer``…) is a kind of plug. Its concrete subclasses are
+    registered in import order; with ``abstract=True`` a subclass is not registered.
     """
 
-    _plugged: ClassVar[list[type]]
+    _registered: ClassVar[list[type]]
 
     def __init_subclass__(cls, *, abstract: bool = False, **kwargs) -> None:
         super().__init_subclass__(**kwargs)
         if Plug in cls.__bases__:
-            cls._plugged = []
+            cls._registered = []
         elif not abstract:
-            cls._plugged.append(cls)
+            cls._registered.append(cls)
 
     @classmethod
     def all(cls) -> tuple[type[Self], ...]:
-        """Return every concrete plug of this kind."""
-        return tuple(plug for plug in cls._plugged if issubclass(plug, cls))
+        """Return the registered plugs of this kind."""
+        return tuple(plug for plug in cls._registered if issubclass(plug, cls))

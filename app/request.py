@@ -1,4 +1,4 @@
-"""The edge: what browsers send is made fit to keep before anything reads it."""
+"""The request class: it removes characters from the input that cannot be stored."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.utils import cached_property
 
-# No database column holds a NUL, and no encoding a lone surrogate.
-_IMPOSSIBLE = re.compile("[\x00\ud800-\udfff]")
+# A NUL cannot be stored in a database column, a lone surrogate not be encoded.
+_INVALID = re.compile("[\x00\ud800-\udfff]")
 
 
-# No form of ours has as many fields; a million of them hold up the program for seconds.
+# More than any form has. Parsing a million fields would take seconds.
 MAX_FIELDS = 5_000
 
 
 class _Parser(FormDataParser):
-    """Reads forms; one that no page of ours would send is refused before it is taken apart."""
+    """A form parser that rejects oversized forms before it parses them."""
 
     def _parse_urlencoded(self, stream: Any, mimetype: str, content_length: Any, options: Any):
-        longest = self.max_form_memory_size
-        sent = stream.read(-1 if longest is None else longest + 1)
-        if (longest is not None and len(sent) > longest) or sent.count(b"&") > MAX_FIELDS:
+        max_size = self.max_form_memory_size
+        body = stream.read(-1 if max_size is None else max_size + 1)
+        if (max_size is not None and len(body) > max_size) or body.count(b"&") > MAX_FIELDS:
             raise RequestEntityTooLarge
-        return super()._parse_urlencoded(BytesIO(sent), mimetype, content_length, options)
+        return super()._parse_urlencoded(BytesIO(body), mimetype, content_length, options)
 
 
 class CleanRequest(Request):
-    """A request whose parameters hold only characters that can be kept."""
+    """A request whose query and form parameters have no NULs or lone surrogates."""
 
     form_data_parser_class = _Parser
 
     @cached_property
     def args(self) -> ImmutableMultiDict[str, str]:  # type: ignore[override]
-        """Return the parameters of the address."""
-        return _possible(super().args)
+        """Return the parameters of the query string."""
+        return _without_invalid(super().args)
 
     def _load_form_data(self) -> None:
-        loaded = "form" in self.__dict__
+        is_loaded = "form" in self.__dict__
         super()._load_form_data()
-        if not loaded:
-            self.__dict__["form"] = _possible(self.__dict__["form"])
+        if not is_loaded:
+            self.__dict__["form"] = _without_invalid(self.__dict__["form"])
 
 
 def is_api_request() -> bool:
-    """Say whether the request is made to the API: answered in JSON, opened by a key alone."""
+    """Return True for a request to the API, which is answered in JSON and needs an API key."""
     return request.path.startswith("/api/")
 
 
-def _possible(values: Any) -> ImmutableMultiDict[str, str]:
+def _without_invalid(values: Any) -> ImmutableMultiDict[str, str]:
     pairs = list(values.items(multi=True))
-    if not any(_IMPOSSIBLE.search(name) or _IMPOSSIBLE.search(value) for name, value in pairs):
+    if not any(_INVALID.search(name) or _INVALID.search(value) for name, value in pairs):
         return values
     return ImmutableMultiDict(
-        (_IMPOSSIBLE.sub("", name), _IMPOSSIBLE.sub("", value)) for name, value in pairs
+        (_INVALID.sub("", name), _INVALID.sub("", value)) for name, value in pairs
     )

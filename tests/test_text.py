@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.contacts.demo import COMPANIES, FIRST, LAST
-from app.text import MOST_MARKS, clean, clean_lines, digits, fold, like, sort_key
+from app.text import MAX_MARKS, clean, clean_lines, digits, escape_like, fold, sort_key
 
 NAMES = (
     *FIRST, *LAST, *(company[0] for company in COMPANIES),
@@ -124,7 +124,7 @@ def test_only_digits_of_a_telephone_number_count():
 
 
 def test_the_wildcards_of_like_are_letters():
-    assert like(r"50%_off\now") == r"50\%\_off\\now"
+    assert escape_like(r"50%_off\now") == r"50\%\_off\\now"
 
 
 @pytest.mark.parametrize("make", [clean, clean_lines, fold, sort_key])
@@ -140,6 +140,6 @@ def test_nobody_stops_the_house_with_a_letter_of_a_thousand_marks(make, mark, mo
 
     monkeypatch.setattr(unicodedata, "normalize", watched)
     made = make("a" + mark * 1000 + "b" + mark * 1000)
-    assert max(heaps, default=0) <= MOST_MARKS
+    assert max(heaps, default=0) <= MAX_MARKS
     assert make(made) == made
     assert fold(made)[0] == "a"

@@ -30,9 +30,9 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
 
     __tablename__ = "account"
     __table_args__ = (
-        *Trashable.live_index("ix_account_sort", "sort_name", "id", also=("entity_id",)),
+        *Trashable.live_index("ix_account_sort", "sort_name", "id", include=("entity_id",)),
         *Trashable.live_index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
-        *Trashable.index_for("account"),
+        *Trashable.trash_index("account"),
     )
     search_table = search_table("account")
 

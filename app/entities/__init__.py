@@ -1,1 +1,1 @@
-"""Entities: the organisation's tree, which decides what its staff see."""
+"""Entities: the tree of the organisation, which determines what each user may see."""

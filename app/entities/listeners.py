@@ -1,4 +1,4 @@
-"""Keep the path of every entity, and of all below it, true."""
+"""Validate moves in the entity tree and update the stored paths."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from app.security.actor import current_actor
 
 
 @event.listens_for(Session, "before_flush")
-def _hold_the_tree(session: Session, _context, _instances) -> None:
-    """Refuse a place that cannot be, at every door: forms, the log, commands."""
+def _check_moves(session: Session, _context, _instances) -> None:
+    """Refuse invalid parents, whatever makes the change: forms, restored values, commands."""
     entities = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
     moved = [entity for entity in entities if is_moved(entity)]
     with session.no_autoflush:
         if moved:
-            # Two moves take turns: each is judged by the tree that the other has left.
+            # Lock the root, so that concurrent moves are checked one after the other.
             top = select(Entity.id).where(Entity.parent_id.is_(None))
             session.execute(top.with_for_update(key_share=True))
         for entity in moved:
@@ -28,7 +28,7 @@ def _hold_the_tree(session: Session, _context, _instances) -> None:
 
 
 @event.listens_for(Session, "after_flush")
-def _keep_paths(session: Session, _context) -> None:
+def _update_paths(session: Session, _context) -> None:
     moved = [
         row
         for row in (*session.new, *session.dirty)
@@ -39,7 +39,7 @@ def _keep_paths(session: Session, _context) -> None:
     for row in sorted(moved, key=lambda entity: entity.id):
         parent = "/" if row.parent_id is None else get_path(session, row.parent_id)
         path = f"{parent}{row.id}/"
-        # As it is stored: somebody else may have moved what lies above meanwhile.
+        # Read the stored path: another transaction may have moved an ancestor.
         old = "" if row in session.new else get_path(session, row.id)
         if old and parent.startswith(old):
             raise DomainError(_("An entity cannot be part of itself."), field="parent")

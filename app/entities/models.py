@@ -1,4 +1,4 @@
-"""The organisation's tree."""
+"""The entity: a node of the organisation's tree."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.types import SortKey
 class Entity(Model, VersionedRow, Logged):
     """A part of the organisation: region, department, branch…
 
-    ``path`` holds the ids from the root down to the row itself, as in ``/1/4/27/``; all that
-    lies below an entity begins with its path.
+    ``path`` holds the ids from the root down to the row itself, as in ``/1/4/27/``. The paths of
+    all descendants begin with it.
     """
 
     __tablename__ = "entity"
@@ -33,13 +33,8 @@ class Entity(Model, VersionedRow, Logged):
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """See one's own entity and all below it."""
+        """Return the condition for the actor's own entity and its descendants."""
         return entity_in_reach(cls.id, actor)
-
-    @property
-    def depth(self) -> int:
-        """Return how far below the root the entity lies; the root is 0."""
-        return max(self.path.count("/") - 2, 0)
 
     def __str__(self) -> str:
         return self.name

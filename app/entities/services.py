@@ -1,4 +1,4 @@
-"""Change the organisation's tree."""
+"""Validate and create entities."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from app.security.actor import Actor
 
 
 def check_parent(session: Session, entity: Entity, actor: Actor) -> None:
-    """Refuse a place in the tree that cannot be, or that is not the actor's to give.
+    """Raise DomainError if the parent is invalid or the actor may not choose it.
 
-    There is one root, nothing lies below itself, and nobody widens what they see: an entity is
-    moved within one's reach only, and never the one that one works in.
+    There is one root and no cycle. An actor may move entities only within their own scope, and
+    never their own entity: otherwise they could widen their scope.
     """
     top, parent = get_root(session), new_parent(session, entity)
     if parent is None and top is not None and top.id != entity.id:
@@ -42,16 +42,16 @@ def check_parent(session: Session, entity: Entity, actor: Actor) -> None:
 
 
 def new_parent(session: Session, entity: Entity) -> Entity | None:
-    """Return what an entity is about to be part of, whether given by row or by number."""
+    """Return the parent the entity is about to have, set as object or as id."""
     state: Any = inspect(entity).attrs
-    # What was given by row is what the flush writes, whatever the number says.
+    # If both were set, the flush writes the object's id.
     if state.parent.history.has_changes():
         return entity.parent
     return None if entity.parent_id is None else session.get(Entity, entity.parent_id)
 
 
 def is_moved(entity: Entity) -> bool:
-    """Say whether an entity is new or about to get another place."""
+    """Return True if the entity is new or its parent changes."""
     state: Any = inspect(entity)
     return not state.persistent or any(
         state.attrs[name].history.has_changes() for name in ("parent", "parent_id")
@@ -59,7 +59,7 @@ def is_moved(entity: Entity) -> bool:
 
 
 def ensure_root(session: Session, name: str) -> Entity:
-    """Return the top of the tree, made now if there is none."""
+    """Return the root of the tree; create it if there is none."""
     top = get_root(session)
     if top is None:
         top = Entity(name=name)

@@ -36,7 +36,7 @@ class EntityView(ModelView):
     search_columns: ClassVar[Any] = ["name", "parent"]
     edit_columns: ClassVar[Any] = ["name", "parent"]
     show_columns: ClassVar[Any] = ["name", "parent"]
-    help_texts: ClassVar[dict[str, Any]] = {
+    description_columns: ClassVar[dict[str, Any]] = {
         "parent": _l("Staff of the entity above see everything in this one.")
     }
 

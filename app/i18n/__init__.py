@@ -1,1 +1,1 @@
-"""Languages: which one a reader gets, labels in both, dates and numbers as they write them."""
+"""Internationalization: language selection, bilingual labels, dates, numbers, countries."""

@@ -1,4 +1,4 @@
-"""The catalogue of the reader's language, found once a language rather than once a sentence."""
+"""Cache the gettext catalogue of each language."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from flask_babel import Domain, get_locale
 
 
 class CachedDomain(Domain):
-    """flask-babel's messages; a page asks for a hundred of them."""
+    """flask-babel's Domain with its catalogues cached: a page translates a hundred messages."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._found: dict[str, Any] = {}
+        self._catalogues: dict[str, Any] = {}
 
     def get_translations(self) -> Any:
-        """Return the catalogue of the language in force."""
+        """Return the catalogue of the current language."""
         locale = get_locale()
         if locale is None:
             return super().get_translations()
-        found = self._found.get(locale.language)
-        if found is None:
-            found = self._found[locale.language] = super().get_translations()
-        return found
+        catalogue = self._catalogues.get(locale.language)
+        if catalogue is None:
+            catalogue = self._catalogues[locale.language] = super().get_translations()
+        return catalogue

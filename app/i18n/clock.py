@@ -1,4 +1,4 @@
-"""The organisation's own calendar: its days begin and end in its time zone."""
+"""The current date in the organisation's time zone."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from flask import current_app
 
 
 def today() -> date:
-    """Return the day it is where the organisation is."""
+    """Return today's date in the organisation's time zone."""
     return datetime.now(UTC).astimezone(ZoneInfo(current_app.config["TIMEZONE"])).date()

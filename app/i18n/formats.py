@@ -1,4 +1,4 @@
-"""Dates, moments and numbers as the reader writes them."""
+"""Format dates, times and numbers in the reader's language."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from app.types import now
 
 
 def show_date(value: date | None) -> str:
-    """Write a day: 14 Mar 1978, 14 mar 1978."""
+    """Format a date: 14 Mar 1978, 14 mar 1978."""
     return format_date(value, "medium") if value else ""
 
 
 def show_datetime(value: datetime | None) -> str:
-    """Write a moment in the organisation's time zone."""
+    """Format a date and time in the organisation's time zone."""
     return format_datetime(value, "medium") if value else ""
 
 
 def show_ago(value: datetime | None) -> str:
-    """Write how long ago a moment was: 2 hours ago, hace 2 horas."""
+    """Format how long ago a time was: 2 hours ago, hace 2 horas."""
     if not value:
         return ""
     if value.tzinfo is None:
@@ -30,10 +30,11 @@ def show_ago(value: datetime | None) -> str:
 
 
 def show_number(value: int | float | Decimal | None) -> str:
-    """Write a number: 12,480 in English, 12.480 in Spanish."""
+    """Format a number: 12,480 in English, 12.480 in Spanish."""
     return "" if value is None else format_decimal(value)
 
 
+# Jinja filters.
 FILTERS = {
     "day": show_date,
     "moment": show_datetime,

@@ -1,4 +1,4 @@
-"""Labels kept in both languages."""
+"""Labels stored in both languages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.i18n.languages import current_language
 
 
 class Bilingual:
-    """A row whose label is written in English and in Spanish.
+    """Mixin: a row with a label in English and one in Spanish.
 
-    A label that is missing in one language falls back to the other; ``is_complete`` says so.
+    If one is missing, the other is shown; then ``is_complete`` is False.
     """
 
     label_en: Mapped[str] = mapped_column(String(120), default="")
@@ -33,22 +33,22 @@ class Bilingual:
     @label.inplace.expression
     @classmethod
     def _label(cls):
-        return label_in_sql(cls)
+        return label_expression(cls)
 
     @property
     def is_complete(self) -> bool:
-        """Say whether both languages are filled in."""
+        """Return True if the label is filled in in both languages."""
         return bool(self.label_en and self.label_es)
 
     def __str__(self) -> str:
         return self.label
 
 
-def label_in_sql(rows: Any) -> ColumnElement[str]:
-    """Return the label, in the reader's language, of a model or of an alias of one.
+def label_expression(rows: Any) -> ColumnElement[str]:
+    """Return the SQL expression of the label in the reader's language.
 
-    An alias must not be asked for ``label``: it remembers the answer, and with it the language
-    of whoever asked first.
+    ``rows`` is a model or an alias of one. Do not use ``alias.label``: an alias caches the
+    expression, and with it the language of the first request.
     """
     first, second = (
         (rows.label_es, rows.label_en)

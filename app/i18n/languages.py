@@ -1,4 +1,4 @@
-"""Which language a reader gets."""
+"""Select the language of a request."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Language = Literal["en", "es"]
 
 
 def choose_language() -> str:
-    """Return what the reader chose, else what their browser asks for, else the default."""
+    """Return the language the user chose, else that of the browser, else the default."""
     if not has_request_context():
         return current_app.config["BABEL_DEFAULT_LOCALE"]
-    asked = request.accept_languages.best_match(LANGUAGES)
+    accepted = request.accept_languages.best_match(LANGUAGES)
     if is_api_request():
-        return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
+        return accepted or current_app.config["BABEL_DEFAULT_LOCALE"]
     chosen = getattr(current_user, "language", None) or session.get("language")
     if chosen in LANGUAGES:
         return chosen
-    return asked or current_app.config["BABEL_DEFAULT_LOCALE"]
+    return accepted or current_app.config["BABEL_DEFAULT_LOCALE"]
 
 
 def current_language() -> Language:
-    """Return the language in force: ``en`` or ``es``."""
+    """Return the current language: ``en`` or ``es``."""
     locale = get_locale()
     return "es" if locale is not None and locale.language == "es" else "en"

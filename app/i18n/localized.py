@@ -1,4 +1,4 @@
-"""Sentences that are kept, and read later by readers of any language."""
+"""Text stored in every language, for readers of any language."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.i18n.languages import LANGUAGES, current_language
 
 
 class LocalizedText(dict[str, str]):
-    """A sentence in every language, by language; as text it is in the reader's."""
+    """A text by language; ``str()`` returns it in the reader's language."""
 
     def __str__(self) -> str:
         return self.get(current_language()) or next(filter(None, self.values()), "")
@@ -21,29 +21,29 @@ class LocalizedText(dict[str, str]):
         return any(self.values())
 
 
-def localize(sentence: Callable[[], str]) -> LocalizedText:
-    """Return what ``sentence`` says in each language."""
-    found = LocalizedText()
+def localize(text: Callable[[], str]) -> LocalizedText:
+    """Call ``text`` once in each language and return the results."""
+    result = LocalizedText()
     for language in LANGUAGES:
         with force_locale(language):
-            found[language] = sentence()
-    return found
+            result[language] = text()
+    return result
 
 
 class LocalizedTextType(TypeDecorator[LocalizedText]):
-    """A sentence in every language, kept as JSON; plain text is the same in all of them."""
+    """Column type of a LocalizedText, stored as JSON; plain text is the same in all languages."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Mapping[str, str] | str | None, dialect) -> str | None:
-        """Write the languages down; of text, only the text."""
+        """Return the JSON of a LocalizedText; plain text as it is."""
         if not isinstance(value, Mapping):
             return value
         return json.dumps(value, ensure_ascii=False) if any(value.values()) else ""
 
     def process_result_value(self, value: str | None, dialect) -> LocalizedText | None:
-        """Give the sentence back."""
+        """Return the stored text as a LocalizedText."""
         if value is None:
             return None
         if not value.startswith('{"'):

@@ -20,7 +20,7 @@ def countries(language: str) -> tuple[tuple[str, str], ...]:
 
 
 def country_name(code: str | None, language: str) -> str:
-    """Return the name of a country, or the code itself when it is not one."""
+    """Return the name of a country, or the code itself if it is unknown."""
     return dict(countries(language)).get(code or "", code or "")
 
 
@@ -45,7 +45,7 @@ def _country_codes() -> dict[str, str]:
 
 
 def find_country(text: str) -> str | None:
-    """Return the code of a country named in either language, or None."""
+    """Return the code of the country with this name in either language, or None."""
     return _country_codes().get(fold(text))
 
 
@@ -53,10 +53,10 @@ def find_country(text: str) -> str | None:
 def provinces(country: str, language: str) -> tuple[tuple[str, str], ...]:
     """Return (code, name) of the provinces of a country, sorted by name."""
     found = pycountry.subdivisions.get(country_code=country) or ()
-    # Of a country with regions and provinces (Spain, Italy, France…) people write the province.
-    lower = {s.parent_code for s in found if s.parent_code}
+    # In countries with regions and provinces (Spain, Italy, France…) addresses name the province.
+    parents = {s.parent_code for s in found if s.parent_code}
     translate = _translator(language)
-    named = ((s.code, translate(s.name)) for s in found if s.code not in lower)
+    named = ((s.code, translate(s.name)) for s in found if s.code not in parents)
     return tuple(sorted(named, key=lambda pair: sort_key(pair[1])))
 
 
@@ -70,12 +70,12 @@ def _translator(language: str):
 
 @lru_cache(maxsize=4096)
 def find_province(text: str, country: str) -> str:
-    """Return the ISO 3166-2 code of a province, or ``text`` when there is none by that name."""
+    """Return the ISO 3166-2 code of the province with this name, or ``text`` if there is none."""
     wanted = fold(text)
     for language in ("en", "es"):
         for code, name in provinces(country, language):
             parts = {fold(code), fold(code.partition("-")[2]), fold(name)}
-            # “Alicante/Alacant”, “Araba*”: each way of writing it counts.
+            # Match each spelling in names such as “Alicante/Alacant” and “Araba*”.
             parts |= {fold(part.strip(" *")) for part in name.split("/")}
             if wanted in parts or {fold(part) for part in text.split("/")} & (parts - {""}):
                 return code
@@ -84,7 +84,7 @@ def find_province(text: str, country: str) -> str:
 
 @lru_cache(maxsize=4096)
 def province_name(code: str | None, language: str) -> str:
-    """Return the name of a province, or what was typed when it has no code."""
+    """Return the name of a province, or ``code`` itself if it is free text."""
     if not code:
         return ""
     if len(code) > 3 and code[2:3] == "-":
@@ -101,6 +101,6 @@ def _folded_provinces(language: str) -> tuple[tuple[str, str], ...]:
 
 
 def find_provinces(text: str, language: str) -> list[str]:
-    """Return the codes of all provinces whose name has ``text`` in it."""
+    """Return the codes of all provinces whose name contains ``text``."""
     wanted = fold(text)
     return [code for code, name in _folded_provinces(language) if wanted in name]

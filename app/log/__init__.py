@@ -1,1 +1,1 @@
-"""The log: who did what to which file, when, old and new value. It is only ever added to."""
+"""The log: an append-only record of who changed which row, when, with old and new values."""

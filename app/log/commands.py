@@ -1,4 +1,4 @@
-"""``log seal`` and ``log verify``: the chain of digests over the log."""
+"""Commands ``log seal`` and ``log verify``."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def seal(wait: float) -> None:
     session = db.session()
     sealer = Sealer()
     sealed = sealer.run(session, wait)
-    noted = append_seals(session, current_app.config["DATA_DIR"])
-    told = {"sealed": sealed, "noted": noted, "put_off": sealer.pending is not None}
-    click.echo(json.dumps(told))
+    appended = append_seals(session, current_app.config["DATA_DIR"])
+    result = {"sealed": sealed, "noted": appended, "put_off": sealer.pending is not None}
+    click.echo(json.dumps(result))
 
 
 @log.command("verify")
@@ -46,8 +46,8 @@ def verify_(head: str | None) -> None:
     Prints one JSON object; ends with status 1 if something was found.
     """
     with reading():
-        verdict = verify(db.session(), current_app.config["DATA_DIR"], head=head)
-    click.echo(json.dumps(verdict.as_dict(), ensure_ascii=False))
-    for finding in verdict.findings:
-        click.echo(finding.message, err=True)
-    sys.exit(0 if verdict.is_sound else 1)
+        result = verify(db.session(), current_app.config["DATA_DIR"], head=head)
+    click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+    for discrepancy in result.discrepancies:
+        click.echo(discrepancy.message, err=True)
+    sys.exit(0 if result.is_sound else 1)

@@ -1,4 +1,4 @@
-"""The one place that writes differences to the log, so that nobody can forget to."""
+"""Write a log entry for every change of a logged row that the session flushes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from app.types import now
 
 
 @event.listens_for(Mapper, "mapper_configured")
-def _remember_old_values(mapper: Mapper, model: type) -> None:
-    """Load a column's old value before it is overwritten, even on an expired row."""
+def _enable_active_history(mapper: Mapper, model: type) -> None:
+    """Make the columns of logged models load their old value before it is overwritten."""
     if is_logged(model):
         for attribute in mapper.column_attrs:
             getattr(model, attribute.key).impl.active_history = True
 
 
 @event.listens_for(Session, "before_flush")
-def _count_links_as_changes(session: Session, _context, _instances) -> None:
-    """Give a row whose links alone changed a new version, as any other change does."""
+def _touch_rows_with_changed_links(session: Session, _context, _instances) -> None:
+    """Give a row of which only many-to-many links changed a new version."""
     for row in session.dirty:
         if is_logged(row) and hasattr(row, "updated_at"):
             state = inspect(row)
@@ -32,24 +32,25 @@ def _count_links_as_changes(session: Session, _context, _instances) -> None:
 
 
 @event.listens_for(Session, "after_flush")
-def _write_differences(session: Session, _context) -> None:
+def _write_entries(session: Session, _context) -> None:
     actor = current_actor()
     entries = []
     for row in session.new:
         if is_logged(row):
-            entries.append(_entry(row, "created", _values(session, row), actor))
+            entries.append(_entry(row, "created", _initial_changes(session, row), actor))
     for row in session.dirty:
         if is_logged(row) and (changes := _changes(session, row)):
-            event_name = _put_away(row) or "changed"
+            event_name = _trash_event(row) or "changed"
             entries.append(_entry(row, event_name, changes, actor))
     entries += [_entry(row, "purged", None, actor) for row in session.deleted if is_logged(row)]
     if entries:
         session.execute(insert(LogEntry), entries)
 
 
-def _put_away(row: Any) -> str | None:
-    history = getattr(inspect(row).attrs, "trashed_at", None)
-    if history is None or not history.history.has_changes():
+def _trash_event(row: Any) -> str | None:
+    """Return “trashed” or “restored” if the row was moved to or from the trash."""
+    attribute = getattr(inspect(row).attrs, "trashed_at", None)
+    if attribute is None or not attribute.history.has_changes():
         return None
     return "restored" if row.trashed_at is None else "trashed"
 
@@ -70,13 +71,13 @@ def _entry(row: Any, event_name: str, changes: dict | None, actor: Actor) -> dic
     }
 
 
-def _values(session: Session, row: Any) -> dict[str, list]:
+def _initial_changes(session: Session, row: Any) -> dict[str, list]:
     """Return every filled-in field of a new row as [None, value]."""
     changes = {}
     for key in logged_columns(type(row)):
         value = inspect(row).dict.get(key)
         if value not in (None, ""):
-            changes[key] = [None, _written(session, row, key, value)]
+            changes[key] = [None, _column_to_json(session, row, key, value)]
     for key in many_to_many(type(row)):
         if linked := [link_to_json(other) for other in inspect(row).dict.get(key, ())]:
             changes[key] = [[], linked]
@@ -95,7 +96,10 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
         old = history.deleted[0] if history.deleted else None
         new = history.added[0] if history.added else None
         if old != new:
-            changes[key] = [_written(session, row, key, old), _written(session, row, key, new)]
+            changes[key] = [
+                _column_to_json(session, row, key, old),
+                _column_to_json(session, row, key, new),
+            ]
     for key in many_to_many(type(row)):
         history = state.attrs[key].history
         if history.has_changes():
@@ -108,7 +112,8 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
     return changes
 
 
-def _written(session: Session, row: Any, key: str, value: Any) -> Any:
+def _column_to_json(session: Session, row: Any, key: str, value: Any) -> Any:
+    """Return a column's value as a log entry stores it; a foreign key as [id, label]."""
     target = foreign_keys(type(row)).get(key)
     if target is None or value is None:
         return to_json(value)

@@ -1,4 +1,4 @@
-"""Log entries, and the mark of the models that are logged."""
+"""Log entries and seals, and the mixin of logged models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.types import Json, UTCDateTime, now
 
-# Facts about signing in, rights and exports are told of this subject.
+# ``subject_type`` of security events: logins, rights, exports.
 SECURITY_SUBJECT = "security"
 
 EVENTS = {
@@ -22,7 +22,7 @@ EVENTS = {
     "restored": _l("restored the file"),
     "purged": _l("deleted the file for good"),
 }
-# What is told of the subject SECURITY_SUBJECT. Whom it happened to stands beside it.
+# Security events; ``subject_id`` is the user affected.
 SECURITY_EVENTS = {
     "signed_in": _l("signed in"),
     "sign_in_failed": _l("sign-in failed"),
@@ -53,11 +53,11 @@ CHANNELS = {
 
 
 class LogEntry(Model):
-    """One thing done to one row.
+    """One event on one row.
 
-    ``changes`` maps a field to ``[old, new]``. A plain value is written as JSON writes it (a
-    day or a moment in ISO 8601); a linked row as ``[id, label]``; many linked rows as a list of
-    those. There are no foreign keys: the log outlives what it tells of.
+    ``changes`` maps a field to ``[old, new]``. A plain value is stored as JSON (a date or a
+    datetime in ISO 8601), a linked row as ``[id, label]``, several linked rows as a list of
+    those. There are no foreign keys: entries outlive the rows they describe.
     """
 
     __tablename__ = "log_entry"
@@ -89,19 +89,19 @@ class LogEntry(Model):
     subject_name: Mapped[str] = mapped_column(String(200))
     version: Mapped[int | None]
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    # The collective action this was part of.
+    # The operation (collective action) this was part of.
     operation_id: Mapped[int | None]
 
 
 def is_logged(model: Any) -> bool:
-    """Say whether the changes of a model, or of a row, are logged."""
+    """Return True if changes of the model, or of the row, are logged."""
     return hasattr(model, "__unlogged__")
 
 
 class Logged:
-    """A row whose every change is written to the log by the session itself."""
+    """Mixin: a session listener logs every change of the row."""
 
-    # Kept by the program for its own needs; a change of these alone tells nobody anything.
+    # Columns not logged: the program maintains them itself.
     __unlogged__: ClassVar[frozenset[str]] = frozenset(
         {
             "id",
@@ -117,7 +117,7 @@ class Logged:
 
 
 class LogSeal(Model):
-    """A link of the chain that seals the log: the digest of a chunk and of the seal before it."""
+    """A seal: a digest over a chunk of entries and the seal before it, as in a hash chain."""
 
     __tablename__ = "log_seal"
 

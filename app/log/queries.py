@@ -1,4 +1,4 @@
-"""Read the log of one file."""
+"""Read the log of one row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.log.models import LogEntry
 def get_entries(
     session: Session, row: Any, *, before: int | None = None, limit: int = 50
 ) -> Sequence[LogEntry]:
-    """Return the newest entries of a row, newest first; ``before`` pages on."""
+    """Return the entries of a row, newest first; ``before`` is the id of the last one shown."""
     query = select(LogEntry).where(
         LogEntry.subject_type == row.__tablename__, LogEntry.subject_id == row.id
     )
@@ -24,7 +24,7 @@ def get_entries(
 
 
 def changes_since(session: Session, row: Any, version: int) -> list[LogEntry]:
-    """Return what was done to a row after it had ``version``, oldest first."""
+    """Return the entries of a row newer than ``version``, oldest first."""
     return list(
         session.scalars(
             select(LogEntry)

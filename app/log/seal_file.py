@@ -1,4 +1,7 @@
-"""The anchor: each seal's number, last id and digest in a file, out of the database's reach."""
+"""A copy of the seals in a file, so that whoever can change the database cannot forge them.
+
+Each line holds a seal's number, last entry id, digest and the time it was written.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from sqlalchemy.orm import Session
 from app.database import reading
 from app.log.sealing import seals_after
 
-FILE = "log.seals"
-_TAIL = 4096
+FILE_NAME = "log.seals"
+_TAIL_BYTES = 4096
 
 
 class FileSeal(NamedTuple):
-    """A seal as the file knows it."""
+    """A seal as the file has it."""
 
     number: int
     last_id: int
@@ -27,21 +30,21 @@ class FileSeal(NamedTuple):
 
 
 def seal_file_path(folder: str | Path) -> Path:
-    """Return where the seals are noted: in the data folder."""
-    return Path(folder, FILE)
+    """Return the path of the file of seals in the data folder."""
+    return Path(folder, FILE_NAME)
 
 
 def append_seals(session: Session, folder: str | Path) -> int:
-    """Write the seals the file lacks to its end, those of other hosts too; return how many."""
+    """Append the seals that the file lacks, those of other hosts too; return how many."""
     handle = os.open(seal_file_path(folder), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        highest = _highest(handle)
+        last_number = _repair_and_get_last_number(handle)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         with reading():
             lines = [
                 f"{seal.id} {seal.last_id} {seal.digest} {moment}\n"
-                for seal in seals_after(session, highest)
+                for seal in seals_after(session, last_number)
             ]
             session.commit()
         if lines:
@@ -52,37 +55,37 @@ def append_seals(session: Session, folder: str | Path) -> int:
         os.close(handle)
 
 
-def _highest(handle: int) -> int:
-    """Return the number of the last seal noted; a line cut short by a crash is taken away."""
-    tail = _tail(handle)
-    if torn := tail.rpartition(b"\n")[2]:
-        os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
-    noted = _last(tail)
-    return noted.number if noted else 0
+def _repair_and_get_last_number(handle: int) -> int:
+    """Return the number of the last seal in the file; remove a line cut short by a crash."""
+    tail = _read_tail(handle)
+    if partial := tail.rpartition(b"\n")[2]:
+        os.ftruncate(handle, os.fstat(handle).st_size - len(partial))
+    seal = _last_seal(tail)
+    return seal.number if seal else 0
 
 
-def _tail(handle: int) -> bytes:
-    return os.pread(handle, _TAIL, max(0, os.fstat(handle).st_size - _TAIL))
+def _read_tail(handle: int) -> bytes:
+    return os.pread(handle, _TAIL_BYTES, max(0, os.fstat(handle).st_size - _TAIL_BYTES))
 
 
-def _last(tail: bytes) -> FileSeal | None:
+def _last_seal(tail: bytes) -> FileSeal | None:
     for line in reversed(tail.rpartition(b"\n")[0].split(b"\n")):
-        if (noted := _read(line.decode(errors="replace"))) is not None:
-            return noted
+        if (seal := _parse_line(line.decode(errors="replace"))) is not None:
+            return seal
     return None
 
 
 def last_file_seal(folder: str | Path) -> FileSeal | None:
-    """Return the last seal the file knows."""
+    """Return the last seal in the file, or None if there is none."""
     try:
         with seal_file_path(folder).open("rb") as file:
-            return _last(_tail(file.fileno()))
+            return _last_seal(_read_tail(file.fileno()))
     except OSError:
         return None
 
 
 def read_seals(folder: str | Path) -> Iterator[FileSeal | str]:
-    """Yield what the file notes, line by line; a line that says nothing as it stands."""
+    """Yield the seals in the file; a line that cannot be parsed is yielded as text."""
     try:
         file = seal_file_path(folder).open(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -90,10 +93,10 @@ def read_seals(folder: str | Path) -> Iterator[FileSeal | str]:
     with file:
         for line in file:
             if line.endswith("\n"):
-                yield _read(line) or line.strip()
+                yield _parse_line(line) or line.strip()
 
 
-def _read(line: str) -> FileSeal | None:
+def _parse_line(line: str) -> FileSeal | None:
     parts = line.split()
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[:2]):
         return None

@@ -1,4 +1,4 @@
-"""Seal the log: a chain of digests over chunks of it, made while others go on writing."""
+"""Seal the log: a chain of digests over chunks of entries, computed while others write."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from app.database import reading
 from app.log.models import LogEntry, LogSeal
 from app.types import now
 
-# DigestBuilder of the log that one seal covers at most.
-CHUNK = 5_000
-# Entries counted at most that are not sealed yet.
+# A seal covers at most this many entries.
+CHUNK_SIZE = 5_000
+# Unsealed entries are counted up to this number.
 MAX_UNSEALED_COUNT = 10_000
-# Seconds between two looks at whether a writer has finished.
+# Interval at which waiting for other transactions polls.
 POLL_SECONDS = 0.05
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode
 
 
 class DigestBuilder:
-    """The digest of rows given one after the other, each as canonical JSON.
+    """Compute the digest over rows added one after another, each as canonical JSON.
 
-    A row is written with all its columns that hold something, so that a column added later
-    leaves the seals of before as they are.
+    Only columns that are not NULL are included, so that a column added later does not change
+    the digests of earlier rows.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class DigestBuilder:
         self.last_id: int | None = None
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Take in what ``rows_between`` gave."""
+        """Add rows as ``rows_between`` returns them."""
         for row in rows:
             filled = {
-                name: _value(name, value)
+                name: _normalize(name, value)
                 for name, value in zip(COLUMNS, row, strict=True)
                 if value is not None
             }
@@ -55,32 +55,32 @@ class DigestBuilder:
             self.last_id = row[0]
 
     def digest(self) -> str:
-        """Return the digest of what was taken in so far."""
+        """Return the digest of the rows added so far."""
         return self._hash.hexdigest()
 
 
 COLUMNS = tuple(column.name for column in LogEntry.__table__.columns)
 
 
-def _value(name: str, value: Any) -> Any:
+def _normalize(name: str, value: Any) -> Any:
     if name == "at" and isinstance(value, str):
         return value.replace(" ", "T")
     if name == "changes":
         try:
-            return json.loads(value, parse_float=_number)
+            return json.loads(value, parse_float=_parse_number)
         except (TypeError, ValueError, RecursionError):
             return {"unreadable": repr(value)}
     return value
 
 
-def _number(written: str) -> int | float:
-    """Read 1.0 and 1 as the same number, which they are to PostgreSQL's JSON."""
-    number = float(written)
+def _parse_number(digits: str) -> int | float:
+    """Parse 1.0 and 1 as the same number, as PostgreSQL's JSON does."""
+    number = float(digits)
     return int(number) if number.is_integer() else number
 
 
 def rows_between(session: Session, after: int | None, upto: int) -> Sequence[Sequence[Any]]:
-    """Return the first rows after one id and up to another, as the database wrote them."""
+    """Return the first CHUNK_SIZE rows with ``after`` < id ≤ ``upto``, as stored."""
     is_postgres = session.get_bind().dialect.name == "postgresql"
     columns: list[Any] = []
     for column in LogEntry.__table__.columns:
@@ -91,7 +91,7 @@ def rows_between(session: Session, after: int | None, upto: int) -> Sequence[Seq
             columns.append(cast(column, Text))
         else:
             columns.append(column)
-    query = select(*columns).where(LogEntry.id <= upto).order_by(LogEntry.id).limit(CHUNK)
+    query = select(*columns).where(LogEntry.id <= upto).order_by(LogEntry.id).limit(CHUNK_SIZE)
     if after is not None:
         query = query.where(LogEntry.id > after)
     return session.execute(query).all()
@@ -106,7 +106,7 @@ def seal_digest(
     at: datetime,
     rows: str,
 ) -> str:
-    """Return the digest of a seal: of itself, of its rows and of the seal before it."""
+    """Return the digest of a seal: over itself, its rows and the digest of the seal before it."""
     link = [number, previous, first_id, last_id, count, at.isoformat(timespec="microseconds")]
     return hashlib.sha256(_canonical([*link, rows]).encode()).hexdigest()
 
@@ -118,9 +118,9 @@ def last_seal(session: Session) -> LogSeal | None:
 
 @dataclass(frozen=True)
 class SealedRange:
-    """How far the seals reach: the last entry sealed, when it was written, and what came after.
+    """The last sealed entry, when it was written, and how many entries are newer.
 
-    ``unsealed`` counts ``MAX_UNSEALED_COUNT`` entries at most.
+    ``unsealed`` counts at most ``MAX_UNSEALED_COUNT`` entries.
     """
 
     last_id: int | None
@@ -129,7 +129,7 @@ class SealedRange:
 
 
 def get_sealed_range(session: Session) -> SealedRange:
-    """Return how far the log is sealed, in one statement."""
+    """Return the sealed range of the log, in one statement."""
     sealed = select(func.coalesce(func.max(LogSeal.last_id), 0)).scalar_subquery()
     newer = select(LogEntry.id).where(LogEntry.id > sealed).limit(MAX_UNSEALED_COUNT).subquery()
     last_id, at, unsealed = session.execute(
@@ -143,14 +143,14 @@ def get_sealed_range(session: Session) -> SealedRange:
 
 
 def seals_after(session: Session, number: int, limit: int = 500) -> Iterator[LogSeal]:
-    """Yield the seals after one, oldest first, without holding more than a few."""
+    """Yield the seals after number ``number``, oldest first, loading ``limit`` at a time."""
     while True:
-        found = session.scalars(
+        seals = session.scalars(
             select(LogSeal).where(LogSeal.id > number).order_by(LogSeal.id).limit(limit)
         ).all()
-        if not found:
+        if not seals:
             return
-        for seal in found:
+        for seal in seals:
             number = seal.id
             yield seal
             session.expunge(seal)
@@ -158,28 +158,28 @@ def seals_after(session: Session, number: int, limit: int = 500) -> Iterator[Log
 
 @dataclass(frozen=True)
 class Horizon:
-    """An id handed out already, and the writers that may still bring in a lower one."""
+    """The last allocated id, and the transactions that may still commit a lower one."""
 
     last_id: int
     writers: frozenset[str] = frozenset()
 
 
-def look(session: Session) -> Horizon:
-    """Note how far the log reaches now.
+def get_horizon(session: Session) -> Horizon:
+    """Return the last allocated id and the open transactions that may have one.
 
-    On SQLite writers take turns, so what is seen is complete. On PostgreSQL ids are handed out
-    before they are committed, in any order. Whoever has been given one holds, from before that
-    until they commit, the lock that every INSERT takes on the table: those who hold it after
-    the last id was read are all who may still bring in that id or a lower one.
+    On SQLite writers take turns, so committed ids have no gaps. On PostgreSQL ids are allocated
+    before they are committed, in any order. A transaction that has been allocated an id holds
+    the table lock of INSERT from before that until it commits. So the transactions that hold
+    it after the last id was read are all that may still commit that id or a lower one.
     """
     if session.get_bind().dialect.name != "postgresql":
         return Horizon(session.scalar(select(func.max(LogEntry.id))) or 0)
-    last = text("SELECT pg_sequence_last_value(pg_get_serial_sequence('log_entry', 'id'))")
+    last = text("SELECT pg_sequence_last_normalize(pg_get_serial_sequence('log_entry', 'id'))")
     return Horizon(session.scalar(last) or 0, writers(session))
 
 
 def writers(session: Session) -> frozenset[str]:
-    """Return the transactions of others that may have written to the log, on PostgreSQL."""
+    """Return the other open transactions that may have written to the log (PostgreSQL)."""
     return frozenset(
         session.scalars(
             text(
@@ -195,32 +195,32 @@ def writers(session: Session) -> frozenset[str]:
 
 @dataclass
 class Sealer:
-    """Seals the log in passes; a writer that takes long puts a pass off and is not waited for.
+    """Seal the log in passes; a long transaction postpones a pass instead of blocking it.
 
-    What is waited for is remembered from pass to pass, so that writers who overlap without end
-    cannot keep the log from being sealed.
+    The horizon a pass waits for is kept for the next pass, so that overlapping transactions
+    cannot keep the log from being sealed forever.
     """
 
     pending: Horizon | None = field(default=None)
 
     def run(
-        self, session: Session, wait: float = 0.0, stops: Callable[[], bool] = lambda: False
+        self, session: Session, wait: float = 0.0, should_stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Seal what is complete; return how many entries. Commits after every chunk.
+        """Seal the entries that are complete; return how many. Commit after every chunk.
 
-        ``wait`` is how many seconds at most to wait for writers; ``stops`` says between two
-        chunks that it is enough.
+        ``wait`` is the maximum time in seconds to wait for open transactions; ``should_stop``
+        is asked before every chunk.
         """
-        until = monotonic() + wait
-        # What an earlier pass waited for first, then what has come since.
-        sealed = self._seal(session, until, stops) if self.pending else 0
-        return sealed + (0 if self.pending else self._seal(session, until, stops))
+        deadline = monotonic() + wait
+        # First the entries an earlier pass waited for, then those that are newer.
+        sealed = self._seal(session, deadline, should_stop) if self.pending else 0
+        return sealed + (0 if self.pending else self._seal(session, deadline, should_stop))
 
-    def _seal(self, session: Session, until: float, stops: Callable[[], bool]) -> int:
+    def _seal(self, session: Session, deadline: float, should_stop: Callable[[], bool]) -> int:
         with reading():
-            horizon = self.pending or look(session)
+            horizon = self.pending or get_horizon(session)
             while left := horizon.writers and horizon.writers & writers(session):
-                if monotonic() >= until:
+                if monotonic() >= deadline:
                     self.pending = Horizon(horizon.last_id, left)
                     session.commit()
                     return 0
@@ -228,13 +228,13 @@ class Sealer:
             session.commit()
         self.pending = None
         sealed = 0
-        while not stops() and (count := _seal_chunk(session, horizon.last_id)):
+        while not should_stop() and (count := _seal_chunk(session, horizon.last_id)):
             sealed += count
         return sealed
 
 
 def _seal_chunk(session: Session, upto: int) -> int:
-    """Seal the next rows; the only write is the seal itself."""
+    """Seal the next chunk of entries up to id ``upto``; return how many."""
     rows = DigestBuilder()
     with reading():
         last = last_seal(session)
@@ -258,7 +258,7 @@ def _seal_chunk(session: Session, upto: int) -> int:
         session.execute(insert(LogSeal), [seal])
         session.commit()
     except IntegrityError:
-        # Another host sealed these rows at the same moment.
+        # Another host sealed the same entries at the same time.
         session.rollback()
         return 0
     return rows.count

@@ -1,4 +1,4 @@
-"""Facts about signing in, rights and exports, as the security page asks for them."""
+"""Queries of security events (logins, rights, exports) for the security page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.types import now
 
-# Written out, because SQLite uses an index over some rows only when it sees which.
+# A literal, because SQLite uses a partial index only if the query repeats its condition.
 IS_SECURITY_EVENT = LogEntry.subject_type == literal_column(f"'{SECURITY_SUBJECT}'")
 FAILED_LOGIN_EVENTS = ("sign_in_failed", "sign_in_throttled")
 LOGIN_EVENTS = (
@@ -23,7 +23,7 @@ LOGIN_EVENTS = (
 RIGHTS_EVENTS = ("rights_changed", "role_changed", "api_key_made", "api_key_revoked")
 EXPORT_EVENTS = ("exported",)
 REFUSAL_EVENTS = ("out_of_reach",)
-# Failed attempts looked at for the numbers of accounts and addresses.
+# Failed logins examined to count accounts and addresses.
 MAX_FAILED_LOGINS = 10_000
 
 
@@ -35,18 +35,19 @@ def security_events_page(
     before: int | None = None,
     limit: int = 50,
 ) -> tuple[list[LogEntry], int | None]:
-    """Return the newest facts of some events (none named: of all), and where older ones begin.
+    """Return a page of security events, newest first, and the id to pass as ``before`` for more.
 
-    ``people`` selects the numbers of the users who may be told of; None is all of them.
+    An empty ``events`` means all events. ``people`` selects the ids of the users whose events
+    are included; None means everybody.
     """
     parts = [
         _newest([*_involving(people), LogEntry.event == event], before, limit) for event in events
     ] or [_newest(_involving(people), before, limit)]
     ids = union_all(*(select(part.c.id) for part in parts)).subquery()
     query = select(LogEntry).where(LogEntry.id.in_(select(ids.c.id)))
-    found = list(session.scalars(query.order_by(LogEntry.id.desc()).limit(limit + 1)))
-    is_more = len(found) > limit
-    return found[:limit], found[limit - 1].id if is_more else None
+    entries = list(session.scalars(query.order_by(LogEntry.id.desc()).limit(limit + 1)))
+    has_more = len(entries) > limit
+    return entries[:limit], entries[limit - 1].id if has_more else None
 
 
 def _newest(conditions: list[ColumnElement[bool]], before: int | None, limit: int) -> Any:
@@ -63,8 +64,8 @@ def _involving(people: Select | None) -> list[ColumnElement[bool]]:
 
 
 def count_security_events(session: Session, people: Select | None) -> dict[str, int]:
-    """Return how often what happened lately, in one statement."""
-    day, week, month = (_last_before(timedelta(days=days)) for days in (1, 7, 30))
+    """Return the counts of recent security events, in one statement."""
+    day, week, month = (_last_id_before(timedelta(days=days)) for days in (1, 7, 30))
     who = _involving(people)
     failed = (
         select(
@@ -99,7 +100,7 @@ def count_security_events(session: Session, people: Select | None) -> dict[str, 
     return dict(row._mapping)
 
 
-def _last_before(ago: timedelta) -> Any:
-    """Return the last fact older than some time: ids and moments go up together."""
+def _last_id_before(ago: timedelta) -> Any:
+    """Return the id of the last security event older than ``ago``; ids ascend with time."""
     query = select(LogEntry.id).where(IS_SECURITY_EVENT, LogEntry.at < now() - ago)
     return func.coalesce(query.order_by(LogEntry.id.desc()).limit(1).scalar_subquery(), 0)

@@ -1,4 +1,4 @@
-"""Write facts to the log, and put values back from it."""
+"""Write log entries, and restore old values from them."""
 
 from __future__ import annotations
 
@@ -53,11 +53,10 @@ def record_security_event(
     name: str = "",
     **details: Any,
 ) -> None:
-    """Write a fact about signing in, rights or exports, for the security page.
+    """Log a security event (login, rights, export) for the security page.
 
-    ``about`` is the number of the user it happened to and ``name`` what they are called;
-    ``details`` are plain values, shown as they are; a pair is an old value and a new one. Nothing
-    that opens a door belongs here.
+    ``about`` and ``name`` are the id and name of the user affected. ``details`` are plain values,
+    shown as they are; a tuple is (old, new). Never pass passwords, tokens or other secrets.
     """
     row = {
         "subject_id": about or 0,
@@ -73,36 +72,39 @@ def record_security_event(
 
 
 def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor: Actor) -> None:
-    """Give ``field`` of ``row`` the value it had before ``entry``; the log tells of it too."""
+    """Set ``field`` of ``row`` to the value it had before ``entry``; this is logged as well.
+
+    Raise DomainError if the entry has no such value or a linked row is gone or out of scope.
+    """
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
         raise DomainError(_("This log entry belongs to another file."))
-    # Before a file was made it had no values: what is empty since then may be needed now.
+    # An entry “created” has no old values, and a required field must not become empty.
     if entry.event != "changed" or not entry.changes or field not in entry.changes:
         raise DomainError(_("This log entry has no such field."))
     old = entry.changes[field][0]
     model = type(row)
     if field in many_to_many(model):
         target = inspect(model).relationships[field].mapper.class_
-        setattr(row, field, _find_all(session, target, [pk for pk, _label in old or []], actor))
+        setattr(row, field, _load_all(session, target, [pk for pk, _label in old or []], actor))
     elif field in foreign_keys(model) and field in logged_columns(model):
         if old is not None:
-            _find_all(session, foreign_keys(model)[field][1], [old[0]], actor)
+            _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
         setattr(row, field, None if old is None else old[0])
     elif field in logged_columns(model):
-        setattr(row, field, _typed(model, field, old))
+        setattr(row, field, _from_json(model, field, old))
     else:
         raise DomainError(_("This field can no longer be changed."))
 
 
-def _find_all(session: Session, model: type, ids: list[int], actor: Actor) -> list[Any]:
-    found = list(session.scalars(visible(model, actor).where(model.id.in_(ids)))) if ids else []
-    if len(found) != len(set(ids)):
+def _load_all(session: Session, model: type, ids: list[int], actor: Actor) -> list[Any]:
+    rows = list(session.scalars(visible(model, actor).where(model.id.in_(ids)))) if ids else []
+    if len(rows) != len(set(ids)):
         raise DomainError(_("The old value cannot be put back: it no longer exists."))
-    return found
+    return rows
 
 
-def _typed(model: type, field: str, value: Any) -> Any:
-    """Turn JSON back into the column's own type."""
+def _from_json(model: type, field: str, value: Any) -> Any:
+    """Convert a JSON value to the type of the column."""
     column = inspect(model).column_attrs[field].columns[0]
     if value is None:
         return None if column.nullable else ""
@@ -113,5 +115,5 @@ def _typed(model: type, field: str, value: Any) -> Any:
 
 
 def get_entry(session: Session, entry_id: int) -> LogEntry | None:
-    """Return one entry by its number."""
+    """Return the entry with this id, or None."""
     return session.scalar(select(LogEntry).where(LogEntry.id == entry_id))

@@ -1,4 +1,4 @@
-"""Values as the log writes them, and back."""
+"""Convert values to the JSON of log entries; list the fields that are logged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sqlalchemy.orm import RelationshipDirection
 
 
 def to_json(value: Any) -> Any:
-    """Return ``value`` as JSON can hold it."""
+    """Return a JSON-serializable form of ``value``."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value
 
 
 def link_to_json(row: Any) -> list | None:
-    """Return a linked row as ``[id, label]``."""
+    """Return a linked row as ``[id, label]``; None for None."""
     return None if row is None else [row.id, str(row)]
 
 
@@ -50,7 +50,7 @@ def many_to_many(model: type) -> tuple[str, ...]:
 
 @lru_cache(maxsize=128)
 def logged_columns(model: type) -> tuple[str, ...]:
-    """Return the column attributes of a model that the log tells of."""
+    """Return the names of the column attributes of a model that are logged."""
     return tuple(
         attribute.key
         for attribute in inspect(model).column_attrs

@@ -1,4 +1,4 @@
-"""Compare the log with its seals, and say what was edited, removed or put in."""
+"""Compare the log with its seals, and report what was edited, removed or inserted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.log.models import LogEntry, LogSeal
 from app.log.seal_file import FileSeal, last_file_seal, read_seals, seal_file_path
 from app.log.sealing import DigestBuilder, rows_between, seal_digest, seals_after
 
-# Ids named at most where entries are missing.
-NAMED = 10
+# At most this many ids of missing entries are listed.
+MAX_LISTED_IDS = 10
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something that is not as it was sealed."""
+    """A difference between the log and its seals."""
 
     problem: str
     message: str
@@ -32,29 +32,29 @@ class Discrepancy:
 
 
 @dataclass
-class Verdict:
-    """What a comparison found."""
+class VerificationResult:
+    """The result of comparing the log with its seals."""
 
     sealed: int = 0
     unsealed: int = 0
     seals: int = 0
-    # The last entry that is sealed, and when it was written.
+    # Id of the last sealed entry, and when it was written.
     sealed_upto: int | None = None
     sealed_until: datetime | None = None
-    # How many of the seals the file outside the database knows too.
+    # How many of the seals are also in the file outside the database.
     anchored: int = 0
     head: str = ""
     notes: list[str] = field(default_factory=list)
-    findings: list[Discrepancy] = field(default_factory=list)
+    discrepancies: list[Discrepancy] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
-        """Say whether everything is as it was sealed."""
-        return not self.findings
+        """Return True if the log matches its seals."""
+        return not self.discrepancies
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as the command prints it."""
-        told: dict[str, Any] = {
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result in the form the command prints as JSON."""
+        data: dict[str, Any] = {
             "ok": self.is_sound,
             "entries": self.sealed + self.unsealed,
             "sealed": self.sealed,
@@ -66,30 +66,30 @@ class Verdict:
             "head": self.head,
         }
         if self.notes:
-            told["notes"] = self.notes
-        if self.findings:
-            told["findings"] = [
-                {key: value for key, value in vars(finding).items() if value is not None}
-                for finding in self.findings
+            data["notes"] = self.notes
+        if self.discrepancies:
+            data["findings"] = [
+                {key: value for key, value in vars(discrepancy).items() if value is not None}
+                for discrepancy in self.discrepancies
             ]
-        return told
+        return data
 
 
-def verify(session: Session, folder: str | Path, *, head: str | None = None) -> Verdict:
-    """Read the whole log, in constant memory, and compare it with its seals.
+def verify(session: Session, folder: str | Path, *, head: str | None = None) -> VerificationResult:
+    """Compare the whole log with its seals, in constant memory.
 
-    ``folder`` holds the file the seals are noted in. ``head`` is a digest noted elsewhere, which
-    must be one of the chain's.
+    ``folder`` holds the file of seals. ``head`` is a digest kept elsewhere, which must be one of
+    the chain.
     """
-    return _Comparison(session, folder).run(head)
+    return _Verification(session, folder).run(head)
 
 
 def verify_last(session: Session, folder: str | Path) -> bool:
-    """Say whether the newest seal holds, and is the newest that was noted; quick enough for a page."""
+    """Return True if the newest seal matches its entries and the file; fast enough for a page."""
     newest = session.scalars(select(LogSeal).order_by(LogSeal.id.desc()).limit(2)).all()
-    noted = last_file_seal(folder)
+    file_seal = last_file_seal(folder)
     if not newest:
-        return noted is None
+        return file_seal is None
     last, before = newest[0], newest[1] if len(newest) > 1 else None
     rows = DigestBuilder()
     rows.add(rows_between(session, before.last_id if before else None, last.last_id))
@@ -97,70 +97,72 @@ def verify_last(session: Session, folder: str | Path) -> bool:
         last.id, before.digest if before else "", rows.first_id, rows.last_id, rows.count, last.at,
         rows.digest(),
     )  # fmt: skip
-    if noted is not None and noted.number >= last.id:
-        return noted[:3] == (last.id, last.last_id, last.digest) and expected == last.digest
+    if file_seal is not None and file_seal.number >= last.id:
+        return file_seal[:3] == (last.id, last.last_id, last.digest) and expected == last.digest
     return expected == last.digest
 
 
-class _Comparison:
+class _Verification:
+    """One run over all seals, beside the lines of the file of seals."""
+
     def __init__(self, session: Session, folder: str | Path) -> None:
         self.session = session
-        self.verdict = Verdict()
+        self.result = VerificationResult()
         self.has_file = seal_file_path(folder).exists()
-        self.noted = self._ascending(read_seals(folder))
-        self.ahead: FileSeal | None = next(self.noted, None)
-        # The digests the seal before may have had: what it says, and what the file says.
+        self.file_seals = self._ascending(read_seals(folder))
+        self.next_file_seal: FileSeal | None = next(self.file_seals, None)
+        # Possible digests of the previous seal: as stored, and as in the file.
         self.previous: set[str] = {""}
         self.number = 0
         self.after: int | None = None
 
-    def run(self, head: str | None) -> Verdict:
-        verdict, has_head = self.verdict, False
+    def run(self, head: str | None) -> VerificationResult:
+        result, has_head = self.result, False
         try:
             for seal in seals_after(self.session, 0):
                 if seal.id != self.number + 1:
-                    self._tell_of_lost_seals(seal)
-                self._compare(seal, self._noted_of(seal.id))
+                    self._report_missing_seals(seal)
+                self._compare(seal, self._file_seal(seal.id))
                 has_head = has_head or seal.digest == head
         except (TypeError, ValueError):
-            # SQLite keeps any value in any column.
-            self._find(
+            # SQLite stores any value in any column.
+            self._report(
                 "unreadable",
                 f"A seal, number {self.number + 1} or later, cannot be read: it was edited. What"
                 " follows was not judged.",
             )
-            return verdict
-        self._look_beyond_the_last()
+            return result
+        self._report_cut_off_end()
         newer = select(func.count()).select_from(LogEntry)
         if self.after is not None:
             newer = newer.where(LogEntry.id > self.after)
-        verdict.unsealed = self.session.scalar(newer) or 0
-        verdict.sealed_upto = self.after
-        verdict.sealed_until = self.session.scalar(
+        result.unsealed = self.session.scalar(newer) or 0
+        result.sealed_upto = self.after
+        result.sealed_until = self.session.scalar(
             select(LogEntry.at).where(LogEntry.id == (self.after or 0))
         )
-        if verdict.unsealed:
-            verdict.notes.append(
-                f"Not sealed yet: {verdict.unsealed} of the newest entries. Whether those were"
-                " changed cannot be told; “flask --app run log seal” seals them now."
+        if result.unsealed:
+            result.notes.append(
+                f"Not sealed yet: {result.unsealed} of the newest entries. Whether those were"
+                " changed cannot be subject; “flask --app run log seal” seals them now."
             )
         if head is not None and not has_head:
-            self._find("head", "No seal has the digest that was given with --head.")
-        if verdict.seals and not self.has_file:
-            verdict.notes.append(
+            self._report("head", "No seal has the digest that was given with --head.")
+        if result.seals and not self.has_file:
+            result.notes.append(
                 "There is no file log.seals in the data folder, so the seals were compared with"
                 " nothing outside the database."
             )
-        elif (lacking := verdict.seals - verdict.anchored) > 0:
-            verdict.notes.append(
+        elif (lacking := result.seals - result.anchored) > 0:
+            result.notes.append(
                 f"The file log.seals lacks {lacking} of the seals; if another host made them,"
                 " verify there too."
             )
-        return verdict
+        return result
 
-    def _find(self, problem: str, message: str, seal: LogSeal | None = None) -> None:
+    def _report(self, problem: str, message: str, seal: LogSeal | None = None) -> None:
         where = (seal.id, seal.first_id, seal.last_id) if seal else (None, None, None)
-        self.verdict.findings.append(Discrepancy(problem, message, *where))
+        self.result.discrepancies.append(Discrepancy(problem, message, *where))
 
     # The file outside the database
 
@@ -168,41 +170,41 @@ class _Comparison:
         before = 0
         for number, line in enumerate(lines, 1):
             if isinstance(line, str):
-                self._find("anchor", f"Line {number} of log.seals cannot be read.")
+                self._report("anchor", f"Line {number} of log.seals cannot be read.")
             elif line.number <= before:
-                self._find("anchor", f"Line {number} of log.seals is out of order.")
+                self._report("anchor", f"Line {number} of log.seals is out of order.")
             else:
                 before = line.number
                 yield line
 
-    def _noted_of(self, number: int) -> FileSeal | None:
-        """Return what the file says of a seal; seals it alone knows are passed over."""
-        while self.ahead is not None and self.ahead.number < number:
-            self.ahead = next(self.noted, None)
-        if self.ahead is None or self.ahead.number != number:
+    def _file_seal(self, number: int) -> FileSeal | None:
+        """Return the seal with this number from the file; skip seals that only the file has."""
+        while self.next_file_seal is not None and self.next_file_seal.number < number:
+            self.next_file_seal = next(self.file_seals, None)
+        if self.next_file_seal is None or self.next_file_seal.number != number:
             return None
-        noted, self.ahead = self.ahead, next(self.noted, None)
-        self.verdict.anchored += 1
-        return noted
+        file_seal, self.next_file_seal = self.next_file_seal, next(self.file_seals, None)
+        self.result.anchored += 1
+        return file_seal
 
-    def _tell_of_lost_seals(self, seal: LogSeal) -> None:
+    def _report_missing_seals(self, seal: LogSeal) -> None:
         first, last = self.number + 1, seal.id - 1
         which = f"Seal {first} is" if first == last else f"Seals {first} to {last} are"
-        self._find("seal_removed", f"{which} missing from the chain.")
-        before = self._noted_of(last)
+        self._report("seal_removed", f"{which} missing from the chain.")
+        before = self._file_seal(last)
         self.previous = {before.digest} if before else set()
         self.after = before.last_id if before else seal.first_id - 1
 
-    def _look_beyond_the_last(self) -> None:
-        """Tell of seals that only the file knows: the end of the chain was cut off."""
-        while self.ahead is not None:
-            first = last = self.ahead
-            for noted in self.noted:
-                last = noted
-            self.ahead = None
-            # One made while this comparison was running is no loss.
+    def _report_cut_off_end(self) -> None:
+        """Report seals at the end that only the file has."""
+        while self.next_file_seal is not None:
+            first = last = self.next_file_seal
+            for file_seal in self.file_seals:
+                last = file_seal
+            self.next_file_seal = None
+            # A seal made during this verification is not missing.
             if self.session.scalar(select(LogSeal.id).where(LogSeal.id == first.number)) is None:
-                self._find(
+                self._report(
                     "tail_removed",
                     f"Seals {first.number} to {last.number}, noted in log.seals, are gone, and"
                     f" with them what they say of the entries up to {last.last_id}: the end of"
@@ -211,10 +213,10 @@ class _Comparison:
 
     # A chunk
 
-    def _compare(self, seal: LogSeal, noted: FileSeal | None) -> None:
-        verdict = self.verdict
-        verdict.seals += 1
-        verdict.head = seal.digest
+    def _compare(self, seal: LogSeal, file_seal: FileSeal | None) -> None:
+        result = self.result
+        result.seals += 1
+        result.head = seal.digest
         rows = DigestBuilder()
         after = self.after
         try:
@@ -222,21 +224,21 @@ class _Comparison:
                 rows.add(chunk)
                 after = chunk[-1][0]
         except DBAPIError:
-            self._find("unreadable", "The database cannot read these entries.", seal)
-        verdict.sealed += rows.count
+            self._report("unreadable", "The database cannot read these entries.", seal)
+        result.sealed += rows.count
         expected = {
             seal_digest(
                 seal.id, before, seal.first_id, seal.last_id, seal.count, seal.at, rows.digest()
             )
             for before in self.previous
         }
-        known = {seal.digest} | ({noted.digest} if noted else set())
+        known = {seal.digest} | ({file_seal.digest} if file_seal else set())
         if not expected & known:
             self._explain(seal, rows)
         elif seal.digest not in expected:
-            self._find("seal_edited", "The digest of this seal was edited.", seal)
-        elif noted is not None and seal.digest != noted.digest:
-            self._find(
+            self._report("seal_edited", "The digest of this seal was edited.", seal)
+        elif file_seal is not None and seal.digest != file_seal.digest:
+            self._report(
                 "rewritten",
                 "This seal is not the one that was noted in log.seals: the chain was made anew.",
                 seal,
@@ -247,7 +249,7 @@ class _Comparison:
 
     def _explain(self, seal: LogSeal, rows: DigestBuilder) -> None:
         where = f"between the ids {seal.first_id} and {seal.last_id}"
-        stays = any(
+        is_digest_valid = any(
             seal_digest(
                 seal.id, before, rows.first_id, rows.last_id, rows.count, seal.at, rows.digest()
             )
@@ -255,31 +257,31 @@ class _Comparison:
             for before in self.previous
         )
         if not self.previous:
-            self._find(
+            self._report(
                 "unlinked", f"What was written {where} cannot be judged without that seal.", seal
             )
-        elif stays:
-            self._find("seal_edited", "The bounds of this seal were edited.", seal)
+        elif is_digest_valid:
+            self._report("seal_edited", "The bounds of this seal were edited.", seal)
         elif rows.count < seal.count:
-            missing = self._missing(seal)
-            named = f"; ids that are not there: {missing}" if missing else ""
+            missing_ids = self._missing_ids(seal)
+            id_list = f"; ids that are not there: {missing_ids}" if missing_ids else ""
             number = seal.count - rows.count
-            told = "1 entry was" if number == 1 else f"{number} entries were"
-            self._find("removed", f"{told} removed {where}{named}.", seal)
+            subject = "1 entry was" if number == 1 else f"{number} entries were"
+            self._report("removed", f"{subject} removed {where}{id_list}.", seal)
         elif rows.count > seal.count:
             number = rows.count - seal.count
-            told = "1 entry was" if number == 1 else f"{number} entries were"
-            self._find("inserted", f"{told} inserted {where}.", seal)
+            subject = "1 entry was" if number == 1 else f"{number} entries were"
+            self._report("inserted", f"{subject} inserted {where}.", seal)
         else:
-            self._find(
+            self._report(
                 "edited",
                 f"At least one entry {where} was edited, replaced or moved, or this seal was.",
                 seal,
             )
 
-    def _missing(self, seal: LogSeal) -> str:
-        """Name ids of the chunk that no entry has; a few may never have been given out."""
-        last, found = min(seal.last_id, seal.first_id + 100_000), []
+    def _missing_ids(self, seal: LogSeal) -> str:
+        """Return ids of the chunk that no entry has; a few may never have been allocated."""
+        last, missing = min(seal.last_id, seal.first_id + 100_000), []
         ids = self.session.scalars(
             select(LogEntry.id)
             .where(LogEntry.id >= seal.first_id, LogEntry.id <= last)
@@ -287,8 +289,10 @@ class _Comparison:
         )
         expected = seal.first_id
         for entry_id in (*ids, last + 1):
-            while expected < entry_id and len(found) <= NAMED:
-                found.append(expected)
+            while expected < entry_id and len(missing) <= MAX_LISTED_IDS:
+                missing.append(expected)
                 expected += 1
             expected = entry_id + 1
-        return ", ".join(map(str, found[:NAMED])) + ("…" if len(found) > NAMED else "")
+        return ", ".join(map(str, missing[:MAX_LISTED_IDS])) + (
+            "…" if len(missing) > MAX_LISTED_IDS else ""
+        )

@@ -1,1 +1,1 @@
-"""Repositories: the editable lists behind types, categories, statuses and tags."""
+"""Repositories: editable lists of values, such as types, categories, statuses and tags."""

@@ -1,4 +1,4 @@
-"""What every repository has: a label in both languages, a colour, a place in the list."""
+"""Base class of repositories: a label in both languages, a colour, a position."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class Repository(VersionedRow, Bilingual, Logged):
         info={"label": _l("Colour"), "kind": "colour", "choices": COLOURS},
     )
     position: Mapped[int] = mapped_column(default=0, info={"label": _l("Place in the list")})
-    # A value that is no longer offered, but still stands on the files that have it.
+    # An inactive value is not offered in forms, but rows that have it keep it.
     is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Offered in forms")})

@@ -1,4 +1,4 @@
-"""Whether a value of a repository stands on any file."""
+"""Find out whether a value of a repository is in use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 
 def is_in_use(session: Session, value: Any) -> bool:
-    """Say whether any row is linked to a value, those in the trash included.
+    """Return True if any row, trashed ones included, links to a value.
 
-    The value is held meanwhile, so that nobody links to it before it is deleted.
+    The value is locked, so that nobody can link to it before it is deleted.
     """
     table = value.__table__
     session.execute(select(table.c.id).where(table.c.id == value.id).with_for_update())

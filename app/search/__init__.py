@@ -1,1 +1,1 @@
-"""Search: folded text of each row in a table beside it, found by any part of any word."""
+"""Full-text search: a folded text per row in a table of its own, matched by substrings."""

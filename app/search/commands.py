@@ -1,4 +1,4 @@
-"""``search rebuild``: write every searchable text again."""
+"""Command ``search rebuild``: write all search texts again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ search = command(AppGroup("search", help="The search index."))
 
 @search.command("rebuild")
 def rebuild_all() -> None:
-    """Write the searchable text of every row again, after work done past the program."""
+    """Write the search text of every row again, after changes made outside the program."""
     for model in searchables():
         count = rebuild(db.session(), model)
         click.echo(f"{model.__tablename__}: {count}")

@@ -1,4 +1,4 @@
-"""Write the searchable text of every row the session writes."""
+"""Update the search texts of the rows that the session flushes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from app.search.models import Searchable, searchables
-from app.search.services import index_rows, rename_linked
+from app.search.services import index_rows, update_linked_name
 
 
 @event.listens_for(Session, "after_flush")
-def _keep_text(session: Session, _context) -> None:
-    written = [
+def _update_search_texts(session: Session, _context) -> None:
+    changed = [
         row
         for row in (*session.new, *session.dirty)
-        if isinstance(row, Searchable) and (row in session.new or _text_changed(row))
+        if isinstance(row, Searchable) and (row in session.new or _has_changed_columns(row))
     ]
-    index_rows(session, written)
-    for row in written:
+    index_rows(session, changed)
+    for row in changed:
         if row in session.dirty:
             for model in searchables():
-                if model.search_linked and _target(model) is type(row):
-                    rename_linked(session, model, row)
+                if model.search_linked and _linked_model(model) is type(row):
+                    update_linked_name(session, model, row)
 
 
-def _text_changed(row: Searchable) -> bool:
+def _has_changed_columns(row: Searchable) -> bool:
     state = inspect(row)
     return any(
         state.attrs[attribute.key].history.has_changes()
@@ -33,5 +33,5 @@ def _text_changed(row: Searchable) -> bool:
     )
 
 
-def _target(model: type[Searchable]) -> type:
+def _linked_model(model: type[Searchable]) -> type:
     return inspect(model).relationships[model.search_linked].mapper.class_

@@ -1,6 +1,6 @@
-"""The text a row is found by, in a table of its own beside the row.
+"""The search tables: the search text of each row, in a table of its own.
 
-It stands apart so that a change of a row does not rewrite a trigram index.
+It is not a column of the row, so that other changes of the row do not rewrite a trigram index.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, Table
 
 from app.types import FoldedText
 
-# Stands between a row's own words and those of the row it hangs on (a contact's account).
-# Folded words never hold it. One column of text, since its size decides the speed of a search.
+# Separates a row's own text from that of the linked row (a contact's account). Folded text never
+# contains it. Both share a column, since the number of rows read decides the speed of a search.
 SEPARATOR = "\x1f"
 
 
 class Searchable:
-    """A row that the search finds: by words of its own, and by the name of a row it hangs on."""
+    """Mixin: the search finds the row by its own text and by the name of one linked row."""
 
     search_table: ClassVar[Table]
-    # The relationship whose target lends its name, if any.
+    # Name of the relationship whose target's name is searched too, if any.
     search_linked: ClassVar[str | None] = None
 
     def search_text(self) -> str:
-        """Return the folded words this row is found by."""
+        """Return the folded text this row is found by."""
         raise NotImplementedError
 
 
 def search_table(target: str) -> Table:
-    """Make the table that holds the searchable text of the rows of table ``target``."""
+    """Return the table of the search texts of the rows of table ``target``."""
     name = f"{target}_search"
     table = Table(
         name,

@@ -1,4 +1,4 @@
-"""Keep the searchable text true, whoever writes."""
+"""Write the search texts of rows."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from app.text import fold
 
 
 def linked_text(session: Session, row: Any) -> str:
-    """Return the folded name of the row that ``row`` hangs on."""
+    """Return the folded name of the linked row of ``row``, or ""."""
     if row.search_linked is None:
         return ""
     relation = inspect(type(row)).relationships[row.search_linked]
     column = next(iter(relation.local_columns))
-    # By the key, not by the relationship: the key may have been set without it.
+    # Read the foreign key, not the relationship: it may have been set alone.
     key = getattr(row, inspect(type(row)).get_property_by_column(column).key)
-    found = None if key is None else session.get(relation.mapper.class_, key)
-    return fold(str(found or ""))
+    linked = None if key is None else session.get(relation.mapper.class_, key)
+    return fold(str(linked or ""))
 
 
 def index_rows(session: Session, rows: Iterable[Searchable]) -> None:
-    """Write the text of ``rows``, in one statement for each model."""
+    """Write the search texts of ``rows``, in one statement per model."""
     by_table: dict[Any, list[dict[str, Any]]] = {}
     for row in rows:
         by_table.setdefault(row.search_table, []).append(
@@ -38,7 +38,10 @@ def index_rows(session: Session, rows: Iterable[Searchable]) -> None:
 
 
 def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -> None:
-    """Write texts (``row_id``, ``own``, ``linked``) that set-based work computed itself."""
+    """Write search texts, each a dictionary with ``row_id``, ``own`` and ``linked``.
+
+    For bulk statements, which the session's listeners do not see.
+    """
     if not texts:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
@@ -53,8 +56,8 @@ def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -
     session.execute(statement, rows)
 
 
-def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
-    """Write the new name of ``row`` into the text of every ``model`` that hangs on it."""
+def update_linked_name(session: Session, model: type[Searchable], row: Any) -> None:
+    """Write the new name of ``row`` into the search texts of the rows of ``model`` linked to it."""
     relation = inspect(model).relationships[model.search_linked]
     column = next(iter(relation.local_columns))
     table = model.search_table
@@ -68,7 +71,7 @@ def rename_linked(session: Session, model: type[Searchable], row: Any) -> None:
 
 
 def rebuild(session: Session, model: type[Searchable], chunk: int = 2000) -> int:
-    """Write the text of every row again; return how many there are."""
+    """Write the search text of every row of a model again; return how many there are."""
     last, count = 0, 0
     session.execute(delete(model.search_table))
     while True:

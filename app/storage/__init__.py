@@ -1,1 +1,1 @@
-"""Files: pictures and, later, documents, kept in the data folder under names of our own."""
+"""Files: pictures stored in the data folder under random names."""

@@ -1,4 +1,4 @@
-"""Store a picture: re-encoded, turned upright, without its metadata, under a random name."""
+"""Store pictures re-encoded and without metadata."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from app.errors import DomainError
 
-SIDE = 512
-MOST_PIXELS = 50_000_000
+MAX_SIDE_PIXELS = 512
+MAX_PIXELS = 50_000_000
 
 
 def photo_folder(data_dir: str) -> Path:
-    """Return the folder photos are kept in."""
+    """Return the folder of the photos."""
     return Path(data_dir) / "photos"
 
 
 def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
-    """Keep a picture, at most 512 pixels a side, and return its name; DomainError if it is none."""
+    """Store a picture as JPEG, scaled to at most MAX_SIDE_PIXELS a side; return its file name.
+
+    Raise DomainError for ``field`` if the file is not a picture or too large.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(stream, formats=("JPEG", "PNG", "WEBP", "GIF"))
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise DomainError(_("This picture is too large."), field=field)
             image = ImageOps.exif_transpose(image).convert("RGB")
     except (
@@ -42,7 +45,7 @@ def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
         raise DomainError(
             _("This file is not a picture; send a JPEG, PNG, WebP or GIF."), field=field
         ) from None
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     name = f"{secrets.token_hex(16)}.jpg"

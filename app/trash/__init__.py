@@ -1,1 +1,1 @@
-"""The trash: what is deleted is put away, can be restored, and goes for good only on purpose."""
+"""The trash: deleted rows are hidden, can be restored, and are purged only on request."""

@@ -1,4 +1,4 @@
-"""``trash purge``: delete for good what has lain in the trash for long; cron can call it."""
+"""Command ``trash purge``: delete old rows of the trash permanently, for cron."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def purge(days: int, dry_run: bool) -> None:
     Prints one JSON object: how many of each kind.
     """
     before = now() - timedelta(days=days)
-    gone = {}
+    purged = {}
     for model in trashables():
         if dry_run:
-            gone[model.__tablename__] = count_trashed(db.session(), model, SYSTEM, before)
+            purged[model.__tablename__] = count_trashed(db.session(), model, SYSTEM, before)
         else:
-            gone[model.__tablename__] = purge_all(db.session(), model, SYSTEM, before=before)
-    click.echo(json.dumps({"dry_run": dry_run, "days": days, "purged": gone}))
+            purged[model.__tablename__] = purge_all(db.session(), model, SYSTEM, before=before)
+    click.echo(json.dumps({"dry_run": dry_run, "days": days, "purged": purged}))

@@ -1,4 +1,4 @@
-"""Hide what is in the trash from every query that does not ask for it."""
+"""Hide trashed rows from all queries that do not ask for them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NOT_TRASHED = with_loader_criteria(
 
 @event.listens_for(Session, "do_orm_execute")
 def _hide_trashed(state) -> None:
-    """Leave trashed rows out, unless the statement carries ``with_trash``.
+    """Exclude trashed rows, unless the statement has the execution option ``with_trash``.
 
-    A row's own columns are always loaded: it was found by somebody who asked for it.
+    Loads of deferred or expired columns are left alone: the row itself is loaded already.
     """
     if (
         state.is_select

@@ -1,4 +1,4 @@
-"""The mark of a row that can be put in the trash."""
+"""The mixin of rows that can be moved to the trash."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.types import UTCDateTime
 
 
 class Trashable:
-    """A row that deleting puts in the trash."""
+    """Mixin: deleting the row moves it to the trash."""
 
     trashed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     trashed_by_id: Mapped[int | None]
 
     @staticmethod
-    def index_for(table: str) -> tuple[Index]:
-        """Return the index, to be put in ``__table_args__``, that a page of the trash reads."""
+    def trash_index(table: str) -> tuple[Index]:
+        """Return the index for ``__table_args__`` that lists of the trash use."""
         condition = text("trashed_at IS NOT NULL")
         return (
             Index(
@@ -33,21 +33,21 @@ class Trashable:
         )
 
     @staticmethod
-    def live_index(name: str, *columns: str, also: tuple[str, ...] = ()) -> tuple[Index]:
-        """Return an index over the rows that are not in the trash: it alone answers a list.
+    def live_index(name: str, *columns: str, include: tuple[str, ...] = ()) -> tuple[Index]:
+        """Return an index over the rows that are not in the trash, for index-only scans of lists.
 
-        ``also`` names columns that lists are often filtered by besides; PostgreSQL keeps them
-        in the index, so that such a filter need not look at the rows.
+        ``include`` names columns that lists are often filtered by; PostgreSQL stores them in the
+        index, so that such a filter need not read the rows.
         """
         condition = text("trashed_at IS NULL")
-        options: dict[str, Any] = {"postgresql_include": list(also)} if also else {}
+        options: dict[str, Any] = {"postgresql_include": list(include)} if include else {}
         return (
             Index(name, *columns, sqlite_where=condition, postgresql_where=condition, **options),
         )
 
     @property
     def is_trashed(self) -> bool:
-        """Say whether the row is in the trash."""
+        """Return True if the row is in the trash."""
         return self.trashed_at is not None
 
 

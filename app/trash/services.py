@@ -1,4 +1,4 @@
-"""Put rows away, restore them, and delete them for good."""
+"""Move rows to the trash, restore them and purge them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,15 @@ from app.types import now
 
 
 def move_to_trash(row: Any, actor: Actor) -> None:
-    """Move a row to the trash; everything linked to it stays as it is."""
+    """Move a row to the trash; its links stay as they are."""
     row.trashed_at = now()
     row.trashed_by_id = actor.id
 
 
 def restore(row: Any) -> None:
-    """Bring a row back from the trash."""
+    """Restore a row from the trash."""
     row.trashed_at = None
     row.trashed_by_id = None
-
-
-def purge(session: Session, row: Any) -> None:
-    """Delete a row for good; rows that point to it lose the link and nothing else."""
-    session.delete(row)
 
 
 def select_trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -> Any:
@@ -48,15 +43,16 @@ def purge_all(
     before: datetime | None = None,
     chunk: int = 500,
 ) -> int:
-    """Empty the trash of what the actor may see, a chunk a transaction; return how many went.
+    """Purge the trashed rows that the actor may see; return how many.
 
-    ``before`` spares what was put there later. The rows of a chunk go in one statement; the database's foreign keys take what belongs to
-    them and unlink what pointed to them.
+    Each chunk is one transaction and is deleted in one statement. The foreign keys of the
+    database delete what belongs to the rows and unlink what points to them. Rows trashed at or
+    after ``before`` are kept.
     """
     count = 0
     query = select_trashed(model, actor, *_older(model, before)).order_by(model.id).limit(chunk)
     while rows := session.scalars(query).all():
-        gone = [
+        entries = [
             {
                 "subject_id": row.id,
                 "subject_name": str(row),
@@ -65,8 +61,8 @@ def purge_all(
             }
             for row in rows
         ]
-        record_many(session, "purged", model.__tablename__, gone, actor)
-        ids = [row["subject_id"] for row in gone]
+        record_many(session, "purged", model.__tablename__, entries, actor)
+        ids = [row["subject_id"] for row in entries]
         session.execute(
             delete(model).where(model.id.in_(ids)),
             execution_options={"synchronize_session": False},

@@ -15,7 +15,7 @@ from app.log.models import LogEntry
 from app.log.seal_file import append_seals, seal_file_path
 from app.log.sealing import Sealer
 from app.security.actor import SYSTEM
-from app.trash.services import move_to_trash, purge, restore
+from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, the_value
 
 Falsification = Callable[[Session, Path], None]
@@ -58,7 +58,7 @@ def write_history() -> None:
         if number % 3:
             restore(contact)
         else:
-            purge(session, contact)
+            session.delete(contact)
         session.commit()
 
 

@@ -15,7 +15,7 @@ from app.log.models import LogEntry
 from app.log.queries import get_entries
 from app.log.services import record_many, restore_value
 from app.security.actor import acting_as
-from app.trash.services import move_to_trash, purge, restore
+from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
@@ -96,7 +96,7 @@ def test_trash_and_restore_and_purge_are_logged_as_such(session):
     db.session.commit()
     restore(contact)
     db.session.commit()
-    purge(db.session(), contact)
+    db.session.delete(contact)
     db.session.commit()
     events = db.session.scalars(
         select(LogEntry.event)
@@ -237,7 +237,7 @@ def test_what_the_database_refuses_leads_to_a_page_that_says_so(
     client_as, monkeypatch, fail, status
 ):
 
-    monkeypatch.setattr("app.crud.showpages.put_back", fail)
+    monkeypatch.setattr("app.crud.showpages.restore_value", fail)
     contact = a_contact("Norte")
     at = f"/contacts/putback/{contact.id}/{last_entry(contact).id}/city"
     reply = client_as(BRUNO).post(at)

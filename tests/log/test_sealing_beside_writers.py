@@ -129,7 +129,7 @@ def test_a_writer_who_was_given_an_id_and_has_done_nothing_with_it_is_known(post
 
 
 def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(sealing, "CHUNK", 10)
+    monkeypatch.setattr(sealing, "CHUNK_SIZE", 10)
     with engine.begin() as connection:
         write(connection, "before", 35)
     at_once = "PRAGMA busy_timeout=0" if engine.dialect.name == "sqlite" else "SET lock_timeout=1"
@@ -157,7 +157,7 @@ def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, m
 def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, monkeypatch):
     with engine.begin() as connection:
         write(connection, "before", 30)
-    monkeypatch.setattr(sealing, "CHUNK", 10)
+    monkeypatch.setattr(sealing, "CHUNK_SIZE", 10)
     seal_digest = sealing.seal_digest
     overtaken = []
 
@@ -175,7 +175,7 @@ def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, mon
 
 
 def test_many_writers_at_once_raise_no_false_alarm(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(sealing, "CHUNK", 20)
+    monkeypatch.setattr(sealing, "CHUNK_SIZE", 20)
     problems: list[Exception] = []
 
     def work(name: str) -> None:

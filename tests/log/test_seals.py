@@ -31,7 +31,7 @@ from tests.log.falsifications import (
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(sealing, "CHUNK", 11)
+    monkeypatch.setattr(sealing, "CHUNK_SIZE", 11)
 
 
 @pytest.fixture
@@ -47,16 +47,18 @@ def unlock() -> None:
 
 
 def findings(folder, **more) -> list[str]:
-    return [finding.problem for finding in verify(db.session(), folder, **more).findings]
+    return [
+        discrepancy.problem for discrepancy in verify(db.session(), folder, **more).discrepancies
+    ]
 
 
 def test_an_honest_history_is_sound(sealed):
-    verdict = verify(db.session(), sealed)
-    assert verdict.findings == []
-    assert verdict.notes == []
-    assert verdict.unsealed == 0
-    assert verdict.sealed == len(db.session.scalars(select(LogEntry.id)).all())
-    assert verdict.seals == verdict.anchored == len(anchor_lines(sealed)) > 3
+    result = verify(db.session(), sealed)
+    assert result.discrepancies == []
+    assert result.notes == []
+    assert result.unsealed == 0
+    assert result.sealed == len(db.session.scalars(select(LogEntry.id)).all())
+    assert result.seals == result.anchored == len(anchor_lines(sealed)) > 3
 
 
 def test_every_one_of_a_hundred_falsifications_is_found(sealed):
@@ -103,8 +105,8 @@ def test_the_finding_says_what_was_done_and_where(sealed, falsify, problem, name
     unlock()
     third = db.session.scalars(select(LogEntry.id).order_by(LogEntry.id)).all()[2]
     db.session.execute(text(falsify.format(third=third)))
-    found = verify(db.session(), sealed).findings
-    assert [finding.problem for finding in found] == [problem]
+    found = verify(db.session(), sealed).discrepancies
+    assert [discrepancy.problem for discrepancy in found] == [problem]
     assert named.format(third=third) in found[0].message
 
 
@@ -124,9 +126,9 @@ def test_a_chain_made_anew_is_found_by_the_file_outside_the_database(sealed):
     sealing.Sealer().run(db.session())
     assert set(findings(sealed)) == {"rewritten"}
     seal_file_path(sealed).unlink()
-    verdict = verify(db.session(), sealed)
-    assert verdict.findings == []
-    assert "no file log.seals" in verdict.notes[0]
+    result = verify(db.session(), sealed)
+    assert result.discrepancies == []
+    assert "no file log.seals" in result.notes[0]
 
 
 def test_changes_nested_so_deeply_that_nothing_reads_them_are_found(sealed):
@@ -177,9 +179,9 @@ def test_a_line_cut_short_by_a_crash_is_written_again(sealed):
 def test_seals_made_by_another_host_are_said_and_then_noted(sealed):
     write_history()
     sealing.Sealer().run(db.session())
-    verdict = verify(db.session(), sealed)
-    assert verdict.findings == []
-    assert "lacks" in verdict.notes[0]
+    result = verify(db.session(), sealed)
+    assert result.discrepancies == []
+    assert "lacks" in result.notes[0]
     append_seals(db.session(), sealed)
     assert verify(db.session(), sealed).notes == []
 
@@ -193,8 +195,8 @@ def test_a_file_that_was_written_to_is_found(sealed, line):
 
 def test_what_is_not_sealed_yet_is_counted(sealed):
     a_contact()
-    verdict = verify(db.session(), sealed)
-    assert (verdict.findings, verdict.unsealed) == ([], 1)
+    result = verify(db.session(), sealed)
+    assert (result.discrepancies, result.unsealed) == ([], 1)
 
 
 def test_it_is_told_how_far_the_seals_reach(sealed):
@@ -203,14 +205,14 @@ def test_it_is_told_how_far_the_seals_reach(sealed):
     a_contact()
     a_contact()
     assert get_sealed_range(db.session()) == SealedRange(last.id, last.at, 2)
-    told = verify(db.session(), sealed).as_dict()
+    told = verify(db.session(), sealed).to_dict()
     assert told["ok"] is True
     assert (told["sealed_upto"], told["sealed_until"]) == (last.id, last.at.isoformat())
     assert "Not sealed yet: 2 of the newest entries" in told["notes"][0]
 
 
 def test_what_is_not_sealed_is_not_counted_without_end(sealed, monkeypatch):
-    monkeypatch.setattr(sealing, "MOST", 1)
+    monkeypatch.setattr(sealing, "MAX_UNSEALED_COUNT", 1)
     a_contact()
     a_contact()
     assert get_sealed_range(db.session()).unsealed == 1
@@ -233,9 +235,9 @@ def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, m
     assert last_seal(db.session()) is None
     monkeypatch.setattr("app.log.periodic.is_stopping", lambda: False)
     SealLog().run(app)
-    verdict = verify(db.session(), tmp_path)
-    assert verdict.findings == []
-    assert (verdict.unsealed, verdict.anchored) == (0, verdict.seals)
+    result = verify(db.session(), tmp_path)
+    assert result.discrepancies == []
+    assert (result.unsealed, result.anchored) == (0, result.seals)
 
 
 def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
@@ -245,7 +247,7 @@ def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
     monkeypatch.setattr("app.log.periodic.now", lambda: sealed_at + timedelta(seconds=1))
     SealLog().run(app)
     assert get_sealed_range(db.session()).unsealed == 1, "another process sealed just now"
-    later = sealed_at + timedelta(seconds=SealLog.every)
+    later = sealed_at + timedelta(seconds=SealLog.interval_seconds)
     monkeypatch.setattr("app.log.periodic.now", lambda: later)
     SealLog().run(app)
     assert get_sealed_range(db.session()).unsealed == 0
@@ -256,7 +258,7 @@ def test_an_empty_log_is_sound(session, tmp_path):
     db.session.execute(text("DELETE FROM log_entry"))
     assert get_sealed_range(db.session()) == SealedRange(None, None, 0)
     assert seal_all(tmp_path) == 0
-    assert verify(db.session(), tmp_path).as_dict()["ok"] is True
+    assert verify(db.session(), tmp_path).to_dict()["ok"] is True
 
 
 @pytest.mark.parametrize("statement", ["UPDATE log_seal SET count = 1", "DELETE FROM log_seal"])
@@ -266,8 +268,8 @@ def test_seals_can_only_be_added(sealed, statement):
 
 
 def test_numbers_that_json_writes_in_two_ways_are_one(sealed):
-    assert sealing._value("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
-    assert sealing._value("changes", '{"a": [0.1]}') == {"a": [0.1]}
+    assert sealing._normalize("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
+    assert sealing._normalize("changes", '{"a": [0.1]}') == {"a": [0.1]}
 
 
 def test_the_commands_seal_and_verify(app, session, tmp_path, monkeypatch):
@@ -277,10 +279,10 @@ def test_the_commands_seal_and_verify(app, session, tmp_path, monkeypatch):
     done = told(run.invoke(args=["log", "seal"]).output)
     assert done["sealed"] > 30
     assert not done["put_off"]
-    result = run.invoke(args=["log", "verify"])
-    verdict = told(result.output)
-    assert (result.exit_code, verdict["ok"], verdict["unsealed"]) == (0, True, 0)
-    assert run.invoke(args=["log", "verify", "--head", verdict["head"]]).exit_code == 0
+    invoked = run.invoke(args=["log", "verify"])
+    data = told(invoked.output)
+    assert (invoked.exit_code, data["ok"], data["unsealed"]) == (0, True, 0)
+    assert run.invoke(args=["log", "verify", "--head", data["head"]]).exit_code == 0
     unlock()
     db.session.execute(text("DELETE FROM log_entry WHERE id = (SELECT max(id) FROM log_entry)"))
     result = run.invoke(args=["log", "verify"])

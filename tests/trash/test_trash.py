@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
 from app.security.scope import visible
-from app.trash.services import move_to_trash, purge, purge_all, select_trashed
+from app.trash.services import move_to_trash, purge_all, select_trashed
 from app.types import now
 from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
@@ -124,9 +124,9 @@ def test_what_points_to_a_purged_contact_stays_and_loses_the_link(session):
     manager = a_contact(last_name="Jefa", account=account)
     worker = a_contact(last_name="Peña", manager=manager, account=account)
 
-    purge(db.session(), manager)
+    db.session.delete(manager)
     db.session.commit()
-    purge(db.session(), account)
+    db.session.delete(account)
     db.session.commit()
 
     assert worker.manager is None

@@ -81,7 +81,7 @@ class ChangeRights(Action):
         batch.skip(gone, "no_user")
         batch.each(or_(*map(self._differs, self.wanted)), self._change, self._show)
 
-    def put_back(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
+    def undo_row(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
         user = row.user
         concerned = {*before["concerned"]}
         # The contact may be linked to another user by now.

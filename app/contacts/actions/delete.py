@@ -19,7 +19,7 @@ class Delete(Action):
     icon = "trash3"
     order = 90
     is_dangerous = True
-    already = _l("already in the trash")
+    unchanged_label = _l("already in the trash")
     help = _l("The files go to the trash. What hangs on them stays as it is.")
     reasons = {
         "signs_in": _l(
@@ -30,4 +30,4 @@ class Delete(Action):
     def apply(self, batch: Batch) -> None:
         signs_in = exists().where(StaffUser.id == Contact.user_id, StaffUser.may_log_in())
         batch.skip(signs_in, "signs_in")
-        batch.put_away()
+        batch.move_to_trash()

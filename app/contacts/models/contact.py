@@ -48,18 +48,18 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
 
     __tablename__ = "contact"
     __table_args__ = (
-        *Trashable.live_index("ix_contact_sort", "sort_name", "id", also=("entity_id",)),
+        *Trashable.live_index("ix_contact_sort", "sort_name", "id", include=("entity_id",)),
         *Trashable.live_index(
             "ix_contact_entity_sort",
             "entity_id",
             "sort_name",
             "id",
-            also=("type_id", "status_id"),
+            include=("type_id", "status_id"),
         ),
         *(_sorted(name) for name in ("email", "birth_date", "created_at", "updated_at")),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
-        *Trashable.index_for("contact"),
+        *Trashable.trash_index("contact"),
     )
     search_table = search_table("contact")
     search_linked = "account"

@@ -84,7 +84,7 @@ class ContactView(ImportExportPages, ModelView):
         *edit_fieldsets[1:],
     ]  # fmt: skip
     unique_columns = ("number",)
-    help_texts: ClassVar[dict[str, Any]] = {
+    description_columns: ClassVar[dict[str, Any]] = {
         "number": _l("Leave empty to get the next free number."),
         "account": _l("Linking a contact to an account is recommended."),
     }

@@ -70,4 +70,4 @@ def test_a_tag_taken_off_since_is_not_taken_off_again():
 
 
 def test_there_is_no_tag_called_none():
-    assert not AddTag.form_of({"tag": ["none"]}).validate()
+    assert not AddTag.build_form({"tag": ["none"]}).validate()

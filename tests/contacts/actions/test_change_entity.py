@@ -24,7 +24,7 @@ def seen_by_bruno() -> set[int]:
 
 def wrong_fields(person, **answers) -> set[str]:
     with acting_as(person.as_actor()):
-        form = ChangeEntity.form_of({name: [str(value)] for name, value in answers.items()})
+        form = ChangeEntity.build_form({name: [str(value)] for name, value in answers.items()})
         form.validate()
         return set(form.errors)
 

@@ -195,4 +195,4 @@ def test_a_level_must_be_chosen_and_must_be_one():
     with pytest.raises(DomainError):
         do(ChangeRights, ALICIA.as_actor(), [row])
     for level in ("admin", "2", "READ", "none"):
-        assert not ChangeRights.form_of({"contacts": [level]}).validate()
+        assert not ChangeRights.build_form({"contacts": [level]}).validate()

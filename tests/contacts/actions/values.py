@@ -34,7 +34,7 @@ def assert_it_can_be_emptied(kind: type[Action], field: str, model: type) -> Non
 def assert_only_living_values_are_offered(kind: type[Action], field: str, model: type) -> None:
     """Offer every value that is in use, and none of them."""
     used, retired = a_value(model), a_value(model, is_active=False)
-    offered = {value for value, _label, _chosen in kind.form_of()[field].options()}
+    offered = {value for value, _label, _chosen in kind.build_form()[field].options()}
     assert {used.id, NONE} <= offered
     assert retired.id not in offered
 
