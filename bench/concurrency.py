@@ -24,15 +24,15 @@ from app.database import reading
 from app.extensions import db
 from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import cancel
-from app.operations import running
+from app.operations import services
 from app.operations.models import Operation
-from app.operations.selection import Selection, view_called
-from app.operations.services import draft
+from app.operations.selection import Selection, find_screen
+from app.operations.services import create_draft
 from app.security.actor import Actor, acting_as
 from app.staff.models import StaffUser
 from app.types import now
 from bench.__main__ import FOLDER, PORT, SERVER, Browser, _fields
-from bench.operations import AddTagCase, Case, bound
+from bench.operations import AddTagCase, Case, action_with
 from bench.prepare import application, database
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "8"))
@@ -112,14 +112,15 @@ def begin(case: Case, actor: Actor, value: int, on: str) -> tuple[int, float]:
     """Confirm an operation; return its number and the seconds until it was frozen."""
     session = db.session()
     with acting_as(actor):
-        selection = Selection(view_called("ContactView"), None, on)
-        operation = draft(session, case.action.action_name(), selection, actor)
+        selection = Selection(find_screen("contacts"), None, on)
+        operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
         number = operation.id
-        action, form = bound(case, actor, value)
+        action = action_with(case, actor, value)
         rows = selection.rows(actor)
         began = time.perf_counter()
-        running.confirm(operation, action, form, rows, actor, at_once=0)
+        services.confirm(session, operation, rows, action, actor, at_once=0)
+        session.commit()
         took = time.perf_counter() - began
     session.rollback()
     return number, took
@@ -164,8 +165,9 @@ def measure(case: Case, actor: Actor, clients: Clients) -> None:
     show("while it ran", clients.take())
     began = time.monotonic()
     with acting_as(actor):
-        job = running.undo(db.session.get_one(Operation, number), actor, at_once=0)
-        job_id = job.id
+        operation = db.session.get_one(Operation, number)
+        job_id = services.undo(db.session(), operation, actor, at_once=0).id
+        db.session.commit()
     db.session.rollback()
     wait_for(job_id)
     print(f"  undone in {time.monotonic() - began:.0f} s")

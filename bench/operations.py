@@ -23,10 +23,11 @@ from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Status, Tag
 from app.extensions import db
-from app.operations import running
+from app.operations import services
 from app.operations.models import Operation
-from app.operations.selection import Selection, view_called
-from app.operations.services import draft
+from app.operations.selection import Selection, find_screen
+from app.operations.services import create_draft
+from app.operations.transactions import commit_and_run, committed_and_reading
 from app.security.actor import Actor, acting_as
 from app.staff.models import StaffUser
 from app.types import now
@@ -34,7 +35,9 @@ from bench.__main__ import FOLDER, SERVER
 from bench.prepare import application, database
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-# What a statement is for, by how it begins.
+# Jobs run in this process, however many rows they have.
+NO_LIMIT = 10**9
+# The purpose of a statement, by its beginning.
 PARTS = {
     "INSERT INTO operation_item": "freeze",
     "UPDATE operation_item": "judge",
@@ -204,18 +207,21 @@ def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation,
     """Do it as the pages do; return the operation, the seconds and where they went."""
     session = db.session()
     with acting_as(actor):
-        selection = Selection(view_called("ContactView"), None, case.on)
-        operation = draft(session, case.action.action_name(), selection, actor)
+        selection = Selection(find_screen("contacts"), None, case.on)
+        operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
         clock.told(0)
         began = perf_counter()
         with clock.doing("preview"):
-            count = running.look(bound(case, actor, value)[0], selection.rows(actor)).will_change
-            session.rollback()
-        running.confirm(
-            operation, *bound(case, actor, value), selection.rows(actor), actor,
-            expected=count, at_once=10**9,
+            action = action_with(case, actor, value)
+            rows = selection.rows(actor)
+            with committed_and_reading():
+                count = services.preview(session, action, rows).will_change
+        job = services.confirm(
+            session, operation, selection.rows(actor), action_with(case, actor, value), actor,
+            expected=count, at_once=NO_LIMIT,
         )  # fmt: skip
+        commit_and_run(job, NO_LIMIT)
         took = perf_counter() - began
     found = session.get(Operation, operation.id, populate_existing=True)
     if found is None or found.changed != count:
@@ -224,12 +230,12 @@ def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation,
     return found, took, clock.told(took)
 
 
-def bound(case: Case, actor: Actor, value: int) -> tuple[Any, Any]:
-    """Return an action with its answer, and the form it was read from."""
-    form = case.action.form_of({case.field: [str(value)]})
+def action_with(case: Case, actor: Actor, value: int) -> Any:
+    """Return the action of a case with its answer."""
+    form = case.action.build_form({case.field: [str(value)]})
     if not form.validate():
         sys.exit(f"{case.name}: {form.errors}")
-    return case.action(form, actor), form
+    return case.action(form, actor)
 
 
 def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
@@ -237,7 +243,8 @@ def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
     clock.told(0)
     began = perf_counter()
     with acting_as(actor):
-        running.undo(operation, actor, at_once=10**9)
+        job = services.undo(db.session(), operation, actor, at_once=NO_LIMIT)
+        commit_and_run(job, NO_LIMIT)
     took = perf_counter() - began
     db.session.refresh(operation)
     if operation.undone != operation.changed:

@@ -1,4 +1,4 @@
-"""Rows that look like life: ``a_contact(last_name="Peña")`` writes one and returns it."""
+"""Factories of test rows: ``a_contact(last_name="Peña")`` creates a contact and returns it."""
 
 from __future__ import annotations
 
@@ -23,54 +23,54 @@ from tests.people import Person, add_person
 _number = count(1)
 
 
-def _write(row: Any) -> Any:
+def _save(row: Any) -> Any:
     db.session.add(row)
     db.session.commit()
     return row
 
 
 def the_entity(name: str) -> Entity:
-    """Return one of the entities of the tree: Federación, Norte, Bilbao, Sur."""
+    """Return an entity of the test tree: Federación, Norte, Bilbao or Sur."""
     return db.session.scalars(select(Entity).where(Entity.name == name)).one()
 
 
 def an_entity(name: str = "Cáceres", parent: str = "Federación") -> Entity:
-    """Write a part of the organisation."""
-    return _write(Entity(name=name, parent_id=the_entity(parent).id))
+    """Create an entity."""
+    return _save(Entity(name=name, parent_id=the_entity(parent).id))
 
 
 def a_contact(entity: str = "Norte", **fields: Any) -> Contact:
-    """Write a contact of an entity."""
+    """Create a contact of an entity."""
     fields = {"first_name": "Ana", "last_name": f"García {next(_number)}"} | fields
     contact = Contact(entity=the_entity(entity), **fields)
     prepare_contact(db.session(), contact)
-    return _write(contact)
+    return _save(contact)
 
 
 def an_account(entity: str = "Norte", **fields: Any) -> Account:
-    """Write a company of an entity."""
+    """Create an account of an entity."""
     fields = {"name": f"Cooperativa {next(_number)}"} | fields
-    return _write(Account(entity=the_entity(entity), **fields))
+    return _save(Account(entity=the_entity(entity), **fields))
 
 
 def a_value(model: type, **fields: Any) -> Any:
-    """Write a value of a repository."""
+    """Create a value of a repository."""
     number = next(_number)
     fields = {"label_en": f"Value {number}", "label_es": f"Valor {number}"} | fields
-    return _write(model(position=number, **fields))
+    return _save(model(position=number, **fields))
 
 
 def the_value(model: type, label_en: str) -> Any:
-    """Return one of the values a new database comes with."""
+    """Return a value that a new database contains."""
     return db.session.scalars(select(model).where(model.label_en == label_en)).one()
 
 
-def some_contacts(how_many: int, entity: str = "Norte") -> None:
-    """Write many contacts at once, every other one with a type, a status and a tag."""
+def some_contacts(number_of_contacts: int, entity: str = "Norte") -> None:
+    """Create many contacts, every other one with a type, a status and a tag."""
     home = the_entity(entity)
     kind, status = the_value(ContactType, "Member"), the_value(Status, "Active")
     tag = the_value(Tag, "To be completed")
-    for number in range(how_many):
+    for number in range(number_of_contacts):
         contact = Contact(
             first_name="Íñigo" if number % 2 else "Emily",
             last_name=f"Peña {number % 7}",
@@ -86,24 +86,24 @@ def some_contacts(how_many: int, entity: str = "Norte") -> None:
 
 
 def an_operation(user: StaffUser) -> Operation:
-    """Write a collective action that was done, on somebody's behalf, to no contact at all."""
+    """Create a finished operation of a user on no rows."""
     job = Job(kind="operation", payload={}, state="done", actor_id=user.id)
     row = Operation(
-        action="delete", subject_type="contact", selection={"view": "ContactView", "ids": []},
+        action="delete", subject_type="contact", selection={"list": "contacts", "ids": []},
         actor_id=user.id, confirmed_at=now(), undo_until=now() + timedelta(days=1), job=job,
     )  # fmt: skip
-    return _write(row)
+    return _save(row)
 
 
 def a_row(model: type, entity: str = "Norte") -> Any:
-    """Write a row of any model that has screens."""
+    """Create a row of any model that has views."""
     number = next(_number)
-    makers = {
+    factories = {
         Contact: lambda: a_contact(entity),
         Account: lambda: an_account(entity),
         Entity: lambda: an_entity(f"Delegación {number}", entity),
         StaffUser: lambda: add_person(Person(f"persona{number}", entity, None)),
-        Role: lambda: _write(Role(name=f"Role {number}")),
+        Role: lambda: _save(Role(name=f"Role {number}")),
     }
     repositories = (Category, ContactType, Status, Tag)
-    return a_value(model) if model in repositories else makers[model]()
+    return a_value(model) if model in repositories else factories[model]()

@@ -1,4 +1,4 @@
-"""What can be done to the ticked rows of a list: a plug each, on every list of its model."""
+"""Actions on the ticked rows of a list: a plug each, on every list of its model."""
 
 from __future__ import annotations
 
@@ -15,49 +15,41 @@ if TYPE_CHECKING:
 
 
 class ListAction(Plug):
-    """Something done to many rows at once, offered below every list of ``model``.
+    """An action on many rows at once, offered on every list of ``model``.
 
-    Its permission, on each list's view, is called as the action is: ``change_status``.
+    Its permission on each list's view has the name of the action, such as ``change_status``.
     """
 
     model: ClassVar[type]
     label: ClassVar[Any]
     icon: ClassVar[str] = "lightning"
-    # Whose right it takes; None is the area of the list.
+    # The area whose level EDIT grants it; None is the area of the list.
     area: ClassVar[Area | None] = None
     order: ClassVar[int] = 50
     is_dangerous: ClassVar[bool] = False
 
     @classmethod
     def action_name(cls) -> str:
-        """Return the name it has in addresses, permissions and on the command line."""
+        """Return its name in addresses, permissions and on the command line."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
     def begin(cls, view: ModelView) -> Any:
-        """Answer a list whose ticked rows, in the request's form, this was chosen for."""
+        """Return the response to a list's form, which holds the ticked rows."""
         raise NotImplementedError
 
     @classmethod
-    def item(cls, view: ModelView) -> ActionItem:
-        """Return the action as Flask-AppBuilder knows actions."""
-        return ActionItem(
-            cls.action_name(),
-            cls.label,
-            None,
-            cls.icon,
-            True,
-            False,
-            lambda _rows: cls.begin(view),
-        )
+    def item(cls) -> ActionItem:
+        """Return the item for Flask-AppBuilder's list of actions; ``begin`` runs it."""
+        return ActionItem(cls.action_name(), cls.label, None, cls.icon, True, False, None)
 
 
 def get_list_actions(model: type) -> list[type[ListAction]]:
-    """Return what can be done to the rows of a model, in order."""
-    found = [action for action in ListAction.all() if issubclass(model, action.model)]
-    return sorted(found, key=lambda action: action.order)
+    """Return the actions on the rows of a model, in order."""
+    actions = [action for action in ListAction.all() if issubclass(model, action.model)]
+    return sorted(actions, key=lambda action: action.order)
 
 
-def action_called(name: str) -> type[ListAction] | None:
-    """Return the action of a name, if there is one."""
+def get_action(name: str) -> type[ListAction] | None:
+    """Return the action with a name, or None if there is none."""
     return next((action for action in ListAction.all() if action.action_name() == name), None)

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import get_list_actions
 from app.crud.columns import ListColumn, make_column, name_parts
+from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
 from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
 from app.crud.forms import FormBuilder
@@ -46,8 +47,11 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     base_sort: ClassVar[str] = "id"
     # Relations whose rows are all options of a select: they are few.
     inline_links: ClassVar[tuple[str, ...]] = ()
-    help_texts: ClassVar[dict[str, Any]] = {}
     singular: ClassVar[Any] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        refuse_ignored_names(cls, ModelView, IGNORED_BY_MODEL_VIEW)
+        super().__init_subclass__(**kwargs)
 
     def __init__(self, **kwargs: Any) -> None:
         """Exclude the routes that the model does not support."""
@@ -70,7 +74,7 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
         self.exclude_route_methods = excluded
         super().__init__(**kwargs)
         for name, action in self.collective.items():
-            self.actions[name] = action.item(self)
+            self.actions[name] = action.item()
 
     def grants(self) -> Iterator[Grant]:
         """Yield a grant for each permission and each collective action of this view."""
@@ -98,7 +102,7 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
         for name in self.datamodel.get_columns_list():
             if label := self.datamodel.get_info(name).get("label"):
                 self.label_columns.setdefault(name, label)
-        self.description_columns = dict(self.help_texts)
+        self.description_columns = dict(self.description_columns or {})
         self.list_columns = list(self.list_columns)
         self.search_columns = list(self.search_columns or [])
         self.edit_columns = list(self.edit_columns or _fieldset_columns(self.edit_fieldsets))

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.crud.actions import action_called
+from app.crud.actions import get_action
 from app.crud.interface import parse_id
 from app.extensions import db
 from app.fieldtypes import get_field_type
@@ -154,7 +154,7 @@ def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
 
 def _action_label(name: str) -> Any:
     """Return the label of a field that no form has: that of the collective action."""
-    action = action_called(name)
+    action = get_action(name)
     return name if action is None else action.label
 
 

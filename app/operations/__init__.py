@@ -1,1 +1,1 @@
-"""Collective actions: one thing done to many rows at once, previewed, frozen, undone."""
+"""Collective actions: change many rows at once, with a preview, in the background, with undo."""

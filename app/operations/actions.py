@@ -1,4 +1,4 @@
-"""Collective actions: a plug each; one class is the menu entry, the form, the API and the command."""
+"""The base of collective actions: one class gives menu entry, form, API and command."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from wtforms.widgets import TextInput
 
-from app.crud.actions import ListAction, action_called
+from app.crud.actions import ListAction, get_action
 from app.crud.fields import SwitchField, TypedField
-from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.forms import LookupForm
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import FieldType
 from app.operations.batch import Batch
 from app.operations.models import Operation
-from app.operations.selection import OutOfReach, Selection, list_address
-from app.operations.services import draft, note_refused
+from app.operations.selection import OutOfScope, Selection, build_list_url
+from app.operations.services import create_draft, record_out_of_scope
 from app.security.actor import Actor, current_actor
 
-# What is told of a row whatever the action.
+# The reasons that any action may give for leaving a row out.
 REASONS = {
     "gone": _l("It was deleted meanwhile."),
     "reach": _l("It is no longer within reach."),
@@ -37,7 +37,7 @@ NONE = "none"
 
 
 class ActionForm(LookupForm):
-    """The questions of an action."""
+    """The form of an action: what it needs to know."""
 
 
 class RepositoryField(ModelChoiceField):
@@ -48,11 +48,11 @@ class RepositoryField(ModelChoiceField):
         self.or_none = or_none
 
     def options(self) -> list[tuple[Any, str, bool]]:
-        """Return (id, label, chosen), with a way to empty the field."""
-        found = super().options()
+        """Return (id, label, is chosen), with an option for none of the values."""
+        options = super().options()
         if self.or_none:
-            found.append((NONE, _("(none)"), self.typed == NONE))
-        return found
+            options.append((NONE, _("(none)"), self.typed == NONE))
+        return options
 
     def pre_validate(self, form: Any) -> None:
         if self.or_none and self.typed == NONE:
@@ -62,7 +62,7 @@ class RepositoryField(ModelChoiceField):
 
 
 class ReasonField(TypedField):
-    """Why something is done, in a line that stays with the operation."""
+    """Why something is done: a line of text that the operation stores."""
 
     def __init__(self, label: Any = None, *, required: bool = True, **kwargs: Any) -> None:
         kind = FieldType()
@@ -72,17 +72,17 @@ class ReasonField(TypedField):
 
 
 class Action(ListAction, abstract=True):
-    """Something done to a selection, described once in ``apply``.
+    """A change to the rows of a selection, described once in ``apply``.
 
-    ``reasons`` holds the sentence for each reason ``apply`` gives for leaving rows out.
+    ``reasons`` holds the sentence of each reason that ``apply`` gives for leaving rows out.
     """
 
     Form: ClassVar[type[ActionForm]] = ActionForm
     # A sentence above the form.
     help: ClassVar[Any] = ""
     reasons: ClassVar[dict[str, Any]] = {}
-    # What is said, below their number, of rows that are as they would be.
-    already: ClassVar[Any] = _l("already have it")
+    # The label, in the preview, of the count of rows that need no change.
+    unchanged_label: ClassVar[Any] = _l("already have it")
 
     def __init__(self, form: ActionForm | None = None, actor: Actor | None = None) -> None:
         self.form = form
@@ -91,13 +91,13 @@ class Action(ListAction, abstract=True):
         self.answers = SimpleNamespace(**fields)
 
     def apply(self, batch: Batch) -> None:
-        """Say what is to be done; the answers are valid."""
+        """Add verbs to a batch; the answers are valid."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """Refuse answers that this actor may not give: a DomainError, with the field."""
+        """Raise a DomainError, with the field, for answers that this actor may not give."""
 
-    def put_back(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
+    def undo_row(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
         """Undo what ``Batch.each`` did to one row; return (old, new) for the log.
 
         A DomainError leaves the row as it is.
@@ -105,54 +105,71 @@ class Action(ListAction, abstract=True):
         raise NotImplementedError
 
     @classmethod
-    def form_of(cls, answers: dict[str, list[str]] | None = None) -> ActionForm:
-        """Return the form, filled in with answers as they were kept (nothing is from the request)."""
+    def build_form(cls, answers: dict[str, list[str]] | None = None) -> ActionForm:
+        """Return the form, filled in with stored answers; nothing is read from the request."""
         if answers is None:
             return cls.Form(formdata=None, meta={"csrf": False})
         return cls.Form(formdata=MultiDict(answers), meta={"csrf": False})
 
     @classmethod
-    def asks(cls) -> bool:
-        """Say whether there is anything to answer."""
-        return bool(answer_fields(cls.form_of()))
+    def has_questions(cls) -> bool:
+        """Return True if the form has any field."""
+        return bool(answer_fields(cls.build_form()))
 
     def batch(self) -> Batch:
-        """Return what is to be done."""
+        """Return the batch that ``apply`` describes."""
         batch = Batch(self.model, self.actor)
         self.apply(batch)
         return batch
 
     @classmethod
     def reason_text(cls, reason: str | None) -> str:
-        """Return the sentence of a reason; what is no code is a sentence already."""
+        """Return the sentence of a reason's code; any other text is a sentence already."""
         if not reason:
             return ""
         return str(cls.reasons.get(reason) or REASONS.get(reason) or reason)
 
+    def title(self) -> str:
+        """Return the title of the job: the action and its answers."""
+        answers = short_answers(self._form())
+        return f"{self.label}: {answers}" if answers else str(self.label)
+
+    def answers_to_json(self) -> dict[str, list[str]]:
+        """Return the valid answers as JSON, for ``build_form``."""
+        return answers_to_json(self._form())
+
+    def describe_answers(self) -> str:
+        """Return the valid answers for people: “New status: Active”."""
+        return describe_answers(self._form())
+
+    def _form(self) -> ActionForm:
+        assert self.form is not None, "an action without its form cannot be confirmed"
+        return self.form
+
     @classmethod
     def begin(cls, view: Any) -> Any:
-        """Draft an operation on the ticked rows and lead to its page."""
+        """Create a draft for the ticked rows and redirect to its page."""
         try:
             selection = Selection.from_form(view, request.form)
             selection.check(current_actor())
-        except OutOfReach as refused:
-            note_refused(db.session(), cls.action_name(), selection, current_actor())
+        except OutOfScope as refused:
+            record_out_of_scope(db.session(), cls.action_name(), selection, current_actor())
             db.session.commit()
-            back = f"{view.route_base}/list/"
-            page = render_template("operations/refused.html", text=str(refused), back=back)
+            list_url = f"{view.route_base}/list/"
+            page = render_template("operations/refused.html", text=str(refused), list_url=list_url)
             return page, 403
         except DomainError as missing:
             flash(str(missing), "warning")
-            return redirect(list_address(view, request.form.get("on", "")))
-        operation = draft(db.session(), cls.action_name(), selection, current_actor())
+            return redirect(build_list_url(view, request.form.get("on", "")))
+        operation = create_draft(db.session(), cls.action_name(), selection, current_actor())
         db.session.commit()
         return redirect(f"/operations/{operation.id}/")
 
 
-def action_of(operation: Operation) -> type[Action] | None:
-    """Return the action of an operation, unless the program no longer has it."""
-    found = action_called(operation.action)
-    return found if found is not None and issubclass(found, Action) else None
+def find_operation_action(operation: Operation) -> type[Action] | None:
+    """Return the action of an operation, or None if the program no longer has it."""
+    action = get_action(operation.action)
+    return action if action is not None and issubclass(action, Action) else None
 
 
 def answer_fields(form: ActionForm) -> list[Any]:
@@ -160,40 +177,42 @@ def answer_fields(form: ActionForm) -> list[Any]:
     return [field for field in form if field.name != "csrf_token"]
 
 
-def kept_answers(form: ActionForm) -> dict[str, list[str]]:
-    """Return a valid form's answers as JSON can hold them, for ``Action.form_of``."""
-    kept = {}
+def answers_to_json(form: ActionForm) -> dict[str, list[str]]:
+    """Return a valid form's answers as JSON, for ``Action.build_form``."""
+    stored = {}
     for field in answer_fields(form):
         if isinstance(field, ModelMultipleChoiceField):
-            kept[field.name] = [str(row.id) for row in field.data]
+            stored[field.name] = [str(row.id) for row in field.data]
         elif isinstance(field, ModelChoiceField):
-            kept[field.name] = [NONE if field.data is None else str(field.data.id)]
+            stored[field.name] = [NONE if field.data is None else str(field.data.id)]
         elif isinstance(field, SwitchField):
-            kept[field.name] = ["1"] if field.data else []
+            stored[field.name] = ["1"] if field.data else []
         elif isinstance(field, TypedField):
-            kept[field.name] = ["" if field.data is None else field.field_type.write(field.data)]
+            stored[field.name] = ["" if field.data is None else field.field_type.write(field.data)]
         else:
-            kept[field.name] = [str(field.data or "")]
-    return kept
+            stored[field.name] = [str(field.data or "")]
+    return stored
 
 
-def answers_in_words(form: ActionForm) -> str:
+def describe_answers(form: ActionForm) -> str:
     """Return a valid form's answers for people: “New status: Active”."""
-    return " · ".join(f"{label}: {shown}" for label, shown in _in_words(answer_fields(form)))
+    return " · ".join(
+        f"{label}: {shown}" for label, shown in _labelled_answers(answer_fields(form))
+    )
 
 
-def answers_in_short(form: ActionForm) -> str:
-    """Return what a job is called after: no reason, and of a single question the value alone."""
+def short_answers(form: ActionForm) -> str:
+    """Return the answers in a title: without reasons, and without the label of a single field."""
     fields = [field for field in answer_fields(form) if not isinstance(field, ReasonField)]
-    told = _in_words(fields)
+    answers = _labelled_answers(fields)
     if len(fields) == 1:
-        return "".join(shown for _label, shown in told)
-    return " · ".join(f"{label}: {shown}" for label, shown in told)
+        return "".join(shown for _label, shown in answers)
+    return " · ".join(f"{label}: {shown}" for label, shown in answers)
 
 
-def _in_words(fields: list[Any]) -> list[tuple[str, str]]:
-    """Return (question, answer) of what was answered."""
-    told = []
+def _labelled_answers(fields: list[Any]) -> list[tuple[str, str]]:
+    """Return (label, answer) of each field that was answered."""
+    answers = []
     for field in fields:
         value = field.data
         if isinstance(field, ModelMultipleChoiceField):
@@ -208,5 +227,5 @@ def _in_words(fields: list[Any]) -> list[tuple[str, str]]:
             choices = dict(getattr(field, "choices", None) or ())
             shown = str(choices.get(value, value)) if value else ""
         if shown:
-            told.append((str(field.label.text), shown))
-    return told
+            answers.append((str(field.label.text), shown))
+    return answers

@@ -1,4 +1,4 @@
-"""A collective action asked for by a program or in the shell: found by name, its answers read."""
+"""Find the action that a program or the command line names, and read its answers."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from wtforms import SelectField
 
 from app.crud.actions import ListAction
 from app.crud.fields import SwitchField, TypedField
-from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.interface import parse_id
+from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.modelview import ModelView
 from app.errors import DomainError
-from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLookup
 from app.extensions import db
-from app.i18n.languages import LANGUAGES
 from app.fieldtypes import Boolean, Hints
+from app.i18n.languages import LANGUAGES
+from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLookup
 from app.operations.actions import NONE, Action, ActionForm, answer_fields
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 from app.security.rights import actor_has_permission
 from app.text import clean, fold
 
-# Values of one field, and wrong fields named in an error: enough to see the mistake.
-MOST_VALUES, MOST_NAMED = 500, 20
+# Values of one field, and wrong fields that an error names.
+MAX_VALUES, MAX_FIELDS_IN_ERROR = 500, 20
 
 
 class WrongAnswers(DomainError):
-    """Some answers cannot be taken; ``fields`` says why, field by field."""
+    """Some answers are wrong; ``fields`` holds the reasons, by field."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         self.fields = fields
@@ -40,8 +40,8 @@ class WrongAnswers(DomainError):
         )
 
 
-def action_named(name: str) -> type[Action]:
-    """Return the action of a name, written change-status or change_status."""
+def find_action(name: str) -> type[Action]:
+    """Return the action with a name, written change-status or change_status; or DomainError."""
     wanted = name.strip().replace("-", "_")
     known = {kind.action_name(): kind for kind in ListAction.all() if issubclass(kind, Action)}
     if wanted in known:
@@ -53,12 +53,12 @@ def action_named(name: str) -> type[Action]:
 
 
 def dashed(name: str) -> str:
-    """Return the name of an action as it is written in the shell and by programs."""
+    """Return an action's name as the command line and the API write it."""
     return name.replace("_", "-")
 
 
-def screen_of(kind: type[Action]) -> ModelView:
-    """Return the screen whose rights hold for an action."""
+def get_action_screen(kind: type[Action]) -> ModelView:
+    """Return the screen whose permissions apply to an action."""
     return next(
         view
         for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
@@ -66,8 +66,8 @@ def screen_of(kind: type[Action]) -> ModelView:
     )
 
 
-def may_use(actor: Actor, kind: type[Action], view: ModelView) -> bool:
-    """Say whether an actor may use an action: they must see the list, and hold its own right."""
+def may_run(actor: Actor, kind: type[Action], view: ModelView) -> bool:
+    """Return True if an actor has the permission of an action, and may list its rows."""
     resource = view.class_permission_name
     return actor_has_permission(actor, "can_list", resource) and actor_has_permission(
         actor, kind.action_name(), resource
@@ -77,25 +77,24 @@ def may_use(actor: Actor, kind: type[Action], view: ModelView) -> bool:
 def read_answers(kind: type[Action], values: Mapping[str, Any]) -> ActionForm:
     """Return the form of an action with these answers, valid; WrongAnswers if they are not.
 
-    A value is what people write, or what JSON holds: the number or the name of what is linked
-    to, a code or its label.
+    A value may be text or JSON: the id or the name of a linked row, a code or its label.
     """
-    fields = {field.name: field for field in answer_fields(kind.form_of())}
-    typed: dict[str, list[str]] = {}
+    fields = {field.name: field for field in answer_fields(kind.build_form())}
+    values_sent: dict[str, list[str]] = {}
     wrong: dict[str, list[str]] = {}
     for name, value in values.items():
         if name not in fields:
             known = ", ".join(fields) or "—"
-            if len(wrong) < MOST_NAMED:
+            if len(wrong) < MAX_FIELDS_IN_ERROR:
                 wrong[clean(name)[:80]] = [
                     _("There is no such field. The fields are: %(known)s.", known=known)
                 ]
             continue
         try:
-            typed[name] = _typed(fields[name], value)
+            values_sent[name] = _form_values(fields[name], value)
         except DomainError as error:
             wrong[name] = [str(error)]
-    form = kind.form_of(typed)
+    form = kind.build_form(values_sent)
     if not form.validate():
         for field in answer_fields(form):
             if field.errors and field.name not in wrong:
@@ -105,19 +104,19 @@ def read_answers(kind: type[Action], values: Mapping[str, Any]) -> ActionForm:
     return form
 
 
-def _typed(field: Any, value: Any) -> list[str]:
-    """Return what would be sent by a browser for an answer."""
+def _form_values(field: Any, value: Any) -> list[str]:
+    """Return an answer as a browser would send it."""
     if isinstance(field, ModelMultipleChoiceField):
         values = value if isinstance(value, list) else [value]
-        if len(values) > MOST_VALUES:
-            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MOST_VALUES))
-        return [_chosen(field, one) for one in values]
+        if len(values) > MAX_VALUES:
+            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MAX_VALUES))
+        return [_linked_id(field, one) for one in values]
     if isinstance(field, ModelChoiceField):
-        return [_chosen(field, value)]
+        return [_linked_id(field, value)]
     if isinstance(field, SwitchField):
-        return ["1" if _flag(value) else ""]
+        return ["1" if _read_boolean(value) else ""]
     if isinstance(field, SelectField):
-        return [_choice(field, value)]
+        return [_choice_code(field, value)]
     if value is None:
         return [""]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -126,8 +125,8 @@ def _typed(field: Any, value: Any) -> list[str]:
     return [str(value)]
 
 
-def _chosen(field: Any, value: Any) -> str:
-    """Return the number of the row that is named."""
+def _linked_id(field: Any, value: Any) -> str:
+    """Return the id of the linked row, given as an id, a name or {"id", "label"}."""
     may_be_none = getattr(field, "or_none", False)
     if value is None or (isinstance(value, str) and not clean(value)):
         return NONE if may_be_none and value is None else ""
@@ -158,7 +157,7 @@ def _lookup(model: Any) -> Lookup:
     return kind(db.session(), model, current_actor(), False)
 
 
-def _flag(value: Any) -> bool:
+def _read_boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
@@ -166,8 +165,8 @@ def _flag(value: Any) -> bool:
     return Boolean().read(clean(value), Hints())
 
 
-def _choice(field: SelectField, value: Any) -> str:
-    """Return the code of a choice that is named by it or by its label, in any language."""
+def _choice_code(field: SelectField, value: Any) -> str:
+    """Return the code of a choice, given as the code or as its label in any language."""
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, false, inspect, literal, null, or_
 
-from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
 from app.operations.verbbase import Verb
+from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
 from app.security.actor import Actor
 from app.types import now
 

@@ -17,41 +17,46 @@ from sqlalchemy import func, select
 
 from app.cli import command
 from app.crud.actions import ListAction
-from app.errors import DomainError
 from app.database import reading
+from app.errors import DomainError
 from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.runner import run_now
-from app.operations import running
+from app.operations import services
 from app.operations.actions import Action
-from app.operations.answers import action_named, dashed, may_use, read_answers, screen_of
-from app.operations.jobs import may_act
+from app.operations.answers import dashed, find_action, get_action_screen, may_run, read_answers
 from app.operations.models import Operation
+from app.operations.permissions import may_act, why_not_undone
 from app.operations.selection import Selection
-from app.operations.services import draft, why_not_undone
-from app.operations.serializers import reasons_of, told_action, told_operation, told_preview
+from app.operations.serializers import (
+    action_to_dict,
+    count_reasons,
+    operation_to_dict,
+    preview_to_dict,
+)
+from app.operations.transactions import commit_and_run
 from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.text import clean
 
-# However many there are, they are done before the command ends.
-ALL_AT_ONCE = 2**31 - 1
+# A command runs its job itself, however many rows it has.
+NO_LIMIT = 2**31 - 1
 
-as_whom = click.option(
+as_option = click.option(
     "--as", "name", metavar="USER", help="In whose name, and with whose rights. Default: Padrón's."
 )
-in_language = click.option("--language", type=click.Choice(LANGUAGES), default=None)
+language_option = click.option("--language", type=click.Choice(LANGUAGES), default=None)
 
 
 @command
 @click.command("actions")
-@in_language
+@language_option
 @with_appcontext
 def actions(language: str | None) -> None:
-    """Print what can be done to many rows at once, and what each action asks for, as JSON."""
-    with _door(None, language), reading():
+    """Print the collective actions and the fields of each as JSON."""
+    with _acting(None, language), reading():
         kinds = [kind for kind in ListAction.all() if issubclass(kind, Action)]
         kinds.sort(key=lambda kind: (kind.model.__name__, kind.order))
-        _print([{"on": _on(kind)} | told_action(kind) for kind in kinds])
+        _print([{"on": _resource_name(kind)} | action_to_dict(kind) for kind in kinds])
 
 
 @command
@@ -72,8 +77,8 @@ def actions(language: str | None) -> None:
     help="Such as status=active or status=none. Repeat as needed.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
-@as_whom
-@in_language
+@as_option
+@language_option
 @with_appcontext
 def action(
     action: str,
@@ -84,85 +89,92 @@ def action(
     name: str | None,
     language: str | None,
 ) -> None:
-    """Do something to many rows at once, such as change-status; print one JSON object."""
-    with _door(name, language) as actor:
+    """Run a collective action, such as change-status; print one JSON object."""
+    with _acting(name, language) as actor:
         with reading():
-            kind = action_named(action)
+            kind = find_action(action)
             selection = _selection(kind, where, everything)
-            if not may_use(actor, kind, selection.view):
+            if not may_run(actor, kind, selection.view):
                 raise DomainError(_("%(name)s may not do this.", name=actor.name))
             form = read_answers(kind, _answers(answers))
-            asked, rows = kind(form, actor), selection.rows(actor)
-            preview = running.look(asked, rows)
-            told: dict[str, Any] = {"action": dashed(kind.action_name()), **told_preview(preview)}
-            told |= {"dry_run": dry_run, "operation": None, "job": None, "state": None}
+            request, rows = kind(form, actor), selection.rows(actor)
+            preview = services.preview(db.session(), request, rows)
+            result = {"action": dashed(kind.action_name()), **preview_to_dict(preview)}
+            result |= {"dry_run": dry_run, "operation": None, "job": None, "state": None}
             db.session.rollback()
         if dry_run:
-            _print(told)
+            _print(result)
             return
-        operation = draft(db.session(), kind.action_name(), selection, actor)
-        job = running.confirm(operation, asked, form, rows, actor, at_once=ALL_AT_ONCE)
-        state = run_now(job.id, patience=None)
-        done = told_operation(_find(operation.id))
-        told["done"] = {
-            word: done[word]
-            for word in ("matched", "changed", "already", "not_permitted", "skipped", "failed")
+        operation = services.create_draft(db.session(), kind.action_name(), selection, actor)
+        job = services.confirm(db.session(), operation, rows, request, actor, at_once=NO_LIMIT)
+        job = commit_and_run(job, NO_LIMIT)
+        state = run_now(job.id, wait_seconds=None)
+        done = operation_to_dict(_find(operation.id))
+        result["done"] = {
+            name: done[name]
+            for name in ("matched", "changed", "already", "not_permitted", "skipped", "failed")
         }
-        told["reasons"] = reasons_of(db.session(), operation)
-        told |= {"operation": operation.id, "job": job.id, "state": state, "error": done["error"]}
-        _print(told)
-    _end(state, told["error"])
+        result["reasons"] = count_reasons(db.session(), operation)
+        result |= {
+            "operation": operation.id,
+            "job": job.id,
+            "state": state,
+            "error": done["error"],
+        }
+        _print(result)
+    _end(state, result["error"])
 
 
 @command
 @click.group("operation")
 def operation() -> None:
-    """Look at what was done to many rows at once, or undo it."""
+    """Show or undo an operation."""
 
 
 @operation.command("show")
 @click.argument("number", metavar="ID", type=int)
-@as_whom
-@in_language
+@as_option
+@language_option
 @with_appcontext
 def show(number: int, name: str | None, language: str | None) -> None:
-    """Print an operation, its state and what came of it, as one JSON object."""
-    with _door(name, language) as actor, reading():
-        found = _reached(number, actor)
-        _print(told_operation(found) | {"reasons": reasons_of(db.session(), found)})
+    """Print an operation with its state and its counts as one JSON object."""
+    with _acting(name, language) as actor, reading():
+        found = _find_visible(number, actor)
+        _print(operation_to_dict(found) | {"reasons": count_reasons(db.session(), found)})
 
 
 @operation.command("undo")
 @click.argument("number", metavar="ID", type=int)
-@as_whom
-@in_language
+@as_option
+@language_option
 @with_appcontext
 def undo(number: int, name: str | None, language: str | None) -> None:
-    """Give back what the rows had before, unless they were changed since; print one JSON object."""
-    with _door(name, language) as actor:
-        found = _reached(number, actor)
+    """Undo an operation, except on rows changed since; print one JSON object."""
+    with _acting(name, language) as actor:
+        found = _find_visible(number, actor)
         if why := why_not_undone(found):
             raise DomainError(why)
         if not may_act(actor, found):
             raise DomainError(_("%(name)s may not do this.", name=actor.name))
-        job = running.undo(found, actor, at_once=ALL_AT_ONCE)
-        state = run_now(job.id, patience=None)
-        told = told_operation(_find(number))
-        _print(told)
-    _end(state, told["undo_error"])
+        job = services.undo(db.session(), found, actor, at_once=NO_LIMIT)
+        job = commit_and_run(job, NO_LIMIT)
+        state = run_now(job.id, wait_seconds=None)
+        result = operation_to_dict(_find(number))
+        _print(result)
+    _end(state, result["undo_error"])
 
 
 @contextmanager
-def _door(name: str | None, language: str | None) -> Iterator[Actor]:
-    """Let somebody in by name, and say on stderr why nothing can be done: status 2."""
+def _acting(name: str | None, language: str | None) -> Iterator[Actor]:
+    """Act as a user, or as the system; print a DomainError on stderr and exit with status 2."""
     try:
-        actor = SYSTEM if name is None else _user_called(name)
+        actor = SYSTEM if name is None else _load_user(name)
         spoken = language or actor.language or current_language()
         with force_locale(spoken), acting_as(actor):
             try:
                 yield actor
             except DomainError as error:
-                # A sentence may be put together only now, and in their language.
+                # Lazy messages are translated here, into the language of the actor.
                 _refuse(str(error))
     except DomainError as error:
         _refuse(str(error))
@@ -174,7 +186,7 @@ def _refuse(sentence: str) -> NoReturn:
     sys.exit(2)
 
 
-def _user_called(name: str) -> Actor:
+def _load_user(name: str) -> Actor:
     people = User.__table__
     query = select(people.c.id).where(func.lower(people.c.username) == clean(name).lower())
     number = db.session.scalar(query)
@@ -184,8 +196,8 @@ def _user_called(name: str) -> Actor:
     return actor.with_channel("cli")
 
 
-def _on(kind: type[Action]) -> str:
-    return screen_of(kind).route_base.strip("/")
+def _resource_name(kind: type[Action]) -> str:
+    return get_action_screen(kind).route_base.strip("/")
 
 
 def _selection(kind: type[Action], where: tuple[str, ...], everything: bool) -> Selection:
@@ -193,7 +205,7 @@ def _selection(kind: type[Action], where: tuple[str, ...], everything: bool) -> 
         raise DomainError(_("Say --everything or --where, not both."))
     if not everything and not where:
         raise DomainError(_("Say which with --where FIELD=VALUE, or say --everything."))
-    return Selection(screen_of(kind), where=where)
+    return Selection(get_action_screen(kind), where=where)
 
 
 def _answers(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -218,7 +230,7 @@ def _find(number: int) -> Operation:
     return found
 
 
-def _reached(number: int, actor: Actor) -> Operation:
+def _find_visible(number: int, actor: Actor) -> Operation:
     """Return a confirmed operation of the actor's own; the house reaches everybody's."""
     found = db.session.get(Operation, number) if 0 < number < 2**31 else None
     if found is None or found.is_draft or not (actor.is_system or found.actor_id == actor.id):
@@ -226,8 +238,8 @@ def _reached(number: int, actor: Actor) -> Operation:
     return found
 
 
-def _print(told: Any) -> None:
-    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+def _print(result: Any) -> None:
+    click.echo(json.dumps(result, ensure_ascii=False, indent=2))
 
 
 def _end(state: str, error: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.periodic import PeriodicTask, is_stopping
 from app.extensions import db
-from app.operations.services import forget_drafts, forget_items
+from app.operations.services import delete_expired_items, delete_old_drafts
+from app.periodic import PeriodicTask, is_stopping
 
 # Items deleted in one transaction.
 CHUNK_SIZE = 500
@@ -19,8 +19,8 @@ class DeleteExpiredOperations(PeriodicTask):
 
     def run(self, app: Flask) -> None:
         """Delete them in chunks."""
-        forget_drafts(db.session())
+        delete_old_drafts(db.session())
         db.session.commit()
-        while not is_stopping() and forget_items(db.session(), CHUNK_SIZE):
+        while not is_stopping() and delete_expired_items(db.session(), CHUNK_SIZE):
             db.session.commit()
         db.session.rollback()

@@ -18,8 +18,8 @@ from app.crud.interface import parse_id
 from app.crud.listing import ListState, filter_rows, read_state
 from app.errors import DomainError
 from app.extensions import db
-from app.operations.models import Operation
 from app.operations.conditions import find_condition_reader
+from app.operations.models import Operation
 from app.search.queries import search_words
 from app.security.actor import Actor, acting_as
 

@@ -1,4 +1,4 @@
-"""Actions, previews and operations as programs and the shell are told of them."""
+"""Serialize actions, previews and operations for the API and the command line."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from wtforms import SelectField
 
 from app.crud.fields import SwitchField, TypedField
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
-from app.operations.actions import NONE, Action, action_of, answer_fields
+from app.operations.actions import NONE, Action, answer_fields, find_operation_action
 from app.operations.answers import dashed
 from app.operations.models import Operation, OperationItem
 from app.operations.services import Preview
 
-# What an outcome is called where nobody reads our tables.
-WORDS = {
+# The names of outcomes outside of the database.
+OUTCOME_NAMES = {
     "changed": "changed",
     "already": "already",
     "skipped": "skipped",
     "refused": "not_permitted",
     "failed": "failed",
 }
-# The state of an operation whose job ended so long ago that it is kept no more.
+# The state of an operation whose job was deleted, long after its end.
 FORGOTTEN = "forgotten"
 Reasons = dict[str, dict[str, int]]
 
 
-def told_action(kind: type[Action]) -> dict[str, Any]:
-    """Describe an action and what it asks for."""
+def action_to_dict(kind: type[Action]) -> dict[str, Any]:
+    """Serialize an action and the fields of its form."""
     return {
         "action": dashed(kind.action_name()),
         "label": str(kind.label),
         "help": str(kind.help),
         "is_dangerous": kind.is_dangerous,
-        "fields": [told_field(field) for field in answer_fields(kind.form_of())],
+        "fields": [field_to_dict(field) for field in answer_fields(kind.build_form())],
     }
 
 
-def told_field(field: Any) -> dict[str, Any]:
-    """Describe a question: what kind of answer it takes and, if they are few, which ones."""
-    told: dict[str, Any] = {
+def field_to_dict(field: Any) -> dict[str, Any]:
+    """Serialize a field: its type and, if they are few, its choices."""
+    result: dict[str, Any] = {
         "name": field.name,
         "label": str(field.label.text),
         "kind": _kind(field),
@@ -50,16 +50,16 @@ def told_field(field: Any) -> dict[str, Any]:
         "choices": None,
     }
     if isinstance(field, SelectField):
-        told["choices"] = [
+        result["choices"] = [
             {"value": code, "label": str(label)} for code, label in field.choices or ()
         ]
     elif isinstance(field, ModelChoiceField | ModelMultipleChoiceField) and field.is_inline:
-        told["choices"] = [
+        result["choices"] = [
             {"value": number, "label": label}
             for number, label, _chosen in field.options()
             if number != NONE
         ]
-    return told
+    return result
 
 
 def _kind(field: Any) -> str:
@@ -74,8 +74,8 @@ def _kind(field: Any) -> str:
     return "choice" if isinstance(field, SelectField) else "text"
 
 
-def told_preview(preview: Preview) -> dict[str, Any]:
-    """Return the figures of a preview, the reasons and some rows, old → new."""
+def preview_to_dict(preview: Preview) -> dict[str, Any]:
+    """Serialize a preview: the counts, the reasons and some rows with old and new values."""
     return {
         "matched": preview.matched,
         "will_change": preview.will_change,
@@ -83,8 +83,8 @@ def told_preview(preview: Preview) -> dict[str, Any]:
         "not_permitted": preview.not_permitted,
         "skipped": preview.left_out,
         "reasons": {
-            "not_permitted": _added(preview.refused),
-            "skipped": _added(preview.skipped),
+            "not_permitted": _sum_by_reason(preview.refused),
+            "skipped": _sum_by_reason(preview.skipped),
         },
         "sample": [
             {
@@ -101,16 +101,16 @@ def told_preview(preview: Preview) -> dict[str, Any]:
     }
 
 
-def _added(pairs: list[tuple[str, int]]) -> dict[str, int]:
-    """Return numbers by sentence; two codes may have the same one."""
-    found: dict[str, int] = {}
-    for reason, number in pairs:
-        found[reason] = found.get(reason, 0) + number
-    return found
+def _sum_by_reason(pairs: list[tuple[str, int]]) -> dict[str, int]:
+    """Return counts by sentence; two reasons may have the same one."""
+    counts: dict[str, int] = {}
+    for reason, count in pairs:
+        counts[reason] = counts.get(reason, 0) + count
+    return counts
 
 
-def told_operation(operation: Operation) -> dict[str, Any]:
-    """Return an operation: what was asked for, how far it is, what came of it."""
+def operation_to_dict(operation: Operation) -> dict[str, Any]:
+    """Serialize an operation: the request, its state and its counts."""
     job, undo_job = operation.job, operation.undo_job
     return {
         "operation": operation.id,
@@ -125,7 +125,7 @@ def told_operation(operation: Operation) -> dict[str, Any]:
         "state": job.state if job else "draft" if operation.is_draft else FORGOTTEN,
         "error": job.error if job else "",
         "matched": operation.matched,
-        **{word: getattr(operation, code) for code, word in WORDS.items()},
+        **{name: getattr(operation, code) for code, name in OUTCOME_NAMES.items()},
         "undo_job": operation.undo_job_id,
         "undo_state": undo_job.state if undo_job else None,
         "undo_error": undo_job.error if undo_job else "",
@@ -134,9 +134,9 @@ def told_operation(operation: Operation) -> dict[str, Any]:
     }
 
 
-def reasons_of(session: Session, operation: Operation) -> Reasons:
-    """Return why rows were left out, and how many of each, by outcome."""
-    kind, item = action_of(operation), OperationItem
+def count_reasons(session: Session, operation: Operation) -> Reasons:
+    """Count the rows that were left out, by outcome and reason."""
+    kind, item = find_operation_action(operation), OperationItem
     query = (
         select(item.outcome, item.reason, func.count())
         .where(item.operation_id == operation.id, item.outcome.in_(("refused", "skipped")))
@@ -147,4 +147,4 @@ def reasons_of(session: Session, operation: Operation) -> Reasons:
     for outcome, reason, number in session.execute(query):
         text = kind.reason_text(reason) if kind else reason or ""
         (refused if outcome == "refused" else skipped).append((text, number))
-    return {"not_permitted": _added(refused), "skipped": _added(skipped)}
+    return {"not_permitted": _sum_by_reason(refused), "skipped": _sum_by_reason(skipped)}

@@ -1,4 +1,4 @@
-"""On the log of a file: which collective action an entry was part of."""
+"""Show on the log tab which collective action an entry was part of."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from app.crud.tabs import LogOrigins, Origin
 from app.jobs.models import Job
 from app.jobs.queries import jobs_visible_to
 from app.log.models import LogEntry
-from app.operations.actions import action_of
+from app.operations.actions import find_operation_action
 from app.operations.models import Operation
 from app.security.actor import current_actor
 from app.security.rights import has_permission
 
 
 class OperationOrigins(LogOrigins):
-    """Entries that a collective action, or the undoing of one, has written."""
+    """Entries that a collective action, or its undoing, has written."""
 
     @classmethod
     def of(cls, session: Session, entries: Sequence[LogEntry]) -> dict[int, Origin]:
@@ -29,7 +29,7 @@ class OperationOrigins(LogOrigins):
         query = select(Operation).where(Operation.id.in_(numbers))
         query = query.options(joinedload(Operation.job), joinedload(Operation.undo_job))
         known = {operation.id: operation for operation in session.scalars(query)}
-        seen = _seen_jobs(session, list(known.values()))
+        seen = _visible_jobs(session, list(known.values()))
         found = {}
         for entry in entries:
             operation = known.get(entry.operation_id or 0)
@@ -39,7 +39,7 @@ class OperationOrigins(LogOrigins):
 
 
 def _origin(entry: LogEntry, operation: Operation, seen: set[int]) -> Origin:
-    kind = action_of(operation)
+    kind = find_operation_action(operation)
     name = kind.label if kind is not None else operation.action
     undoing = operation.undo_job
     if undoing is not None and entry.at >= undoing.created_at:
@@ -51,8 +51,8 @@ def _origin(entry: LogEntry, operation: Operation, seen: set[int]) -> Origin:
     return Origin(text, f"/jobs/{job_id}/" if job_id in seen else "")
 
 
-def _seen_jobs(session: Session, operations: list[Operation]) -> set[int]:
-    """Return the jobs of some operations whose page the reader may open."""
+def _visible_jobs(session: Session, operations: list[Operation]) -> set[int]:
+    """Return the jobs of operations whose page the reader may open."""
     numbers = [o.job_id for o in operations] + [o.undo_job_id for o in operations]
     sees_all = has_permission("can_see_all", "JobsView")
     query = select(Job.id).where(Job.id.in_(filter(None, numbers)))

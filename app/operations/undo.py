@@ -38,9 +38,7 @@ class UndoRun(ChunkedRun):
 
     def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
-        kept: list[tuple[Any, str]] = [
-            (is_not_true(scope_condition(model, self.actor)), "reach")
-        ]
+        kept: list[tuple[Any, str]] = [(is_not_true(scope_condition(model, self.actor)), "reach")]
         restores = main_verb(self.verbs).undo_event == "restored"
         if hasattr(model, "trashed_at") and not restores:
             kept.insert(0, (model.trashed_at.is_not(None), "gone"))

@@ -1,4 +1,4 @@
-"""The rights of a role as people read them: by area and page, in words."""
+"""The permissions of a role as the form shows them: by area and page, translated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from app.crud.actions import action_called
+from app.crud.actions import get_action
 from app.crud.modelfields import ModelMultipleChoiceField
 from app.extensions import db
 from app.security.actor import current_actor
@@ -50,31 +50,31 @@ WHOLE_AREA_LABELS = {
 
 @dataclass(frozen=True)
 class Right:
-    """One right: what it allows, its number, whether the role has it and the reader may give it."""
+    """One permission, whether the role has it, and whether the current user may grant it."""
 
     label: Any
     id: int
     level: Level
     is_held: bool
-    can_give: bool
+    is_grantable: bool
 
 
 @dataclass
 class PageRights:
-    """The rights on one page, or those that stand for the whole area."""
+    """The permissions on one page, or those on the whole area."""
 
     label: Any
     rights: list[Right] = field(default_factory=list)
 
     @property
     def held(self) -> list[Right]:
-        """Return the rights that the role has."""
+        """Return the permissions that the role has."""
         return [right for right in self.rights if right.is_held]
 
 
 @dataclass
 class AreaRights:
-    """Everything that can be done in an area, page by page."""
+    """All permissions of an area, page by page."""
 
     area: Area
     whole: PageRights
@@ -82,90 +82,86 @@ class AreaRights:
 
     @cached_property
     def rights(self) -> list[Right]:
-        """Return every right of the area."""
+        """Return every permission of the area."""
         return [right for page in (self.whole, *self.pages) for right in page.rights]
 
     @cached_property
     def level(self) -> Level | None:
-        """Return the level that the role's rights amount to, or None when they are between two."""
+        """Return the level that equals the role's permissions; None if they equal none."""
         held = {right.id for right in self.rights if right.is_held}
         for level in (Level.FORBIDDEN, *LEVELS):
             if held == {right.id for right in self.rights if right.level <= level}:
                 return level
         return None
 
-    def can_give(self, level: Level) -> bool:
-        """Say whether the reader may tick everything a level means."""
-        return all(right.can_give for right in self.rights if right.level <= level)
+    def is_grantable(self, level: Level) -> bool:
+        """Return True if the current user may grant all permissions of a level."""
+        return all(right.is_grantable for right in self.rights if right.level <= level)
 
     @property
     def count(self) -> int:
-        """Return how many rights of the area the role has."""
+        """Return how many permissions of the area the role has."""
         return sum(right.is_held for right in self.rights)
 
 
-def rights_by_area(held: Collection[int]) -> list[AreaRights]:
-    """Return all that a role can carry; ``held`` names the rights that it does carry."""
-    mine = permissions_of_actor(current_actor())
+def rights_by_area(held_ids: Collection[int]) -> list[AreaRights]:
+    """Return all grantable permissions; ``held_ids`` are the ids of those that the role has."""
+    own = permissions_of_actor(current_actor())
     order = {verb: number for number, verb in enumerate(PERMISSION_LABELS)}
     areas = {area: AreaRights(area, PageRights(_("The whole area"))) for area in Area}
     pages: dict[tuple[Area, str], PageRights] = {}
-    known = permission_ids()
+    ids = permission_ids()
     for grant in sorted(
         grantable(), key=lambda g: (_page_order(g), order.get(g.permission, 99), g)
     ):
-        number = known.get((grant.permission, grant.resource))
-        area = areas[grant.area] if grant.area is not None else None
-        if number is None or area is None:
-            continue
         pair = (grant.permission, grant.resource)
-        can_give = mine.includes(PermissionSet(frozenset([pair])))
+        pk = ids.get(pair)
+        area = areas[grant.area] if grant.area is not None else None
+        if pk is None or area is None:
+            continue
+        is_grantable = own.includes(PermissionSet(frozenset([pair])))
+        is_held = pk in held_ids
         if pair == area_permission(area.area, grant.level):
-            area.whole.rights.append(
-                Right(
-                    WHOLE_AREA_LABELS[grant.level], number, grant.level, number in held, can_give
-                )
-            )
+            label = WHOLE_AREA_LABELS[grant.level]
+            area.whole.rights.append(Right(label, pk, grant.level, is_held, is_grantable))
             continue
         name = page_label(grant.resource)
         if (area.area, str(name)) not in pages:
             pages[area.area, str(name)] = PageRights(name)
             area.pages.append(pages[area.area, str(name)])
-        pages[area.area, str(name)].rights.append(
-            Right(
-                permission_label(grant.permission), number, grant.level, number in held, can_give
-            )
-        )
+        label = permission_label(grant.permission)
+        right = Right(label, pk, grant.level, is_held, is_grantable)
+        pages[area.area, str(name)].rights.append(right)
     for area in areas.values():
         area.whole.rights.sort(key=lambda right: right.level)
     return list(areas.values())
 
 
 def permission_ids() -> dict[tuple[str, str], int]:
-    """Return the number of every right, by permission and resource."""
-    if "rights_known" not in g:
+    """Return the id of every permission by (permission, resource)."""
+    if "permission_ids" not in g:
         rights = db.session.scalars(select(PermissionView))
-        g.rights_known = {(r.permission.name, r.view_menu.name): r.id for r in rights}
-    return g.rights_known
+        g.permission_ids = {(r.permission.name, r.view_menu.name): r.id for r in rights}
+    return g.permission_ids
 
 
 def permission_label(permission: str) -> str:
-    """Return what a permission allows, in words."""
+    """Return the translated label of a permission."""
     known = PERMISSION_LABELS.get(permission)
-    if known is None and (action := action_called(permission)) is not None:
+    if known is None and (action := get_action(permission)) is not None:
         return _("collective action: %(name)s", name=action.label)
     return str(known) if known else permission.removeprefix("can_").replace("_", " ")
 
 
 def page_label(resource: str) -> str:
-    """Return what people call the page that a right is on."""
-    place = _pages_by_resource().get(resource)
-    names = (getattr(place, name, None) for name in ("list_title", "label", "form_title"))
+    """Return the translated name of the page of a resource."""
+    page = _pages_by_resource().get(resource)
+    names = (getattr(page, name, None) for name in ("list_title", "label", "form_title"))
     return str(next((name for name in names if name), resource))
 
 
 def right_label(right: PermissionView) -> str:
-    """Write a right for people: the page, and what is done there."""
+    """Return the translated label of a permission on a page."""
     permission, resource = right.permission.name, right.view_menu.name
     for area in Area:
         for level in LEVELS:
@@ -174,14 +170,14 @@ def right_label(right: PermissionView) -> str:
     return f"{page_label(resource)}: {permission_label(permission)}"
 
 
-# The log of a role names rights as its form does.
+# The log of a role shows permissions with these labels.
 PermissionView.__str__ = right_label  # type: ignore[method-assign,assignment]
 
 
 def _pages_by_resource() -> dict[str, Any]:
     if "rights_places" not in g:
         found: dict[str, Any] = {}
-        # A page that borrows the rights of another is not what they are called after.
+        # Pages that use another page's permissions have no label and come last.
         places: Iterable[Any] = current_app.appbuilder.pages()  # type: ignore[attr-defined]
         for place in sorted(places, key=lambda p: p.label is None):
             found.setdefault(place.class_permission_name, place)
@@ -191,23 +187,23 @@ def _pages_by_resource() -> dict[str, Any]:
 
 
 def _page_order(grant: Grant) -> tuple[int, str]:
-    place = _pages_by_resource().get(grant.resource)
-    return getattr(place, "order", 999), grant.resource
+    page = _pages_by_resource().get(grant.resource)
+    return getattr(page, "order", 999), grant.resource
 
 
 class RightsField(ModelMultipleChoiceField):
-    """The rights of a role, ticked page by page."""
+    """The permissions of a role, as checkboxes by page."""
 
     template = "staff/rights_field.html"
 
     def areas(self) -> list[AreaRights]:
-        """Return every area with its rights."""
+        """Return every area with its permissions."""
         return rights_by_area(self.chosen_ids())
 
     def chosen_rows(self) -> list[Any]:
-        """Return the rights that are ticked, of those that a role can carry."""
-        known = permission_ids()
-        offered = {known.get((g.permission, g.resource)) for g in grantable()}
+        """Return the chosen permissions, limited to those that a role can have."""
+        by_pair = permission_ids()
+        offered = {by_pair.get((g.permission, g.resource)) for g in grantable()}
         ids = self.chosen_ids() & offered
         if not ids:
             return []

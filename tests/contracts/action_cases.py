@@ -23,13 +23,13 @@ from app.entities.models import Entity
 from app.extensions import db
 from app.operations.actions import Action, answer_fields
 from app.operations.models import Operation
-from app.operations.verbs import Link, PutAway, Set, Unlink
+from app.operations.verbs import Link, MoveToTrash, Set, Unlink
 from app.repositories.models import Repository
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.trash.services import restore
 from tests.factories import a_row, a_value, an_entity, the_entity
-from tests.operations.run_actions import bound, verbs_of, view_of
+from tests.operations.run_actions import action_with, screen_of, verbs_of
 from tests.people import READS_CONTACTS, Person, add_person
 
 every_action = pytest.mark.parametrize("kind", Action.all(), ids=lambda kind: kind.action_name())
@@ -63,14 +63,14 @@ def views_of(kind: type[Action]) -> list[ModelView]:
 
 def url_of(kind: type[Action]) -> str:
     """Return the address that ticked rows are sent to."""
-    return f"{view_of(kind).route_base}/action_post"
+    return f"{screen_of(kind).route_base}/action_post"
 
 
 def answers_for(kind: type[Action]) -> dict[str, Any]:
     """Return answers that change any row made by ``a_row_for``."""
     if made := ANSWERS.get(kind.action_name()):
         return made()
-    return {field.name: _answer(field) for field in answer_fields(kind.form_of())}
+    return {field.name: _answer(field) for field in answer_fields(kind.build_form())}
 
 
 def _answer(field: Any) -> str:
@@ -92,7 +92,7 @@ def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte"
     row = a_row(kind.model, entity)
     if make_ready := READY.get(kind.action_name()):
         make_ready(row, entity)
-    for verb in bound(kind, SYSTEM, answers)[0].batch().verbs:
+    for verb in action_with(kind, SYSTEM, answers).batch().verbs:
         if isinstance(verb, Unlink):
             getattr(row, verb.relation).append(db.session.get(verb.target, verb.target_id))
     db.session.commit()
@@ -101,7 +101,7 @@ def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte"
 
 def who_may(kind: type[Action], entity: str = "Norte") -> Person:
     """Write somebody who sees the list and holds the right to one action, and no other."""
-    resource = view_of(kind).class_permission_name
+    resource = screen_of(kind).class_permission_name
     return _holder(
         f"only-{kind.action_name()}-{next(_number)}",
         entity,
@@ -142,7 +142,7 @@ def change_since(kind: type[Action], operation: Operation, row: Any) -> None:
             others.remove(mine)
         else:
             others.append(mine)
-    elif isinstance(verb, PutAway):
+    elif isinstance(verb, MoveToTrash):
         restore(row)
     elif isinstance(verb, Set):
         assert verb.target is not None, "say here what another value is"

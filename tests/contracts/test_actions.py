@@ -19,8 +19,7 @@ from app.security.actor import SYSTEM
 from app.security.areas import Level
 from app.security.roles import LIMITED_ADMINISTRATOR, Grant
 from app.trash.models import Trashable
-from app.trash.services import purge, put_away
-from tests.factories import a_row, the_entity
+from app.trash.services import move_to_trash
 from tests.contracts.action_cases import (
     a_row_for,
     answers_for,
@@ -32,9 +31,10 @@ from tests.contracts.action_cases import (
 )
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import EVERYTHING
-from tests.contracts.url_values import NOBODYS
 from tests.contracts.replies import IS_FULL
-from tests.operations.run_actions import bound, do, items_of, job_of, view_of
+from tests.contracts.url_values import NOBODYS
+from tests.factories import a_row, the_entity
+from tests.operations.run_actions import action_with, do, items_of, job_of, screen_of
 from tests.people import ALICIA, CLARA, DIEGO, Person, add_person
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def test_no_two_actions_are_called_alike():
 @every_action
 def test_whatever_an_action_says_is_said_in_both_languages(kind):
     said = [kind.label, kind.help, *kind.reasons.values()]
-    said += [field.label.text for field in answer_fields(kind.form_of())]
+    said += [field.label.text for field in answer_fields(kind.build_form())]
     assert kind.label
     assert [text for text in said if text and not isinstance(text, LazyString)] == []
     with SPANISH.open("rb") as file:
@@ -92,14 +92,14 @@ def test_its_icon_is_one_of_the_set(kind):
 
 @every_action
 def test_each_reason_to_leave_rows_out_has_its_sentence_and_no_other_has(kind):
-    batch = bound(kind, ALICIA.as_actor(), answers_for(kind))[0].batch()
+    batch = action_with(kind, ALICIA.as_actor(), answers_for(kind)).batch()
     given = {reason for _where, reason in (*batch.refusals, *batch.skips)}
     assert given - set(REASONS) == set(kind.reasons)
 
 
 @every_action
 def test_it_comes_to_something_that_can_be_done(kind):
-    assert bound(kind, ALICIA.as_actor(), answers_for(kind))[0].batch().verbs
+    assert action_with(kind, ALICIA.as_actor(), answers_for(kind)).batch().verbs
 
 
 # Offered
@@ -147,7 +147,7 @@ def test_who_holds_every_right_but_its_own_may_not(kind, client_as, connection):
     limited = Person("limited", "Norte", LIMITED_ADMINISTRATOR)
     add_person(limited)
     refused = [who_may_all_but(kind), CLARA, DIEGO]
-    if view_of(kind).is_personal:
+    if screen_of(kind).is_personal:
         refused.append(limited)
     browsers = [client_as(person) for person in refused]
     before = fingerprint(connection)
@@ -181,10 +181,10 @@ def forbidden(kind: type[Action]) -> dict[str, int]:
     if issubclass(kind.model, Trashable):
         for name in ("trashed", "purged"):
             row = a_row(kind.model)
-            put_away(row, SYSTEM)
+            move_to_trash(row, SYSTEM)
             found[name] = row.id
             if name == "purged":
-                purge(db.session(), row)
+                db.session.delete(row)
         db.session.commit()
     return found
 
@@ -243,10 +243,10 @@ def test_all_that_a_list_finds_is_what_its_reader_sees(kind):
 @every_action
 def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
     good = answers_for(kind)
-    for field in answer_fields(kind.form_of()):
+    for field in answer_fields(kind.build_form()):
         for turn in range(0, len(EVERYTHING), 1 if IS_FULL else 3):
             typed = {name: [str(value)] for name, value in good.items()}
-            form = kind.form_of(typed | {field.name: [EVERYTHING[turn][1]]})
+            form = kind.build_form(typed | {field.name: [EVERYTHING[turn][1]]})
             if not form.validate():
                 assert list(form.errors) == [field.name], EVERYTHING[turn]
                 assert all(map(str, form.errors[field.name]))
@@ -254,7 +254,7 @@ def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
 
 @every_action
 def test_what_must_be_answered_is_asked_for(kind):
-    form = kind.form_of({})
+    form = kind.build_form({})
     needed = {field.name for field in answer_fields(form) if field.flags.required}
     assert form.validate() is (not needed)
     assert set(form.errors) == needed

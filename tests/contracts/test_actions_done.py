@@ -15,10 +15,9 @@ from app.jobs.runner import run_job
 from app.log.models import LogEntry
 from app.operations.actions import Action
 from app.operations.models import Operation
-from app.operations.verbs import PutAway, Set, Unlink
+from app.operations.verbs import MoveToTrash, Set, Unlink
 from app.repositories.models import Repository
 from app.types import now
-from tests.factories import a_row, a_value, the_entity
 from tests.contracts.action_cases import (
     a_row_for,
     answers_for,
@@ -26,13 +25,14 @@ from tests.contracts.action_cases import (
     every_action,
     who_may,
 )
-from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.database_contents import remains, unlike
+from tests.contracts.fingerprint import differing, fingerprint
+from tests.factories import a_row, a_value, the_entity
 from tests.operations.run_actions import (
-    bound,
+    action_with,
     confirm,
+    create_draft_for,
     do,
-    drafted,
     items_of,
     job_of,
     preview,
@@ -93,7 +93,7 @@ def test_a_preview_says_what_is_then_done_and_changes_nothing(kind, connection):
     for sample in told.sample:
         assert sample.name
         shown = [old != new for _label, old, new in sample.changes]
-        assert any(shown) or isinstance(verbs_of(kind, operation)[0], PutAway)
+        assert any(shown) or isinstance(verbs_of(kind, operation)[0], MoveToTrash)
 
 
 @every_action
@@ -154,7 +154,7 @@ def test_each_changed_row_has_a_line_in_its_log_and_no_other_has(kind):
 def test_confirmed_and_run_twice_it_is_done_once(kind):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     rows = mixture(kind, answers)
-    operation = drafted(kind, actor, rows)
+    operation = create_draft_for(kind, actor, rows)
     first = confirm(operation, kind, actor, **answers).job_id
     told = [entry.id for entry in lines(kind, operation)]
     again = confirm(operation, kind, actor, **answers)
@@ -193,7 +193,7 @@ def _away(kind: type[Action], rows: list[Any]) -> set[int]:
 def test_a_reach_lost_before_it_runs_is_honoured(kind, connection):
     answers, person = answers_for(kind), who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
-    operation = confirm(drafted(kind, actor, rows), kind, actor, at_once=-1, **answers)
+    operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
     assert job_of(operation).state == "queued"
     person.user.entity = the_entity("Sur")
     db.session.commit()
@@ -219,7 +219,7 @@ def test_a_reach_lost_before_it_runs_is_honoured(kind, connection):
 def test_a_right_lost_before_it_runs_is_honoured(kind, loss, connection):
     answers, person = answers_for(kind), who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
-    operation = confirm(drafted(kind, actor, rows), kind, actor, at_once=-1, **answers)
+    operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
     if loss == "the role":
         person.user.roles = []
     else:
@@ -274,7 +274,7 @@ def test_what_was_changed_since_is_kept_and_listed(kind):
 def test_what_it_had_before_and_is_gone_is_not_given_back(kind):
     answers = answers_for(kind)
     row = a_row_for(kind, answers)
-    verb = bound(kind, ALICIA.as_actor(), answers)[0].batch().verbs[0]
+    verb = action_with(kind, ALICIA.as_actor(), answers).batch().verbs[0]
     if isinstance(verb, Set) and verb.target and issubclass(verb.target[1], Repository):
         had = a_value(verb.target[1])
         setattr(row, verb.column, had.id)

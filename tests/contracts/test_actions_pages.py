@@ -9,14 +9,14 @@ import pytest
 
 from app.extensions import db
 from app.operations.actions import Action
-from app.operations.verbs import PutAway
+from app.operations.verbs import MoveToTrash
 from tests.contracts.action_cases import a_row_for, answers_for, every_action, url_of, who_may
+from tests.contracts.database_contents import remains, unlike
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import EVERYTHING
 from tests.contracts.pagereader import form_of, forms_of
-from tests.contracts.database_contents import remains, unlike
 from tests.contracts.replies import IS_FULL, fault
-from tests.operations.run_actions import do, verbs_of, view_of
+from tests.operations.run_actions import do, screen_of, verbs_of
 from tests.people import ALICIA
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -29,7 +29,7 @@ def ask(browser: Any, kind: type[Action], rows: list[Any]) -> str:
 
 def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> Any:
     """Answer the questions of a draft; return the form of the preview."""
-    if kind.asks():
+    if kind.has_questions():
         page = browser.get(at)
         assert page.status_code == 200
         sent = form_of(page.text, at).sent(**{k: str(v) for k, v in answers.items()})
@@ -113,7 +113,7 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
 def test_a_form_opened_before_and_saved_after_is_told_of_it(kind, client_as):
     answers = answers_for(kind)
     row, alicia = a_row_for(kind, answers), client_as(ALICIA)
-    url = f"{view_of(kind).route_base}/edit/{row.id}"
+    url = f"{screen_of(kind).route_base}/edit/{row.id}"
     form = next(form for form in forms_of(alicia.get(url).text) if "version" in form.sent())
     version = row.version
     operation = do(kind, who_may(kind).as_actor(), [row], **answers)
@@ -121,7 +121,7 @@ def test_a_form_opened_before_and_saved_after_is_told_of_it(kind, client_as):
     reply = alicia.post(url, data=form.sent())
 
     verb = verbs_of(kind, operation)[0]
-    if isinstance(verb, PutAway):
+    if isinstance(verb, MoveToTrash):
         assert reply.status_code == 404
     elif verb.name != "each":
         assert reply.status_code == 409

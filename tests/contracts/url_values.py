@@ -22,8 +22,8 @@ from app.jobs.services import enqueue
 from app.fieldtypes import get_field_type
 from app.log.models import LogEntry, is_logged
 from app.mails.models import Mail
-from app.operations.selection import Selection, view_called
-from app.operations.services import draft
+from app.operations.selection import Selection, find_screen
+from app.operations.services import create_draft
 from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.models import SignInSession
 from app.security.scope import Scoped
@@ -213,10 +213,10 @@ def _jobs(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _operations(things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
-    screen = view_called("ContactView")
+    screen = find_screen("contacts")
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
         selection = Selection(screen, (things.number(Contact, "own"),))
-        drafted = draft(db.session(), "change_status", selection, whose.as_actor())
+        drafted = create_draft(db.session(), "change_status", selection, whose.as_actor())
         db.session.commit()
         yield which, {"pk": drafted.id}
     yield "missing", {"pk": NOBODYS}

@@ -11,5 +11,5 @@ from tests.operations.sample_actions import made_up
 @pytest.fixture
 def plugs(monkeypatch):
     """Give actions of the test's own, by name; the program forgets them afterwards."""
-    monkeypatch.setattr(ListAction, "_plugged", [*ListAction._plugged])
+    monkeypatch.setattr(ListAction, "_registered", [*ListAction._registered])
     return made_up()

@@ -57,7 +57,7 @@ def made_up() -> dict[str, type[Action]]:
         model, label = Contact, "Retire"
 
         def apply(self, batch: Batch) -> None:
-            batch.put_away()
+            batch.move_to_trash()
             batch.set(Contact.position, "retired")
 
     class Choosy(Action):
@@ -78,9 +78,9 @@ def made_up() -> dict[str, type[Action]]:
         model, label = Contact, "Rename"
 
         def apply(self, batch: Batch) -> None:
-            batch.each(Contact.last_name != "RUIZ", self._do, self._show)
+            batch.each(Contact.last_name != "RUIZ", self._change, self._show)
 
-        def _do(self, row: Contact) -> tuple[Any, str, str]:
+        def _change(self, row: Contact) -> tuple[Any, str, str]:
             if row.position == "boss":
                 row.last_name = "half done"
                 raise DomainError("Nobody renames the boss.")
@@ -91,7 +91,7 @@ def made_up() -> dict[str, type[Action]]:
         def _show(self, row: Contact) -> tuple[Any, str, str]:
             return "Last name", row.last_name, "RUIZ"
 
-        def put_back(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
+        def undo_row(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
             if row.last_name != "RUIZ":
                 raise DomainError("It was changed since.")
             row.last_name = before

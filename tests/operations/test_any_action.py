@@ -13,10 +13,10 @@ from app.jobs import chunk_sizing
 from app.log.models import LogEntry
 from app.operations.batch import Batch
 from app.operations.jobs import OperationRun, OperationUndo
-from app.search.queries import matching
+from app.search.queries import search_condition
 from app.security.actor import SYSTEM
-from tests.factories import a_contact, a_value
 from tests.contracts.database_contents import remains, unlike
+from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA
 
@@ -35,7 +35,9 @@ def told(contact: Contact, operation) -> list[LogEntry]:
 
 def found(words: str) -> set[int]:
     return set(
-        db.session.scalars(select(Contact.id).where(matching(db.session(), Contact, words)))
+        db.session.scalars(
+            select(Contact.id).where(search_condition(db.session(), Contact, words))
+        )
     )
 
 
@@ -101,10 +103,10 @@ def test_of_verbs_together_one_that_was_changed_since_keeps_the_row(plugs):
 
 def test_it_is_the_same_in_many_chunks(plugs, connection, monkeypatch):
     """What is learnt of names in one chunk is not all there is to know in the next."""
-    monkeypatch.setattr(pace, "SMALLEST", 2)
+    monkeypatch.setattr(chunk_sizing, "MIN_CHUNK_SIZE", 2)
     for job in (OperationRun, OperationUndo):
-        monkeypatch.setattr(job, "first_chunks", (2, 2))
-        monkeypatch.setattr(job, "largest_chunk", 2)
+        monkeypatch.setattr(job, "initial_chunk_sizes", (2, 2))
+        monkeypatch.setattr(job, "max_chunk_size", 2)
     actor, kind = ALICIA.as_actor(), plugs["Welcome"]
     new, tag = a_value(Status), a_value(Tag)
     rows = [a_contact(status=a_value(Status), tags=[a_value(Tag)]) for _number in range(5)]

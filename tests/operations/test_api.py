@@ -11,10 +11,10 @@ from app.jobs.models import Job
 from app.jobs.runner import run_now
 from app.log.models import LogEntry
 from app.operations.models import OUTCOMES, Operation
-from app.operations.services import draft
+from app.operations.services import create_draft
 from app.security.areas import Area, Level
-from tests.factories import a_contact, an_operation, the_entity, the_value
 from tests.contracts.fingerprint import differing, fingerprint
+from tests.factories import a_contact, an_operation, the_entity, the_value
 from tests.operations.run_actions import selection_of
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, with_key
 
@@ -278,7 +278,7 @@ def test_an_operation_is_its_owners_and_a_key_must_open_its_rows(call, members):
 
 
 def test_a_draft_of_the_screen_is_no_operation_yet(call, members):
-    kept = draft(db.session(), "change_status", selection_of(members), BRUNO.as_actor())
+    kept = create_draft(db.session(), "change_status", selection_of(members), BRUNO.as_actor())
     db.session.commit()
     assert call("GET", f"{URL}{kept.id}").status_code == 404
     assert call("GET", URL).get_json()["results"] == []

@@ -14,9 +14,9 @@ from app.log.models import LogEntry
 from app.operations.models import Operation
 from app.operations.selection import Selection
 from app.security.rights import ADMINISTRATOR
+from tests.contracts.fingerprint import differing, fingerprint
 from tests.databases import BOTH, migrated_app
 from tests.factories import a_contact, a_value, the_entity, the_value
-from tests.contracts.fingerprint import differing, fingerprint
 from tests.operations.run_actions import items_of
 from tests.people import ALICIA, BRUNO, CLARA, Person, add_person, move_in
 
@@ -92,7 +92,7 @@ def test_an_action_is_done_when_the_command_ends_and_can_be_undone(told, members
         "type=member",
         "New status: Active",
     )
-    assert Selection.of(operation).in_words() == "type=member"
+    assert Selection.from_operation(operation).describe() == "type=member"
     entry = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first()
     assert (entry.operation_id, entry.channel, entry.actor_name) == (
         operation.id, "cli", "Padrón",

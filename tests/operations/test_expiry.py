@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Status
 from app.extensions import db
-from app.operations.periodic import ForgetOperations
 from app.operations.models import Operation, OperationItem
-from app.operations.services import draft
+from app.operations.periodic import DeleteExpiredOperations
+from app.operations.services import create_draft
 from app.security.actor import acting_as
 from app.types import now
 from tests.factories import a_contact, a_value
@@ -27,14 +27,14 @@ def items() -> int:
 
 
 def test_items_go_when_an_operation_can_be_undone_no_more(app, monkeypatch):
-    monkeypatch.setattr("app.operations.periodic.CHUNK", 2)
+    monkeypatch.setattr("app.operations.periodic.CHUNK_SIZE", 2)
     status = a_value(Status)
     old = do(ChangeStatus, BRUNO.as_actor(), [a_contact() for _n in range(5)], status=status.id)
     recent = do(ChangeStatus, BRUNO.as_actor(), [a_contact()], status=status.id)
     old.undo_until = now() - timedelta(minutes=1)
     db.session.commit()
 
-    ForgetOperations().run(app)
+    DeleteExpiredOperations().run(app)
 
     assert items() == recent.matched == 1
     assert db.session.get(Operation, old.id).changed == 5
@@ -44,13 +44,14 @@ def test_a_draft_is_forgotten_the_day_after(app):
     actor = BRUNO.as_actor()
     with acting_as(actor):
         drafts = [
-            draft(db.session(), "add_tag", selection_of([a_contact()]), actor) for _n in range(2)
+            create_draft(db.session(), "add_tag", selection_of([a_contact()]), actor)
+            for _n in range(2)
         ]
     drafts[0].created_at = now() - timedelta(hours=25)
     db.session.commit()
     kept, gone = drafts[1].id, drafts[0].id
 
-    ForgetOperations().run(app)
+    DeleteExpiredOperations().run(app)
 
     assert set(db.session.scalars(select(Operation.id))) == {kept}
     assert gone != kept

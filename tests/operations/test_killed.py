@@ -20,18 +20,19 @@ from sqlalchemy import Select, select, text
 from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Contact, Status, Tag
-from app.extensions import db, reading
-from app.jobs.models import LIVE, Job
-from app.jobs.chunk_sizing import AIMS
+from app.database import reading
+from app.extensions import db
+from app.jobs.chunk_sizing import TARGET_CHUNK_SECONDS
+from app.jobs.models import LIVE_STATES, Job
 from app.log.models import LogEntry
-from app.operations import running
+from app.operations import services
 from app.operations.models import Operation, OperationItem
-from app.operations.services import draft
+from app.operations.services import create_draft
 from app.security.actor import acting_as
 from tests.databases import BOTH, migrated_app
 from tests.factories import a_value, the_entity
-from tests.jobs.processes import a_redis, settings_of
-from tests.operations.run_actions import bound, selection_of
+from tests.jobs.processes import process_settings, redis_server
+from tests.operations.run_actions import action_with, selection_of
 from tests.operations.worker_processes import CALM, Nursery
 from tests.people import BRUNO, move_in
 from tests.ports import free_port
@@ -85,7 +86,7 @@ class House:
     def wait(self, job_id: int, is_so: Any) -> Any:
         """Wait until something is so of a job that goes on; return what is to be seen then."""
         until = time.monotonic() + DEADLINE
-        while not is_so(row := self.look(job_id)) and row.state in LIVE:
+        while not is_so(row := self.look(job_id)) and row.state in LIVE_STATES:
             assert time.monotonic() < until, f"nothing happens any more: {row}"
             time.sleep(0.01)
         return row
@@ -130,7 +131,7 @@ class House:
                 try:
                     line.execute("BEGIN IMMEDIATE")
                 except sqlite3.OperationalError:
-                    time.sleep(chance.uniform(0, AIMS[0]))
+                    time.sleep(chance.uniform(0, TARGET_CHUNK_SECONDS[0]))
                     return
                 line.execute("ROLLBACK")
                 time.sleep(0.002)
@@ -144,7 +145,7 @@ def house(request, tmp_path_factory) -> Iterator[House]:
         one = {"PADRON_WORKERS": "1"}
         settings, workers, command = one | {"PADRON_PORT": str(free_port())}, 1, "serve"
         if request.param == "postgres":
-            url = stack.enter_context(a_redis(folder, free_port()))
+            url = stack.enter_context(redis_server(folder, free_port()))
             settings, workers, command = one | {"PADRON_REDIS_URL": url}, 2, "worker"
         app = stack.enter_context(migrated_app(request.param, folder))
         stack.enter_context(app.app_context())
@@ -158,7 +159,7 @@ def house(request, tmp_path_factory) -> Iterator[House]:
         ]
         if request.param == "postgres":
             cases.reverse()
-        nursery = Nursery(settings_of(app, **settings), (command,), says)
+        nursery = Nursery(process_settings(app, **settings), (command,), says)
         house = House(app, nursery, workers, *cases)
         stack.callback(house.nursery.close)
         yield house
@@ -188,8 +189,9 @@ def ask_back(number: int) -> int:
     """Ask for an operation to be undone; return the number of the job."""
     actor = BRUNO.as_actor()
     with acting_as(actor):
-        job = running.undo(db.session.get_one(Operation, number), actor, at_once=0)
-        job_id = job.id
+        operation = db.session.get_one(Operation, number)
+        job_id = services.undo(db.session(), operation, actor, at_once=0).id
+        db.session.commit()
     db.session.rollback()
     return job_id
 
@@ -277,10 +279,11 @@ class Case:
         actor = BRUNO.as_actor()
         with acting_as(actor):
             selection = selection_of(None)
-            kind, form = bound(self.action, actor, {self.field: self.value})
-            operation = draft(db.session(), self.action.action_name(), selection, actor)
-            running.confirm(operation, kind, form, selection.rows(actor), actor, at_once=0)
-            number = operation.id
+            action = action_with(self.action, actor, {self.field: self.value})
+            operation = create_draft(db.session(), self.action.action_name(), selection, actor)
+            rows, number = selection.rows(actor), operation.id
+            services.confirm(db.session(), operation, rows, action, actor, at_once=0)
+            db.session.commit()
         db.session.rollback()
         return number
 

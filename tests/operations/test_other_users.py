@@ -15,7 +15,7 @@ from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from tests.factories import a_contact, a_value, the_entity
-from tests.operations.run_actions import do, drafted
+from tests.operations.run_actions import create_draft_for, do
 from tests.people import ALICIA, BRUNO, Person, add_person, with_key
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -77,7 +77,7 @@ def test_a_right_to_an_action_is_no_right_to_look_at_the_list(client_as):
 def test_a_draft_is_closed_when_the_right_to_the_list_goes(client_as):
     add_person(SECURES)
     contact = a_contact(user=add_person(Person("casilda", "Norte", None)))
-    operation = drafted(ChangeRights, SECURES.as_actor(), [contact])
+    operation = create_draft_for(ChangeRights, SECURES.as_actor(), [contact])
     assert client_as(SECURES).get(f"/operations/{operation.id}/").status_code == 403
 
 

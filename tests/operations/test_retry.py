@@ -15,11 +15,11 @@ from app.jobs.models import Job
 from app.jobs.runner import run_job
 from app.log.models import LogEntry
 from app.operations.models import Operation
-from app.security.areas import Area, Level
 from app.security.api_keys import ApiKey, revoke_key
+from app.security.areas import Area, Level
 from app.types import now
 from tests.factories import a_contact, a_value
-from tests.operations.run_actions import confirm, drafted, undo
+from tests.operations.run_actions import confirm, create_draft_for, undo
 from tests.operations.test_pages import text_of
 from tests.operations.test_undo_again import first_chunk
 from tests.people import ALICIA, BRUNO, CLARA, with_key
@@ -33,7 +33,7 @@ URL = "/api/v1/operations/"
 def failed(monkeypatch) -> tuple[Operation, Tag, list[Contact]]:
     """Give an operation of Bruno's on five files that failed after two: he had lost the right."""
     tag, contacts = a_value(Tag), [a_contact() for _each in range(5)]
-    operation = drafted(AddTag, BRUNO.as_actor(), contacts)
+    operation = create_draft_for(AddTag, BRUNO.as_actor(), contacts)
     operation = confirm(operation, AddTag, BRUNO.as_actor(), at_once=0, tag=tag.id)
     first_chunk(operation.job, monkeypatch, 2)
     with_roles([], lambda: run_job(operation.job_id))
@@ -203,7 +203,7 @@ def test_a_key_that_has_ended_stops_what_it_asked_for(app, client_as, monkeypatc
 
 
 def test_a_key_in_force_is_asked_for_again_and_again(app, monkeypatch):
-    monkeypatch.setattr("app.jobs.runner.FRESH", 0.0)
+    monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", 0.0)
     operation, _key = by_key(monkeypatch, app)
     assert run_job(operation.job_id) == "done"
 

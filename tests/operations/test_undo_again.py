@@ -14,9 +14,10 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.runner import run_job
 from app.jobs.services import cancel
-from app.operations import running
+from app.operations import services
 from app.operations.models import Operation
-from app.operations.services import forget_items, why_not_undone
+from app.operations.permissions import why_not_undone
+from app.operations.services import delete_expired_items
 from app.security.actor import acting_as
 from app.security.areas import Area, Level
 from app.security.roles import role_name
@@ -36,13 +37,15 @@ def some_with_tag(how_many: int) -> tuple[Operation, Tag, list[Contact]]:
 def begin_undo(operation: Operation) -> Job:
     """Ask for the undoing, and leave it to a worker."""
     with acting_as(BRUNO.as_actor()):
-        return running.undo(operation, BRUNO.as_actor(), at_once=0)
+        job = services.undo(db.session(), operation, BRUNO.as_actor(), at_once=0)
+        db.session.commit()
+    return job
 
 
 def first_chunk(job: Job, monkeypatch, size: int) -> None:
     """Let a worker do one chunk of so many rows, and go."""
-    monkeypatch.setattr("app.jobs.chunk_sizing.SMALLEST", size)
-    monkeypatch.setattr("app.jobs.chunk_sizing.Pace._between", lambda self, _size: size)
+    monkeypatch.setattr("app.jobs.chunk_sizing.MIN_CHUNK_SIZE", size)
+    monkeypatch.setattr("app.jobs.chunk_sizing.ChunkSizer._clamp", lambda self, _size: size)
     run_job(job.id, is_enough=lambda: True)
 
 
@@ -103,10 +106,10 @@ def test_what_is_being_undone_is_kept_until_that_has_ended():
     begin_undo(operation)
     operation.undo_until = now() - timedelta(minutes=1)
     db.session.commit()
-    assert forget_items(db.session(), 100) == 0
+    assert delete_expired_items(db.session(), 100) == 0
     run_job(operation.undo_job_id)
     assert db.session.get(Operation, operation.id, populate_existing=True).undone == 3
-    assert forget_items(db.session(), 100) == 3
+    assert delete_expired_items(db.session(), 100) == 3
 
 
 def test_what_was_done_so_long_ago_that_its_job_is_forgotten_says_so():

@@ -16,9 +16,9 @@ from app.contacts.actions.change_type import ChangeType
 from app.contacts.actions.delete import Delete
 from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Category, ContactType, Status, Tag
-from tests.factories import a_contact, a_value, the_entity
-from tests.contracts.matrix import undo as all_undone
 from tests.contracts.database_contents import remains, unlike
+from tests.contracts.matrix import undo as all_undone
+from tests.factories import a_contact, a_value, the_entity
 from tests.operations.run_actions import do, undo
 from tests.people import ALICIA
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 # A dead worker is missed after so long, and looked for as often: a test does not wait half a minute.
 # A living one that takes longer for a chunk may lose its job to another meanwhile, and must bear it.
-LEASE, SWEEP = timedelta(seconds=0.5), 0.1
+LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.1
 # While a file of this name lies in the data folder, nobody does more than so many chunks of at most
 # so many rows in one go: there is work left for the next, however late the killer comes.
 CALM, CHUNKS, ROWS = "calm", 3, 1_000
@@ -76,16 +76,16 @@ def main() -> None:
     """Do what is said."""
     import run
     from app.jobs import leases, recovery
-    from app.jobs.periodic import SweepJobs
+    from app.jobs.chunk_sizing import ChunkSizer
     from app.jobs.kinds import JobKind
-    from app.jobs.chunk_sizing import Pace
+    from app.jobs.periodic import RequeueStalledJobs
 
     patches: list[tuple[Any, str, Any]] = [
-        (leases, "LEASE", LEASE),
-        (sweeping, "GRACE", LEASE),
-        (SweepJobs, "every", SWEEP),
-        (JobKind, "largest_chunk", ROWS),
-        (Pace, "rest", calmly(Pace.rest, Path(run.app.config["DATA_DIR"]) / CALM)),
+        (leases, "LEASE_DURATION", LEASE_DURATION),
+        (recovery, "GRACE_PERIOD", LEASE_DURATION),
+        (RequeueStalledJobs, "interval_seconds", SWEEP),
+        (JobKind, "max_chunk_size", ROWS),
+        (ChunkSizer, "pause", calmly(ChunkSizer.pause, Path(run.app.config["DATA_DIR"]) / CALM)),
     ]
     for where, name, value in patches:
         assert hasattr(where, name)

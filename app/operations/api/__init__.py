@@ -1,1 +1,1 @@
-"""Collective actions for programs: ask for them, follow them, stop them, undo them."""
+"""The API of collective actions: run, follow, cancel, resume and undo them."""

@@ -1,4 +1,4 @@
-"""Collective actions in the API's description."""
+"""The OpenAPI description of collective actions and operations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from app.crud.api.schemas import ID, answer, described, object_of, query, ref, refused
 from app.crud.listing import SIZES
 from app.jobs.models import STATES
-from app.operations.api.request_body import actions_of, views_with_actions
 from app.operations.answers import dashed
-from app.operations.selection import MOST_IDS
+from app.operations.api.request_body import screen_actions, screens_with_actions
+from app.operations.selection import MAX_IDS
 from app.operations.serializers import FORGOTTEN
 
 TEXT = {"type": "string"}
@@ -23,7 +23,7 @@ COUNTS = {"type": "object", "additionalProperties": COUNT}
 
 
 def action_schemas() -> dict[str, Any]:
-    """Return the schemas of actions and what they ask for."""
+    """Return the schemas of actions and their fields."""
     choice = object_of(
         {"value": {"type": ["string", "integer"]}, "label": TEXT}, ["value", "label"]
     )
@@ -52,7 +52,7 @@ def action_schemas() -> dict[str, Any]:
 
 
 def action_paths() -> dict[str, Any]:
-    """Return the address of the actions."""
+    """Return the path of the actions."""
     listed = described(
         "actions", "list", _("What you may do to many rows at once"),
         {"200": answer("ActionList")},
@@ -61,7 +61,7 @@ def action_paths() -> dict[str, Any]:
 
 
 def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schemas of what is asked for, what would happen and what did."""
+    """Return the schemas of requests, previews, operations and their items."""
     reasons = object_of({"not_permitted": COUNTS, "skipped": COUNTS}, ["not_permitted", "skipped"])
     figures = dict.fromkeys(
         ("matched", "will_change", "already", "not_permitted", "skipped"), COUNT
@@ -73,9 +73,9 @@ def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
         "dry_run": FLAG,
         **figures,
         "reasons": reasons,
-        "sample": {"type": "array", "items": _sample()},
+        "sample": {"type": "array", "items": _sample_schema()},
     }
-    operation = _operation()
+    operation = _operation_schema()
     item = {
         "id": ID,
         "name": TEXT,
@@ -84,7 +84,7 @@ def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
         "reason": TEXT,
     }
     return {
-        "OperationNew": _asked(),
+        "OperationNew": _request_schema(),
         "OperationPreview": object_of(preview, [*preview]),
         "Operation": object_of(operation, [*operation]),
         "OperationWhole": object_of(operation | {"reasons": reasons}, [*operation, "reasons"]),
@@ -93,11 +93,11 @@ def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _asked() -> dict[str, Any]:
-    views = views_with_actions()
+def _request_schema() -> dict[str, Any]:
+    views = screens_with_actions()
     resources = sorted(view.route_base.strip("/") for view in views)
-    names = {dashed(kind.action_name()) for view in views for kind in actions_of(view)}
-    numbers = {"type": "array", "items": ID, "maxItems": MOST_IDS}
+    names = {dashed(kind.action_name()) for view in views for kind in screen_actions(view)}
+    numbers = {"type": "array", "items": ID, "maxItems": MAX_IDS}
     value = {"type": ["string", "integer"]}
     return object_of(
         {
@@ -121,13 +121,13 @@ def _asked() -> dict[str, Any]:
     )
 
 
-def _sample() -> dict[str, Any]:
+def _sample_schema() -> dict[str, Any]:
     change = object_of({"field": TEXT, "old": TEXT, "new": TEXT}, ["field", "old", "new"])
     row = {"id": ID, "name": TEXT, "changes": {"type": "array", "items": change}}
     return object_of(row, [*row])
 
 
-def _operation() -> dict[str, Any]:
+def _operation_schema() -> dict[str, Any]:
     state = {"type": "string", "enum": [*STATES, "draft", FORGOTTEN]}
     figures = ("matched", "changed", "already", "skipped", "not_permitted", "failed")
     return {
@@ -160,7 +160,7 @@ def _page(items: dict[str, Any]) -> dict[str, Any]:
 
 
 def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the addresses of operations and what can be done at each."""
+    """Return the paths of operations, with the methods of each."""
     tag, base = "operations", "/api/v1/operations/"
     number = {"name": "id", "in": "path", "required": True, "schema": ID}
     size = query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)})
@@ -170,7 +170,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         "description": _("Your name for this request: sent again, it is done once."),
     }
-    begun = _at(answer("Operation", _("It goes on in the background.")))
+    begun = _with_location(answer("Operation", _("It goes on in the background.")))
     outcome = query(
         "outcome", _("What became of the rows."), {"type": "string", "enum": [*outcomes]}
     )
@@ -184,7 +184,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
             "post": described(
                 tag, "add", _("Do something to many rows, or say what would happen"),
                 {"200": answer("OperationPreview", _("What would happen.")),
-                 "201": _at(answer("Operation")), "202": begun,
+                 "201": _with_location(answer("Operation")), "202": begun,
                  **refused("409", "413", "415", "422")},
                 parameters=[key], body="OperationNew",
             ),
@@ -208,7 +208,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
             "parameters": [number],
             "post": described(
                 tag, "undo", _("Undo it: what was changed since stays as it is"),
-                {"200": _at(answer("Operation")), "202": begun,
+                {"200": _with_location(answer("Operation")), "202": begun,
                  **refused("404", "409", "413", "415")},
             ),
         },
@@ -229,6 +229,6 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _at(found: dict[str, Any]) -> dict[str, Any]:
-    """Describe an answer that says where the operation is."""
+def _with_location(found: dict[str, Any]) -> dict[str, Any]:
+    """Add the Location header to the description of a response."""
     return found | {"headers": {"Location": {"schema": TEXT}}}

@@ -1,4 +1,4 @@
-"""What a program sends to have something done to many rows, read strictly."""
+"""Read the body of a request for an operation; unknown or wrong fields are errors."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from app.crud.filters import SEPARATOR
 from app.crud.modelview import ModelView
 from app.errors import DomainError
 from app.operations.actions import Action, ActionForm
-from app.operations.answers import MOST_NAMED, WrongAnswers, dashed, read_answers
-from app.operations.selection import MOST_IDS, Selection, as_mapping
+from app.operations.answers import MAX_FIELDS_IN_ERROR, WrongAnswers, dashed, read_answers
+from app.operations.selection import MAX_IDS, Selection, to_query_string
 from app.text import clean
 
 Wrong = dict[str, list[str]]
 NAMES = (
     "action", "resource", "ids", "filter", "everything", "except", "answers", "dry_run",
 )  # fmt: skip
-# As many as a list takes, and the words that are searched for.
-MOST_FILTERS = 21
+# As many as a list takes, and the search text.
+MAX_FILTERS = 21
 
 
 class WrongRequest(DomainError):
-    """Some of what was sent cannot be taken; ``fields`` says why, field by field."""
+    """Some fields of the body are wrong; ``fields`` holds the reasons, by field."""
 
     def __init__(self, fields: Wrong) -> None:
         super().__init__(_("Nothing was changed: some fields are wrong."))
         self.fields = fields
 
 
-class Asked:
+class OperationRequest:
     """An action and a selection, read from the body of a request.
 
-    WrongRequest says what is wrong with it; whoever may not use the action gets a 403 before
-    anything else is looked at.
+    WrongRequest holds what is wrong. Aborts with 403, before reading on, if the user may not run
+    the action.
     """
 
     kind: type[Action]
@@ -48,7 +48,7 @@ class Asked:
         self.sent = sent
         self.wrong: Wrong = {
             clean(name)[:80]: [_("There is no such field.")]
-            for name in [name for name in sent if name not in NAMES][:MOST_NAMED]
+            for name in [name for name in sent if name not in NAMES][:MAX_FIELDS_IN_ERROR]
         }
         self._find_action()
         self.is_dry = self._flag("dry_run")
@@ -61,13 +61,13 @@ class Asked:
 
     def _find_action(self) -> None:
         name, resource = self.sent.get("action"), self.sent.get("resource")
-        views = {view.route_base.strip("/"): view for view in views_with_actions()}
+        views = {view.route_base.strip("/"): view for view in screens_with_actions()}
         view = views.get(resource) if isinstance(resource, str) else None
         if view is None:
             known = ", ".join(sorted(views))
             self.wrong["resource"] = [_("Send one of: %(known)s.", known=known)]
             raise WrongRequest(self.wrong)
-        kinds = {dashed(kind.action_name()): kind for kind in actions_of(view)}
+        kinds = {dashed(kind.action_name()): kind for kind in screen_actions(view)}
         kind = kinds.get(name.replace("_", "-")) if isinstance(name, str) else None
         if kind is None:
             known = ", ".join(sorted(kinds))
@@ -85,7 +85,7 @@ class Asked:
         return value
 
     def _selection(self) -> Selection | None:
-        """Return which rows are meant: some by number, those a filter finds, or everything."""
+        """Return the selected rows: some by id, those that a filter finds, or everything."""
         without = self._ids("except") if "except" in self.sent else ()
         ways: list[str] = [name for name in ("ids", "filter") if name in self.sent]
         ways += ["everything"] if self.is_everything else []
@@ -102,9 +102,9 @@ class Asked:
         if on is None or without is None:
             return None
         selection = Selection(self.view, None, on, without)
-        return self._unless_wrong("filter", lambda: self._narrow(selection))
+        return self._unless_wrong("filter", lambda: self._check_everything(selection))
 
-    def _narrow(self, selection: Selection) -> Selection:
+    def _check_everything(self, selection: Selection) -> Selection:
         if selection.is_everything and not self.is_everything:
             raise DomainError(_("This finds everything: if you mean it, send everything: true."))
         return selection
@@ -112,23 +112,23 @@ class Asked:
     def _ids(self, name: str) -> tuple[int, ...] | None:
         value = self.sent[name]
         fewest = 1 if name == "ids" else 0
-        is_list = isinstance(value, list) and fewest <= len(value) <= MOST_IDS
+        is_list = isinstance(value, list) and fewest <= len(value) <= MAX_IDS
         if not is_list or not all(
             isinstance(one, int) and not isinstance(one, bool) and 0 < one < 2**31 for one in value
         ):
             self.wrong[name] = [
-                _("Send a list of %(fewest)s to %(most)s numbers.", fewest=fewest, most=MOST_IDS)
+                _("Send a list of %(fewest)s to %(most)s numbers.", fewest=fewest, most=MAX_IDS)
             ]
             return None
         return tuple(sorted(set(value)))
 
     def _filter(self) -> str | None:
-        """Return the filter as the address of a list holds it."""
+        """Return the filter as the query string of a list."""
         value = self.sent["filter"]
         if not isinstance(value, dict):
             self.wrong["filter"] = [_("Send one JSON object: {…}.")]
             return None
-        if len(value) > MOST_FILTERS:
+        if len(value) > MAX_FILTERS:
             self.wrong["filter"] = [_("These are too many filters at once.")]
             return None
         pairs, reasons = {}, []
@@ -144,7 +144,7 @@ class Asked:
         if reasons:
             self.wrong["filter"] = reasons
             return None
-        return as_mapping(pairs)
+        return to_query_string(pairs)
 
     def _form(self) -> ActionForm | None:
         value = self.sent.get("answers", {})
@@ -165,15 +165,15 @@ class Asked:
             return None
 
 
-def views_with_actions() -> list[ModelView]:
+def screens_with_actions() -> list[ModelView]:
     """Return the screens with collective actions."""
     return [
         view
         for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
-        if isinstance(view, ModelView) and actions_of(view)
+        if isinstance(view, ModelView) and screen_actions(view)
     ]
 
 
-def actions_of(view: ModelView) -> list[type[Action]]:
+def screen_actions(view: ModelView) -> list[type[Action]]:
     """Return the collective actions of a screen, in order."""
     return [kind for kind in view.collective.values() if issubclass(kind, Action)]

@@ -1,4 +1,4 @@
-"""``/api/v1/actions/`` and ``/api/v1/operations/``: what people do below a list, for programs."""
+"""``/api/v1/actions/`` and ``/api/v1/operations/``: the API of collective actions."""
 
 from __future__ import annotations
 
@@ -15,41 +15,51 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from app.crud.api import Api, ModelApi
-from app.crud.api.responses import problem
 from app.crud.api.request_body import read_object
+from app.crud.api.responses import problem
 from app.crud.interface import parse_id
-from app.crud.listing import SIZES
-from app.errors import DomainError
 from app.database import reading
+from app.errors import DomainError
 from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.services import cancel, retry
-from app.operations import running
+from app.operations import services
 from app.operations.actions import Action, answer_fields
-from app.operations.api import openapi
-from app.operations.api.request_body import (
-    Asked,
-    WrongRequest,
-    actions_of,
-    views_with_actions,
-)
 from app.operations.answers import dashed
+from app.operations.api import openapi
+from app.operations.api.paging import check_parameters, next_url, read_page
+from app.operations.api.request_body import (
+    OperationRequest,
+    WrongRequest,
+    screen_actions,
+    screens_with_actions,
+)
 from app.operations.jobs import OperationRun, OperationUndo
-from app.operations.models import LEFT, UNDONE, Operation
-from app.operations.selection import OutOfReach, view_called
-from app.operations.services import draft, note_refused, why_not_undone
-from app.operations.serializers import WORDS, reasons_of, told_action, told_operation, told_preview
+from app.operations.models import NOT_STARTED, UNDO_OUTCOMES, Operation
+from app.operations.permissions import why_not_undone
+from app.operations.selection import OutOfScope, get_screen
+from app.operations.serializers import (
+    OUTCOME_NAMES,
+    action_to_dict,
+    count_reasons,
+    operation_to_dict,
+    preview_to_dict,
+)
+from app.operations.transactions import (
+    background_limit,
+    commit_and_run,
+    committed_and_reading,
+)
 from app.security.actor import current_actor
-from app.text import clean
 
 Answer = Response | tuple[Response, int]
-CODES = {word: code for code, word in WORDS.items()}
-OUTCOMES = (*WORDS.values(), LEFT, *UNDONE)
-LONGEST_KEY = 200
+OUTCOME_CODES = {name: code for code, name in OUTCOME_NAMES.items()}
+OUTCOMES = (*OUTCOME_NAMES.values(), NOT_STARTED, *UNDO_OUTCOMES)
+MAX_KEY_LENGTH = 200
 
 
 class ActionsApi(Api):
-    """What can be done to many rows at once, and what each action asks for."""
+    """The collective actions, and the fields of each."""
 
     resource_name = "actions"
     label = _l("Collective actions")
@@ -63,20 +73,20 @@ class ActionsApi(Api):
 
     @expose("/", methods=["GET"])
     def get_list(self) -> Answer:
-        """Answer the actions that may be used."""
-        _read_parameters(())
+        """Return the actions that the user may run."""
+        check_parameters(())
         return jsonify(
             results=[
-                {"resource": view.route_base.strip("/"), **_described(kind)}
-                for view in views_with_actions()
-                for kind in actions_of(view)
+                {"resource": view.route_base.strip("/"), **_describe_action(kind)}
+                for view in screens_with_actions()
+                for kind in screen_actions(view)
                 if view.can_run_action(kind.action_name())
             ]
         )
 
 
 class OperationsApi(Api):
-    """Collective actions asked for by whoever shows the key."""
+    """The operations of the key's owner."""
 
     resource_name = "operations"
     label = _l("Operations")
@@ -101,30 +111,32 @@ class OperationsApi(Api):
 
     @expose("/", methods=["POST"])
     def post(self) -> Answer:
-        """Do something to many rows, or say what would happen."""
+        """Run an action on many rows, or return a preview."""
         if not any(
             view.can_run_action(kind.action_name())
-            for view in views_with_actions()
-            for kind in actions_of(view)
+            for view in screens_with_actions()
+            for kind in screen_actions(view)
         ):
             abort(403)
         sent = read_object()
         key, digest = _request_key(), _digest(sent)
         try:
             if key and sent.get("dry_run") is not True:
-                known = _known(key)
+                known = _find_by_key(key)
                 if known is not None:
-                    return _again(known, digest)
-            asked = Asked(sent)
+                    return _repeat_response(known, digest)
+            asked = OperationRequest(sent)
             try:
                 asked.selection.check(current_actor())
-            except OutOfReach as error:
+            except OutOfScope as error:
                 db.session.rollback()
                 name = asked.kind.action_name()
-                note_refused(db.session(), name, asked.selection, current_actor())
+                services.record_out_of_scope(db.session(), name, asked.selection, current_actor())
                 db.session.commit()
                 return problem(403, str(error))
-            return _looked(asked) if asked.is_dry else _done(asked, key, digest)
+            return (
+                _preview_response(asked) if asked.is_dry else _create_operation(asked, key, digest)
+            )
         except WrongRequest as error:
             db.session.rollback()
             return problem(422, str(error), error.fields)
@@ -135,81 +147,85 @@ class OperationsApi(Api):
 
     @expose("/", methods=["GET"])
     def get_list(self) -> Answer:
-        """Answer one's own operations, newest first."""
-        size, before = _page(("size", "before"), "before")
-        query = _mine().options(joinedload(Operation.job), joinedload(Operation.undo_job))
+        """Return a page of the user's operations, newest first."""
+        size, before = read_page(("size", "before"), "before")
+        query = _own_operations().options(
+            joinedload(Operation.job), joinedload(Operation.undo_job)
+        )
         if before:
             query = query.where(Operation.id < before)
-        found = list(db.session.scalars(query.order_by(Operation.id.desc()).limit(size + 1)))
-        last = found[size - 1].id if len(found) > size else None
+        rows = list(db.session.scalars(query.order_by(Operation.id.desc()).limit(size + 1)))
+        last = rows[size - 1].id if len(rows) > size else None
         return jsonify(
-            results=[_told(operation) for operation in found[:size]],
-            next=_next(self.route_base + "/", last, "before", size),
+            results=[_to_dict(operation) for operation in rows[:size]],
+            next=next_url(self.route_base + "/", last, "before", size),
         )
 
     @expose("/<pk>", methods=["GET"])
     def get(self, pk: str) -> Answer:
-        """Answer one operation: how far it is, what came of it, and why rows were left out."""
-        _read_parameters(())
-        operation = _own(pk)
-        return jsonify(_told(operation) | {"reasons": reasons_of(db.session(), operation)})
+        """Return one operation: its state, its counts, and why rows were left out."""
+        check_parameters(())
+        operation = _get_own(pk)
+        return jsonify(_to_dict(operation) | {"reasons": count_reasons(db.session(), operation)})
 
     @expose("/<pk>/items", methods=["GET"])
     def items(self, pk: str) -> Answer:
-        """Answer what became of each row."""
-        size, after = _page(("size", "after", "outcome"), "after")
+        """Return a page of the operation's items."""
+        size, after = read_page(("size", "after", "outcome"), "after")
         outcome = request.args.get("outcome", "")
         if outcome and outcome not in OUTCOMES:
             return problem(400, _("Send one of: %(known)s.", known=", ".join(OUTCOMES)))
-        operation = _own(pk)
-        kind = OperationUndo if outcome in UNDONE else OperationRun
-        wanted = CODES.get(outcome, outcome)
-        found = kind.rows_of(db.session(), operation, wanted, after, size + 1)
-        last = found[size - 1].id if len(found) > size else None
+        operation = _get_own(pk)
+        kind = OperationUndo if outcome in UNDO_OUTCOMES else OperationRun
+        wanted = OUTCOME_CODES.get(outcome, outcome)
+        rows = kind.item_rows(db.session(), operation, wanted, after, size + 1)
+        last = rows[size - 1].id if len(rows) > size else None
         return jsonify(
             results=[
                 {
                     "id": row.id,
                     "name": row.name,
-                    "outcome": WORDS.get(row.outcome, row.outcome),
+                    "outcome": OUTCOME_NAMES.get(row.outcome, row.outcome),
                     "outcome_text": row.outcome_text,
                     "reason": row.reason,
                 }
-                for row in found[:size]
+                for row in rows[:size]
             ],
-            next=_next(f"{self.route_base}/{operation.id}/items", last, "after", size, outcome),
+            next=next_url(f"{self.route_base}/{operation.id}/items", last, "after", size, outcome),
         )
 
     @expose("/<pk>/undo", methods=["POST"])
     def undo(self, pk: str) -> Answer:
-        """Give the rows back what they had before, unless they were changed since."""
-        operation = _own_to_change(pk)
+        """Undo an operation, except on rows that were changed since."""
+        operation = _get_own_to_change(pk)
         if not operation.is_undone and (why := why_not_undone(operation)):
             db.session.rollback()
             return problem(409, why)
         try:
-            job = running.undo(operation, current_actor())
+            limit = background_limit()
+            job = services.undo(db.session(), operation, current_actor(), at_once=limit)
+            job = commit_and_run(job, limit)
         except DomainError as error:
             db.session.rollback()
             return problem(409, str(error))
-        return _accepted(operation.id, job, 200)
+        return _operation_response(operation.id, job, 200)
 
     @expose("/<pk>/cancel", methods=["POST"])
     def cancel(self, pk: str) -> Answer:
-        """Stop an operation, or its undoing, after the chunk it is at; what is done stays done."""
-        operation = _own_to_change(pk)
+        """Cancel an operation, or its undoing, after the current chunk."""
+        operation = _get_own_to_change(pk)
         live = [job for job in (operation.job, operation.undo_job) if job and job.is_live]
         if not live or not cancel(db.session(), live[0].id):
             db.session.rollback()
             return problem(409, _("This job had ended already."))
         number = operation.id
         db.session.commit()
-        return jsonify(_told(_find(number))), 202
+        return jsonify(_to_dict(_find(number))), 202
 
     @expose("/<pk>/resume", methods=["POST"])
     def resume(self, pk: str) -> Answer:
-        """Let an operation that failed, or its undoing, go on where it stopped."""
-        operation = _own_to_change(pk)
+        """Resume an operation that failed, or its undoing, where it stopped."""
+        operation = _get_own_to_change(pk)
         job = operation.undo_job or operation.job
         try:
             if job is None:
@@ -219,83 +235,87 @@ class OperationsApi(Api):
             db.session.rollback()
             return problem(409, str(error))
         db.session.commit()
-        return _accepted(operation.id, job, 202)
+        return _operation_response(operation.id, job, 202)
 
 
-def _described(kind: type[Action]) -> dict[str, Any]:
-    """Describe an action; of links that are many, say where they are found."""
-    told = told_action(kind)
+def _describe_action(kind: type[Action]) -> dict[str, Any]:
+    """Serialize an action; fields with many choices get the address of their resource."""
+    action = action_to_dict(kind)
     apis = {
         api.datamodel.obj: f"{api.route_base}/"
         for api in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
         if isinstance(api, ModelApi)
     }
-    for field, described in zip(answer_fields(kind.form_of()), told["fields"], strict=True):
+    for field, described in zip(answer_fields(kind.form_of()), action["fields"], strict=True):
         is_many = described["choices"] is None and hasattr(field, "model")
         described["choices_at"] = apis.get(field.model) if is_many else None
-    return told
+    return action
 
 
-def _looked(asked: Asked) -> Answer:
-    """Answer what would happen."""
+def _preview_response(asked: OperationRequest) -> Answer:
+    """Return a preview."""
     actor = current_actor()
     action = asked.kind(asked.form, actor)
-    preview = running.look(action, asked.selection.rows(actor))
+    rows = asked.selection.rows(actor)
+    with committed_and_reading():
+        preview = services.preview(db.session(), action, rows)
     return jsonify(
         action=dashed(asked.kind.action_name()),
         resource=asked.view.route_base.strip("/"),
-        selection=asked.selection.in_words(),
+        selection=asked.selection.describe(),
         dry_run=True,
-        **told_preview(preview),
+        **preview_to_dict(preview),
     )
 
 
-def _done(asked: Asked, key: str | None, digest: str) -> Answer:
-    """Do it, or begin it; asked twice under one key at the same time, it is done once."""
+def _create_operation(asked: OperationRequest, key: str | None, digest: str) -> Answer:
+    """Create and run an operation; of two simultaneous requests with one key, only one does."""
     actor = current_actor()
     action = asked.kind(asked.form, actor)
     name, rows = asked.kind.action_name(), asked.selection.rows(actor)
     try:
-        operation = draft(db.session(), name, asked.selection, actor)
+        operation = services.create_draft(db.session(), name, asked.selection, actor)
         if key is not None:
             operation.request_key, operation.request_digest = key, digest
             db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        known = None if key is None else _known(key)
+        known = None if key is None else _find_by_key(key)
         if known is None:
             raise
-        return _again(known, digest)
+        return _repeat_response(known, digest)
     number = operation.id
-    job = running.confirm(operation, action, asked.form, rows, actor)
-    return _accepted(number, job, 201)
+    limit = background_limit()
+    job = services.confirm(db.session(), operation, rows, action, actor, at_once=limit)
+    job = commit_and_run(job, limit)
+    return _operation_response(number, job, 201)
 
 
-def _accepted(number: int, job: Job | None, ended: int) -> Answer:
-    """Answer an operation that is done by now, or goes on in the background: 202."""
+def _operation_response(number: int, job: Job | None, ended: int) -> Answer:
+    """Return an operation that has ended, or 202 if its job is still running."""
     status = 202 if job is not None and job.is_live else ended
     with reading():
         db.session.rollback()
-        reply = jsonify(_told(_find(number)))
+        reply = jsonify(_to_dict(_find(number)))
         db.session.rollback()
     reply.headers["Location"] = f"/api/v1/operations/{number}"
     return reply, status
 
 
-def _told(operation: Operation) -> dict[str, Any]:
-    here = f"/api/v1/operations/{operation.id}"
-    view = view_called(operation.selection["view"])
-    return told_operation(operation) | {
+def _to_dict(operation: Operation) -> dict[str, Any]:
+    url = f"/api/v1/operations/{operation.id}"
+    view = get_screen(operation)
+    return operation_to_dict(operation) | {
         "resource": view.route_base.strip("/"),
-        "url": here,
-        "items": f"{here}/items",
+        "url": url,
+        "items": f"{url}/items",
     }
 
 
-def _mine() -> Select:
-    """Select the operations one asked for, on rows that the key may be used to see."""
+def _own_operations() -> Select:
+    """Select the user's own operations, on lists that the key's scopes include."""
     tables = [
-        view.datamodel.obj.__tablename__ for view in views_with_actions() if view.can("can_list")
+        view.datamodel.obj.__tablename__ for view in screens_with_actions() if view.can("can_list")
     ]
     return select(Operation).where(
         Operation.actor_id == current_actor().id,
@@ -304,20 +324,24 @@ def _mine() -> Select:
     )
 
 
-def _own(pk: str) -> Operation:
+def _get_own(pk: str) -> Operation:
     number = parse_id(pk)
-    found = None if number is None else db.session.scalar(_mine().where(Operation.id == number))
+    found = (
+        None
+        if number is None
+        else db.session.scalar(_own_operations().where(Operation.id == number))
+    )
     if found is None:
         abort(404)
     return found
 
 
-def _own_to_change(pk: str) -> Operation:
-    """Return an operation of one's own, if one still has the right to its action."""
+def _get_own_to_change(pk: str) -> Operation:
+    """Return the user's own operation; abort with 403 without the permission of its action."""
     if request.get_data() and read_object():
         abort(400, _("Nothing is sent along with this."))
-    operation = _own(pk)
-    if not view_called(operation.selection["view"]).can_run_action(operation.action):
+    operation = _get_own(pk)
+    if not get_screen(operation).can_run_action(operation.action):
         abort(403)
     return operation
 
@@ -329,12 +353,12 @@ def _find(number: int) -> Operation:
 
 
 def _request_key() -> str | None:
-    """Return what the program calls this request, apart from what others call theirs."""
+    """Return a digest of the Idempotency-Key, distinct for each user."""
     sent = request.headers.get("Idempotency-Key")
     if sent is None:
         return None
-    if not 0 < len(sent) <= LONGEST_KEY:
-        abort(400, _("An Idempotency-Key has 1 to %(number)s characters.", number=LONGEST_KEY))
+    if not 0 < len(sent) <= MAX_KEY_LENGTH:
+        abort(400, _("An Idempotency-Key has 1 to %(number)s characters.", number=MAX_KEY_LENGTH))
     return hashlib.sha256(f"{current_actor().id}:{sent}".encode()).hexdigest()
 
 
@@ -342,38 +366,13 @@ def _digest(sent: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
 
 
-def _known(key: str) -> Operation | None:
+def _find_by_key(key: str) -> Operation | None:
     return db.session.scalar(select(Operation).where(Operation.request_key == key))
 
 
-def _again(operation: Operation, digest: str) -> Answer:
-    """Answer a request that was made before."""
+def _repeat_response(operation: Operation, digest: str) -> Answer:
+    """Return the operation of an earlier request with the same key."""
     if operation.request_digest != digest:
         return problem(422, _("This Idempotency-Key was used for another request."))
-    found = _own(str(operation.id))
-    return _accepted(found.id, found.job, 201)
-
-
-def _read_parameters(known: tuple[str, ...]) -> None:
-    for name in request.args:
-        if name not in known:
-            abort(400, _("There is no parameter “%(name)s”.", name=clean(name)[:80]))
-
-
-def _page(known: tuple[str, ...], place: str) -> tuple[int, int]:
-    """Return the size of the page that is asked for, and where it begins."""
-    _read_parameters(known)
-    size = request.args.get("size", str(SIZES[0]))
-    if size not in {str(one) for one in SIZES}:
-        sizes = ", ".join(str(one) for one in SIZES)
-        abort(400, _("Choose a size of page: %(sizes)s.", sizes=sizes))
-    begins = parse_id(request.args.get(place, "0"))
-    if begins is None:
-        abort(400, _("There is no such page: use “next” and “previous” as they are."))
-    return int(size), begins
-
-
-def _next(base: str, last: int | None, place: str, size: int, outcome: str = "") -> str | None:
-    if last is None:
-        return None
-    return f"{base}?size={size}&{place}={last}" + (f"&outcome={outcome}" if outcome else "")
+    found = _get_own(str(operation.id))
+    return _operation_response(found.id, found.job, 201)

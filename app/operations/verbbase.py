@@ -1,0 +1,109 @@
+"""What every verb of a batch has: conditions, the effect on rows, and the effect of undoing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Executable, Select, literal, select, true
+from sqlalchemy.orm import Session
+
+from app.log.values import link_to_json
+from app.operations.sql import JsonFunctions
+
+# Returns what a row held before, from its item, as a column of the given type.
+BeforeValue = Callable[[Any], ColumnElement]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a verb, or the undoing of it, does to the rows of a chunk."""
+
+    # Builds the log's {field: (old, new)}, as expressions; called once the labels are loaded.
+    log_changes: Callable[[], dict[str, tuple[Any, Any]]]
+    # The columns that one UPDATE of the rows sets.
+    values: dict[str, Any] = field(default_factory=dict)
+    # Selects the ids of linked rows whose labels go into the log.
+    linked_ids: Select | None = None
+    # Changes what is not a column of the rows themselves.
+    side_statement: Executable | None = None
+
+
+class Verb:
+    """One change to every row of a batch. ``key`` identifies it among the verbs of a plan."""
+
+    name: ClassVar[str]
+    key: str
+    # The field it changes, as the log names it; no two verbs of a batch change the same.
+    field: str
+    # The event that the log records, and the one it records for the undoing.
+    event: ClassVar[str] = "changed"
+    undo_event: ClassVar[str] = "changed"
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @property
+    def changes_search_text(self) -> bool:
+        """Return True if the search index of changed rows must be written again."""
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verb as the plan of an operation stores it."""
+        raise NotImplementedError
+
+    def needs_change(self) -> ColumnElement[bool]:
+        """Return the condition that a row is not yet as the verb would leave it."""
+        raise NotImplementedError
+
+    def before(self) -> Any:
+        """Return the expression whose value is stored for undoing."""
+        return literal(1)
+
+    def is_unchanged(self) -> ColumnElement[bool]:
+        """Return the condition that a row is still as this verb left it."""
+        return ~self.needs_change()
+
+    def can_restore(self, before: BeforeValue, is_available: Callable) -> Any:
+        """Return the condition that what a row was linked to before can be linked again.
+
+        ``is_available(model)`` is the condition that a row of a model may be linked to.
+        """
+        return true()
+
+    def load_labels(self, session: Session, ids: Iterable[int | None]) -> bool:
+        """Load the labels of linked rows that are not known yet; return True if there were any."""
+        return False
+
+    def effect(self, rows: Select, json: JsonFunctions) -> Effect:
+        """Return what the verb does to rows; ``rows`` selects their ids."""
+        raise NotImplementedError
+
+    def undo_effect(
+        self, rows: Select, json: JsonFunctions, before: BeforeValue, items: Any
+    ) -> Effect:
+        """Return what undoing the verb does; ``items`` is the condition on the rows' items."""
+        raise NotImplementedError
+
+    def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
+        """Return (label, old, new) of one row, for the preview."""
+        raise NotImplementedError
+
+
+def load_labels(
+    session: Session, model: Any, ids: Iterable[int | None], labels: dict[int, list]
+) -> bool:
+    """Add to ``labels`` what the log writes of linked rows; return True if any was missing.
+
+    A row that no longer exists gets an empty label.
+    """
+    missing = sorted({number for number in ids if number is not None} - set(labels))
+    if not missing:
+        return False
+    query = select(model).where(model.id.in_(missing)).execution_options(with_trash=True)
+    for row in session.scalars(query).unique():
+        labels[row.id] = link_to_json(row) or [row.id, ""]
+    for number in missing:
+        labels.setdefault(number, [number, ""])
+    return True
