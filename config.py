@@ -103,7 +103,7 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         # Jobs: where kicks travel, and how many threads of a serving process take them up
         "REDIS_URL": _redis(env.get("PADRON_REDIS_URL")),
         "WORKERS": _whole(env, "PADRON_WORKERS", 2, 0, 64),
-        "CARRIES_JOBS": True,
+        "JOB_QUEUE_ENABLED": True,
         # Flask, its session and its cookies
         # Browsers hold a cookie with this prefix to https, to this host and to its root.
         "SESSION_COOKIE_NAME": "__Host-padron" if https else "padron",

@@ -1,4 +1,4 @@
-"""Chores: what the program does by itself, again and again, while it is served."""
+"""Periodic tasks: what the server runs by itself at intervals, in one thread per process."""
 
 from __future__ import annotations
 
@@ -18,92 +18,92 @@ from app.registry import Plug
 logger = logging.getLogger(__name__)
 
 
-class Chore(Plug):
-    """Something done every so often, in the name of the house; a room puts it in ``chores.py``.
+class PeriodicTask(Plug):
+    """A task run at intervals, as the system actor; a room puts its own in ``periodic.py``.
 
-    ``run`` gets an application context of its own, commits what it does, and may be running in
-    several processes at once. Where nothing is served, ``flask --app run chores`` runs each once.
+    ``run`` gets an application context of its own, commits its changes, and may run in several
+    processes at once. ``flask --app run run-periodic`` runs each task once, for cron.
     """
 
-    # Seconds from the end of one run to the beginning of the next.
-    every: ClassVar[int]
+    # From the end of one run to the start of the next.
+    interval_seconds: ClassVar[int]
 
     def run(self, app: Flask) -> None:
-        """Do it once."""
+        """Run the task once."""
         raise NotImplementedError
 
     @classmethod
-    def wake(cls) -> None:
-        """Let it be done at once in this process; without a thread of chores nothing happens."""
-        with _turn:
-            _woken.add(cls)
-            _turn.notify_all()
+    def run_soon(cls) -> None:
+        """Have the thread of this process run the task at once; without one do nothing."""
+        with _condition:
+            _requested.add(cls)
+            _condition.notify_all()
 
 
-_turn = threading.Condition()
-_woken: set[type[Chore]] = set()
+_condition = threading.Condition()
+_requested: set[type[PeriodicTask]] = set()
 _stopping = threading.Event()
 
 
 def is_stopping() -> bool:
-    """Say whether the program is about to end: a long chore looks here between its steps."""
+    """Return True if the process is about to end; long tasks check this between their steps."""
     return _stopping.is_set()
 
 
-def run_once(app: Flask, chore: type[Chore]) -> bool:
-    """Do one chore; whatever goes wrong is logged, so that the next one still gets its turn."""
+def run_once(app: Flask, task: type[PeriodicTask]) -> bool:
+    """Run one task; log any error instead of raising it. Return True if it succeeded."""
     try:
-        # What is left open is closed within: a connection that was lost says so only then.
+        # The end of the context closes the session, which raises if the connection was lost.
         with app.app_context():
-            chore().run(app)
+            task().run(app)
     except Exception:
-        logger.exception("The chore %s failed.", chore.__name__)
+        logger.exception("The periodic task %s failed.", task.__name__)
         return False
     return True
 
 
-class ChoreThread(threading.Thread):
-    """The thread of a process that does the chores, all or those named, one after another."""
+class PeriodicTaskThread(threading.Thread):
+    """The thread that runs the periodic tasks of a process in turn: all of them, or those given."""
 
-    def __init__(self, app: Flask, chores: Iterable[type[Chore]] | None = None) -> None:
-        super().__init__(name="chores", daemon=True)
+    def __init__(self, app: Flask, tasks: Iterable[type[PeriodicTask]] | None = None) -> None:
+        super().__init__(name="periodic-tasks", daemon=True)
         self.app = app
-        self.chores = Chore.all() if chores is None else tuple(chores)
+        self.tasks = PeriodicTask.all() if tasks is None else tuple(tasks)
 
     def run(self) -> None:
-        """Do every chore when it is due or woken, until told to stop."""
-        due = {chore: monotonic() for chore in self.chores}
+        """Run every task when it is due or requested, until ``stop`` is called."""
+        due = {task: monotonic() for task in self.tasks}
         while not _stopping.is_set():
-            with _turn:
-                if not _woken and due:
-                    _turn.wait(max(0.0, min(due.values()) - monotonic()))
+            with _condition:
+                if not _requested and due:
+                    _condition.wait(max(0.0, min(due.values()) - monotonic()))
                 elif not due:
-                    _turn.wait()
-                for chore in _woken & set(due):
-                    due[chore] = monotonic()
-                _woken.clear()
-            for chore in [chore for chore, moment in due.items() if moment <= monotonic()]:
+                    _condition.wait()
+                for task in _requested & set(due):
+                    due[task] = monotonic()
+                _requested.clear()
+            for task in [task for task, moment in due.items() if moment <= monotonic()]:
                 if _stopping.is_set():
                     return
-                run_once(self.app, chore)
-                due[chore] = monotonic() + chore.every
+                run_once(self.app, task)
+                due[task] = monotonic() + task.interval_seconds
 
-    def stop(self, seconds: float = 5.0) -> None:
-        """Let the chore that runs come to a good end, and begin no other."""
+    def stop(self, timeout: float = 5.0) -> None:
+        """Start no other task, and wait for the one that runs."""
         _stopping.set()
-        with _turn:
-            _turn.notify_all()
-        self.join(seconds)
+        with _condition:
+            _condition.notify_all()
+        self.join(timeout)
         _stopping.clear()
 
 
 @command
-@click.command("chores")
+@click.command("run-periodic")
 @with_appcontext
-def run_chores() -> None:
-    """Do every chore once: for cron, where the program is served in another way than “serve”."""
+def run_periodic() -> None:
+    """Run every periodic task once: for cron, where another server than “serve” is used."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    failed = [chore.__name__ for chore in Chore.all() if not run_once(app, chore)]
+    failed = [task.__name__ for task in PeriodicTask.all() if not run_once(app, task)]
     for name in failed:
         click.echo(f"{name} failed; the log says why.", err=True)
     if failed:

@@ -103,7 +103,7 @@ def make_app(url: str, folder: Path, **more) -> Flask:
     cheap = {
         "FAB_PASSWORD_HASH_METHOD": "pbkdf2:sha256:1",
         "WTF_CSRF_ENABLED": False,
-        "CARRIES_JOBS": False,
+        "JOB_QUEUE_ENABLED": False,
     }
     app = create_app(config | cheap | {"TESTING": True} | more)
     app.test_client_class = Browser

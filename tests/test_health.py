@@ -1,4 +1,4 @@
-"""Whoever watches over the program can ask whether it is well."""
+"""The health check for monitoring."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from app.extensions import db
 from config import VERSION
 
 
-def test_a_well_program_says_so_to_everybody(app, client_as):
+def test_health_is_public_and_reports_status_database_and_version(app, client_as):
     reply = client_as(None).get("/healthz")
     dialect = db.engine.dialect.name
     assert reply.get_json() == {"status": "ok", "database": dialect, "version": VERSION}
 
 
-def test_without_its_database_it_says_that_it_is_not(client_as, monkeypatch):
+def test_health_is_503_without_the_database(client_as, monkeypatch):
     def fail(*_args, **_kwargs):
         raise OperationalError("SELECT 1", {}, Exception("gone"))
 

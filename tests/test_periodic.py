@@ -1,4 +1,4 @@
-"""Chores: one thread does them in turn; what goes wrong with one is no other's trouble."""
+"""One thread runs the periodic tasks in turn; an error in one does not stop the others."""
 
 from __future__ import annotations
 
@@ -8,123 +8,123 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app import periodic
-from app.periodic import Chore, ChoreThread
 from app.extensions import db
 from app.mails.periodic import DeliverMails
 from app.mails.services import queue_mail
+from app.periodic import PeriodicTask, PeriodicTaskThread
 from app.security.actor import SYSTEM, current_actor
 
 
 @pytest.fixture
-def done(monkeypatch):
-    """Give what the chores of the test did, in a house that has no others."""
-    monkeypatch.setattr(Chore, "_plugged", [])
-    happened: list[str] = []
-    turn = threading.Semaphore(0)
+def results(monkeypatch):
+    """Replace all periodic tasks by two that record their runs."""
+    monkeypatch.setattr(PeriodicTask, "_registered", [])
+    ran: list[str] = []
+    finished = threading.Semaphore(0)
 
-    class Broken(Chore):
+    class Broken(PeriodicTask):
         """Fails, always."""
 
-        every = 3600
+        interval_seconds = 3600
 
         def run(self, app):
-            happened.append("broken")
+            ran.append("broken")
             raise RuntimeError("on purpose")
 
-    class Whole(Chore):
+    class Working(PeriodicTask):
         """Works, always."""
 
-        every = 3600
+        interval_seconds = 3600
 
         def run(self, app):
             assert current_actor() is SYSTEM
-            happened.append("whole")
-            turn.release()
+            ran.append("working")
+            finished.release()
 
-    return happened, turn, Whole
+    return ran, finished, Working
 
 
-def test_the_next_chore_goes_on_when_one_fails(app, done, caplog):
-    happened, turn, _whole = done
-    thread = ChoreThread(app)
+def test_a_failing_task_does_not_stop_the_next(app, results, caplog):
+    ran, finished, _working = results
+    thread = PeriodicTaskThread(app)
     thread.start()
-    assert turn.acquire(timeout=60)
+    assert finished.acquire(timeout=60)
     thread.stop()
-    assert happened == ["broken", "whole"]
-    assert "The chore Broken failed." in caplog.text
+    assert ran == ["broken", "working"]
+    assert "The periodic task Broken failed." in caplog.text
     assert not thread.is_alive()
 
 
-def test_a_database_that_goes_away_under_a_chore_stops_no_other(app, done, monkeypatch):
-    happened, turn, _whole = done
+def test_a_lost_database_connection_does_not_stop_the_next_task(app, results, monkeypatch):
+    ran, finished, _working = results
     close = db.session.remove
 
     def remove():
         close()
-        if happened == ["broken"]:
+        if ran == ["broken"]:
             raise OperationalError("ROLLBACK", {}, Exception("the server was restarted"))
 
     with monkeypatch.context() as patch:
         patch.setattr(db.session, "remove", remove)
-        thread = ChoreThread(app)
+        thread = PeriodicTaskThread(app)
         thread.start()
-        assert turn.acquire(timeout=60)
+        assert finished.acquire(timeout=60)
         thread.stop()
-    assert happened == ["broken", "whole"]
+    assert ran == ["broken", "working"]
 
 
-def test_a_chore_that_is_woken_does_not_wait_for_its_time(app, done):
-    happened, turn, whole = done
-    thread = ChoreThread(app)
+def test_run_soon_runs_a_task_before_it_is_due(app, results):
+    ran, finished, working = results
+    thread = PeriodicTaskThread(app)
     thread.start()
-    assert turn.acquire(timeout=60)
-    whole.wake()
-    assert turn.acquire(timeout=60)
+    assert finished.acquire(timeout=60)
+    working.run_soon()
+    assert finished.acquire(timeout=60)
     thread.stop()
-    assert happened.count("whole") == 2
-    assert happened.count("broken") == 1
+    assert ran.count("working") == 2
+    assert ran.count("broken") == 1
 
 
-def test_cron_is_told_which_chore_failed(app, session, done):
-    happened, _turn, _whole = done
-    reply = app.test_cli_runner().invoke(args=["chores"])
+def test_run_periodic_reports_which_task_failed(app, session, results):
+    ran, _finished, _working = results
+    reply = app.test_cli_runner().invoke(args=["run-periodic"])
     assert reply.exit_code == 1
     assert "Broken failed" in reply.output
-    assert happened == ["broken", "whole"]
+    assert ran == ["broken", "working"]
 
 
-def test_every_chore_of_the_house_can_be_done(app, session):
-    reply = app.test_cli_runner().invoke(args=["chores"])
+def test_every_periodic_task_runs(app, session):
+    reply = app.test_cli_runner().invoke(args=["run-periodic"])
     assert reply.exit_code == 0, reply.output
 
 
 @pytest.fixture
-def woken(monkeypatch):
+def requested(monkeypatch):
     found = []
-    monkeypatch.setattr(DeliverMails, "wake", classmethod(lambda cls: found.append(cls)))
+    monkeypatch.setattr(DeliverMails, "run_soon", classmethod(lambda cls: found.append(cls)))
     return found
 
 
-def test_a_commit_that_queued_a_mail_wakes_the_delivery_and_no_other_does(session, woken):
+def test_only_a_commit_that_queued_a_mail_requests_the_delivery(session, requested):
     db.session.commit()
-    assert woken == []
+    assert requested == []
     queue_mail(db.session(), "plain")
     with db.session.begin_nested():
         pass
-    assert woken == [], "not yet committed"
+    assert requested == [], "not yet committed"
     db.session.commit()
-    assert woken == [DeliverMails]
+    assert requested == [DeliverMails]
     db.session.commit()
-    assert woken == [DeliverMails]
+    assert requested == [DeliverMails]
 
 
-def test_what_was_undone_wakes_nobody(session, woken):
+def test_a_rollback_requests_no_delivery(session, requested):
     queue_mail(db.session(), "plain")
     db.session.rollback()
     db.session.commit()
-    assert woken == []
+    assert requested == []
 
 
-def test_to_build_the_program_starts_no_thread(app):
-    assert not [it for it in threading.enumerate() if isinstance(it, ChoreThread)]
+def test_creating_the_app_starts_no_thread(app):
+    assert not [it for it in threading.enumerate() if isinstance(it, PeriodicTaskThread)]
     assert not periodic.is_stopping()

@@ -1,1 +1,1 @@
-"""Jobs: work that outlives the request it was asked in; a row in the database is their truth."""
+"""Background jobs: each is a row of ``job``; worker threads run it chunk by chunk."""

@@ -1,4 +1,4 @@
-"""Check whether jobs find somebody who does them."""
+"""Check that jobs are picked up and that the job queue can be reached."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from flask_babel import lazy_ngettext as ngettext
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app.checks import DANGER, WARNING, Check, Finding
-from app.jobs.queue import carrier_of
-from app.jobs.recovery import count_waiting
+from app.checks import DANGER, WARNING, Check, CheckMessage
+from app.jobs.queue import get_job_queue
+from app.jobs.recovery import count_overdue
 
 
-class JobsWait(Check):
-    """Jobs that nobody takes up."""
+class OverdueJobs(Check):
+    """Report jobs that have been due for more than 5 minutes."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
-        count = count_waiting(session, timedelta(minutes=5))
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
+        count = count_overdue(session, timedelta(minutes=5))
         if not count:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             ngettext(
                 "%(num)d job has waited for more than 5 minutes.",
@@ -33,16 +33,16 @@ class JobsWait(Check):
         )
 
 
-class RedisIsSilent(Check):
-    """A queue of jobs that cannot be reached."""
+class UnreachableRedis(Check):
+    """Report a Redis server that does not answer."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
-        if app.config["REDIS_URL"] is None or (carrier := carrier_of(app)) is None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
+        if app.config["REDIS_URL"] is None or (queue := get_job_queue(app)) is None:
             return None
         try:
-            carrier.waiting()
+            queue.count_pending()
         except (RedisError, OSError):
-            return Finding(
+            return CheckMessage(
                 DANGER,
                 _l("The Redis server of PADRON_REDIS_URL does not answer: no job is begun."),
                 _l("Start it, or leave PADRON_REDIS_URL out to do jobs where pages are served."),

@@ -1,12 +1,12 @@
-"""How much a job does at a time, and how long it rests, so that people's pages stay quick.
+"""Choose how many rows a chunk has, and how long to pause after it, so that pages stay fast.
 
-On SQLite one writer at a time holds the whole database, and the others do not queue: each looks
-again after naps of up to 100 ms (SQLite's own busy handler). A job that takes the lock back a
-few milliseconds after it let it go is therefore nearly always there first. With eight writers,
-chunks of 2,000 rows back to back let them wait 3.8 s in the middle; chunks of some 50 ms with
-rests of 100 ms, longer than the longest nap, 2 ms. So a job rests that long as soon as anybody
-else writes, and hardly at all while nobody does. PostgreSQL's writers wait for rows, not for
-the database: there chunks are larger, for fewer trips, and a rest serves nobody.
+On SQLite one writer at a time locks the whole database, and the others do not queue: each tries
+again after sleeping up to 100 ms (SQLite's own busy handler). A job that takes the lock again a
+few milliseconds after it released it therefore nearly always wins. With eight writers, chunks of
+2,000 rows without a pause made them wait 3.8 s (median); chunks of some 50 ms with pauses of
+100 ms, longer than the longest sleep, 2 ms. So a job pauses that long as soon as anything else
+writes, and hardly at all otherwise. PostgreSQL locks rows, not the database: there chunks are
+larger, to save round trips, and no pause is needed.
 """
 
 from __future__ import annotations
@@ -15,63 +15,66 @@ from time import monotonic, sleep
 
 from sqlalchemy.orm import Session
 
-from app.extensions import writers
+from app.database import write_lock_monitor
 from app.jobs.kinds import JobKind
 
-SMALLEST = 10
-# How long a chunk should take, in seconds: on SQLite and on PostgreSQL.
-AIMS = (0.040, 0.400)
-# Rests after a chunk, in seconds, while others write and while nobody does.
-LONG_REST, SHORT_REST = 0.100, 0.005
-# Whoever wrote within so many seconds may well write again.
-LATELY = 2.0
-# A lock that is free is got within less: longer means that somebody had it.
-NOTICEABLE = 0.005
+MIN_CHUNK_SIZE = 10
+# The duration a chunk should have: on SQLite, on PostgreSQL.
+TARGET_CHUNK_SECONDS = (0.040, 0.400)
+# The pause after a chunk, while others write and while nothing else does.
+LONG_PAUSE_SECONDS, SHORT_PAUSE_SECONDS = 0.100, 0.005
+# A thread that wrote within this time counts as a writer that may write again.
+RECENT_WRITE_SECONDS = 2.0
+# Waiting longer than this for the lock means that another process held it.
+CONTENDED_WAIT_SECONDS = 0.005
 
 
-class Pace:
-    """The size of the next chunk of one job, learnt from those before."""
+class ChunkSizer:
+    """Adapt the chunk size of one job to how long its previous chunks took."""
 
     def __init__(self, kind: JobKind, dialect: str) -> None:
         self.is_sqlite = dialect == "sqlite"
-        which = 0 if self.is_sqlite else 1
-        self.aim = AIMS[which]
-        self.largest = kind.largest_chunk
-        self.size = self._between(kind.first_chunks[which])
-        self._began = 0.0
-        # When another process was last seen to have the lock.
-        self._strangers_at = float("-inf")
+        index = 0 if self.is_sqlite else 1
+        self.target_seconds = TARGET_CHUNK_SECONDS[index]
+        self.max_size = kind.max_chunk_size
+        self.size = self._clamp(kind.initial_chunk_sizes[index])
+        self._began_at = 0.0
+        # When this thread last had to wait for another process to release the lock.
+        self._contended_at = float("-inf")
 
     def begin(self, session: Session) -> None:
-        """Open the transaction of a chunk, and measure from when it has the lock."""
-        asked = monotonic()
+        """Open the transaction of a chunk; time it from the moment it has the lock."""
+        requested_at = monotonic()
         session.connection()
-        self._began = monotonic()
-        if self._began - asked > NOTICEABLE:
-            self._strangers_at = self._began
+        self._began_at = monotonic()
+        if self._began_at - requested_at > CONTENDED_WAIT_SECONDS:
+            self._contended_at = self._began_at
 
     def end(self) -> None:
-        """Choose the next size from how long this chunk took, commit included."""
-        took = max(monotonic() - self._began, 0.0001)
-        self.learn(took)
+        """Choose the next chunk size from how long this chunk took, commit included."""
+        self.adjust(max(monotonic() - self._began_at, 0.0001))
 
-    def learn(self, took: float) -> None:
-        """Choose the next size after a chunk of this one took so many seconds."""
-        # Not by more than the half or the double: one slow disk says little about the next.
-        factor = min(2.0, max(0.5, self.aim / took))
-        self.size = self._between(round(self.size * factor))
+    def adjust(self, seconds: float) -> None:
+        """Choose the next chunk size after a chunk that took ``seconds``."""
+        # At most halve or double it: one slow write says little about the next one.
+        factor = min(2.0, max(0.5, self.target_seconds / seconds))
+        self.size = self._clamp(round(self.size * factor))
 
-    def _between(self, size: int) -> int:
-        return min(max(size, SMALLEST), max(self.largest, SMALLEST))
+    def _clamp(self, size: int) -> int:
+        return min(max(size, MIN_CHUNK_SIZE), max(self.max_size, MIN_CHUNK_SIZE))
 
-    def rest(self) -> None:
-        """Leave the database to others for a while."""
-        if (seconds := self.rest_due()) > 0:
+    def pause(self) -> None:
+        """Sleep between two chunks, so that other writers get the lock."""
+        if (seconds := self.pause_seconds()) > 0:
             sleep(seconds)
 
-    def rest_due(self) -> float:
-        """Return how many seconds to rest now."""
+    def pause_seconds(self) -> float:
+        """Return how long to pause now, in seconds."""
         if not self.is_sqlite:
             return 0.0
-        strangers = monotonic() - self._strangers_at < LATELY
-        return LONG_REST if strangers or writers.are_there_others(LATELY) else SHORT_REST
+        is_contended = monotonic() - self._contended_at < RECENT_WRITE_SECONDS
+        return (
+            LONG_PAUSE_SECONDS
+            if is_contended or write_lock_monitor.has_other_writers(RECENT_WRITE_SECONDS)
+            else SHORT_PAUSE_SECONDS
+        )

@@ -1,4 +1,4 @@
-"""``worker``: do jobs apart from the server; ``jobs``: see them, run them, call them off."""
+"""``worker`` runs jobs in a process of its own; ``jobs`` lists, runs, cancels and resumes them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
-from app.periodic import ChoreThread
 from app.cli import command
+from app.database import reading
 from app.errors import DomainError
-from app.extensions import db, reading
-from app.jobs.queue import working
-from app.jobs.periodic import ForgetJobs, SweepJobs
-from app.jobs.kinds import title_of
+from app.extensions import db
+from app.jobs.kinds import job_title
 from app.jobs.models import STATES, Job
+from app.jobs.periodic import DeleteOldJobs, RequeueStalledJobs
+from app.jobs.queue import worker_pool
 from app.jobs.runner import run_now
-from app.jobs.services import cancel, try_again
+from app.jobs.services import cancel, retry
+from app.periodic import PeriodicTaskThread
 from app.security.actor import SYSTEM
 
-# Threads of a worker where the server has been told to have none.
-USUAL = 2
+# Threads of a worker where PADRON_WORKERS is 0.
+DEFAULT_THREADS = 2
 
 
 @command
@@ -34,27 +35,27 @@ USUAL = 2
 @click.option("--threads", type=click.IntRange(1, 64), help="Jobs done at the same time.")
 @with_appcontext
 def worker(threads: int | None) -> None:
-    """Do jobs, and nothing else, until told to end."""
+    """Run jobs, and nothing else, until SIGTERM or SIGINT."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    threads = threads or app.config["WORKERS"] or USUAL
+    threads = threads or app.config["WORKERS"] or DEFAULT_THREADS
     db.session.remove()
-    ending = threading.Event()
-    # Other chores are left to the server: mails would leave by the settings of this host.
-    chores = ChoreThread(app, (SweepJobs, ForgetJobs))
-    with working(app, threads) as workers:
+    stop_requested = threading.Event()
+    # Other periodic tasks are left to the server: mails would be sent with the settings of this host.
+    periodic_tasks = PeriodicTaskThread(app, (RequeueStalledJobs, DeleteOldJobs))
+    with worker_pool(app, threads) as workers:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _signal, _frame: ending.set())
-        chores.start()
+            signal.signal(number, lambda _signal, _frame: stop_requested.set())
+        periodic_tasks.start()
         where = "Redis" if app.config["REDIS_URL"] else app.config["DATA_DIR"]
         click.echo(f"Padrón {app.config['VERSION']} does {threads} jobs at a time, from {where}")
         sys.stdout.flush()
-        ending.wait()
+        stop_requested.wait()
         if workers is not None:
-            workers.ask_to_stop()
-        chores.stop()
+            workers.request_stop()
+        periodic_tasks.stop()
 
 
-jobs = command(AppGroup("jobs", help="What is done in the background."))
+jobs = command(AppGroup("jobs", help="Background jobs."))
 
 
 @jobs.command("list")
@@ -63,46 +64,46 @@ jobs = command(AppGroup("jobs", help="What is done in the background."))
 def list_jobs(state: str | None, limit: int) -> None:
     """Print the newest jobs, one JSON object a line."""
     with reading():
-        wanted = select(Job).order_by(Job.id.desc()).limit(limit)
-        for job in db.session.scalars(wanted.where(Job.state == state) if state else wanted):
-            click.echo(json.dumps(_told(job), ensure_ascii=False))
+        query = select(Job).order_by(Job.id.desc()).limit(limit)
+        for job in db.session.scalars(query.where(Job.state == state) if state else query):
+            click.echo(json.dumps(_job_as_dict(job), ensure_ascii=False))
 
 
 @jobs.command("run")
 @click.argument("job_id", metavar="ID", type=int)
 def run(job_id: int) -> None:
-    """Do a job here and now, or wait for whoever is at it; status 1 unless it is done."""
-    _demand(job_id)
-    state = run_now(job_id, patience=None)
-    click.echo(json.dumps(_told(_demand(job_id)), ensure_ascii=False))
+    """Run a job in this process, or wait for the worker that has it; status 1 unless it is done."""
+    _load_job(job_id)
+    state = run_now(job_id, wait_seconds=None)
+    click.echo(json.dumps(_job_as_dict(_load_job(job_id)), ensure_ascii=False))
     sys.exit(0 if state == "done" else 1)
 
 
 @jobs.command("cancel")
 @click.argument("job_id", metavar="ID", type=int)
-def call_off(job_id: int) -> None:
-    """Call a job off; it ends after the chunk it is at."""
-    _demand(job_id)
+def cancel_job(job_id: int) -> None:
+    """Cancel a job; it ends after its current chunk."""
+    _load_job(job_id)
     if not cancel(db.session(), job_id):
         raise click.ClickException(f"The job {job_id} has ended already.")
     db.session.commit()
-    click.echo(json.dumps(_told(_demand(job_id)), ensure_ascii=False))
+    click.echo(json.dumps(_job_as_dict(_load_job(job_id)), ensure_ascii=False))
 
 
 @jobs.command("resume")
 @click.argument("job_id", metavar="ID", type=int)
 def resume(job_id: int) -> None:
-    """Let a job that failed go on where it stopped, in the name of whoever asked for it."""
-    job = _demand(job_id)
+    """Resume a failed job where it stopped, as the user who asked for it."""
+    job = _load_job(job_id)
     try:
-        try_again(db.session(), job, SYSTEM)
+        retry(db.session(), job, SYSTEM)
     except DomainError as error:
         raise click.ClickException(str(error)) from None
     db.session.commit()
-    click.echo(json.dumps(_told(_demand(job_id)), ensure_ascii=False))
+    click.echo(json.dumps(_job_as_dict(_load_job(job_id)), ensure_ascii=False))
 
 
-def _demand(job_id: int) -> Job:
+def _load_job(job_id: int) -> Job:
     with reading():
         job = db.session.get(Job, job_id, populate_existing=True)
     if job is None:
@@ -110,12 +111,12 @@ def _demand(job_id: int) -> Job:
     return job
 
 
-def _told(job: Job) -> dict[str, Any]:
-    """Return what the command line says of a job; nothing of what it was asked with."""
+def _job_as_dict(job: Job) -> dict[str, Any]:
+    """Return the fields of a job that the commands print; never its payload."""
     return {
         "id": job.id,
         "kind": job.kind,
-        "title": title_of(job),
+        "title": job_title(job),
         "state": job.state,
         "is_cancelled": job.is_cancelled,
         "done": job.done,

@@ -1,4 +1,4 @@
-"""Kinds of jobs: a plug each, which does a chunk at a time and tells how far it came."""
+"""Job kinds: each is a plug that runs one chunk at a time and returns the cursor it reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """What a chunk came to: the place reached, how much was done, whether that was all."""
+    """The result of a chunk: the new cursor, the number of rows done, whether it was the last."""
 
     cursor: int
     count: int
@@ -25,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """A row of a job's report: what it is called, where it is, what became of it and why."""
+    """A row of a job's report: its label, its URL, its outcome and the reason."""
 
     id: int
     name: str
@@ -36,76 +36,75 @@ class ReportRow:
 
 
 class JobKind(Plug):
-    """Work that is done in chunks. One instance is made each time a worker takes a job up.
+    """Work that is done in chunks. The runner makes an instance for each run of a job.
 
-    Nothing here commits: the runner commits a chunk together with the cursor. Whatever is done
-    for a chunk must be undone by a rollback, so nothing is sent or written elsewhere. All of it
-    happens in the name and in the language of whoever asked; a DomainError fails the job with
-    its sentence, anything else is tried again after a while.
+    Nothing here commits: the runner commits a chunk together with the cursor. A rollback must
+    undo everything a chunk does, so do no I/O in it. It runs as the actor of the job and in
+    their language; a DomainError fails the job with its message, any other error is retried.
     """
 
     name: ClassVar[str]
     label: ClassVar[Any]
-    # Drawn on the job's page, between the progress and the report; gets what ``content`` gives.
+    # Rendered on the job's page between progress and report, with what ``content`` returns.
     template: ClassVar[str] = ""
-    # The outcomes that leave nothing to be done: other rows are in the file of what was not done.
-    fine: ClassVar[frozenset[str]] = frozenset()
-    # Rows a first chunk takes, on SQLite and on PostgreSQL; the runner adapts it to the time.
-    first_chunks: tuple[int, int] = (100, 1_000)
-    largest_chunk: int = 5_000
+    # Outcomes that count as done; rows with any other are in the CSV of failures.
+    success_outcomes: ClassVar[frozenset[str]] = frozenset()
+    # Rows of the first chunk, on SQLite and on PostgreSQL; ChunkSizer adapts it.
+    initial_chunk_sizes: tuple[int, int] = (100, 1_000)
+    max_chunk_size: int = 5_000
 
     def begin(self, session: Session, job: Job) -> None:
-        """Prepare to go on after ``job.cursor``, in a transaction of its own."""
+        """Prepare to continue after ``job.cursor``, in a transaction of its own."""
 
     def step(self, session: Session, job: Job, size: int) -> Step:
-        """Do at most ``size`` rows after ``job.cursor``; each step must get further, or be the last."""
+        """Process at most ``size`` rows after ``job.cursor``; advance the cursor, or be the last."""
         raise NotImplementedError
 
     def end(self, session: Session, job: Job) -> None:
-        """Draw the conclusions, in the transaction that marks the job as done or cancelled.
+        """Finish, in the transaction that marks the job as done or cancelled.
 
-        A job that was called off may end without ``begin``.
+        A cancelled job may end without ``begin``.
         """
 
     @classmethod
-    def why_not_tried_again(cls, session: Session, job: Job, *, is_asked: bool) -> str:
-        """Return why a job that failed cannot go on where it stopped; nothing when it can.
+    def why_not_retryable(cls, session: Session, job: Job, *, is_retrying: bool) -> str:
+        """Return why a failed job cannot be resumed, or "" if it can.
 
-        ``is_asked`` says that it will go on, in this transaction, if there is no reason.
+        With ``is_retrying`` it is resumed in this transaction if there is no reason.
         """
         return ""
 
-    # What its page shows, to whoever acts now.
+    # What the job's page shows to the current actor.
 
     @classmethod
     def content(cls, session: Session, job: Job) -> dict[str, Any]:
-        """Return what the template needs."""
+        """Return the context of ``template``."""
         return {}
 
     @classmethod
     def counts(cls, session: Session, job: Job) -> list[tuple[str, Any, int]]:
-        """Return (code, word, number) of every outcome so far; none for a job without a report."""
+        """Return (code, label, count) of every outcome so far; nothing for a job without a report."""
         return []
 
     @classmethod
     def report(
         cls, session: Session, job: Job, outcome: str = "", after: int = 0, limit: int = 50
     ) -> list[ReportRow]:
-        """Return the rows of the report after one, of one outcome or of all."""
+        """Return the rows of the report with an id above ``after``, of one outcome or of all."""
         return []
 
     @classmethod
     def failures(cls, session: Session, job: Job) -> Iterator[Iterable[str]] | None:
-        """Yield a header, then the cells of every row that was not done; None without a report."""
+        """Yield a header, then the cells of every row not done; return None without a report."""
         return None
 
 
-def title_of(job: Job) -> str:
-    """Return what a job is called, in the reader's language."""
-    kind = kind_called(job.kind)
-    return str(job.said_title) or str(kind.label if kind is not None else job.kind)
+def job_title(job: Job) -> str:
+    """Return the title of a job in the reader's language."""
+    kind = get_job_kind(job.kind)
+    return str(job.localized_title) or str(kind.label if kind is not None else job.kind)
 
 
-def kind_called(name: str) -> type[JobKind] | None:
-    """Return the kind of a name, if there is one."""
+def get_job_kind(name: str) -> type[JobKind] | None:
+    """Return the job kind with this name, or None."""
     return next((kind for kind in JobKind.all() if kind.name == name), None)

@@ -1,6 +1,6 @@
-"""Who is at a job: claim it, get further, give it back; all of it fenced by owner and cursor.
+"""Leases on jobs: claim one, advance it, release it; every update is fenced by owner and cursor.
 
-Nothing here commits. A worker that lost its lease to another finds no row to change any more.
+Nothing here commits. The updates of a worker that has lost its lease match no row.
 """
 
 from __future__ import annotations
@@ -27,85 +27,91 @@ from sqlalchemy.orm import Session
 
 from app.jobs.kinds import Step
 from app.jobs.models import Job
-from app.types import Moment, now
+from app.types import UTCDateTime, now
 
-# Who does not get further for so long is taken for dead.
-LEASE = timedelta(seconds=30)
-# How long to wait after the first, second… attempt that failed; after the last, the job has.
-BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
-MOST_ATTEMPTS = len(BACK_OFF) + 1
+# A worker that commits nothing for this long is considered dead.
+LEASE_DURATION = timedelta(seconds=30)
+# The wait after the first, second… failed attempt; after the last attempt the job has failed.
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 
 
-class Lost(Exception):
-    """The job is somebody else's by now, or has ended: whoever notices changes nothing."""
+class LeaseLost(Exception):
+    """The lease expired and was taken over, or the job has ended: roll back and stop."""
 
 
 def new_owner() -> str:
-    """Return a name for one taking up of a job by this thread, which no other ever has."""
+    """Return a unique owner name for one claim of a job by this thread."""
     thread = threading.get_ident() % 100_000
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{thread}:{secrets.token_hex(6)}"
 
 
-def moment(session: Session, later: timedelta = timedelta(0)) -> ColumnElement[datetime]:
-    """Return the present moment by the clock of the database, or a later one.
+def database_now(session: Session, offset: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+    """Return the current time by the clock of the database, plus an offset.
 
-    Hosts disagree about the time, and leases are about seconds. A database in a file has the
-    clock of its one host.
+    Clocks of hosts differ, and leases last seconds. SQLite uses the clock of its only host.
     """
     if session.get_bind().dialect.name == "sqlite":
-        return literal(now() + later, Moment())
+        return literal(now() + offset, UTCDateTime())
     return type_coerce(
-        func.timezone("UTC", func.clock_timestamp() + literal(later, Interval())), Moment()
+        func.timezone("UTC", func.clock_timestamp() + literal(offset, Interval())), UTCDateTime()
     )
 
 
 def is_abandoned(session: Session) -> ColumnElement[bool]:
-    """Match jobs that run, by somebody who has given no sign of life."""
+    """Return the condition of running jobs whose lease has expired."""
     return and_(
         Job.state == "running",
         or_(
-            Job.lease_until < moment(session),
-            # Given before the clock was set back.
-            Job.lease_until > moment(session, 2 * LEASE),
+            Job.lease_until < database_now(session),
+            # Written before the clock was set back.
+            Job.lease_until > database_now(session, 2 * LEASE_DURATION),
         ),
     )
 
 
-def is_due(session: Session, *, at_once: bool = False) -> ColumnElement[bool]:
-    """Match jobs that somebody may take up now; ``at_once``, those that should wait as well."""
-    waits = Job.state == "queued"
-    if not at_once:
-        waits = and_(waits, or_(Job.run_at <= moment(session), Job.is_cancelled))
-    return or_(waits, is_abandoned(session))
+def is_due(session: Session, *, ignore_run_at: bool = False) -> ColumnElement[bool]:
+    """Return the condition of jobs that may be claimed now; ``ignore_run_at`` adds delayed ones."""
+    is_queued = Job.state == "queued"
+    if not ignore_run_at:
+        is_queued = and_(is_queued, or_(Job.run_at <= database_now(session), Job.is_cancelled))
+    return or_(is_queued, is_abandoned(session))
 
 
-def claim(session: Session, job_id: int, owner: str, *, at_once: bool = False) -> Job | None:
-    """Take a job up, unless somebody else is at it; return it if it is ours now.
+def claim(session: Session, job_id: int, owner: str, *, ignore_run_at: bool = False) -> Job | None:
+    """Claim a job unless another worker has it; return it if it is now ours.
 
-    One that was begun too often and never got further ends here: whoever was at it was killed,
+    A job that was claimed too often without advancing fails here: its workers were killed,
     perhaps by the job itself.
     """
     job = session.scalar(
         select(Job)
-        .where(Job.id == job_id, is_due(session, at_once=at_once))
-        # Who is at a chunk holds the row, and is not waited for.
+        .where(Job.id == job_id, is_due(session, ignore_run_at=ignore_run_at))
+        # A worker in the middle of a chunk has locked the row: do not wait for it.
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
     if job is None:
         return None
-    values = {"owner": owner, "lease_until": moment(session, LEASE), "state": "running"}
-    if job.attempts >= MOST_ATTEMPTS and not job.is_cancelled:
-        end(session, job, "failed", _("It was begun several times and never got any further."))
+    values = {
+        "owner": owner,
+        "lease_until": database_now(session, LEASE_DURATION),
+        "state": "running",
+    }
+    if job.attempts >= MAX_ATTEMPTS and not job.is_cancelled:
+        finish(session, job, "failed", _("It was begun several times and never got any further."))
         return None
-    _set(session, job, attempts=Job.attempts + 1, **values)
+    _update(session, job, attempts=Job.attempts + 1, **values)
     if job.started_at is None:
-        _set(session, job, started_at=moment(session))
+        _update(session, job, started_at=database_now(session))
     return job
 
 
-def hold(session: Session, job_id: int, owner: str, cursor: int) -> Job:
-    """Lock a job that is ours for the rest of the transaction, and return it as it is now."""
+def lock_leased(session: Session, job_id: int, owner: str, cursor: int) -> Job:
+    """Lock a job we have the lease on until the transaction ends; return its current row.
+
+    Raises LeaseLost if it is not ours any more.
+    """
     job = session.scalar(
         select(Job)
         .where(Job.id == job_id, Job.owner == owner, Job.cursor == cursor, Job.state == "running")
@@ -113,17 +119,17 @@ def hold(session: Session, job_id: int, owner: str, cursor: int) -> Job:
         .execution_options(populate_existing=True)
     )
     if job is None:
-        raise Lost
+        raise LeaseLost
     return job
 
 
 def renew(session: Session, job: Job) -> None:
-    """Give a sign of life."""
-    _set(session, job, lease_until=moment(session, LEASE))
+    """Extend the lease."""
+    _update(session, job, lease_until=database_now(session, LEASE_DURATION))
 
 
 def advance(session: Session, job: Job, owner: str, cursor: int, step: Step) -> None:
-    """Note the place a chunk reached; whoever is no longer the owner, or was called off, fails."""
+    """Write the cursor a chunk reached; LeaseLost if the job is not ours any more or is cancelled."""
     session.flush()
     moved = session.execute(
         update(Job)
@@ -137,54 +143,54 @@ def advance(session: Session, job: Job, owner: str, cursor: int, step: Step) -> 
         .values(
             cursor=step.cursor,
             done=Job.done + step.count,
-            lease_until=moment(session, LEASE),
+            lease_until=database_now(session, LEASE_DURATION),
             attempts=0,
             error="",
         )
         .execution_options(synchronize_session=False)
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
-        raise Lost
+        raise LeaseLost
     session.refresh(job)
 
 
-def end(session: Session, job: Job, state: str, error: str = "") -> None:
+def finish(session: Session, job: Job, state: str, error: str = "") -> None:
     """Mark a job as done, failed or cancelled."""
-    _set(
+    _update(
         session,
         job,
         state=state,
         error=error[:400],
         owner=None,
         lease_until=None,
-        finished_at=moment(session),
+        finished_at=database_now(session),
     )
 
 
-def give_back(session: Session, job: Job) -> None:
-    """Let another take the job up at once; that we stopped is no failed attempt."""
+def release(session: Session, job: Job) -> None:
+    """Let another worker claim the job at once; this does not count as a failed attempt."""
     attempts = max(0, job.attempts - 1)
-    _let_go(session, job, attempts=attempts, run_at=moment(session))
-    session.info.setdefault("kicks", []).append(job.id)
+    _requeue(session, job, attempts=attempts, run_at=database_now(session))
+    session.info.setdefault("jobs_to_notify", []).append(job.id)
 
 
-def put_off(session: Session, job: Job, error: str) -> None:
-    """Let the job be tried again later, or fail after too many attempts."""
-    # One that has got further begins to count anew, with this one.
+def schedule_retry(session: Session, job: Job, error: str) -> None:
+    """Schedule the next attempt, or fail the job after MAX_ATTEMPTS."""
+    # A job that has advanced counts anew, from this attempt.
     attempts = max(1, job.attempts)
-    if attempts >= MOST_ATTEMPTS:
-        end(session, job, "failed", error)
+    if attempts >= MAX_ATTEMPTS:
+        finish(session, job, "failed", error)
         return
-    later = moment(session, BACK_OFF[attempts - 1])
-    _let_go(session, job, attempts=attempts, run_at=later, error=error[:400])
+    run_at = database_now(session, RETRY_DELAYS[attempts - 1])
+    _requeue(session, job, attempts=attempts, run_at=run_at, error=error[:400])
 
 
-def _let_go(session: Session, job: Job, **values) -> None:
-    _set(session, job, state="queued", owner=None, lease_until=None, **values)
+def _requeue(session: Session, job: Job, **values) -> None:
+    _update(session, job, state="queued", owner=None, lease_until=None, **values)
 
 
-def _set(session: Session, job: Job, **values) -> None:
-    """Write columns of a job this transaction has locked."""
+def _update(session: Session, job: Job, **values) -> None:
+    """Write columns of a job that this transaction has locked."""
     session.execute(
         update(Job)
         .where(Job.id == job.id)

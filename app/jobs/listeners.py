@@ -1,21 +1,21 @@
-"""Kick jobs once they are committed, and forget those that never were."""
+"""Notify workers of queued jobs after the commit, and of none after a rollback."""
 
 from __future__ import annotations
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.jobs.queue import kick
+from app.jobs.queue import notify_workers
 
 
 @event.listens_for(Session, "after_commit")
-def _kick(session: Session) -> None:
-    # A savepoint's end commits nothing yet.
-    if session.info.get("kicks") and not session.in_nested_transaction():
-        kick(session.info.pop("kicks"))
+def _notify_after_commit(session: Session) -> None:
+    # The end of a savepoint is no commit.
+    if session.info.get("jobs_to_notify") and not session.in_nested_transaction():
+        notify_workers(session.info.pop("jobs_to_notify"))
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _forget(session: Session, transaction) -> None:
+def _discard_after_rollback(session: Session, transaction) -> None:
     if not transaction.nested:
-        session.info.pop("kicks", None)
+        session.info.pop("jobs_to_notify", None)

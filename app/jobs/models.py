@@ -88,7 +88,9 @@ class Job(Model):
             return or_(cls.actor_id.is_(None), cls.actor_id.is_not(None))
         # The room ``staff``, above this one, adds the column entity_id.
         users = User.__table__
-        return cls.actor_id.in_(select(users.c.id).where(entity_in_reach(users.c.entity_id, actor)))
+        return cls.actor_id.in_(
+            select(users.c.id).where(entity_in_reach(users.c.entity_id, actor))
+        )
 
     @property
     def localized_title(self) -> LocalizedText:

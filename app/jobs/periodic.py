@@ -1,4 +1,4 @@
-"""Find jobs nobody is at, and forget those of long ago."""
+"""Periodic tasks of jobs: requeue stalled ones, delete old ones."""
 
 from __future__ import annotations
 
@@ -6,38 +6,42 @@ import logging
 
 from flask import Flask
 
-from app.periodic import Chore
-from app.extensions import db, reading
-from app.jobs.queue import carrier_of
-from app.jobs.recovery import forget_old, unattended
+from app.database import reading
+from app.extensions import db
+from app.jobs.queue import get_job_queue
+from app.jobs.recovery import delete_old_jobs, find_stalled
+from app.periodic import PeriodicTask
 
 logger = logging.getLogger(__name__)
 
 
-class SweepJobs(Chore):
-    """Kick jobs whose kick was lost, whose time has come, or whose worker died."""
+class RequeueStalledJobs(PeriodicTask):
+    """Notify workers of jobs that are due and not running.
 
-    every = 5
+    Their notification was lost, their retry is due, or their worker died.
+    """
+
+    interval_seconds = 5
 
     def run(self, app: Flask) -> None:
-        """Kick them, unless kicks lie about already: workers are busy, or there are none."""
+        """Notify workers, unless notifications are pending: workers are busy, or there are none."""
         session = db.session()
         with reading():
-            found = unattended(session)
+            job_ids = find_stalled(session)
             session.rollback()
-        if not found:
+        if not job_ids:
             return
-        carrier = carrier_of(app)
-        if carrier is not None and not carrier.has_more():
-            carrier.kick(found)
+        queue = get_job_queue(app)
+        if queue is not None and not queue.has_pending():
+            queue.notify_workers(job_ids)
 
 
-class ForgetJobs(Chore):
-    """Delete what ended long ago."""
+class DeleteOldJobs(PeriodicTask):
+    """Delete jobs that ended long ago."""
 
-    every = 6 * 3600
+    interval_seconds = 6 * 3600
 
     def run(self, app: Flask) -> None:
-        """Delete it."""
-        forget_old(db.session())
+        """Delete them and commit."""
+        delete_old_jobs(db.session())
         db.session.commit()

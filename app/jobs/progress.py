@@ -1,4 +1,4 @@
-"""How far a job is, in numbers and in words."""
+"""The progress of a job, in numbers and in words."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.types import now
 COLOURS = {
     "queued": "amber", "running": "blue", "done": "green", "failed": "red", "cancelled": "grey",
 }  # fmt: skip
-# Seconds a job has run before what is left of it is guessed at.
-TOO_EARLY = 2.0
+# The time left is estimated only after a job has run this long.
+MIN_RUN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told of a job while it goes on, and once it has ended."""
+    """What pages and the API show of a job."""
 
     state: str
     state_text: str
@@ -30,25 +30,25 @@ class Progress:
     is_live: bool
     done: int
     total: int | None
-    # Whole per cent, rounded down; None while nobody knows how much there is.
+    # Integer, rounded down; None while the total is unknown.
     percent: int | None
     percent_text: str
     # "1,240 of 4,312".
-    counted: str
-    # "about 2 minutes left"; empty as long as nobody can tell.
-    left: str
-    # A sentence about where it stands.
+    count_text: str
+    # "about 2 minutes left"; empty while it cannot be estimated.
+    time_left: str
+    # A sentence about its state.
     sentence: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON holds it."""
+        """Return the fields as JSON."""
         return dict(vars(self))
 
 
-def progress_of(job: Job, moment: datetime | None = None) -> Progress:
-    """Say how far a job is, in the reader's language."""
+def get_progress(job: Job, moment: datetime | None = None) -> Progress:
+    """Return the progress of a job in the reader's language; ``moment`` replaces the current time."""
     moment = moment or now()
-    seconds, percent = seconds_left(job, moment), percent_of(job)
+    seconds, percent = seconds_left(job, moment), percent_done(job)
     return Progress(
         state=job.state,
         state_text=str(STATES.get(job.state, job.state)),
@@ -58,14 +58,14 @@ def progress_of(job: Job, moment: datetime | None = None) -> Progress:
         total=job.total,
         percent=percent,
         percent_text="" if percent is None else format_percent(percent / 100),
-        counted=_counted(job),
-        left="" if seconds is None else in_words(seconds),
+        count_text=_count_text(job),
+        time_left="" if seconds is None else format_time_left(seconds),
         sentence=_sentence(job, moment),
     )
 
 
-def percent_of(job: Job) -> int | None:
-    """Return how much is done; a hundred only when everything is."""
+def percent_done(job: Job) -> int | None:
+    """Return the percentage done, 100 only when all is; None if the total is unknown."""
     if job.state == "done":
         return 100
     if not job.total:
@@ -74,17 +74,17 @@ def percent_of(job: Job) -> int | None:
 
 
 def seconds_left(job: Job, moment: datetime) -> float | None:
-    """Return how long the rest takes if it goes on as it did; None when nobody can tell yet."""
+    """Estimate the seconds left from the average speed so far; None if that is not possible yet."""
     if job.state != "running" or not job.total or not job.done or job.started_at is None:
         return None
-    ran = (moment - job.started_at).total_seconds()
-    if ran < TOO_EARLY:
+    elapsed = (moment - job.started_at).total_seconds()
+    if elapsed < MIN_RUN_SECONDS:
         return None
-    return ran / job.done * max(job.total - job.done, 0)
+    return elapsed / job.done * max(job.total - job.done, 0)
 
 
-def in_words(seconds: float) -> str:
-    """Write how long something still takes, no more exactly than anybody can know."""
+def format_time_left(seconds: float) -> str:
+    """Format an estimated time left, rounded ever more the longer it is."""
     if seconds < 8:
         return _("a few seconds left")
     if seconds < 55:
@@ -97,7 +97,7 @@ def in_words(seconds: float) -> str:
     return ngettext("about %(num)s hour left", "about %(num)s hours left", number)
 
 
-def _counted(job: Job) -> str:
+def _count_text(job: Job) -> str:
     if job.total is None:
         return _("%(done)s so far", done=show_number(job.done)) if job.done else ""
     return _("%(done)s of %(total)s", done=show_number(job.done), total=show_number(job.total))
@@ -108,8 +108,8 @@ def _sentence(job: Job, moment: datetime) -> str:
         return _("It ends as soon as the rows it is at are finished.")
     if job.state == "queued":
         if job.attempts and job.run_at > moment:
-            goes_on = _("It was interrupted and goes on %(ago)s.", ago=show_ago(job.run_at))
-            return f"{job.error} {goes_on}".strip()
+            resumes = _("It was interrupted and goes on %(ago)s.", ago=show_ago(job.run_at))
+            return f"{job.error} {resumes}".strip()
         return _("It begins as soon as there is somebody to do it.")
     if job.state == "running":
         if job.lease_until is not None and job.lease_until < moment:
@@ -118,10 +118,10 @@ def _sentence(job: Job, moment: datetime) -> str:
     if job.state == "cancelled":
         return _("It was stopped before its end. What it had done by then stays done.")
     if job.state == "done" and job.started_at and job.finished_at:
-        return _("It took %(time)s.", time=_duration(job.finished_at - job.started_at))
+        return _("It took %(time)s.", time=_format_duration(job.finished_at - job.started_at))
     return ""
 
 
-def _duration(took: timedelta) -> str:
-    """Write how long something took: 2 minutes, 2 minutos."""
-    return format_timedelta(max(took, timedelta(seconds=1)), threshold=1.5)
+def _format_duration(duration: timedelta) -> str:
+    """Format a duration: 2 minutes, 2 minutos."""
+    return format_timedelta(max(duration, timedelta(seconds=1)), threshold=1.5)

@@ -43,7 +43,9 @@ def jobs_page(
 
 def count_by_state(session: Session, actor: Actor, *, sees_all: bool = False) -> dict[str, int]:
     """Count the jobs by state."""
-    query = select(Job.state, func.count()).where(jobs_visible_to(actor, sees_all)).group_by(Job.state)
+    query = (
+        select(Job.state, func.count()).where(jobs_visible_to(actor, sees_all)).group_by(Job.state)
+    )
     rows = session.execute(query).all()
     return {state: count for state, count in rows}  # noqa: C416 - rows are not pairs
 

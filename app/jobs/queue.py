@@ -1,8 +1,8 @@
-"""The carrier: Huey takes the kick “look at job 12” to a worker; the job itself is a row.
+"""The queue that notifies workers of jobs, on Huey; the state of a job is its row in the database.
 
-A kick that is lost, comes twice or comes late does no harm: the sweeper (``chores.py``) finds
-every job nobody is at. Nothing but the job's number travels, as JSON: whoever can write into the
-queue can have a job looked at, and nothing else.
+A message that is lost, late or duplicated does no harm: a periodic task (``periodic.py``) requeues
+stalled jobs. A message holds only the id of a job, as JSON: write access to the queue allows
+having a job checked and run if it is due, and nothing else.
 """
 
 from __future__ import annotations
@@ -33,102 +33,110 @@ from app.jobs import runner
 
 logger = logging.getLogger(__name__)
 
-# Seconds a queue that could not be reached is not tried again: a request waits for it at most
-# once in a while, not each time.
-SILENCE = 10.0
-# Seconds after which a job makes room for others that wait: a large one keeps no small one
-# waiting until its end.
-SLICE = 15.0
-# Seconds between two looks into the queue of the file, at first and at most.
-LOOKS = (0.05, 0.3)
-# Redis says by itself when something comes; only while it does not answer it is looked for.
-OUTAGE_LOOKS = (1.0, 5.0)
-TASK = "look_at"
+# How long a queue that could not be reached is not tried again, so that not every request waits.
+UNREACHABLE_SECONDS = 10.0
+# A job that has run this long is requeued if others wait, so that a large one does not block small
+# ones.
+TIME_SLICE_SECONDS = 15.0
+# Interval between two polls of the SQLite queue: at first, and at most.
+POLL_SECONDS = (0.05, 0.3)
+# Redis pushes messages; it is only polled, at this interval, while it does not answer.
+OUTAGE_POLL_SECONDS = (1.0, 5.0)
+TASK_NAME = "run_job"
 
 
-class Kicks(Serializer):
-    """What travels: the number of a job."""
+class JobIdSerializer(Serializer):
+    """Serialize a Huey message to JSON with nothing but the id of a job."""
 
     def _serialize(self, data: Message) -> bytes:
         return json.dumps({"job": data.args[0]}).encode()
 
     def _deserialize(self, data: Any) -> Message:
-        found = json.loads(bytes(data))
-        job_id = found.get("job") if isinstance(found, dict) else None
+        content = json.loads(bytes(data))
+        job_id = content.get("job") if isinstance(content, dict) else None
         if type(job_id) is not int:
-            raise ValueError("There is no number of a job in what came through the queue.")
+            raise ValueError("The message from the queue holds no job id.")
         return Message(
-            id=str(uuid.uuid4()), name=f"{__name__}.{TASK}", retries=0, args=(job_id,), kwargs={}
+            id=str(uuid.uuid4()),
+            name=f"{__name__}.{TASK_NAME}",
+            retries=0,
+            args=(job_id,),
+            kwargs={},
         )
 
 
-class Carrier:
-    """The queue of one process, and what is done with what comes out of it."""
+class JobQueue:
+    """The connection of one process to the queue: send notifications and run the jobs they name."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.huey = _queue(app)
-        self._task = self.huey.task(name=TASK)(self._look_at)
-        self._silent_until = 0.0
+        self.huey = _make_huey(app)
+        self._task = self.huey.task(name=TASK_NAME)(self._run_job)
+        self._unreachable_until = 0.0
 
-    def kick(self, job_ids: Iterable[int]) -> None:
-        """Have jobs looked at. Never fails: what cannot be delivered is found by the sweeper."""
+    def notify_workers(self, job_ids: Iterable[int]) -> None:
+        """Send the ids of jobs to workers. Never raises: jobs whose message is lost are requeued."""
         for job_id in dict.fromkeys(job_ids):
-            if monotonic() < self._silent_until:
+            if monotonic() < self._unreachable_until:
                 return
             try:
                 self._task(job_id)
             except Exception as error:
-                self._silent_until = monotonic() + SILENCE
-                # The address is not told: there may be a password in it.
-                logger.error("The queue of jobs takes nothing: %s", type(error).__name__)
+                self._unreachable_until = monotonic() + UNREACHABLE_SECONDS
+                # Do not log the message: the URL in it may hold a password.
+                logger.error("The job queue cannot be reached: %s", type(error).__name__)
 
-    def waiting(self) -> int:
-        """Return how many kicks wait for a worker; fails if the queue cannot be asked."""
+    def count_pending(self) -> int:
+        """Count the messages that wait for a worker; raises if the queue cannot be reached."""
         return self.huey.pending_count()
 
-    def has_more(self) -> bool:
-        """Say whether kicks wait; a queue that cannot be asked has none to offer."""
+    def has_pending(self) -> bool:
+        """Return True if messages wait; False if the queue cannot be reached."""
         try:
-            return self.waiting() > 0
+            return self.count_pending() > 0
         except Exception:
             return False
 
-    def _look_at(self, job_id: int) -> None:
+    def _run_job(self, job_id: int) -> None:
         with self.app.app_context():
             if runner.is_stopping():
-                # It came to us a moment too late.
-                self.kick([job_id])
+                # This process is stopping: leave the job to another worker.
+                self.notify_workers([job_id])
                 return
-            began = monotonic()
+            began_at = monotonic()
             runner.run_job(
                 job_id,
-                is_enough=lambda: monotonic() - began > SLICE and self.has_more(),
+                should_yield=lambda: (
+                    monotonic() - began_at > TIME_SLICE_SECONDS and self.has_pending()
+                ),
             )
 
 
-def _queue(app: Flask) -> Huey:
+def _make_huey(app: Flask) -> Huey:
     if app.config["REDIS_URL"] is None:
         path = Path(app.config["DATA_DIR"]) / "jobs.sqlite3"
         return SqliteHuey(
-            "padron", filename=str(path), results=False, serializer=Kicks(), cache_mb=0
+            "padron", filename=str(path), results=False, serializer=JobIdSerializer(), cache_mb=0
         )
     pool = ConnectionPool.from_url(
         app.config["REDIS_URL"],
         socket_connect_timeout=1,
         socket_timeout=5,
-        # A server that was started anew leaves us connections that are closed.
+        # Retry once: after a restart of the server the pooled connections are closed.
         retry=Retry(NoBackoff(), 1),
     )
     return RedisHuey(
-        f"padron{_mark(app)}", results=False, serializer=Kicks(), connection_pool=pool
+        f"padron{_installation_key(app)}",
+        results=False,
+        serializer=JobIdSerializer(),
+        connection_pool=pool,
     )
 
 
-def _mark(app: Flask) -> str:
-    """Return what tells this installation's queue from others on the same Redis.
+def _installation_key(app: Flask) -> str:
+    """Return a key that separates this installation from others on the same Redis.
 
-    The same on every host that has the same database and secret key.
+    It is the same on every host that has the same database and secret key.
     """
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
     database = f"{url.host}:{url.port}/{url.database}"
@@ -136,81 +144,83 @@ def _mark(app: Flask) -> str:
     return hmac.new(key, f"jobs {database}".encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def carrier_of(app: Flask) -> Carrier | None:
-    """Return the carrier of this process, or None where kicks go nowhere (in the tests)."""
-    if not app.config["CARRIES_JOBS"]:
+def get_job_queue(app: Flask) -> JobQueue | None:
+    """Return the queue of this process, or None where it is disabled (in tests)."""
+    if not app.config["JOB_QUEUE_ENABLED"]:
         return None
-    # After a fork the child opens files and lines of its own.
-    pid, carrier = app.extensions.get("jobs", (None, None))
+    # After a fork the child opens files and connections of its own.
+    pid, queue = app.extensions.get("jobs", (None, None))
     if pid != os.getpid():
-        carrier = Carrier(app)
-        app.extensions["jobs"] = os.getpid(), carrier
-    return carrier
+        queue = JobQueue(app)
+        app.extensions["jobs"] = os.getpid(), queue
+    return queue
 
 
-def kick(job_ids: Iterable[int]) -> None:
-    """Have jobs of the current application looked at by a worker, wherever one is."""
+def notify_workers(job_ids: Iterable[int]) -> None:
+    """Send the ids of jobs of the current application to its workers, on any host."""
     if not has_app_context():
         return
     try:
-        carrier = carrier_of(current_app._get_current_object())  # type: ignore[attr-defined]
+        queue = get_job_queue(current_app._get_current_object())  # type: ignore[attr-defined]
     except Exception as error:
-        logger.error("The queue of jobs cannot be opened: %s", type(error).__name__)
+        logger.error("The job queue cannot be opened: %s", type(error).__name__)
         return
-    if carrier is not None:
-        carrier.kick(job_ids)
+    if queue is not None:
+        queue.notify_workers(job_ids)
 
 
-class _Idle(Scheduler):
-    """Huey's scheduler, which has nothing to do: jobs know themselves when they are due."""
+class _IdleScheduler(Scheduler):
+    """Replace Huey's scheduler by one that only waits: ``job.run_at`` says when a job is due."""
 
     def loop(self, now=None) -> None:
         self.stop_flag.wait(60)
 
 
-class Workers(Consumer):
-    """The threads of this process that take up jobs."""
+class WorkerPool(Consumer):
+    """The threads of this process that run jobs."""
 
-    scheduler_class = _Idle
+    scheduler_class = _IdleScheduler
 
     def _set_signal_handlers(self) -> None:
-        """Leave signals to the program these threads are part of."""
+        """Install no handlers: the process that runs these threads handles signals."""
 
-    def ask_to_stop(self) -> None:
-        """Let every job be given back after the chunk it is at; return at once."""
+    def request_stop(self) -> None:
+        """Let every job be released after its current chunk; return without waiting."""
         runner.stop_all()
         self.stop_flag.set()
 
-    def end(self, seconds: float) -> None:
-        """Stop, and wait so many seconds at most; what is not finished then is taken over."""
-        self.ask_to_stop()
-        until = monotonic() + seconds
+    def shut_down(self, timeout: float) -> None:
+        """Stop, and wait at most ``timeout`` seconds; another worker takes over what is unfinished."""
+        self.request_stop()
+        deadline = monotonic() + timeout
         threads = [thread for _worker, thread in self.worker_threads]
         for thread in [*threads, self.scheduler]:
-            thread.join(max(0.0, until - monotonic()))
+            thread.join(max(0.0, deadline - monotonic()))
         if any(thread.is_alive() for thread in threads):
-            logger.warning("A job was left in the middle of a chunk; a worker begins that again.")
+            logger.warning(
+                "A job was left in the middle of a chunk; a worker runs that chunk again."
+            )
         else:
-            runner.go_on_again()
+            runner.resume_all()
 
 
 @contextmanager
-def working(app: Flask, threads: int, seconds: float = 5.0):
-    """Let so many threads of this process take up jobs inside the block."""
-    carrier = carrier_of(app)
-    if carrier is None or not threads:
+def worker_pool(app: Flask, threads: int, shutdown_seconds: float = 5.0):
+    """Run jobs in this many threads of this process inside the block."""
+    queue = get_job_queue(app)
+    if queue is None or not threads:
         yield None
         return
-    first, longest = OUTAGE_LOOKS if app.config["REDIS_URL"] else LOOKS
-    workers = Workers(
-        carrier.huey,
+    initial_delay, max_delay = OUTAGE_POLL_SECONDS if app.config["REDIS_URL"] else POLL_SECONDS
+    workers = WorkerPool(
+        queue.huey,
         workers=threads,
         periodic=False,
-        initial_delay=first,
-        max_delay=longest,
+        initial_delay=initial_delay,
+        max_delay=max_delay,
     )
     workers.start()
     try:
         yield workers
     finally:
-        workers.end(seconds)
+        workers.shut_down(shutdown_seconds)

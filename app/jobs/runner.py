@@ -18,14 +18,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import DomainError
 from app.database import reading
+from app.errors import DomainError
 from app.extensions import db
 from app.jobs import leases
+from app.jobs.chunk_sizing import ChunkSizer
 from app.jobs.kinds import JobKind, Step, get_job_kind
 from app.jobs.leases import LeaseLost
 from app.jobs.models import LIVE_STATES, Job
-from app.jobs.chunk_sizing import ChunkSizer
 from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.security.api_keys import get_valid_key, limit_to_key
 
@@ -66,8 +66,8 @@ def run_now(job_id: int, *, wait_seconds: float | None = 0.0) -> str:
     """
     deadline = None if wait_seconds is None else monotonic() + wait_seconds
     state = run_job(job_id, ignore_run_at=True)
-    while state in LIVE_STATES and not is_stopping() and (
-        deadline is None or monotonic() < deadline
+    while (
+        state in LIVE_STATES and not is_stopping() and (deadline is None or monotonic() < deadline)
     ):
         sleep(POLL_SECONDS)
         state = run_job(job_id)
@@ -93,7 +93,9 @@ def run_job(
     # Many notifications are duplicates, and this check takes no lock.
     with reading():
         due_id = session.scalar(
-            select(Job.id).where(Job.id == job_id, leases.is_due(session, ignore_run_at=ignore_run_at))
+            select(Job.id).where(
+                Job.id == job_id, leases.is_due(session, ignore_run_at=ignore_run_at)
+            )
         )
         session.rollback()
     if due_id is None or should_stop():
@@ -144,7 +146,9 @@ class JobRun:
             logger.exception("The job %s (%s) failed.", self.id, self.kind_name)
             self.session.rollback()
             with self._actor_locale():
-                return self._retry_later(_("Something went wrong; the program's own log says what."))
+                return self._retry_later(
+                    _("Something went wrong; the program's own log says what.")
+                )
         except BaseException:
             # KeyboardInterrupt or the end of the process.
             self.session.rollback()

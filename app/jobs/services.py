@@ -1,4 +1,4 @@
-"""Ask for jobs and call them off."""
+"""Enqueue, resume, retry and cancel jobs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.i18n.localized import Said
-from app.jobs.kinds import kind_called
-from app.jobs.leases import moment
-from app.jobs.models import LIVE, STOPPED, Job
+from app.i18n.localized import LocalizedText
+from app.jobs.kinds import get_job_kind
+from app.jobs.leases import database_now
+from app.jobs.models import LIVE_STATES, STOPPED_STATES, Job
 from app.security.actor import Actor
 from app.types import now
 
@@ -25,26 +25,26 @@ def enqueue(
     payload: dict[str, Any],
     actor: Actor,
     *,
-    title: Said | str = "",
+    title: LocalizedText | str = "",
     total: int | None = None,
     key: str | None = None,
     delay: float = 0,
 ) -> Job:
-    """Ask for a job; it begins after the commit, or not at all if there is none.
+    """Add a job; workers are notified after the commit.
 
-    ``title`` is what it is called; its kind's label otherwise. The same ``key`` twice is one job.
-    ``delay``, in seconds, leaves it to whoever asks to run it at once (``runner.run_now``): a
-    worker takes it up later only if that did not happen.
+    The label of its kind is used without ``title``. If a job with the same ``key`` exists, it is
+    returned. With ``delay``, in seconds, the caller runs the job itself (``runner.run_now``):
+    workers claim it only after that time.
     """
-    if key is not None and (known := _keyed(session, key)):
-        return known
+    if key is not None and (existing := _find_by_key(session, key)):
+        return existing
     job = Job(
         kind=kind,
-        payload=payload | _kept(title, actor),
+        payload=payload | _payload_extras(title, actor),
         title=str(title)[:200],
         total=total,
         key=key,
-        run_at=moment(session, timedelta(seconds=delay)),
+        run_at=database_now(session, timedelta(seconds=delay)),
         actor_id=actor.id,
         actor_name=actor.name[:160],
         channel=actor.channel,
@@ -53,29 +53,29 @@ def enqueue(
         with session.begin_nested():
             session.add(job)
     except IntegrityError:
-        # On PostgreSQL somebody else may have asked for it a moment ago.
-        if key is None or (known := _keyed(session, key)) is None:
+        # On PostgreSQL another transaction may just have added the same key.
+        if key is None or (existing := _find_by_key(session, key)) is None:
             raise
-        return known
+        return existing
     if not delay:
-        session.info.setdefault("kicks", []).append(job.id)
+        session.info.setdefault("jobs_to_notify", []).append(job.id)
     return job
 
 
-def _kept(title: Said | str, actor: Actor) -> dict[str, Any]:
-    """Return what any job's payload holds besides."""
-    kept: dict[str, Any] = {"title": title} if isinstance(title, Said) else {}
-    return kept if actor.key_id is None else kept | {"key_id": actor.key_id}
+def _payload_extras(title: LocalizedText | str, actor: Actor) -> dict[str, Any]:
+    """Return what every payload also holds: the title in each language, the id of the API key."""
+    extras: dict[str, Any] = {"title": title} if isinstance(title, LocalizedText) else {}
+    return extras if actor.key_id is None else extras | {"key_id": actor.key_id}
 
 
-def _keyed(session: Session, key: str) -> Job | None:
+def _find_by_key(session: Session, key: str) -> Job | None:
     return session.scalar(select(Job).where(Job.key == key))
 
 
 def resume(session: Session, job: Job, actor: Actor | None, *, delay: float = 0) -> None:
-    """Let a job that failed or was called off go on where it stopped; nothing if it goes on already.
+    """Requeue a failed or cancelled job at its cursor; do nothing if it is queued or running.
 
-    From now on in the name of ``actor``; None leaves it with whoever asked for it.
+    It runs as ``actor`` from now on; None leaves the actor as it is.
     """
     values: dict[str, Any] = {
         "state": "queued",
@@ -83,10 +83,10 @@ def resume(session: Session, job: Job, actor: Actor | None, *, delay: float = 0)
         "attempts": 0,
         "error": "",
         "finished_at": None,
-        "run_at": moment(session, timedelta(seconds=delay)),
+        "run_at": database_now(session, timedelta(seconds=delay)),
     }
     if job.started_at is not None and job.finished_at is not None:
-        # How long it takes is told without the time it stood still.
+        # Leave the time it was stopped out of its duration.
         values["started_at"] = job.started_at + (now() - job.finished_at)
     if actor is not None:
         payload = {name: value for name, value in job.payload.items() if name != "key_id"}
@@ -94,48 +94,49 @@ def resume(session: Session, job: Job, actor: Actor | None, *, delay: float = 0)
             "actor_id": actor.id,
             "actor_name": actor.name[:160],
             "channel": actor.channel,
-            "payload": payload | _kept("", actor),
+            "payload": payload | _payload_extras("", actor),
         }
     session.execute(
         update(Job)
-        .where(Job.id == job.id, Job.state.in_(STOPPED))
+        .where(Job.id == job.id, Job.state.in_(STOPPED_STATES))
         .values(values)
         .execution_options(synchronize_session=False)
     )
     session.refresh(job)
     if not delay:
-        session.info.setdefault("kicks", []).append(job.id)
+        session.info.setdefault("jobs_to_notify", []).append(job.id)
 
 
-def try_again(session: Session, job: Job, actor: Actor) -> None:
-    """Let a job that failed go on where it stopped: asked for twice, it goes on once.
+def retry(session: Session, job: Job, actor: Actor) -> None:
+    """Resume a failed job; do nothing if it is queued or running already.
 
-    Somebody else's goes on in their name, with what they may do. DomainError says why it cannot.
+    A job of another user keeps running as them, with their rights. Raises DomainError if it
+    cannot be resumed.
     """
     session.refresh(job)
     if job.is_live:
         return
-    if why := why_not_tried_again(session, job, is_asked=True):
-        raise DomainError(why)
-    is_theirs = actor.id is not None and actor.id == job.actor_id
-    resume(session, job, actor if is_theirs else None)
+    if reason := why_not_retryable(session, job, is_retrying=True):
+        raise DomainError(reason)
+    is_own = actor.id is not None and actor.id == job.actor_id
+    resume(session, job, actor if is_own else None)
 
 
-def why_not_tried_again(session: Session, job: Job, *, is_asked: bool = False) -> str:
-    """Return why a job does not go on, or nothing when it can."""
+def why_not_retryable(session: Session, job: Job, *, is_retrying: bool = False) -> str:
+    """Return why a job cannot be resumed, or "" if it can."""
     if job.state != "failed":
         return _("Only what failed can be tried again.")
-    kind = kind_called(job.kind)
+    kind = get_job_kind(job.kind)
     if kind is None:
         return _("The program no longer knows what this job was to do.")
-    return kind.why_not_tried_again(session, job, is_asked=is_asked)
+    return kind.why_not_retryable(session, job, is_retrying=is_retrying)
 
 
 def cancel(session: Session, job_id: int) -> bool:
-    """Call a job off; it ends after the chunk it is at. Return whether it was still going on."""
-    found = session.execute(
-        update(Job).where(Job.id == job_id, Job.state.in_(LIVE)).values(is_cancelled=True)
+    """Cancel a job; it ends after its current chunk. Return True if it had not ended yet."""
+    result = session.execute(
+        update(Job).where(Job.id == job_id, Job.state.in_(LIVE_STATES)).values(is_cancelled=True)
     )
-    if found.rowcount:  # type: ignore[attr-defined]
-        session.info.setdefault("kicks", []).append(job_id)
-    return bool(found.rowcount)  # type: ignore[attr-defined]
+    if result.rowcount:  # type: ignore[attr-defined]
+        session.info.setdefault("jobs_to_notify", []).append(job_id)
+    return bool(result.rowcount)  # type: ignore[attr-defined]

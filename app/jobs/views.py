@@ -16,15 +16,15 @@ from markupsafe import Markup
 
 from app.crud.interface import parse_id
 from app.crud.page import Page
-from app.errors import DomainError
-from app.importexport.csv_response import csv_lines, csv_response, default_delimiter
 from app.database import reading
+from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
+from app.importexport.csv_response import csv_lines, csv_response, default_delimiter
 from app.jobs.kinds import JobKind, get_job_kind, job_title
 from app.jobs.models import LIVE_STATES, STATES, Job
 from app.jobs.progress import get_progress
-from app.jobs.queries import MAX_WATCHED, watched_jobs, count_by_state, find_job, jobs_page
+from app.jobs.queries import MAX_WATCHED, count_by_state, find_job, jobs_page, watched_jobs
 from app.jobs.services import cancel, retry, why_not_retryable
 from app.log.models import CHANNELS
 from app.log.services import record_security_event
@@ -104,7 +104,9 @@ class JobsView(Page):
         counts = [] if kind is None else kind.counts(db.session(), job)
         if after is None or (outcome and outcome not in {code for code, *_rest in counts}):
             abort(404)
-        rows = [] if kind is None else kind.report(db.session(), job, outcome, after, PAGE_SIZE + 1)
+        rows = (
+            [] if kind is None else kind.report(db.session(), job, outcome, after, PAGE_SIZE + 1)
+        )
         return self.render_template(
             "jobs/job.html",
             title=job_title(job),

@@ -31,5 +31,5 @@ class SealLog(PeriodicTask):
             seconds=self.interval_seconds / 2
         ):
             return
-        self.sealer.run(session, stops=is_stopping)
+        self.sealer.run(session, should_stop=is_stopping)
         append_seals(session, app.config["DATA_DIR"])

@@ -1,1 +1,1 @@
-"""Mails: rows written with what they tell of, sent once that is committed."""
+"""Mails: rows queued in the transaction they report on, and sent after its commit."""

@@ -1,4 +1,4 @@
-"""Check whether mails leave the house."""
+"""Check that a mail server is set."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from flask import Flask
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from app.checks import ADVICE, Check, Finding
+from app.checks import ADVICE, Check, CheckMessage
 from app.mails.transport import is_development
 
 
 class DevelopmentMail(Check):
-    """Mails that nobody receives."""
+    """Report a missing mail server: mails are stored and not sent."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if not is_development(app):
             return None
-        return Finding(
+        return CheckMessage(
             ADVICE,
             _l("No mail server is set: mails are kept on the Outbox page and reach nobody."),
             _l("Set PADRON_MAIL_URL, such as smtp://user:password@mail.example.org:587."),

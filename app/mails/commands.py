@@ -1,4 +1,4 @@
-"""``mails send`` and ``mails test``: deliver what waits, and see whether the mail server works."""
+"""``mails send`` delivers due mails; ``mails test`` sends one to test the mail server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from flask_babel import gettext as _
 
 from app.cli import command
 from app.mails.delivery import deliver_due
-from app.mails.kinds import Letter
-from app.mails.models import in_words
+from app.mails.kinds import EmailContent
+from app.mails.models import describe_error
 from app.mails.transport import (
-    Refused,
-    Uncertain,
-    Unreachable,
-    Unsendable,
+    PermanentFailure,
+    ServerUnreachable,
+    TemporaryFailure,
+    UnknownOutcome,
+    build_envelope,
     is_development,
-    open_line,
-    sealed,
+    open_connection,
 )
 
 mails = command(AppGroup("mails", help="Mails."))
@@ -30,7 +30,7 @@ mails = command(AppGroup("mails", help="Mails."))
 
 @mails.command("send")
 def send() -> None:
-    """Deliver what is due; print one JSON object: how many ended in which state."""
+    """Deliver due mails; print one JSON object: the number of mails by resulting state."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     click.echo(json.dumps(dict(deliver_due(app))))
 
@@ -38,14 +38,14 @@ def send() -> None:
 @mails.command("test")
 @click.argument("address")
 def test(address: str) -> None:
-    """Send a mail to ADDRESS at once, and say how that went."""
+    """Send a mail to ADDRESS at once and print the result."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     if is_development(app):
         raise click.ClickException(
             "PADRON_MAIL_URL is not set: nothing is sent, mails are kept on the page "
             "Communication → Outbox."
         )
-    letter = Letter(
+    content = EmailContent(
         to_address=address,
         to_name="",
         subject=_("A test"),
@@ -53,17 +53,17 @@ def test(address: str) -> None:
     )
     host = urlsplit(app.config["PUBLIC_URL"]).hostname
     try:
-        envelope = sealed(
-            letter, app.config["MAIL_DEFAULT_SENDER"], f"<{secrets.token_hex(12)}@{host}>"
+        envelope = build_envelope(
+            content, app.config["MAIL_DEFAULT_SENDER"], f"<{secrets.token_hex(12)}@{host}>"
         )
-        with open_line(app) as line:
-            line.hand_over(envelope)
-    except Unreachable as error:
-        said = in_words(str(error))
-        raise click.ClickException(f"The mail server cannot be reached: {said}") from None
-    except Unsendable as error:
-        said = "it is not an address." if str(error) in ("address", "characters") else str(error)
-        raise click.ClickException(f"The mail to {address} was refused: {said}") from None
-    except (Refused, Uncertain) as error:
+        with open_connection(app) as connection:
+            connection.send_envelope(envelope)
+    except ServerUnreachable as error:
+        reason = describe_error(str(error))
+        raise click.ClickException(f"The mail server cannot be reached: {reason}") from None
+    except PermanentFailure as error:
+        reason = "it is not an address." if str(error) in ("address", "characters") else str(error)
+        raise click.ClickException(f"The mail to {address} was refused: {reason}") from None
+    except (TemporaryFailure, UnknownOutcome) as error:
         raise click.ClickException(f"The mail to {address} was not taken: {error}") from None
     click.echo(f"The mail server took the mail to {address}.")

@@ -1,4 +1,4 @@
-"""Deliver the mails that are due; each is claimed, composed, sent and marked by itself."""
+"""Deliver due mails; each is claimed, composed, sent and marked in transactions of its own."""
 
 from __future__ import annotations
 
@@ -12,70 +12,71 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app
 from sqlalchemy import or_, select, update
 
-from app.periodic import is_stopping
-from app.extensions import db, reading
-from app.mails.kinds import kind_named
+from app.database import reading
+from app.extensions import db
+from app.mails.kinds import get_email_kind
 from app.mails.models import Mail
 from app.mails.transport import (
     Envelope,
-    Line,
-    Refused,
-    Uncertain,
-    Unreachable,
-    Unsendable,
+    PermanentFailure,
+    ServerUnreachable,
+    SmtpConnection,
+    TemporaryFailure,
+    UnknownOutcome,
+    build_envelope,
     is_development,
-    open_line,
-    sealed,
+    open_connection,
 )
+from app.periodic import is_stopping
 from app.types import now
 
 logger = logging.getLogger(__name__)
 
-# A mail that is being sent for so long has lost the process that sent it.
-LEASE = timedelta(minutes=10)
-# How long to wait after the first, second… attempt; after the last one there is no other.
-BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
-# When the mail server does not answer at all, no mail has used up an attempt.
-OUTAGE = timedelta(minutes=1)
+# A mail in state "sending" for this long belongs to a process that has died.
+LEASE_DURATION = timedelta(minutes=10)
+# The wait after the first, second… attempt; the attempt after the last wait is the final one.
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
+# The wait while the mail server cannot be reached; this counts as an attempt of no mail.
+OUTAGE_DELAY = timedelta(minutes=1)
 
 
 def deliver_due(app: Flask) -> Counter[str]:
-    """Send what is due, or keep it for the Outbox page; return how many ended in which state.
+    """Send due mails, or store them for the Outbox page; return the number by resulting state.
 
-    Must not run inside a transaction: it makes short ones of its own, none of them while it
+    Must not run inside a transaction: it opens short ones of its own, and none is open while it
     talks to the mail server.
     """
     counts: Counter[str] = Counter()
     db.session.rollback()
-    if not _anything_due():
+    if not _has_due_mails():
         return counts
     counts += _recover()
     if is_development(app):
         _deliver(counts, None)
         return counts
     try:
-        with open_line(app) as line:
-            _deliver(counts, line)
-    except Unreachable as error:
+        with open_connection(app) as connection:
+            _deliver(counts, connection)
+    except ServerUnreachable as error:
         counts["queued"] += _postpone(str(error))
         logger.warning("The mail server cannot be reached: %s", error)
     return counts
 
 
-def _deliver(counts: Counter[str], line: Line | None) -> None:
+def _deliver(counts: Counter[str], connection: SmtpConnection | None) -> None:
     while not is_stopping():
-        if line is not None:
-            line.open()
+        if connection is not None:
+            connection.open()
         claim = _claim()
         if claim is None:
             return
         mail_id, attempt = claim
-        envelope = _compose(mail_id, attempt, counts, keeps=line is None)
-        if envelope is not None and line is not None:
-            counts[_send(line, envelope, mail_id, attempt)] += 1
+        envelope = _compose(mail_id, attempt, counts, should_store=connection is None)
+        if envelope is not None and connection is not None:
+            counts[_send(connection, envelope, mail_id, attempt)] += 1
 
 
-def _anything_due() -> bool:
+def _has_due_mails() -> bool:
     with reading():
         found = db.session.scalar(select(Mail.id).where(_is_due()).limit(1))
         db.session.rollback()
@@ -87,7 +88,7 @@ def _is_due():
 
 
 def _claim() -> tuple[int, int] | None:
-    """Take one mail that is due, so that no other process does; return its number and attempt."""
+    """Claim one due mail for this process; return its id and the attempt number, or None."""
     mail = db.session.scalar(
         select(Mail)
         .where(Mail.state == "queued", Mail.due_at <= now())
@@ -100,17 +101,19 @@ def _claim() -> tuple[int, int] | None:
         return None
     mail.state = "sending"
     mail.attempts += 1
-    mail.due_at = now() + LEASE
+    mail.due_at = now() + LEASE_DURATION
     claim = mail.id, mail.attempts
     db.session.commit()
     return claim
 
 
-def _compose(mail_id: int, attempt: int, counts: Counter[str], *, keeps: bool) -> Envelope | None:
-    """Write a mail; return it, or None when it has come to its end already."""
+def _compose(
+    mail_id: int, attempt: int, counts: Counter[str], *, should_store: bool
+) -> Envelope | None:
+    """Compose a mail; return it, or None if it needs no sending: stored, dropped or failed."""
     try:
-        envelope, state = _written(mail_id, keeps=keeps)
-    except Unsendable as error:
+        envelope, state = _render(mail_id, should_store=should_store)
+    except PermanentFailure as error:
         db.session.rollback()
         envelope, state = None, _finish(mail_id, attempt, "failed", str(error))
     except Exception:
@@ -122,28 +125,28 @@ def _compose(mail_id: int, attempt: int, counts: Counter[str], *, keeps: bool) -
     return envelope
 
 
-def _written(mail_id: int, *, keeps: bool) -> tuple[Envelope | None, str | None]:
+def _render(mail_id: int, *, should_store: bool) -> tuple[Envelope | None, str | None]:
     mail = db.session.get(Mail, mail_id)
-    kind = None if mail is None else kind_named(mail.kind)
+    kind = None if mail is None else get_email_kind(mail.kind)
     if mail is None or kind is None:
-        raise Unsendable("kind")
-    if mail.created_at + kind.keeps < now():
+        raise PermanentFailure("kind")
+    if mail.created_at + kind.max_age < now():
         if mail.user_id is None:
-            # What somebody typed at the door may be a password: it is not kept for nothing.
+            # It holds what was typed at the login page, perhaps a password: do not store it any longer.
             mail.data = None
             db.session.commit()
-        raise Unsendable("late")
-    letter = kind.compose(db.session(), mail)
+        raise PermanentFailure("late")
+    content = kind.compose(db.session(), mail)
     state = None
     envelope = None
-    if letter is None:
+    if content is None:
         state = mail.state = "dropped"
         mail.data = None
     else:
         sender = current_app.config["MAIL_DEFAULT_SENDER"]
-        envelope = sealed(letter, sender, _message_id(mail))
-        mail.recipient, mail.subject = letter.to_address[:320], letter.subject[:200]
-        if keeps:
+        envelope = build_envelope(content, sender, _message_id(mail))
+        mail.recipient, mail.subject = content.to_address[:320], content.subject[:200]
+        if should_store:
             state = mail.state = "kept"
             mail.content = envelope.as_bytes().decode()
             mail.data, mail.sent_at, mail.error = None, now(), ""
@@ -152,28 +155,28 @@ def _written(mail_id: int, *, keeps: bool) -> tuple[Envelope | None, str | None]
     return envelope, state
 
 
-def _send(line: Line, envelope: Envelope, mail_id: int, attempt: int) -> str:
+def _send(connection: SmtpConnection, envelope: Envelope, mail_id: int, attempt: int) -> str:
     try:
-        line.hand_over(envelope)
-    except Unsendable as error:
+        connection.send_envelope(envelope)
+    except PermanentFailure as error:
         return _finish(mail_id, attempt, "failed", str(error))
-    except Refused as error:
-        return _again(mail_id, attempt, str(error))
-    except Uncertain as error:
-        if _repeats(mail_id):
-            return _again(mail_id, attempt, str(error))
+    except TemporaryFailure as error:
+        return _retry_later(mail_id, attempt, str(error))
+    except UnknownOutcome as error:
+        if _is_repeatable(mail_id):
+            return _retry_later(mail_id, attempt, str(error))
         return _finish(mail_id, attempt, "failed", "uncertain")
     return _finish(mail_id, attempt, "sent", "")
 
 
-def _again(mail_id: int, attempt: int, error: str) -> str:
-    if attempt > len(BACK_OFF):
+def _retry_later(mail_id: int, attempt: int, error: str) -> str:
+    if attempt > len(RETRY_DELAYS):
         return _finish(mail_id, attempt, "failed", error)
-    return _finish(mail_id, attempt, "queued", error, due_at=now() + BACK_OFF[attempt - 1])
+    return _finish(mail_id, attempt, "queued", error, due_at=now() + RETRY_DELAYS[attempt - 1])
 
 
 def _finish(mail_id: int, attempt: int, state: str, error: str, **more) -> str:
-    """Mark how an attempt ended, unless the mail was taken from us meanwhile."""
+    """Write the result of an attempt, unless another process has claimed the mail since."""
     values = {"state": state, "error": error[:200]} | more
     if state == "sent":
         values |= {"sent_at": now(), "data": None}
@@ -186,24 +189,24 @@ def _finish(mail_id: int, attempt: int, state: str, error: str, **more) -> str:
     return state
 
 
-def _repeats(mail_id: int) -> bool:
+def _is_repeatable(mail_id: int) -> bool:
     mail = db.session.get(Mail, mail_id)
-    kind = None if mail is None else kind_named(mail.kind)
+    kind = None if mail is None else get_email_kind(mail.kind)
     db.session.rollback()
-    return kind is not None and kind.repeats
+    return kind is not None and kind.is_repeatable
 
 
 def _recover() -> Counter[str]:
-    """Take up mails whose process was killed while it sent them."""
+    """Requeue, or fail, mails whose process died while it sent them."""
     counts: Counter[str] = Counter()
-    lost = db.session.scalars(
+    abandoned = db.session.scalars(
         select(Mail)
         .where(Mail.state == "sending", Mail.due_at <= now())
         .with_for_update(skip_locked=True)
     )
-    for mail in lost:
-        kind = kind_named(mail.kind)
-        if kind is not None and kind.repeats and mail.attempts <= len(BACK_OFF):
+    for mail in abandoned:
+        kind = get_email_kind(mail.kind)
+        if kind is not None and kind.is_repeatable and mail.attempts <= len(RETRY_DELAYS):
             mail.state, mail.due_at = "queued", now()
         else:
             mail.state, mail.error = "failed", "interrupted"
@@ -213,20 +216,20 @@ def _recover() -> Counter[str]:
 
 
 def _postpone(error: str) -> int:
-    """Let everything that is due wait a little, and say why."""
+    """Postpone all due mails by OUTAGE_DELAY and write the error; return their number."""
     result = db.session.execute(
         update(Mail)
         .where(Mail.state == "queued", Mail.due_at <= now())
-        .values(due_at=now() + OUTAGE, error=error[:200])
+        .values(due_at=now() + OUTAGE_DELAY, error=error[:200])
     )
     db.session.commit()
     return result.rowcount  # type: ignore[attr-defined]
 
 
 def _message_id(mail: Mail) -> str:
-    """Return the number a mail is known by everywhere, the same at every attempt."""
+    """Return the Message-ID of a mail, the same at every attempt."""
     key = str(current_app.config["SECRET_KEY"]).encode()
-    said = f"mail {mail.id} {mail.created_at.isoformat()}".encode()
-    mark = hmac.new(key, said, hashlib.sha256).hexdigest()[:20]
+    text = f"mail {mail.id} {mail.created_at.isoformat()}".encode()
+    digest = hmac.new(key, text, hashlib.sha256).hexdigest()[:20]
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname
-    return f"<{mail.id}.{mark}@{host}>"
+    return f"<{mail.id}.{digest}@{host}>"

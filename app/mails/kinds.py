@@ -1,4 +1,4 @@
-"""The kinds of mail: each knows how to compose a mail from the row that waits to be sent."""
+"""E-mail kinds: each is a plug that composes an e-mail from its queued row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.registry import Plug
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
-    """What a mail says, and to whom: ``html`` is a second form of ``text``, or nothing."""
+class EmailContent:
+    """The recipient and content of an e-mail; ``html`` is an alternative to ``text``."""
 
     to_address: str
     to_name: str
@@ -23,21 +23,21 @@ class Letter:
     html: str | None = None
 
 
-class MailKind(Plug):
-    """A kind of mail; a room puts its own in ``letters.py``."""
+class EmailKind(Plug):
+    """A kind of e-mail; a room puts its own in ``emails.py``."""
 
     name: ClassVar[str]
-    # Whether a mail that was cut off in the middle may be sent again, and so perhaps twice.
-    repeats: ClassVar[bool] = False
-    # A mail that could not be sent for so long is of no use to anybody.
-    keeps: ClassVar[timedelta] = timedelta(days=3)
+    # Whether to send it again if the connection broke and it may have been delivered.
+    is_repeatable: ClassVar[bool] = False
+    # A mail older than this is not sent any more.
+    max_age: ClassVar[timedelta] = timedelta(days=3)
 
-    def compose(self, session: Session, mail: Mail) -> Letter | None:
-        """Write the mail, at the moment it is sent; None when there is nobody to send it to."""
+    def compose(self, session: Session, mail: Mail) -> EmailContent | None:
+        """Compose the e-mail, just before it is sent; return None to drop it."""
         raise NotImplementedError
 
 
-def kind_named(name: str) -> MailKind | None:
-    """Return the kind of that name."""
-    found = (kind() for kind in MailKind.all() if kind.name == name)
-    return next(found, None)
+def get_email_kind(name: str) -> EmailKind | None:
+    """Return the e-mail kind with this name, or None."""
+    kinds = (kind() for kind in EmailKind.all() if kind.name == name)
+    return next(kinds, None)

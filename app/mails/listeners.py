@@ -1,4 +1,4 @@
-"""Kick the delivery of mails once they are committed."""
+"""Run the delivery after a commit that queued mails."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from app.mails.periodic import DeliverMails
 
 
 @event.listens_for(Session, "after_commit")
-def _deliver(session: Session) -> None:
+def _deliver_after_commit(session: Session) -> None:
     if session.info.get("mails_queued") and not session.in_nested_transaction():
         del session.info["mails_queued"]
-        DeliverMails.wake()
+        DeliverMails.run_soon()
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _forget(session: Session, transaction) -> None:
+def _discard_after_rollback(session: Session, transaction) -> None:
     if not transaction.nested:
         session.info.pop("mails_queued", None)

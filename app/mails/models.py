@@ -45,10 +45,10 @@ REASONS = {
 
 
 class Mail(Model):
-    """A mail. What it says is composed when it is sent by the ``MailKind`` named ``kind``.
+    """A mail; its content is composed when it is sent, by the ``EmailKind`` named ``kind``.
 
-    ``data`` holds what the kind needs to compose it, never a secret: a link that opens a door is
-    made at the moment of sending. ``content`` is kept by the development transport alone.
+    ``data`` holds what the kind needs to compose it, never a secret: login links are made when it
+    is sent. ``content`` is stored only where no mail server is set.
     """
 
     __tablename__ = "mail"

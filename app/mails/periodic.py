@@ -1,4 +1,4 @@
-"""Send the mails that wait, and forget those of long ago."""
+"""Periodic tasks of mails: send those that are due, delete old ones."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from datetime import timedelta
 
 from flask import Flask
 
-from app.periodic import Chore
 from app.extensions import db
 from app.mails.delivery import deliver_due
-from app.mails.services import forget_old
+from app.mails.services import delete_old_mails
+from app.periodic import PeriodicTask
 
 
-class DeliverMails(Chore):
-    """Send the mails that are due; woken whenever one was queued."""
+class DeliverMails(PeriodicTask):
+    """Send the mails that are due; also run after each commit that queued one."""
 
-    every = 20
+    interval_seconds = 20
 
     def run(self, app: Flask) -> None:
         """Send them."""
         deliver_due(app)
 
 
-class ForgetMails(Chore):
-    """Delete what was sent, failed or was not needed long ago."""
+class DeleteOldMails(PeriodicTask):
+    """Delete mails that were sent, failed or dropped long ago."""
 
-    every = 6 * 3600
+    interval_seconds = 6 * 3600
 
     def run(self, app: Flask) -> None:
-        """Delete it."""
-        forget_old(db.session(), timedelta(days=30))
+        """Delete them and commit."""
+        delete_old_mails(db.session(), timedelta(days=30))
         db.session.commit()

@@ -34,6 +34,8 @@ def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail | None:
 
 def count_by_state(session: Session, actor: Actor) -> dict[str, int]:
     """Count the mails by state."""
-    query = select(Mail.state, func.count()).where(scope_condition(Mail, actor)).group_by(Mail.state)
+    query = (
+        select(Mail.state, func.count()).where(scope_condition(Mail, actor)).group_by(Mail.state)
+    )
     rows = session.execute(query).all()
     return {state: count for state, count in rows}  # noqa: C416 - rows are not pairs

@@ -1,4 +1,4 @@
-"""Put mails in the queue, try again what failed, forget what is old."""
+"""Queue mails, retry failed ones, delete old ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def queue_mail(
     user_id: int | None = None,
     data: dict[str, Any] | None = None,
 ) -> Mail:
-    """Write a mail of a kind, to be composed and sent after the commit; none if it is undone.
+    """Queue a mail; it is composed and sent after the commit.
 
     ``data`` is what the kind needs besides the user, never a secret.
     """
@@ -31,8 +31,8 @@ def queue_mail(
     return mail
 
 
-def try_again(session: Session, mail: Mail) -> None:
-    """Queue a mail that failed anew."""
+def retry_mail(session: Session, mail: Mail) -> None:
+    """Queue a failed mail again."""
     if mail.state != "failed":
         raise DomainError(_("Only a mail that failed can be tried again."))
     mail.state, mail.error, mail.attempts = "queued", "", 0
@@ -40,8 +40,8 @@ def try_again(session: Session, mail: Mail) -> None:
     session.info["mails_queued"] = True
 
 
-def forget_old(session: Session, age: timedelta) -> None:
-    """Delete mails that came to their end so long ago; what was not needed, after a day."""
+def delete_old_mails(session: Session, age: timedelta) -> None:
+    """Delete ended mails older than ``age``, and dropped ones after a day."""
     session.execute(
         delete(Mail).where(
             or_(

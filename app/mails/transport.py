@@ -1,4 +1,4 @@
-"""Turn letters into mails, and hand them to the mail server, one by one."""
+"""Build e-mail messages and send them over SMTP."""
 
 from __future__ import annotations
 
@@ -19,36 +19,35 @@ import flask_mail
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask
 
-from app.mails.kinds import Letter
+from app.mails.kinds import EmailContent
 from app.types import now
 
-# Seconds a mail server may keep us waiting.
-PATIENCE = 20
+TIMEOUT_SECONDS = 20
 
-# Seven bits go through every server there is.
-POLICY = SMTP.clone(cte_type="7bit")
+# Every mail server accepts 7-bit content.
+EMAIL_POLICY = SMTP.clone(cte_type="7bit")
 _LINE_BEGINS_WITH_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
-class Unsendable(Exception):
-    """This mail can never be sent; the text says why, a word of ``models.REASONS`` or the server's."""
+class PermanentFailure(Exception):
+    """The mail can never be sent; the text is a code of ``models.REASONS`` or the server's reply."""
 
 
-class Refused(Exception):
-    """This mail was not taken now, and may be later."""
+class TemporaryFailure(Exception):
+    """The server did not accept the mail now, but may later."""
 
 
-class Uncertain(Exception):
-    """The line broke after everything was handed over: the mail may have been taken or not."""
+class UnknownOutcome(Exception):
+    """The connection broke after the whole mail was sent: it may have been accepted or not."""
 
 
-class Unreachable(Exception):
-    """The mail server does not answer, or does not let us in."""
+class ServerUnreachable(Exception):
+    """The mail server does not answer or refuses our login."""
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """A mail ready to be handed over."""
+    """A message with the sender and recipient of its SMTP transaction."""
 
     message: EmailMessage
     sender: str
@@ -56,73 +55,75 @@ class Envelope:
     needs_utf8: bool
 
     def as_bytes(self) -> bytes:
-        """Return the mail as it goes over the line, but for doubled dots."""
+        """Return the mail as SMTP sends it, before dot-stuffing."""
         text = self.message.as_bytes()
         return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
 def is_development(app: Flask) -> bool:
-    """Say whether mails are kept for the Outbox page instead of being sent."""
+    """Return True if mails are stored for the Outbox page instead of being sent."""
     return app.extensions["mail"].server is None
 
 
-def sealed(letter: Letter, sender: tuple[str, str], message_id: str) -> Envelope:
-    """Put a letter into its envelope; what would break out of a header is refused."""
-    recipient, needs_utf8 = _address(letter.to_address)
-    message = EmailMessage(policy=POLICY.clone(utf8=needs_utf8))
-    message["From"] = Address(_in_a_header(sender[0]), addr_spec=sender[1])
-    message["To"] = _named(_in_a_header(letter.to_name), recipient)
-    message["Subject"] = _in_a_header(letter.subject)
+def build_envelope(content: EmailContent, sender: tuple[str, str], message_id: str) -> Envelope:
+    """Build the message; PermanentFailure for text that could break out of a header."""
+    recipient, needs_utf8 = _check_address(content.to_address)
+    message = EmailMessage(policy=EMAIL_POLICY.clone(utf8=needs_utf8))
+    message["From"] = Address(_header_text(sender[0]), addr_spec=sender[1])
+    message["To"] = _make_address(_header_text(content.to_name), recipient)
+    message["Subject"] = _header_text(content.subject)
     message["Date"] = format_datetime(now())
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(letter.text)
-    if letter.html is not None:
-        message.add_alternative(letter.html, subtype="html")
+    message.set_content(content.text)
+    if content.html is not None:
+        message.add_alternative(content.html, subtype="html")
     return Envelope(message, sender[1], recipient, needs_utf8)
 
 
-def _named(name: str, address: str) -> Address:
+def _make_address(name: str, address: str) -> Address:
     local, _, domain = address.rpartition("@")
     return Address(name, local, domain)
 
 
-def _address(text: str) -> tuple[str, bool]:
-    """Return an address as mail servers want it, and whether it takes the newer of them."""
+def _check_address(text: str) -> tuple[str, bool]:
+    """Return the address to use in SMTP, and whether it needs SMTPUTF8."""
     try:
-        found = validate_email(
-            _in_a_header(text), check_deliverability=False, globally_deliverable=False
+        result = validate_email(
+            _header_text(text), check_deliverability=False, globally_deliverable=False
         )
     except EmailNotValidError:
-        raise Unsendable("address") from None
-    if found.ascii_email:
-        return found.ascii_email, False
-    return f"{found.local_part}@{found.ascii_domain}", True
+        raise PermanentFailure("address") from None
+    if result.ascii_email:
+        return result.ascii_email, False
+    return f"{result.local_part}@{result.ascii_domain}", True
 
 
-def _in_a_header(text: str) -> str:
-    """Return a text that stays on its line; control characters and broken ones are refused."""
+def _header_text(text: str) -> str:
+    """Return text for a header; PermanentFailure if it holds control characters or surrogates."""
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-        raise Unsendable("characters")
-    # What looks encoded would be decoded on the way, whatever it holds.
+        raise PermanentFailure("characters")
+    # Text that looks like an encoded word would be decoded by the recipient.
     return text.replace("=?", "= ?")
 
 
-class Line(flask_mail.Connection):
-    """Flask-Mail's connection, with patience, verified certificates and errors told apart."""
+class SmtpConnection(flask_mail.Connection):
+    """Flask-Mail's connection with a timeout, verified certificates and distinct errors."""
 
     host: Any
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connect and sign in."""
+        """Connect and log in."""
         state = self.mail
         context = ssl.create_default_context()
         host: smtplib.SMTP
         if state.use_ssl:
-            host = smtplib.SMTP_SSL(state.server, state.port, timeout=PATIENCE, context=context)
+            host = smtplib.SMTP_SSL(
+                state.server, state.port, timeout=TIMEOUT_SECONDS, context=context
+            )
         else:
-            host = smtplib.SMTP(state.server, state.port, timeout=PATIENCE)
+            host = smtplib.SMTP(state.server, state.port, timeout=TIMEOUT_SECONDS)
         try:
             if state.use_tls:
                 host.starttls(context=context)
@@ -135,16 +136,16 @@ class Line(flask_mail.Connection):
         return host
 
     def open(self) -> None:
-        """Connect, unless the line stands already."""
+        """Connect, unless connected already."""
         if self.host is not None:
             return
         try:
             self.host = self.configure_host()
         except (OSError, smtplib.SMTPException) as error:
-            raise Unreachable(_said(error)) from error
+            raise ServerUnreachable(_error_text(error)) from error
 
     def close(self) -> None:
-        """Say goodbye, as far as there is still somebody to say it to."""
+        """Quit and close the connection; ignore errors of the server."""
         host, self.host = self.host, None
         if host is not None:
             try:
@@ -152,45 +153,45 @@ class Line(flask_mail.Connection):
             except (OSError, smtplib.SMTPException):
                 host.close()
 
-    def hand_over(self, envelope: Envelope) -> None:
-        """Give the server one mail, and know how it ended."""
+    def send_envelope(self, envelope: Envelope) -> None:
+        """Send one mail; raise the error class that tells how it failed."""
         try:
-            self._up_to_the_last_dot(envelope)
+            self._send_until_final_dot(envelope)
         except smtplib.SMTPNotSupportedError:
-            self._start_anew()
-            raise Unsendable("utf8") from None
+            self._reset()
+            raise PermanentFailure("utf8") from None
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise Refused(_said(error)) from error
+            raise TemporaryFailure(_error_text(error)) from error
         host = self.host
         try:
             host.send(b".\r\n")
             code, reply = host.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise Uncertain(_said(error)) from error
+            raise UnknownOutcome(_error_text(error)) from error
         if code != 250:
-            self._start_anew()
-            raise _refusal(code, reply)
+            self._reset()
+            raise _failure(code, reply)
 
-    def _up_to_the_last_dot(self, envelope: Envelope) -> None:
-        """Hand over all but the dot that ends it: whatever breaks before, nothing was sent."""
+    def _send_until_final_dot(self, envelope: Envelope) -> None:
+        """Send all but the final dot: on an error until then the server has not accepted the mail."""
         host = self.host
         options = ["SMTPUTF8", "BODY=8BITMIME"] if envelope.needs_utf8 else []
         text = _LINE_BEGINS_WITH_DOT.sub(b"..", envelope.as_bytes())
-        for ask, good in (
+        for command, accepted in (
             (lambda: host.mail(envelope.sender, options), (250,)),
             (lambda: host.rcpt(envelope.recipient), (250, 251)),
             (lambda: host.docmd("DATA"), (354,)),
         ):
-            code, reply = ask()
-            if code not in good:
-                self._start_anew()
-                raise _refusal(code, reply)
+            code, reply = command()
+            if code not in accepted:
+                self._reset()
+                raise _failure(code, reply)
         host.send(text)
 
-    def _start_anew(self) -> None:
-        """Leave the line fit for the next mail."""
+    def _reset(self) -> None:
+        """Reset the connection for the next mail."""
         try:
             self.host.rset()
         except (OSError, smtplib.SMTPException):
@@ -203,35 +204,35 @@ class Line(flask_mail.Connection):
 
 
 @contextmanager
-def open_line(app: Flask) -> Iterator[Line]:
-    """Give a line to the mail server, closed at the end."""
-    line = Line(app.extensions["mail"])
-    line.host = None
+def open_connection(app: Flask) -> Iterator[SmtpConnection]:
+    """Open a connection to the mail server; close it at the end of the block."""
+    connection = SmtpConnection(app.extensions["mail"])
+    connection.host = None
     try:
-        line.open()
-        yield line
+        connection.open()
+        yield connection
     finally:
-        line.close()
+        connection.close()
 
 
-def _refusal(code: int, reply: bytes) -> Exception:
-    said = f"{code} {reply.decode(errors='replace')}"
-    return Unsendable(_plain(said)) if code >= 500 else Refused(_plain(said))
+def _failure(code: int, reply: bytes) -> Exception:
+    text = f"{code} {reply.decode(errors='replace')}"
+    return PermanentFailure(_one_line(text)) if code >= 500 else TemporaryFailure(_one_line(text))
 
 
-def _said(error: Exception) -> str:
-    """Return what went wrong: a word of ``models.REASONS``, or what the server or the system said."""
+def _error_text(error: Exception) -> str:
+    """Return a code of ``models.REASONS`` with detail, or the message of the server or system."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _plain(f"certificate: {error.verify_message}")
+        return _one_line(f"certificate: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
-        return _plain(f"tls: {error.reason}")
+        return _one_line(f"tls: {error.reason}")
     if isinstance(error, smtplib.SMTPResponseException):
         reply = error.smtp_error
         text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-        return _plain(f"{error.smtp_code} {text}")
-    return _plain(str(error) or type(error).__name__)
+        return _one_line(f"{error.smtp_code} {text}")
+    return _one_line(str(error) or type(error).__name__)
 
 
-def _plain(text: str) -> str:
-    """Return what a server said, on one line."""
+def _one_line(text: str) -> str:
+    """Return a server's reply on one line, printable, 200 characters at most."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]

@@ -1,4 +1,4 @@
-"""``sync``, ``setup`` and ``serve``: from a fresh checkout to a running program."""
+"""Commands: ``sync``, ``setup``, ``serve`` and ``users link``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def setup(demo: bool) -> None:
 
 
 def prepare(demo: bool) -> None:
-    """Migrate, synchronise rights, make the administrator and, once, the first contents."""
+    """Migrate, synchronise roles, seed empty tables, make the first administrator."""
     if not is_current(db.session()):
         click.echo("Bringing the database up to date…")
         db.session.rollback()
@@ -115,24 +115,24 @@ def serve(prepares: bool, demo: bool) -> None:
 def _serve(app, listener: socket.socket) -> None:
     from waitress import serve as waitress_serve
 
-    # What start-up made stays: the garbage collector need not look at it again and again.
+    # Objects made at start-up stay: exempt them from garbage collection.
     gc.collect()
     gc.freeze()
-    # A request that waits its turn for a moment is nothing to write home about.
+    # waitress warns about every request that has to queue.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    chores = PeriodicTaskThread(app)
+    periodic_tasks = PeriodicTaskThread(app)
     # With a Redis server, jobs are done by those who run “worker”.
     threads = 0 if app.config["REDIS_URL"] else app.config["WORKERS"]
     with worker_pool(app, threads) as workers:
 
         def stop(_signal, _frame):
-            # Asked to end, waitress finishes what it is at; so do jobs and chores.
+            # waitress finishes the current requests; so do jobs and periodic tasks.
             if workers is not None:
                 workers.request_stop()
             sys.exit(0)
 
         signal.signal(signal.SIGTERM, stop)
-        chores.start()
+        periodic_tasks.start()
         try:
             waitress_serve(
                 app,
@@ -140,16 +140,16 @@ def _serve(app, listener: socket.socket) -> None:
                 threads=app.config["THREADS"],
                 ident=None,
                 max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
-                # Else every reader behind a proxy has the proxy's address, and one of them who
-                # mistypes a password shuts the door for all. Without a proxy nobody is believed.
+                # Behind a proxy its headers are needed: otherwise all users share its address,
+                # and one who mistypes a password is throttled for all. Else they are not trusted.
                 clear_untrusted_proxy_headers=not app.config["PROXIES"],
             )
         finally:
-            chores.stop()
+            periodic_tasks.stop()
 
 
 def _fork(app, listener: socket.socket, processes: int) -> None:
-    """Serve from several processes that share one socket; end together."""
+    """Serve from several processes that share one socket; all end together."""
     children = []
     for _number in range(processes):
         child = os.fork()

@@ -1,4 +1,4 @@
-"""The mails that have to do with signing in: welcome, forgotten password, something changed."""
+"""Kinds of e-mail to users: welcome, password reset, notices of changed accounts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.staff.password_links import (
 
 @dataclass(frozen=True, kw_only=True)
 class EmailBody:
-    """What a mail says: a subject, sentences, a button that leads somewhere, more sentences."""
+    """The text of an e-mail: subject, paragraphs, a button with a link, more paragraphs."""
 
     subject: str
     before: Iterable[str]
@@ -40,43 +40,43 @@ class EmailBody:
 
 
 class UserEmail(EmailKind, abstract=True):
-    """A mail to somebody who signs in, in their language."""
+    """An e-mail to a user, in their language."""
 
-    repeats = True
+    is_repeatable = True
 
     def compose(self, session: Session, mail: Mail) -> EmailContent | None:
-        """Write it, unless they can no longer sign in or have no address."""
-        user = self.reader(session, mail)
+        """Render the e-mail; return None if the user may not log in or has no address."""
+        user = self.recipient(session, mail)
         address = None if user is None else self.address(user, mail)
         if user is None or not address:
             return None
-        asked_in = (mail.data or {}).get("language")
-        usual = current_app.config["BABEL_DEFAULT_LOCALE"]
-        known = (it for it in (user.language, asked_in) if it in LANGUAGES)
-        with force_locale(next(known, usual)):
-            return _render(user, address, self.draft(session, mail, user))
+        requested = (mail.data or {}).get("language")
+        default = current_app.config["BABEL_DEFAULT_LOCALE"]
+        known = (it for it in (user.language, requested) if it in LANGUAGES)
+        with force_locale(next(known, default)):
+            return _render(user, address, self.body(session, mail, user))
 
-    def reader(self, session: Session, mail: Mail) -> StaffUser | None:
-        """Return who it is for."""
+    def recipient(self, session: Session, mail: Mail) -> StaffUser | None:
+        """Return the user it is sent to, if they may log in."""
         user = session.get(StaffUser, mail.user_id) if mail.user_id else None
         return user if user is not None and user.is_active else None
 
     def address(self, user: StaffUser, mail: Mail) -> str:
-        """Return where it goes."""
+        """Return the address it is sent to."""
         return user.email or ""
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
-        """Return what it says."""
+    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+        """Return the text, in the current language."""
         raise NotImplementedError
 
 
 class WelcomeEmail(UserEmail):
-    """To somebody new: their user name, and a link to choose a password."""
+    """Welcome a new user, with a link to choose a password."""
 
     name = "welcome"
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
-        """Return what it says."""
+    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+        """Return the text, in the current language."""
         return EmailBody(
             subject=_("Your access to %(organisation)s", organisation=_organisation_name()),
             before=[
@@ -100,21 +100,21 @@ class WelcomeEmail(UserEmail):
 
 
 class PasswordResetEmail(UserEmail):
-    """To somebody who said, at the door, that they forgot their password."""
+    """Send a link to choose a new password, requested on the login page."""
 
     name = "reset"
-    keeps = timedelta(hours=2)
+    max_age = timedelta(hours=2)
 
-    def reader(self, session: Session, mail: Mail) -> StaffUser | None:
-        """Look up who was meant, and forget what was typed."""
+    def recipient(self, session: Session, mail: Mail) -> StaffUser | None:
+        """Look up the user by what was typed, and delete the typed text from the row."""
         if mail.user_id is None and mail.data:
             user = find_user(session, str(mail.data.get("typed", "")))
             mail.user_id = None if user is None else user.id
             mail.data = {"language": mail.data.get("language")}
-        return super().reader(session, mail)
+        return super().recipient(session, mail)
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
-        """Return what it says."""
+    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+        """Return the text, in the current language."""
         record_security_event(
             session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to=user.email
         )
@@ -141,12 +141,12 @@ class PasswordResetEmail(UserEmail):
 
 
 class PasswordLinkEmail(UserEmail):
-    """To somebody whom a colleague makes choose a new password."""
+    """Send a link to choose a new password, on behalf of an administrator."""
 
     name = "link"
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
-        """Return what it says."""
+    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+        """Return the text, in the current language."""
         keys = (mail.data or {}).get("keys", 0)
         return EmailBody(
             subject=_("Choose a new password"),
@@ -227,28 +227,29 @@ NOTICES = {
 
 
 class AccountNotice(UserEmail):
-    """To somebody on whose account something changed that they should know of.
+    """Notify a user of a security-relevant change of their account.
 
-    ``data["what"]`` is a key of ``NOTICES``; ``to`` an address other than the present one, ``by``
-    who did it if it was a colleague, ``keys`` how many API keys ended, ``key`` how one is called.
+    ``data["what"]`` is a key of ``NOTICES``; ``to`` an address other than the current one, ``by``
+    the name of the administrator who did it, ``keys`` the number of revoked API keys, ``key`` the
+    name of a new one.
     """
 
     name = "notice"
 
     def address(self, user: StaffUser, mail: Mail) -> str:
-        """Return where it goes: a change of address is told to the old one."""
+        """Return the address: the old one if the address itself was changed."""
         return str((mail.data or {}).get("to") or user.email or "")
 
-    def draft(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
-        """Return what it says."""
+    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+        """Return the text, in the current language."""
         data = mail.data or {}
         subject, sentence, advice = NOTICES[data["what"]]
-        said = {
+        values = {
             "name": user.username,
             "moment": show_datetime(mail.created_at),
             "key": data.get("key", ""),
         }
-        before = [str(sentence) % said]
+        before = [str(sentence) % values]
         if data.get("by"):
             before.append(_("%(who)s did this, as an administrator.", who=data["by"]))
         else:
@@ -257,7 +258,7 @@ class AccountNotice(UserEmail):
             before.insert(1, _ended_keys_sentence(data["keys"]))
         before.append(str(advice))
         if "to" in data:
-            # A link to a new password would go to the new address.
+            # Without the button: the link to a new password would go to the new address.
             return EmailBody(subject=str(subject), before=before)
         return EmailBody(
             subject=str(subject),
@@ -273,22 +274,22 @@ def _ended_keys_sentence(number: int) -> str:
     )
 
 
-def _render(user: StaffUser, address: str, draft: EmailBody) -> EmailContent:
+def _render(user: StaffUser, address: str, body: EmailBody) -> EmailContent:
     values: dict[str, Any] = {
-        "draft": draft,
+        "body": body,
         "name": user.first_name,
         "organisation": _organisation_name(),
         "home": current_app.config["PUBLIC_URL"],
         "language": str(get_locale()),
     }
-    # Not through Flask: there is no request here, and its context processors want one.
+    # Not with render_template: its context processors need a request.
     environment = current_app.jinja_env
     return EmailContent(
         to_address=address,
         to_name=str(user),
-        subject=draft.subject,
-        text=environment.get_template("mails/letter.txt").render(values),
-        html=environment.get_template("mails/letter.html").render(values),
+        subject=body.subject,
+        text=environment.get_template("mails/email.txt").render(values),
+        html=environment.get_template("mails/email.html").render(values),
     )
 
 
@@ -297,5 +298,5 @@ def _organisation_name() -> str:
 
 
 def _public_url(path: str) -> str:
-    """Return an address as people outside of the house reach it, whatever a request said."""
+    """Return the public URL of a path; never taken from a request's Host header."""
     return current_app.config["PUBLIC_URL"] + path

@@ -1,4 +1,4 @@
-"""Fixtures of jobs: a table to count in, and a program other threads and processes see."""
+"""Fixtures of jobs: the table the test kind writes to, and an app on a database of its own."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tests.jobs.counting_job import Tally, make_table
 
 
 @pytest.fixture(autouse=True)
-def plain_tally(monkeypatch):
-    """Let each test begin with a kind that only counts."""
+def reset_tally(monkeypatch):
+    """Reset what the test kind has recorded."""
     monkeypatch.setattr(Tally, "actors", [])
     monkeypatch.setattr(Tally, "ended", [])
 
 
 @pytest.fixture
 def table(session):
-    """Make the table, undone with everything else."""
+    """Make the table; it is rolled back with the test."""
     make_table()
 
 
 @pytest.fixture(params=BOTH)
 def own_app(request, tmp_path):
-    """Give a program over a database of its own, which other threads and processes can see."""
+    """Give an app on a database of its own, which other threads and processes can see."""
     with migrated_app(request.param, tmp_path) as app, app.app_context():
         make_table()
         yield app

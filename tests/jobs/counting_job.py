@@ -1,4 +1,4 @@
-"""A kind of job for the tests: it writes each number of a range once, into a table that minds."""
+"""A job kind for tests: it writes each number of a range, once, to a table with a unique key."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import Any
 
 from sqlalchemy import text, update
 
-from app.extensions import db, reading
+from app.database import reading
+from app.extensions import db
 from app.jobs.kinds import JobKind, Step
 from app.jobs.models import Job
 from app.jobs.services import enqueue
 from app.security.actor import SYSTEM, Actor, current_actor
 
 
-def nothing(session: Any, job: Job) -> None:
-    """Let nothing happen."""
+def do_nothing(session: Any, job: Job) -> None:
+    """Do nothing."""
 
 
 class Tally(JobKind):
-    """Writes 1, 2, 3… up to ``payload["upto"]``, with naps of ``payload["nap"]`` seconds."""
+    """Write 1, 2, 3… up to ``payload["upto"]``; sleep ``payload["nap"]`` seconds after each chunk."""
 
     name = "tally"
     label = "Tally"
-    first_chunks = (10, 10)
-    largest_chunk = 10
-    # What else happens once a chunk is written, as the test says.
-    after: Callable[[Any, Job], None] = staticmethod(nothing)
-    # Who it was done for, chunk by chunk, and how it ended.
+    initial_chunk_sizes = (10, 10)
+    max_chunk_size = 10
+    # Called after each chunk; tests replace it.
+    after: Callable[[Any, Job], None] = staticmethod(do_nothing)
+    # The actor of each chunk, and the cursor at the end of each job.
     actors: list[Actor] = []
     ended: list[int] = []
 
@@ -56,15 +57,15 @@ def make_table() -> None:
     db.session.commit()
 
 
-def a_tally(upto: int = 25, actor: Actor = SYSTEM, **more: Any) -> int:
-    """Ask for a job that counts; return its number."""
+def enqueue_tally(upto: int = 25, actor: Actor = SYSTEM, **more: Any) -> int:
+    """Enqueue a job that counts; return its id."""
     job_id = enqueue(db.session(), "tally", {"upto": upto}, actor, total=upto, **more).id
     db.session.commit()
     return job_id
 
 
-def numbers(job_id: int) -> list[int]:
-    """Return what is written, in order."""
+def written_numbers(job_id: int) -> list[int]:
+    """Return the numbers a job has written, in order."""
     with reading():
         found = db.session.scalars(
             text("SELECT number FROM tally WHERE job_id = :job ORDER BY number"), {"job": job_id}
@@ -73,8 +74,8 @@ def numbers(job_id: int) -> list[int]:
     return list(found)
 
 
-def the_job(job_id: int) -> Job:
-    """Return a job as it is in the database, and hold no lock there."""
+def load_job(job_id: int) -> Job:
+    """Load a job anew; leave no transaction open."""
     db.session.rollback()
     with reading():
         job = db.session.get_one(Job, job_id, populate_existing=True)
@@ -83,7 +84,7 @@ def the_job(job_id: int) -> Job:
     return job
 
 
-def change(job_id: int, **values: Any) -> None:
-    """Write columns of a job past everybody."""
+def update_job(job_id: int, **values: Any) -> None:
+    """Set columns of a job directly."""
     db.session.execute(update(Job).where(Job.id == job_id).values(values))
     db.session.commit()

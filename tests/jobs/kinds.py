@@ -1,4 +1,4 @@
-"""A kind of job that paints names: what its pages show, without anything that runs."""
+"""A job kind with a report, to test pages; it is never run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.people import Person
 HOSTILE = ("=cmd|' /C calc'!A0", "García O'Neil <script>alert(1)</script>", "+34 600", "Ñandú; SL")
 
 
-def paint_kind(monkeypatch: pytest.MonkeyPatch, **attributes) -> type[JobKind]:
-    """Plug in a kind for one test; its rows are numbers, every third was not done."""
-    monkeypatch.setattr(JobKind, "_plugged", [*JobKind._plugged])
+def plug_in_paint_kind(monkeypatch: pytest.MonkeyPatch, **attributes) -> type[JobKind]:
+    """Register a job kind for one test; its rows are numbers, and every third was skipped."""
+    monkeypatch.setattr(JobKind, "_registered", [*JobKind._registered])
 
     class Paint(JobKind):
         name = "paint"
         label = "Paint names"
-        fine = frozenset({"changed"})
+        success_outcomes = frozenset({"changed"})
 
         @classmethod
         def counts(cls, session, job):
@@ -53,8 +53,8 @@ def paint_kind(monkeypatch: pytest.MonkeyPatch, **attributes) -> type[JobKind]:
     return Paint
 
 
-def a_job(person: Person, state: str = "running", **fields) -> Job:
-    """Write a job of somebody, in some state."""
+def add_job(person: Person, state: str = "running", **fields) -> Job:
+    """Add a job of a person in a state."""
     job = enqueue(db.session(), "paint", {}, person.as_actor(), title=fields.pop("title", ""))
     job.state = state
     for name, value in fields.items():

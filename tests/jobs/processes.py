@@ -1,4 +1,4 @@
-"""Real processes of the program, which know the jobs of the tests, and a Redis of their own."""
+"""Start processes of the program with the test job kinds, and Redis servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# What ``flask --app run`` would do, with the kinds of the tests.
+# Like ``flask --app run``, with the test job kinds.
 PROGRAM = """
 import sys
 import tests.jobs.counting_job
@@ -24,8 +24,8 @@ app.cli.main(args=sys.argv[1:], obj=__import__("flask.cli").cli.ScriptInfo(creat
 """
 
 
-def settings_of(app, **more: str) -> dict[str, str]:
-    """Return the settings under which a process works on the data of an application."""
+def process_settings(app, **more: str) -> dict[str, str]:
+    """Return environment settings for a process with the database and folder of an app."""
     url = app.config["SQLALCHEMY_DATABASE_URI"].replace("postgresql+psycopg", "postgresql")
     return {
         "PADRON_DATA_DIR": app.config["DATA_DIR"],
@@ -35,7 +35,7 @@ def settings_of(app, **more: str) -> dict[str, str]:
 
 
 def start(settings: dict[str, str], *args: str) -> subprocess.Popen:
-    """Start a command of the program; what it says can be read."""
+    """Start a command of the program with its output in a pipe."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADRON_")}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *args],
@@ -49,7 +49,7 @@ def start(settings: dict[str, str], *args: str) -> subprocess.Popen:
 
 @contextmanager
 def running(settings: dict[str, str], *args: str) -> Iterator[subprocess.Popen]:
-    """Let a command run inside the block, from its first line on; it is killed at the end."""
+    """Run a command during the block: wait for its first line, kill it at the end."""
     process = start(settings, *args)
     try:
         assert process.stdout is not None
@@ -62,8 +62,8 @@ def running(settings: dict[str, str], *args: str) -> Iterator[subprocess.Popen]:
 
 
 @contextmanager
-def a_redis(folder: Path, port: int) -> Iterator[str]:
-    """Run a Redis server for the block; give its address."""
+def redis_server(folder: Path, port: int) -> Iterator[str]:
+    """Run a Redis server during the block; give its URL."""
     program = shutil.which("redis-server")
     if program is None:
         sentence = "There is no redis-server on this machine."
@@ -75,15 +75,15 @@ def a_redis(folder: Path, port: int) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: answers(port))
+        wait_until(lambda: is_listening(port))
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.kill()
         server.wait()
 
 
-def answers(port: int) -> bool:
-    """Say whether somebody listens at a port of this machine."""
+def is_listening(port: int) -> bool:
+    """Return True if something listens on a local port."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -91,9 +91,9 @@ def answers(port: int) -> bool:
     return True
 
 
-def wait_until(is_so, seconds: float = 60) -> None:
-    """Wait until something is so; fail if it never is."""
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until, "it never came to that"
+def wait_until(condition, seconds: float = 60) -> None:
+    """Wait until the condition is true; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A job takes small bites of SQLite, and rests as soon as anybody else writes."""
+"""On SQLite a job runs small chunks and pauses while others write."""
 
 from __future__ import annotations
 
@@ -8,37 +8,45 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from app.extensions import Writers, db
-from app.jobs import chunk_sizing as paces
-from app.jobs.chunk_sizing import LATELY, LONG_REST, NOTICEABLE, SHORT_REST, SMALLEST, Pace
+from app.database import WriteLockMonitor
+from app.extensions import db
+from app.jobs import chunk_sizing
+from app.jobs.chunk_sizing import (
+    CONTENDED_WAIT_SECONDS,
+    LONG_PAUSE_SECONDS,
+    MIN_CHUNK_SIZE,
+    RECENT_WRITE_SECONDS,
+    SHORT_PAUSE_SECONDS,
+    ChunkSizer,
+)
 from app.jobs.runner import run_job
+from tests.jobs.counting_job import Tally, enqueue_tally
 from tests.jobs.processes import wait_until
-from tests.jobs.counting_job import Tally, a_tally
 
 
 class Large(Tally):
-    """One that may take thousands at a time."""
+    """A kind with large chunks."""
 
-    first_chunks = (100, 1_000)
-    largest_chunk = 5_000
+    initial_chunk_sizes = (100, 1_000)
+    max_chunk_size = 5_000
 
 
 @pytest.fixture
-def quiet(own_app, monkeypatch):
-    """Let nobody have written yet; on SQLite alone."""
+def no_other_writers(own_app, monkeypatch):
+    """Start with no other writers; SQLite only."""
     if db.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL's writers do not stand in each other's way.")
-    fresh = Writers()
-    monkeypatch.setattr("app.extensions.writers", fresh)
-    monkeypatch.setattr(paces, "writers", fresh)
-    return fresh
+        pytest.skip("PostgreSQL locks rows, not the database.")
+    monitor = WriteLockMonitor()
+    monkeypatch.setattr("app.database.write_lock_monitor", monitor)
+    monkeypatch.setattr(chunk_sizing, "write_lock_monitor", monitor)
+    return monitor
 
 
-def a_chunk(pace: Pace) -> None:
-    pace.begin(db.session())
+def run_chunk(sizer: ChunkSizer) -> None:
+    sizer.begin(db.session())
     db.session.execute(text("INSERT INTO tally VALUES (1, NULL)"))
     db.session.commit()
-    pace.end()
+    sizer.end()
 
 
 def write(engine) -> None:
@@ -46,91 +54,91 @@ def write(engine) -> None:
         connection.execute(text("INSERT INTO tally VALUES (2, NULL)"))
 
 
-def test_chunks_begin_as_the_kind_says_for_each_database():
-    assert Pace(Large(), "sqlite").size == 100
-    assert Pace(Large(), "postgresql").size == 1_000
+def test_the_kind_sets_the_initial_chunk_size_for_each_database():
+    assert ChunkSizer(Large(), "sqlite").size == 100
+    assert ChunkSizer(Large(), "postgresql").size == 1_000
 
 
-def test_a_chunk_that_took_too_long_makes_the_next_one_smaller_but_not_too_small():
-    pace = Pace(Large(), "sqlite")
-    pace.learn(paces.AIMS[0] / 0.8)
-    assert pace.size == 80
-    pace.learn(3600)
-    assert pace.size == 40, "one slow disk says little about the next"
+def test_a_slow_chunk_makes_the_next_one_smaller_down_to_a_minimum():
+    sizer = ChunkSizer(Large(), "sqlite")
+    sizer.adjust(chunk_sizing.TARGET_CHUNK_SECONDS[0] / 0.8)
+    assert sizer.size == 80
+    sizer.adjust(3600)
+    assert sizer.size == 40, "at most halved by one slow chunk"
     for _each in range(10):
-        pace.learn(3600)
-    assert pace.size == SMALLEST
+        sizer.adjust(3600)
+    assert sizer.size == MIN_CHUNK_SIZE
 
 
-def test_a_chunk_that_took_no_time_makes_the_next_one_larger_but_not_too_large():
-    pace = Pace(Large(), "postgresql")
-    pace.learn(0.000_1)
-    assert pace.size == 2_000
+def test_a_fast_chunk_makes_the_next_one_larger_up_to_the_maximum_of_the_kind():
+    sizer = ChunkSizer(Large(), "postgresql")
+    sizer.adjust(0.000_1)
+    assert sizer.size == 2_000
     for _each in range(10):
-        pace.learn(0.000_1)
-    assert pace.size == 5_000
+        sizer.adjust(0.000_1)
+    assert sizer.size == 5_000
 
 
-def test_on_postgresql_a_rest_would_serve_nobody():
-    assert Pace(Large(), "postgresql").rest_due() == 0
+def test_on_postgresql_there_is_no_pause():
+    assert ChunkSizer(Large(), "postgresql").pause_seconds() == 0
 
 
-def test_who_writes_alone_hardly_rests(quiet, monkeypatch):
-    # However slow the machine is, a lock that is free is no stranger's.
-    monkeypatch.setattr(paces, "NOTICEABLE", 60.0)
-    pace = Pace(Large(), "sqlite")
+def test_the_pause_is_short_while_nothing_else_writes(no_other_writers, monkeypatch):
+    # However slow the machine is, a free lock must not look contended.
+    monkeypatch.setattr(chunk_sizing, "CONTENDED_WAIT_SECONDS", 60.0)
+    sizer = ChunkSizer(Large(), "sqlite")
     for _each in range(5):
-        a_chunk(pace)
-        assert pace.rest_due() == SHORT_REST
+        run_chunk(sizer)
+        assert sizer.pause_seconds() == SHORT_PAUSE_SECONDS
 
 
-def test_who_wrote_lately_is_given_room_for_a_while(quiet, monkeypatch):
-    pace = Pace(Large(), "sqlite")
+def test_the_pause_is_long_after_another_thread_has_written(no_other_writers, monkeypatch):
+    sizer = ChunkSizer(Large(), "sqlite")
     other = threading.Thread(target=write, args=[db.engine])
     other.start()
     other.join(60)
-    a_chunk(pace)
-    assert pace.rest_due() == LONG_REST
-    monkeypatch.setattr(paces, "LATELY", -1.0)
-    assert pace.rest_due() == SHORT_REST, "after that, they are through"
-    assert LATELY > LONG_REST, "and may come back"
+    run_chunk(sizer)
+    assert sizer.pause_seconds() == LONG_PAUSE_SECONDS
+    monkeypatch.setattr(chunk_sizing, "RECENT_WRITE_SECONDS", -1.0)
+    assert sizer.pause_seconds() == SHORT_PAUSE_SECONDS, "the other write is no longer recent"
+    assert RECENT_WRITE_SECONDS > LONG_PAUSE_SECONDS, "a writer may return"
 
 
-def test_who_waits_is_given_room(quiet, monkeypatch):
-    monkeypatch.setattr(paces, "LATELY", -1.0)
-    pace = Pace(Large(), "sqlite")
+def test_the_pause_is_long_while_another_thread_waits_for_the_lock(no_other_writers, monkeypatch):
+    monkeypatch.setattr(chunk_sizing, "RECENT_WRITE_SECONDS", -1.0)
+    sizer = ChunkSizer(Large(), "sqlite")
     db.session.execute(text("INSERT INTO tally VALUES (1, NULL)"))
     other = threading.Thread(target=write, args=[db.engine])
     other.start()
     try:
-        wait_until(lambda: quiet.waiting)
-        assert pace.rest_due() == LONG_REST
+        wait_until(lambda: no_other_writers.waiting)
+        assert sizer.pause_seconds() == LONG_PAUSE_SECONDS
     finally:
         db.session.commit()
         other.join(60)
-    assert quiet.waiting == 0
-    assert pace.rest_due() == SHORT_REST
+    assert no_other_writers.waiting == 0
+    assert sizer.pause_seconds() == SHORT_PAUSE_SECONDS
 
 
-def test_another_process_is_noticed_by_having_to_wait_for_it(quiet, own_app):
-    """A line of its own, which the program knows nothing of, is as good as another process."""
+def test_the_pause_is_long_after_waiting_for_another_process(no_other_writers, own_app):
+    """A separate connection that the app does not know stands for another process."""
     path = own_app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    stranger = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    pace = Pace(Large(), "sqlite")
-    a_chunk(pace)
-    assert pace.rest_due() == SHORT_REST
-    stranger.execute("BEGIN IMMEDIATE")
-    # Long enough to be noticed, however late this thread gets to ask for the lock.
-    threading.Timer(NOTICEABLE + 0.5, stranger.rollback).start()
-    a_chunk(pace)
-    stranger.close()
-    assert pace.rest_due() == LONG_REST
+    other_process = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    sizer = ChunkSizer(Large(), "sqlite")
+    run_chunk(sizer)
+    assert sizer.pause_seconds() == SHORT_PAUSE_SECONDS
+    other_process.execute("BEGIN IMMEDIATE")
+    # Long enough, however late this thread asks for the lock.
+    threading.Timer(CONTENDED_WAIT_SECONDS + 0.5, other_process.rollback).start()
+    run_chunk(sizer)
+    other_process.close()
+    assert sizer.pause_seconds() == LONG_PAUSE_SECONDS
 
 
-def test_a_job_rests_after_each_chunk_but_the_last(own_app, monkeypatch):
+def test_a_job_pauses_after_each_chunk_but_the_last(own_app, monkeypatch):
     rests = []
-    monkeypatch.setattr(paces, "sleep", rests.append)
-    run_job(a_tally(50))
+    monkeypatch.setattr(chunk_sizing, "sleep", rests.append)
+    run_job(enqueue_tally(50))
     expected = 4 if db.engine.dialect.name == "sqlite" else 0
     assert len(rests) == expected
-    assert set(rests) <= {SHORT_REST, LONG_REST}
+    assert set(rests) <= {SHORT_PAUSE_SECONDS, LONG_PAUSE_SECONDS}

@@ -1,4 +1,4 @@
-"""How far a job is: numbers, words in both languages, what the badge and the pages ask for."""
+"""The progress of jobs: numbers, texts, and the JSON for the badge and the pages."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from flask_babel import force_locale
 
 from app.extensions import db
 from app.jobs.models import Job
-from app.jobs.progress import in_words, progress_of
+from app.jobs.progress import format_time_left, get_progress
 from app.types import now
-from tests.jobs.kinds import a_job, paint_kind
+from tests.jobs.kinds import add_job, plug_in_paint_kind
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO
 
 
 @pytest.fixture(autouse=True)
 def paint(monkeypatch):
-    """Plug the kind of these jobs in, for this test alone."""
-    return paint_kind(monkeypatch)
+    """Register the job kind for one test."""
+    return plug_in_paint_kind(monkeypatch)
 
 
-def a_running(**fields) -> Job:
+def make_job(**fields) -> Job:
     whole = {"kind": "paint", "state": "running", "is_cancelled": False, "attempts": 0}
     return Job(**whole, error="It broke.", **fields)
 
@@ -39,9 +39,9 @@ def a_running(**fields) -> Job:
         (86400, "about 24 hours left"),
     ],
 )
-def test_what_is_left_is_told_no_more_exactly_than_anybody_knows(app, seconds, words):
+def test_the_time_left_is_rounded(app, seconds, words):
     with app.test_request_context(), force_locale("en"):
-        assert in_words(seconds) == words
+        assert format_time_left(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_what_is_left_is_told_no_more_exactly_than_anybody_knows(app, seconds, w
         ({"done": 0, "total": 0, "ran": 30}, None, "0 of 0", ""),
     ],
 )
-def test_progress_is_rounded_down_and_never_whole_before_the_end(
+def test_the_percentage_is_rounded_down_and_below_100_before_the_end(
     app, fields, percent, counted, left
 ):
     moment = now()
     numbers = {name: fields[name] for name in ("done", "total")}
-    job = a_running(started_at=moment - timedelta(seconds=fields["ran"]), **numbers)
+    job = make_job(started_at=moment - timedelta(seconds=fields["ran"]), **numbers)
     with app.test_request_context(), force_locale("en"):
-        told = progress_of(job, moment)
-    assert (told.percent, told.counted, told.left) == (percent, counted, left)
+        progress = get_progress(job, moment)
+    assert (progress.percent, progress.count_text, progress.time_left) == (percent, counted, left)
 
 
 @pytest.mark.parametrize(
@@ -88,42 +88,44 @@ def test_progress_is_rounded_down_and_never_whole_before_the_end(
         ({"state": "done"}, "It took 3 minutes."),
     ],
 )
-def test_a_sentence_says_where_it_stands(app, fields, sentence):
+def test_a_sentence_describes_the_state(app, fields, sentence):
     moment = now()
-    job = a_running(done=5, total=9, started_at=moment - timedelta(minutes=3), finished_at=moment)
+    job = make_job(done=5, total=9, started_at=moment - timedelta(minutes=3), finished_at=moment)
     for name, value in fields.items():
         setattr(job, name, value)
     with app.test_request_context(), force_locale("en"):
-        told = progress_of(job, moment).sentence
-    assert sentence in told
-    assert bool(sentence) is bool(told)
+        text = get_progress(job, moment).sentence
+    assert sentence in text
+    assert bool(sentence) is bool(text)
 
 
-def test_the_page_of_a_job_is_told_how_far_it_is(client_as, counting):
-    job = a_job(BRUNO, done=1240, total=4312, started_at=now() - timedelta(seconds=60))
+def test_the_progress_address_returns_json_in_three_statements(client_as, counting):
+    job = add_job(BRUNO, done=1240, total=4312, started_at=now() - timedelta(seconds=60))
     browser, address = client_as(BRUNO), f"/jobs/{job.id}/progress"
     with counting() as statements:
-        told = browser.get(address).json
-    assert told == {
+        data = browser.get(address).json
+    assert data == {
         "state": "running", "state_text": "running", "colour": "blue", "is_live": True,
-        "done": 1240, "total": 4312, "percent": 28, "percent_text": "28%", "counted": "1,240 of 4,312",
-        "left": "about 2 minutes left",
+        "done": 1240, "total": 4312, "percent": 28, "percent_text": "28%", "count_text": "1,240 of 4,312",
+        "time_left": "about 2 minutes left",
         "sentence": "You may leave this page: it goes on by itself.",
         "counts": {"changed": "827", "skipped": "413"},
     }  # fmt: skip
-    # Who asks, what they may see, and the job: once a second, so no more than that.
+    # The user, their rights and the job: polled each second, so no more than that.
     assert len(statements) <= 3, statements
 
 
-def test_the_badge_is_told_of_ones_own_jobs_alone(client_as):
-    mine = [a_job(BRUNO, state, done=12, total=12, title="Paint") for state in ("running", "done")]
-    theirs = [a_job(CLARA, state, title="Clara's") for state in ("running", "done")]
-    old = a_job(BRUNO, "done", title="Long ago")
-    watch = ",".join(str(job.id) for job in (*mine, *theirs))
-    told = client_as(BRUNO).get(f"/jobs/mine?watch={watch}").json
-    assert told["label"] == "1 job is running"
-    assert [job["id"] for job in told["live"]] == [mine[0].id]
-    assert told["ended"] == [
+def test_the_badge_gets_only_the_users_own_jobs(client_as):
+    mine = [
+        add_job(BRUNO, state, done=12, total=12, title="Paint") for state in ("running", "done")
+    ]
+    others = [add_job(CLARA, state, title="Clara's") for state in ("running", "done")]
+    old = add_job(BRUNO, "done", title="Long ago")
+    watch = ",".join(str(job.id) for job in (*mine, *others))
+    data = client_as(BRUNO).get(f"/jobs/mine?watch={watch}").json
+    assert data["label"] == "1 job is running"
+    assert [job["id"] for job in data["live"]] == [mine[0].id]
+    assert data["ended"] == [
         {
             "id": mine[1].id,
             "url": f"/jobs/{mine[1].id}/",
@@ -131,30 +133,30 @@ def test_the_badge_is_told_of_ones_own_jobs_alone(client_as):
             "text": "Paint: changed 8 · skipped 4",
         }
     ]
-    assert old.id not in {job["id"] for job in told["ended"]}
+    assert old.id not in {job["id"] for job in data["ended"]}
 
 
 @pytest.mark.parametrize(
     ("state", "text"), [("failed", "Paint: failed"), ("cancelled", "Paint: changed 8 · skipped 4")]
 )
-def test_the_badge_is_told_how_it_ended(client_as, state, text):
-    job = a_job(BRUNO, state, done=12, total=20, title="Paint")
-    told = client_as(BRUNO).get(f"/jobs/mine?watch={job.id}").json
-    assert [job["text"] for job in told["ended"]] == [text]
+def test_the_badge_gets_the_result_of_an_ended_job(client_as, state, text):
+    job = add_job(BRUNO, state, done=12, total=20, title="Paint")
+    data = client_as(BRUNO).get(f"/jobs/mine?watch={job.id}").json
+    assert [job["text"] for job in data["ended"]] == [text]
 
 
 @pytest.mark.parametrize("watch", ["", ",", "x,1e9,-1,²", "9" * 40, ",".join(["7"] * 900)])
-def test_the_badge_may_ask_for_whatever_it_likes(client_as, watch):
-    told = client_as(DIEGO).get(f"/jobs/mine?watch={watch}").json
-    assert (told["live"], told["ended"]) == ([], [])
+def test_invalid_watch_parameters_are_ignored(client_as, watch):
+    data = client_as(DIEGO).get(f"/jobs/mine?watch={watch}").json
+    assert (data["live"], data["ended"]) == ([], [])
 
 
-def test_every_page_shows_how_many_jobs_one_has_running(client_as, counting):
+def test_every_page_shows_the_number_of_running_jobs(client_as, counting):
     browser = client_as(BRUNO)
-    a_job(BRUNO, "done")
-    a_job(ALICIA, "running")
+    add_job(BRUNO, "done")
+    add_job(ALICIA, "running")
     assert 'data-jobs="" title="0 jobs are running" hidden' in browser.get("/contacts/list/").text
-    jobs = [a_job(BRUNO, state) for state in ("queued", "running")]
+    jobs = [add_job(BRUNO, state) for state in ("queued", "running")]
     with counting() as statements:
         page = browser.get("/contacts/list/").text
     ids = ",".join(str(job.id) for job in jobs)
@@ -163,16 +165,16 @@ def test_every_page_shows_how_many_jobs_one_has_running(client_as, counting):
     assert len(statements) <= 12
 
 
-def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(client_as, session):
-    job = a_job(BRUNO)
+def test_background_requests_do_not_extend_the_session(client_as, session):
+    job = add_job(BRUNO)
     browser = client_as(BRUNO)
     earlier = int((now() - timedelta(minutes=5)).timestamp())
-    for address, is_a_sign in (
+    for address, extends_session in (
         (f"/jobs/{job.id}/progress", False), ("/jobs/mine", False), (f"/jobs/{job.id}/", True),
     ):  # fmt: skip
         with browser.session_transaction() as cookie:
             cookie["seen"] = earlier
         assert browser.get(address).status_code == 200
         with browser.session_transaction() as cookie:
-            assert (cookie["seen"] > earlier) is is_a_sign, address
+            assert (cookie["seen"] > earlier) is extends_session, address
     assert db.session.get(Job, job.id).is_live

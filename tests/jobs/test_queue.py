@@ -1,4 +1,4 @@
-"""A kick travels after the commit, says nothing but a job's number, and may be lost."""
+"""Workers are notified after the commit; a message holds only a job id and may be lost."""
 
 from __future__ import annotations
 
@@ -10,113 +10,115 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.periodic import run_once
 from app.extensions import db
-from app.jobs import queue as carriers
-from app.jobs.queue import Kicks, carrier_of
-from app.jobs.periodic import SweepJobs
+from app.jobs import queue as queue_module
 from app.jobs.leases import claim
+from app.jobs.periodic import RequeueStalledJobs
+from app.jobs.queue import JobIdSerializer, get_job_queue
 from app.jobs.runner import run_job
 from app.jobs.services import cancel, enqueue
+from app.periodic import run_once
 from app.security.actor import SYSTEM
 from app.types import now
-from tests.jobs.processes import a_redis
-from tests.jobs.counting_job import a_tally, change, the_job
+from tests.jobs.counting_job import enqueue_tally, load_job, update_job
+from tests.jobs.processes import redis_server
 from tests.ports import free_port
 
 
 @pytest.fixture
-def kicked(app, session, monkeypatch) -> list[int]:
-    """Give the jobs that were kicked."""
+def notified(app, session, monkeypatch) -> list[int]:
+    """Record the ids of jobs that workers are notified of."""
     found: list[int] = []
-    monkeypatch.setattr("app.jobs.listeners.kick", found.extend)
+    monkeypatch.setattr("app.jobs.listeners.notify_workers", found.extend)
     return found
 
 
 @pytest.fixture
-def carrying(app, session, tmp_path, monkeypatch):
-    """Let the program carry, in a folder of the test."""
-    monkeypatch.setitem(app.config, "CARRIES_JOBS", True)
+def queue(app, session, tmp_path, monkeypatch):
+    """Enable the job queue, in a folder of the test."""
+    monkeypatch.setitem(app.config, "JOB_QUEUE_ENABLED", True)
     monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
     monkeypatch.delitem(app.extensions, "jobs", raising=False)
-    yield carrier_of(app)
-    carrier_of(app).huey.storage.close()
+    yield get_job_queue(app)
+    get_job_queue(app).huey.storage.close()
     app.extensions.pop("jobs", None)
 
 
-def ask(**more) -> int:
+def enqueue_job(**more) -> int:
     return enqueue(db.session(), "tally", {"upto": 5}, SYSTEM, **more).id
 
 
-def test_a_job_is_kicked_after_the_commit_and_not_before(kicked):
-    job_id = ask()
+def test_workers_are_notified_after_the_commit(notified):
+    job_id = enqueue_job()
     db.session.flush()
-    assert kicked == []
+    assert notified == []
     db.session.commit()
-    assert kicked == [job_id]
+    assert notified == [job_id]
     db.session.commit()
-    assert kicked == [job_id]
+    assert notified == [job_id]
 
 
-def test_a_savepoint_is_no_commit(kicked):
+def test_the_end_of_a_savepoint_notifies_nobody(notified):
     with db.session.begin_nested():
-        job_id = ask()
+        job_id = enqueue_job()
         with db.session.begin_nested():
             pass
-    assert kicked == []
+    assert notified == []
     db.session.commit()
-    assert kicked == [job_id]
+    assert notified == [job_id]
 
 
-def test_a_job_that_was_rolled_back_is_never_kicked(kicked):
-    ask()
+def test_a_rollback_discards_the_notification(notified):
+    enqueue_job()
     db.session.rollback()
     db.session.commit()
-    assert kicked == []
+    assert notified == []
 
 
-def test_a_job_that_somebody_runs_at_once_is_not_kicked(kicked):
-    ask(delay=60)
+def test_a_delayed_job_notifies_nobody(notified):
+    enqueue_job(delay=60)
     db.session.commit()
-    assert kicked == []
+    assert notified == []
 
 
-def test_a_job_that_is_called_off_is_kicked_so_that_it_ends(kicked):
-    job_id = a_tally(5, delay=60)
+def test_a_cancellation_notifies_workers(notified):
+    job_id = enqueue_tally(5, delay=60)
     cancel(db.session(), job_id)
     db.session.commit()
-    assert kicked == [job_id]
+    assert notified == [job_id]
 
 
-def test_a_job_that_is_given_back_is_kicked_for_the_next(kicked, table):
-    job_id = a_tally(50)
-    kicked.clear()
-    run_job(job_id, stops=iter([False, False, True]).__next__)
-    assert kicked == [job_id]
+def test_a_released_job_notifies_workers(notified, table):
+    job_id = enqueue_tally(50)
+    notified.clear()
+    run_job(job_id, should_stop=iter([False, False, True]).__next__)
+    assert notified == [job_id]
 
 
-def test_the_ordinary_suite_carries_nothing(app, session):
+def test_tests_have_no_job_queue_by_default(app, session):
     threads = threading.active_count()
-    a_tally(5)
-    assert carrier_of(app) is None
+    enqueue_tally(5)
+    assert get_job_queue(app) is None
     assert not (Path(app.config["DATA_DIR"]) / "jobs.sqlite3").exists()
     assert threading.active_count() == threads
 
 
-def test_nothing_but_the_number_of_a_job_travels(carrying):
-    job_id = a_tally(5, title="Clara García")
-    assert carrying.waiting() == 1
-    [sent] = carrying.huey.storage.enqueued_items()
+def test_a_message_holds_only_the_job_id(queue):
+    job_id = enqueue_tally(5, title="Clara García")
+    assert queue.count_pending() == 1
+    [sent] = queue.huey.storage.enqueued_items()
     assert json.loads(bytes(sent)) == {"job": job_id}
 
 
-def test_what_arrives_is_a_look_at_that_job_and_nothing_else(carrying, table, monkeypatch):
-    job_id = a_tally(5)
-    looked = []
-    monkeypatch.setattr(carriers.runner, "run_job", lambda number, **more: looked.append(number))
-    carrying.huey.execute(carrying.huey.dequeue())
-    assert looked == [job_id]
-    assert carrying.waiting() == 0
+def test_a_message_runs_the_job_it_names(queue, table, monkeypatch):
+    job_id = enqueue_tally(5)
+    run_ids = []
+    monkeypatch.setattr(
+        queue_module.runner, "run_job", lambda number, **more: run_ids.append(number)
+    )
+    queue.huey.execute(queue.huey.dequeue())
+    assert run_ids == [job_id]
+    assert queue.count_pending() == 0
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,13 @@ def test_what_arrives_is_a_look_at_that_job_and_nothing_else(carrying, table, mo
         b'{"job": 1.5}', b'{"job": [1]}', b"{}", b"cos\nsystem\n(S'true'\ntR.",
     ],
 )  # fmt: skip
-def test_what_no_carrier_of_ours_wrote_is_refused(sent):
+def test_malformed_messages_are_refused(sent):
     with pytest.raises(ValueError):  # noqa: PT011 - of JSON or of our own
-        Kicks().deserialize(sent)
+        JobIdSerializer().deserialize(sent)
 
 
-def test_a_queue_that_cannot_be_reached_is_no_trouble_of_the_request(
-    carrying, monkeypatch, caplog
+def test_an_unreachable_queue_does_not_fail_the_request_and_is_not_tried_each_time(
+    queue, monkeypatch, caplog
 ):
     tried = []
 
@@ -140,22 +142,24 @@ def test_a_queue_that_cannot_be_reached_is_no_trouble_of_the_request(
         tried.append(args)
         raise ConnectionError("redis://:secret@cache")
 
-    monkeypatch.setattr(carrying.huey.storage, "enqueue", refuse)
-    first, second = a_tally(5), a_tally(5)
-    assert the_job(first).state == the_job(second).state == "queued"
-    assert len(tried) == 1, "not again at each request"
-    assert "The queue of jobs takes nothing: ConnectionError" in caplog.text
+    monkeypatch.setattr(queue.huey.storage, "enqueue", refuse)
+    first, second = enqueue_tally(5), enqueue_tally(5)
+    assert load_job(first).state == load_job(second).state == "queued"
+    assert len(tried) == 1, "not tried at each request"
+    assert "The job queue cannot be reached: ConnectionError" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_a_queue_that_cannot_be_opened_is_no_trouble_either(app, session, monkeypatch, caplog):
-    monkeypatch.setitem(app.config, "CARRIES_JOBS", True)
+def test_a_queue_that_cannot_be_opened_does_not_fail_the_request(
+    app, session, monkeypatch, caplog
+):
+    monkeypatch.setitem(app.config, "JOB_QUEUE_ENABLED", True)
     monkeypatch.setitem(app.config, "DATA_DIR", "/proc/nowhere")
-    assert the_job(a_tally(5)).state == "queued"
-    assert "The queue of jobs cannot be opened" in caplog.text
+    assert load_job(enqueue_tally(5)).state == "queued"
+    assert "The job queue cannot be opened" in caplog.text
 
 
-def queue_of(**config) -> str:
+def queue_key(**config) -> str:
     app = Flask("elsewhere")
     app.config.update(
         {
@@ -165,88 +169,85 @@ def queue_of(**config) -> str:
         }
         | config
     )
-    return carriers._queue(app).storage.queue_key
+    return queue_module._make_huey(app).storage.queue_key
 
 
-def test_installations_on_the_same_redis_have_queues_of_their_own():
+def test_installations_on_the_same_redis_have_separate_queues():
     other = "postgresql+psycopg://padron:one@db.example.org/test"
     same = "postgresql+psycopg://worker:two@db.example.org/padron"
-    assert queue_of() == queue_of(SQLALCHEMY_DATABASE_URI=same)
-    assert queue_of() != queue_of(SQLALCHEMY_DATABASE_URI=other)
-    assert queue_of() != queue_of(SECRET_KEY="l" * 32)
+    assert queue_key() == queue_key(SQLALCHEMY_DATABASE_URI=same)
+    assert queue_key() != queue_key(SQLALCHEMY_DATABASE_URI=other)
+    assert queue_key() != queue_key(SECRET_KEY="l" * 32)
 
 
-# The sweeper.
+def requeue_stalled(app, queue) -> list[int]:
+    queue.huey.storage.flush_queue()
+    assert run_once(app, RequeueStalledJobs)
+    return [json.loads(bytes(sent))["job"] for sent in queue.huey.storage.enqueued_items()]
 
 
-def swept(app, carrying) -> list[int]:
-    carrying.huey.storage.flush_queue()
-    assert run_once(app, SweepJobs)
-    return [json.loads(bytes(sent))["job"] for sent in carrying.huey.storage.enqueued_items()]
+def test_a_job_whose_notification_was_lost_is_requeued(app, queue):
+    job_id = enqueue_tally(5)
+    assert requeue_stalled(app, queue) == [], "it was enqueued just now"
+    update_job(job_id, run_at=now() - timedelta(seconds=3))
+    assert requeue_stalled(app, queue) == [job_id]
 
 
-def test_the_sweeper_finds_jobs_whose_kick_was_lost(app, carrying):
-    job_id = a_tally(5)
-    assert swept(app, carrying) == [], "just now is not lost"
-    change(job_id, run_at=now() - timedelta(seconds=3))
-    assert swept(app, carrying) == [job_id]
-
-
-def test_the_sweeper_finds_jobs_whose_worker_died_and_lets_the_others_work(app, carrying):
-    lost, alive, later = a_tally(5), a_tally(5), a_tally(5, delay=60)
+def test_only_jobs_with_an_expired_lease_or_a_cancellation_are_requeued(app, queue):
+    lost, alive, later = enqueue_tally(5), enqueue_tally(5), enqueue_tally(5, delay=60)
     for job_id in (lost, alive):
         claim(db.session(), job_id, "somebody")
         db.session.commit()
-    change(lost, lease_until=now() - timedelta(seconds=1))
-    assert swept(app, carrying) == [lost]
+    update_job(lost, lease_until=now() - timedelta(seconds=1))
+    assert requeue_stalled(app, queue) == [lost]
     cancel(db.session(), later)
     db.session.commit()
-    assert swept(app, carrying) == [lost, later], "what was called off need not wait"
+    assert requeue_stalled(app, queue) == [lost, later], "a cancelled job need not wait"
 
 
-def test_the_sweeper_heaps_no_kick_on_kicks_nobody_takes(app, carrying):
-    job_id = a_tally(5)
-    change(job_id, run_at=now() - timedelta(minutes=1))
+def test_nothing_is_requeued_while_messages_are_pending(app, queue):
+    job_id = enqueue_tally(5)
+    update_job(job_id, run_at=now() - timedelta(minutes=1))
     for _each in range(5):
-        assert run_once(app, SweepJobs)
-    assert carrying.waiting() == 1
+        assert run_once(app, RequeueStalledJobs)
+    assert queue.count_pending() == 1
 
 
-def test_a_large_job_makes_room_for_one_that_waits(carrying, table, monkeypatch):
-    monkeypatch.setattr(carriers, "SLICE", 0.0)
-    large, small = a_tally(100), a_tally(5)
-    queue = carrying.huey
-    queue.execute(queue.dequeue())
-    assert (the_job(large).state, the_job(large).cursor) == ("queued", 10)
-    queue.execute(queue.dequeue())
-    assert the_job(small).state == "done"
-    queue.execute(queue.dequeue())
-    assert the_job(large).state == "done", "nobody waits any more"
+def test_a_large_job_yields_to_a_waiting_one(queue, table, monkeypatch):
+    monkeypatch.setattr(queue_module, "TIME_SLICE_SECONDS", 0.0)
+    large, small = enqueue_tally(100), enqueue_tally(5)
+    huey = queue.huey
+    huey.execute(huey.dequeue())
+    assert (load_job(large).state, load_job(large).cursor) == ("queued", 10)
+    huey.execute(huey.dequeue())
+    assert load_job(small).state == "done"
+    huey.execute(huey.dequeue())
+    assert load_job(large).state == "done", "no other job waits"
 
 
-def test_a_queue_that_goes_away_is_no_trouble_of_the_job_at_hand(carrying, table, monkeypatch):
+def test_a_job_finishes_when_the_queue_becomes_unreachable(queue, table, monkeypatch):
     def refuse():
         raise ConnectionError
 
-    monkeypatch.setattr(carriers, "SLICE", 0.0)
-    job_id = a_tally(100)
-    task = carrying.huey.dequeue()
-    monkeypatch.setattr(carrying.huey.storage, "queue_size", refuse)
-    carrying.huey.execute(task)
-    assert the_job(job_id).state == "done"
+    monkeypatch.setattr(queue_module, "TIME_SLICE_SECONDS", 0.0)
+    job_id = enqueue_tally(100)
+    task = queue.huey.dequeue()
+    monkeypatch.setattr(queue.huey.storage, "queue_size", refuse)
+    queue.huey.execute(task)
+    assert load_job(job_id).state == "done"
 
 
-def test_redis_carries_as_the_file_does(app, session, table, tmp_path, monkeypatch):
-    with a_redis(tmp_path, free_port()) as url:
-        monkeypatch.setitem(app.config, "CARRIES_JOBS", True)
+def test_redis_delivers_messages_like_the_sqlite_queue(app, session, table, tmp_path, monkeypatch):
+    with redis_server(tmp_path, free_port()) as url:
+        monkeypatch.setitem(app.config, "JOB_QUEUE_ENABLED", True)
         monkeypatch.setitem(app.config, "REDIS_URL", url)
         monkeypatch.delitem(app.extensions, "jobs", raising=False)
-        carrier = carrier_of(app)
+        queue = get_job_queue(app)
         try:
-            job_id = a_tally(5)
-            assert carrier.waiting() == 1
-            carrier.huey.execute(carrier.huey.dequeue())
-            assert the_job(job_id).state == "done"
+            job_id = enqueue_tally(5)
+            assert queue.count_pending() == 1
+            queue.huey.execute(queue.huey.dequeue())
+            assert load_job(job_id).state == "done"
         finally:
-            carrier.huey.storage.close()
+            queue.huey.storage.close()
             del app.extensions["jobs"]

@@ -1,4 +1,4 @@
-"""A job is done once, by one worker, in the name of whoever asked for it."""
+"""A job is run once, by one worker, as the user who asked for it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sqlalchemy import update
 
 from app.errors import DomainError
 from app.extensions import db
-from app.jobs.leases import RETRY_DELAYS, LEASE_DURATION, MAX_ATTEMPTS, claim, new_owner
+from app.jobs.leases import LEASE_DURATION, MAX_ATTEMPTS, RETRY_DELAYS, claim, new_owner
 from app.jobs.models import Job
 from app.jobs.runner import run_job, run_now
 from app.jobs.services import cancel, enqueue
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.types import now
-from tests.jobs.counting_job import Tally, enqueue_tally, update_job, written_numbers, load_job
+from tests.jobs.counting_job import Tally, enqueue_tally, load_job, update_job, written_numbers
 from tests.people import BRUNO
 
 pytestmark = pytest.mark.usefixtures("table")
 
 
-def test_a_job_is_done_chunk_by_chunk_to_its_end():
+def test_a_job_runs_chunk_by_chunk_to_its_end():
     job_id = enqueue_tally(25)
     assert run_job(job_id) == "done"
     job = load_job(job_id)
@@ -32,11 +32,11 @@ def test_a_job_is_done_chunk_by_chunk_to_its_end():
     assert (job.state, job.cursor, job.done, job.attempts) == ("done", 25, 25, 0)
     assert (job.owner, job.lease_until) == (None, None)
     assert job.started_at <= job.finished_at
-    assert Tally.ended == [25], "the end knows how far it came"
+    assert Tally.ended == [25], "end() gets the last cursor"
     assert len(Tally.actors) == 3
 
 
-def test_a_job_that_is_done_is_not_done_again():
+def test_a_finished_job_is_not_run_again():
     job_id = enqueue_tally(25)
     run_job(job_id)
     assert run_job(job_id) == "done"
@@ -44,11 +44,11 @@ def test_a_job_that_is_done_is_not_done_again():
     assert Tally.ended == [25]
 
 
-def test_a_job_nobody_asked_for_is_no_job():
+def test_an_unknown_job_id_has_no_state():
     assert run_job(987_654) == ""
 
 
-def test_a_job_that_is_to_wait_waits_but_not_for_whoever_asked():
+def test_a_delayed_job_runs_only_with_run_now():
     job_id = enqueue_tally(5, delay=60)
     assert run_job(job_id) == "queued"
     assert written_numbers(job_id) == []
@@ -56,12 +56,12 @@ def test_a_job_that_is_to_wait_waits_but_not_for_whoever_asked():
     assert written_numbers(job_id) == [1, 2, 3, 4, 5]
 
 
-def test_the_same_key_twice_is_one_job():
+def test_enqueueing_the_same_key_twice_returns_the_same_job():
     assert enqueue_tally(5, key="k") == enqueue_tally(5, key="k")
     assert enqueue_tally(5, key="other") != enqueue_tally(5, key="k")
 
 
-def test_a_job_somebody_is_at_is_left_to_them():
+def test_a_claimed_job_is_not_run_by_others():
     job_id = enqueue_tally(25)
     assert claim(db.session(), job_id, "somebody") is not None
     db.session.commit()
@@ -70,17 +70,17 @@ def test_a_job_somebody_is_at_is_left_to_them():
     assert written_numbers(job_id) == []
 
 
-def test_a_job_whose_worker_gives_no_sign_of_life_is_taken_over():
+def test_a_job_with_an_expired_lease_is_taken_over():
     job_id = enqueue_tally(25)
     claim(db.session(), job_id, "somebody")
     db.session.commit()
     update_job(job_id, lease_until=now() - timedelta(seconds=1), cursor=10, done=10)
     assert run_job(job_id) == "done"
-    assert written_numbers(job_id) == list(range(11, 26)), "it went on where the other was"
+    assert written_numbers(job_id) == list(range(11, 26)), "it continued at the cursor"
     assert load_job(job_id).done == 25
 
 
-def test_a_lease_from_before_the_clock_was_set_back_does_not_hold_for_an_hour():
+def test_a_lease_from_before_the_clock_was_set_back_counts_as_expired():
     job_id = enqueue_tally(25)
     claim(db.session(), job_id, "somebody")
     db.session.commit()
@@ -88,19 +88,19 @@ def test_a_lease_from_before_the_clock_was_set_back_does_not_hold_for_an_hour():
     assert run_job(job_id) == "done"
 
 
-def test_a_job_is_done_in_the_name_of_whoever_asked(session, monkeypatch):
+def test_a_job_runs_as_the_user_who_asked_and_in_their_language(session, monkeypatch):
     bruno = BRUNO.user
     bruno.language = "es"
     session.commit()
     job_id = enqueue_tally(25, actor=bruno.as_actor().with_channel("api"))
-    said = []
-    monkeypatch.setattr(Tally, "after", lambda session, job: said.append(_("Contacts")))
+    texts = []
+    monkeypatch.setattr(Tally, "after", lambda session, job: texts.append(_("Contacts")))
     assert run_job(job_id) == "done"
     assert {(actor.id, actor.channel) for actor in Tally.actors} == {(bruno.id, "api")}
-    assert set(said) == {"Contactos"}, "and in their language"
+    assert set(texts) == {"Contactos"}, "in their language"
 
 
-def test_rights_that_changed_meanwhile_are_honoured(session):
+def test_a_job_uses_the_current_rights_of_its_user(session):
     actor = BRUNO.as_actor()
     job_id = enqueue_tally(5, actor=actor)
     user = BRUNO.user
@@ -112,7 +112,7 @@ def test_rights_that_changed_meanwhile_are_honoured(session):
 
 
 @pytest.mark.parametrize("how", ["inactive", "trashed", "left"])
-def test_nothing_is_done_for_whoever_may_no_longer_sign_in(session, how):
+def test_a_job_of_a_user_who_may_no_longer_log_in_fails(session, how):
     job_id = enqueue_tally(25, actor=BRUNO.as_actor())
     user = BRUNO.user
     if how == "inactive":
@@ -127,22 +127,22 @@ def test_nothing_is_done_for_whoever_may_no_longer_sign_in(session, how):
     assert load_job(job_id).error == "Whoever asked for this may no longer sign in."
 
 
-@pytest.mark.parametrize("fresh", [0.0, 3600.0])
-def test_rights_that_change_while_a_job_runs_are_honoured_before_long(session, monkeypatch, fresh):
+@pytest.mark.parametrize("refresh_seconds", [0.0, 3600.0])
+def test_rights_are_loaded_again_while_a_job_runs(session, monkeypatch, refresh_seconds):
     bruno = BRUNO.user.id
     job_id = enqueue_tally(35, actor=BRUNO.as_actor())
-    monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", fresh)
+    monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", refresh_seconds)
 
-    def dismiss(session, job):
+    def deactivate(session, job):
         if job.cursor == 10:
             session.execute(update(StaffUser).where(StaffUser.id == bruno).values(active=False))
 
-    monkeypatch.setattr(Tally, "after", dismiss)
-    assert run_job(job_id) == ("done" if fresh else "failed")
-    assert len(written_numbers(job_id)) == (35 if fresh else 20)
+    monkeypatch.setattr(Tally, "after", deactivate)
+    assert run_job(job_id) == ("done" if refresh_seconds else "failed")
+    assert len(written_numbers(job_id)) == (35 if refresh_seconds else 20)
 
 
-def test_a_job_whose_rights_are_looked_at_again_and_again_comes_to_its_end(monkeypatch):
+def test_loading_the_rights_before_every_chunk_does_not_disturb_a_job(monkeypatch):
     job_id = enqueue_tally(95, actor=BRUNO.as_actor())
     monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", 0.0)
     assert run_job(job_id) == "done"
@@ -151,25 +151,25 @@ def test_a_job_whose_rights_are_looked_at_again_and_again_comes_to_its_end(monke
     assert Tally.ended == [95]
 
 
-def test_who_was_deleted_for_good_is_not_taken_for_the_house():
+def test_a_job_of_a_purged_user_does_not_run_as_the_system():
     job_id = enqueue_tally(25, actor=BRUNO.as_actor())
     update_job(job_id, actor_id=None)
     assert run_job(job_id) == "failed"
     assert written_numbers(job_id) == []
 
 
-def test_a_job_that_waits_can_be_called_off():
+def test_a_queued_job_can_be_cancelled():
     job_id = enqueue_tally(25, delay=600)
     assert cancel(db.session(), job_id)
     db.session.commit()
-    assert run_job(job_id) == "cancelled", "at once, however long it was to wait"
+    assert run_job(job_id) == "cancelled", "at once, whatever its run_at"
     assert written_numbers(job_id) == []
     assert Tally.ended == [0]
     assert load_job(job_id).finished_at is not None
     assert not cancel(db.session(), job_id)
 
 
-def test_a_job_that_was_called_off_ends_even_if_nobody_asks_for_it_any_more(session):
+def test_a_cancelled_job_of_an_inactive_user_still_ends(session):
     job_id = enqueue_tally(25, actor=BRUNO.as_actor())
     BRUNO.user.active = False
     session.commit()
@@ -178,24 +178,24 @@ def test_a_job_that_was_called_off_ends_even_if_nobody_asks_for_it_any_more(sess
     assert run_job(job_id) == "cancelled"
 
 
-def test_a_job_that_runs_can_be_called_off_between_chunks():
+def test_a_running_job_is_cancelled_between_chunks():
     job_id = enqueue_tally(1000)
     looks = iter(range(100))
 
-    def call_off_after_two_chunks():
+    def cancel_after_two_chunks():
         if next(looks) == 3:
             cancel(db.session(), job_id)
             db.session.commit()
         return False
 
-    assert run_job(job_id, should_stop=call_off_after_two_chunks) == "cancelled"
+    assert run_job(job_id, should_stop=cancel_after_two_chunks) == "cancelled"
     assert written_numbers(job_id) == list(range(1, 21))
     job = load_job(job_id)
     assert (job.done, job.owner) == (20, None)
     assert Tally.ended == [20]
 
 
-def test_what_the_business_refuses_ends_the_job_with_its_sentence(monkeypatch):
+def test_a_domain_error_fails_the_job_with_its_message(monkeypatch):
     job_id = enqueue_tally(25)
 
     def refuse(session, job):
@@ -206,18 +206,18 @@ def test_what_the_business_refuses_ends_the_job_with_its_sentence(monkeypatch):
     assert run_job(job_id) == "failed"
     job = load_job(job_id)
     assert job.error == "There is no such status any more."
-    assert written_numbers(job_id) == list(range(1, 11)), "the chunk it refused is undone"
+    assert written_numbers(job_id) == list(range(1, 11)), "the failed chunk is rolled back"
     assert job.finished_at is not None
 
 
-def broken(session, job):
+def fail_at_10(session, job):
     if job.cursor == 10:
         raise RuntimeError("on purpose")
 
 
-def test_what_goes_wrong_is_tried_again_ever_later_and_in_the_end_given_up(monkeypatch, caplog):
+def test_an_error_is_retried_with_growing_delays_until_the_last_attempt(monkeypatch, caplog):
     job_id = enqueue_tally(25)
-    monkeypatch.setattr(Tally, "after", broken)
+    monkeypatch.setattr(Tally, "after", fail_at_10)
     for wait in RETRY_DELAYS:
         before = now()
         assert run_job(job_id) == "queued"
@@ -225,7 +225,7 @@ def test_what_goes_wrong_is_tried_again_ever_later_and_in_the_end_given_up(monke
         assert before + wait <= job.run_at <= now() + wait
         assert job.error.startswith("Something went wrong")
         assert job.owner is None
-        assert run_job(job_id) == "queued", "not before its time"
+        assert run_job(job_id) == "queued", "not before run_at"
         assert load_job(job_id).run_at == job.run_at
         update_job(job_id, run_at=now())
     assert run_job(job_id) == "failed"
@@ -233,10 +233,10 @@ def test_what_goes_wrong_is_tried_again_ever_later_and_in_the_end_given_up(monke
     assert caplog.text.count("RuntimeError: on purpose") == MAX_ATTEMPTS
 
 
-def test_a_job_that_gets_further_has_all_its_attempts_again(monkeypatch):
+def test_progress_resets_the_attempts(monkeypatch):
     job_id = enqueue_tally(25)
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(Tally, "after", broken)
+        meanwhile.setattr(Tally, "after", fail_at_10)
         for _each in range(MAX_ATTEMPTS - 1):
             run_job(job_id)
             update_job(job_id, run_at=now())
@@ -247,7 +247,7 @@ def test_a_job_that_gets_further_has_all_its_attempts_again(monkeypatch):
     assert written_numbers(job_id) == list(range(1, 26))
 
 
-def test_a_job_that_kills_its_workers_is_not_begun_for_ever():
+def test_a_job_that_kills_its_workers_fails_after_the_last_attempt():
     job_id = enqueue_tally(25)
     begun = 0
     for _each in range(MAX_ATTEMPTS + 3):
@@ -261,7 +261,7 @@ def test_a_job_that_kills_its_workers_is_not_begun_for_ever():
     assert "never got any further" in job.error
 
 
-def test_a_kind_this_version_does_not_know_is_left_for_another():
+def test_a_job_of_an_unknown_kind_is_retried_later():
     job = enqueue(db.session(), "from the future", {}, SYSTEM)
     db.session.commit()
     assert run_job(job.id) == "queued"
@@ -269,7 +269,7 @@ def test_a_kind_this_version_does_not_know_is_left_for_another():
 
 
 @pytest.mark.parametrize("cursor", [5, 10])
-def test_a_step_that_goes_back_or_nowhere_is_a_mistake(monkeypatch, caplog, cursor):
+def test_a_step_that_does_not_advance_is_an_error(monkeypatch, caplog, cursor):
     job_id = enqueue_tally(25)
     count = Tally.step
 
@@ -284,20 +284,20 @@ def test_a_step_that_goes_back_or_nowhere_is_a_mistake(monkeypatch, caplog, curs
     assert f"went from 10 to {cursor}" in caplog.text
 
 
-def test_a_worker_that_is_asked_to_end_gives_its_job_back():
+def test_a_stopping_worker_releases_its_job():
     job_id = enqueue_tally(100)
     looks = iter([False, False, False, True])
     assert run_job(job_id, should_stop=lambda: next(looks)) == "queued"
     job = load_job(job_id)
     assert (job.owner, job.lease_until, job.attempts) == (None, None, 0)
-    assert job.run_at <= now(), "another may take it up at once"
+    assert job.run_at <= now(), "another worker may claim it at once"
     assert written_numbers(job_id) == list(range(1, job.cursor + 1))
     assert 0 < job.cursor < 100
     assert run_job(job_id) == "done"
     assert written_numbers(job_id) == list(range(1, 101))
 
 
-def test_stopping_again_and_again_is_no_failed_attempt():
+def test_a_release_is_not_a_failed_attempt():
     job_id = enqueue_tally(100)
     for _each in range(MAX_ATTEMPTS + 2):
         looks = iter([False, True])
@@ -306,7 +306,7 @@ def test_stopping_again_and_again_is_no_failed_attempt():
     assert run_job(job_id) == "done"
 
 
-def test_whoever_interrupts_a_command_gives_its_job_back(monkeypatch):
+def test_a_keyboard_interrupt_releases_the_job(monkeypatch):
     job_id = enqueue_tally(100)
 
     def interrupt(session, job):
@@ -315,17 +315,17 @@ def test_whoever_interrupts_a_command_gives_its_job_back(monkeypatch):
 
     monkeypatch.setattr(Tally, "after", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_now(job_id, patience=None)
+        run_now(job_id, wait_seconds=None)
     job = load_job(job_id)
     assert (job.state, job.cursor, job.owner) == ("queued", 20, None)
 
 
-def test_after_running_a_job_the_session_goes_on_as_before(session):
+def test_the_session_is_usable_after_run_now(session):
     bruno = BRUNO.user
     job = enqueue(db.session(), "tally", {"upto": 25}, bruno.as_actor(), delay=60)
     db.session.commit()
     assert run_now(job.id) == "done"
-    assert job.state == "done", "what was read before is read anew"
+    assert job.state == "done", "the row is refreshed"
     assert bruno.username == "bruno"
     bruno.first_name = "Bruno II"
     db.session.commit()

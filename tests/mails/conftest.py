@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.extensions import mail
-from tests.mails.smtp_server import a_sink
+from tests.mails.smtp_server import smtp_sink
 
 
 def connect(app, monkeypatch, port: int, **more) -> None:
@@ -24,6 +24,6 @@ def connect(app, monkeypatch, port: int, **more) -> None:
 @pytest.fixture
 def sink(app, monkeypatch):
     """Give a mail server, and let the program send its mails there."""
-    with a_sink() as sink:
+    with smtp_sink() as sink:
         connect(app, monkeypatch, sink.port)
         yield sink

@@ -10,31 +10,36 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from app.mails.kinds import Letter, MailKind
+from app.mails.kinds import EmailContent, EmailKind
 from tests.ports import free_port
 
 # What may be done instead of taking a mail.
-LATER, NEVER, CUT, CUT_AT_THE_END = "451 Come again", "550 Nobody here", "cut", "cut at the end"
+TRY_LATER, REJECT, DROP, DROP_AFTER_DATA = (
+    "451 Come again",
+    "550 Nobody here",
+    "cut",
+    "cut at the end",
+)
 
 
-class Plain(MailKind):
+class Plain(EmailKind):
     """A mail of the tests: what it says is in the row. It is never sent twice."""
 
     name = "plain"
 
     def compose(self, session, mail):
         said = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi", "text": "Hi."}
-        return Letter(**said | (mail.data or {}))
+        return EmailContent(**said | (mail.data or {}))
 
 
 class Repeated(Plain):
     """One that may be sent twice."""
 
     name = "repeated"
-    repeats = True
+    is_repeatable = True
 
 
-class Sink:
+class SmtpSink:
     """What the server took, and what it does with the next mail to an address."""
 
     def __init__(self) -> None:
@@ -44,16 +49,16 @@ class Sink:
         self.answers: dict[str, list[str]] = defaultdict(list)
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
-        answer = self._answer(address, (LATER, NEVER, CUT))
-        if answer == CUT:
+        answer = self._answer(address, (TRY_LATER, REJECT, DROP))
+        if answer == DROP:
             server.transport.abort()
         if answer:
-            return answer if answer != CUT else "421 Bye"
+            return answer if answer != DROP else "421 Bye"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        answer = self._answer(envelope.rcpt_tos[0], (CUT_AT_THE_END,))
+        answer = self._answer(envelope.rcpt_tos[0], (DROP_AFTER_DATA,))
         self.taken.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
         if answer:
             server.transport.abort()
@@ -73,9 +78,9 @@ class Sink:
 
 
 @contextmanager
-def a_sink(**options: Any):
+def smtp_sink(**options: Any):
     """Run a server while the block lasts."""
-    sink = Sink()
+    sink = SmtpSink()
     options = {"enable_SMTPUTF8": True} | options
     controller = Controller(sink, hostname="127.0.0.1", port=sink.port, **options)
     controller.start()

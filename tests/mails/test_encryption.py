@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from app.mails.delivery import deliver_due
 from app.types import now
 from tests.mails.conftest import connect
-from tests.mails.smtp_server import a_sink
+from tests.mails.smtp_server import smtp_sink
 from tests.mails.test_delivery import a_mail, later
 
 STARTTLS, SMTPS = {"MAIL_USE_TLS": True}, {"MAIL_USE_SSL": True}
@@ -78,12 +78,12 @@ def encrypting(how, file):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     if how is SMTPS:
-        return a_sink(ssl_context=context)
-    return a_sink(tls_context=context, require_starttls=True)
+        return smtp_sink(ssl_context=context)
+    return smtp_sink(tls_context=context, require_starttls=True)
 
 
 @both
-def test_a_mail_is_sent_over_an_encrypted_line(
+def test_a_mail_is_sent_over_an_encrypted_connection(
     how, app, session, certificates, trusted, monkeypatch
 ):
     with encrypting(how, certificates["good"]) as sink:
@@ -99,7 +99,7 @@ def test_a_mail_is_sent_over_an_encrypted_line(
     ("kind", "detail"),
     [("other name", "127.0.0.1"), ("expired", "expired"), ("unknown", "self-signed")],
 )
-def test_a_mail_waits_for_a_certificate_that_is_good_and_says_so(
+def test_a_mail_waits_while_the_certificate_is_invalid_and_shows_why(
     how, kind, detail, app, session, certificates, trusted, monkeypatch
 ):
     with encrypting(how, certificates[kind]) as sink:
@@ -118,7 +118,7 @@ def test_a_mail_waits_for_a_certificate_that_is_good_and_says_so(
         assert deliver_due(app) == {"sent": 1}
 
 
-def test_a_server_that_speaks_no_tls_at_once_is_told_as_such(app, session, sink, monkeypatch):
+def test_a_port_without_implicit_tls_is_reported(app, session, sink, monkeypatch):
     connect(app, monkeypatch, sink.port, **SMTPS)
     mail = a_mail()
     assert deliver_due(app) == {"queued": 1}

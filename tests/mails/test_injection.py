@@ -10,12 +10,12 @@ import pytest
 
 from app.extensions import db
 from app.mails.delivery import deliver_due
-from app.mails.kinds import Letter
+from app.mails.kinds import EmailContent
 from app.mails.models import Mail
 from app.mails.services import queue_mail
-from app.mails.transport import Unsendable, sealed
+from app.mails.transport import PermanentFailure, build_envelope
 from tests.mails.conftest import connect
-from tests.mails.smtp_server import a_sink
+from tests.mails.smtp_server import smtp_sink
 
 BREAKS = (
     "\r\n", "\n", "\r", "\x00", "\r\n ", "\n\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85",
@@ -40,7 +40,7 @@ def a_mail(**data) -> Mail:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_break_in_a_header_stops_that_mail_and_no_other(app, session, sink, field):
+def test_a_line_break_in_a_header_fails_only_that_mail(app, session, sink, field):
     usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi"}
     # PostgreSQL keeps neither of these two in its JSON.
     breaks = [it for it in BREAKS if it not in ("\x00", "\ud800")]
@@ -58,15 +58,15 @@ def test_a_break_in_a_header_stops_that_mail_and_no_other(app, session, sink, fi
 
 @pytest.mark.parametrize("it", BREAKS, ids=ascii)
 @pytest.mark.parametrize("field", FIELDS)
-def test_no_break_of_any_kind_is_put_into_an_envelope(app, session, it, field):
+def test_no_envelope_is_built_with_a_line_break_of_any_kind(app, session, it, field):
     usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi", "text": "x"}
-    letter = Letter(**usual | {field: f"a{it}Bcc: eva@evil.example"})
-    with pytest.raises(Unsendable):
-        sealed(letter, ("Padrón", "padron@example.org"), "<1@x>")
+    letter = EmailContent(**usual | {field: f"a{it}Bcc: eva@evil.example"})
+    with pytest.raises(PermanentFailure):
+        build_envelope(letter, ("Padrón", "padron@example.org"), "<1@x>")
 
 
 @pytest.mark.parametrize("name", STRANGE_NAMES)
-def test_a_strange_name_arrives_as_it_is_and_adds_nobody(app, session, sink, name):
+def test_a_hostile_name_arrives_unchanged_and_adds_no_recipient(app, session, sink, name):
     a_mail(to_name=name, subject=name or "Hi")
     assert deliver_due(app) == {"sent": 1}
     # Read the older way: Python's newer one puts spaces into long names.
@@ -89,7 +89,7 @@ def _decoded(text: str) -> str:
      "<ana@example.org>", "ana@example.org>", "ana@example..org", "a b@example.org",
      "ana@example.org\\r\\nRCPT TO:<eva@evil.example>"],
 )  # fmt: skip
-def test_what_is_not_one_address_is_not_written_to(app, session, sink, address):
+def test_only_a_single_valid_address_is_accepted(app, session, sink, address):
     mail = a_mail(to_address=address)
     assert deliver_due(app) == {"failed": 1}
     assert mail.error in ("address", "characters")
@@ -105,16 +105,14 @@ def test_what_is_not_one_address_is_not_written_to(app, session, sink, address):
         ("ana+altas@Example.ORG", "ana+altas@example.org"),
     ],
 )
-def test_addresses_of_other_alphabets_are_written_as_mail_servers_want_them(
-    app, session, sink, address, written
-):
+def test_international_addresses_are_encoded_for_smtp(app, session, sink, address, written):
     a_mail(to_address=address)
     assert deliver_due(app) == {"sent": 1}
     assert sink.recipients() == [written]
 
 
-def test_an_older_server_is_asked_for_nothing_it_cannot_do(app, session, monkeypatch):
-    with a_sink(enable_SMTPUTF8=False) as sink:
+def test_without_smtputf8_an_international_local_part_fails(app, session, monkeypatch):
+    with smtp_sink(enable_SMTPUTF8=False) as sink:
         connect(app, monkeypatch, sink.port)
         mail = a_mail(to_address="peña@example.org")
         a_mail(to_address="ana@peña.example")

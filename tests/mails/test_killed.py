@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.mails.delivery import LEASE, deliver_due
+from app.mails.delivery import LEASE_DURATION, deliver_due
 from app.mails.models import Mail
 from app.mails.services import queue_mail
 from tests.databases import BOTH, migrated_app
 from tests.mails.conftest import connect
-from tests.mails.smtp_server import a_sink
+from tests.mails.smtp_server import smtp_sink
 
 ROOT = Path(__file__).resolve().parents[2]
 # A process that delivers as “flask mails send” does, and knows the mails of the tests.
@@ -52,9 +52,9 @@ def in_states() -> dict[str, int]:
     return found
 
 
-def test_a_process_killed_while_it_sends_loses_nothing(own_app, tmp_path, monkeypatch):
+def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeypatch):
     reached = threading.Event()
-    with a_sink() as sink, own_app.app_context():
+    with smtp_sink() as sink, own_app.app_context():
 
         async def hang(server, session, envelope):
             reached.set()
@@ -74,19 +74,19 @@ def test_a_process_killed_while_it_sends_loses_nothing(own_app, tmp_path, monkey
         killed.wait()
         assert in_states() == {"queued": 2, "sending": 1}, "written before the server was asked"
 
-    with a_sink() as sink, own_app.app_context():
+    with smtp_sink() as sink, own_app.app_context():
         connect(own_app, monkeypatch, sink.port)
         assert deliver_due(own_app) == {"sent": 2}
         for mail in db.session.scalars(select(Mail).where(Mail.state == "sending")):
-            mail.due_at -= LEASE + timedelta(seconds=1)
+            mail.due_at -= LEASE_DURATION + timedelta(seconds=1)
         db.session.commit()
         assert deliver_due(own_app) == {"sent": 1}
         assert in_states() == {"sent": 3}
         assert len(sink.taken) == 3
 
 
-def test_many_who_deliver_at_once_send_each_mail_once(own_app, monkeypatch):
-    with a_sink() as sink:
+def test_concurrent_deliveries_send_each_mail_once(own_app, monkeypatch):
+    with smtp_sink() as sink:
         connect(own_app, monkeypatch, sink.port)
         with own_app.app_context():
             for number in range(60):

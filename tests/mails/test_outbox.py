@@ -16,7 +16,7 @@ from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from tests.mails.conftest import connect
-from tests.mails.smtp_server import LATER, NEVER, a_sink
+from tests.mails.smtp_server import REJECT, TRY_LATER, smtp_sink
 from tests.people import ALICIA, BRUNO, Person, add_person
 
 HOSTILE = "<script>alert(1)</script> \"'&amp; https://evil.example/<b>"
@@ -38,7 +38,7 @@ def kept(app, **data) -> int:
     return mail.id
 
 
-def test_without_a_mail_server_mails_are_kept_and_shown(app, client_as):
+def test_without_a_mail_server_mails_are_stored_and_shown(app, client_as):
     number = kept(app, subject="Bienvenida", html="<p>Hola</p>")
     browser = client_as(ALICIA)
     page = browser.get("/outbox/").text
@@ -50,7 +50,7 @@ def test_without_a_mail_server_mails_are_kept_and_shown(app, client_as):
     assert "<p>Hola</p>" in browser.get(f"/outbox/html/{number}").text
 
 
-def test_what_a_mail_says_is_shown_and_never_run(app, client_as):
+def test_hostile_content_of_a_mail_is_shown_and_not_executed(app, client_as):
     number = kept(app, subject=HOSTILE, text=HOSTILE, to_name=HOSTILE, html=HOSTILE)
     for page in ("/outbox/", f"/outbox/show/{number}"):
         assert "<script>alert" not in client_as(ALICIA).get(page).text
@@ -62,7 +62,7 @@ def test_what_a_mail_says_is_shown_and_never_run(app, client_as):
 
 
 @pytest.mark.parametrize("page", ["/outbox/", "/outbox/show/{}", "/outbox/html/{}"])
-def test_only_administrators_read_it(app, client_as, page):
+def test_only_administrators_see_the_outbox(app, client_as, page):
     number = kept(app, html="<p>Hola</p>")
     add_person(EDITS_COMMUNICATION)
     for person in (BRUNO, EDITS_COMMUNICATION):
@@ -72,7 +72,7 @@ def test_only_administrators_read_it(app, client_as, page):
     assert "/outbox/" not in client_as(EDITS_COMMUNICATION).get("/search").text
 
 
-def test_an_administrator_of_a_part_reads_the_mails_of_that_part_alone(app, client_as):
+def test_a_local_administrator_sees_only_mails_to_users_of_their_entities(app, client_as):
     """Without a mail server a mail holds the link that opens its reader's door."""
     add_person(NORA)
     subjects = {BRUNO: "Para Bruno", ALICIA: "Para Alicia", None: "Para nadie"}
@@ -93,9 +93,9 @@ def test_an_administrator_of_a_part_reads_the_mails_of_that_part_alone(app, clie
         assert (404 in found[:1] and found[2] == 404) is (person is not BRUNO), person
 
 
-def test_with_a_mail_server_nothing_is_kept_nor_shown(app, client_as, monkeypatch):
+def test_with_a_mail_server_no_content_is_stored_or_shown(app, client_as, monkeypatch):
     before = kept(app, text="a secret link")
-    with a_sink() as sink:
+    with smtp_sink() as sink:
         connect(app, monkeypatch, sink.port)
         mail = a_mail(text="a secret link")
         deliver_due(app)
@@ -105,8 +105,8 @@ def test_with_a_mail_server_nothing_is_kept_nor_shown(app, client_as, monkeypatc
             assert client_as(ALICIA).get(f"/outbox/html/{number}").status_code == 404
 
 
-def test_what_failed_says_why_and_can_be_tried_again(app, client_as, sink):
-    sink.answers["ana@example.org"] = [NEVER]
+def test_a_failed_mail_shows_its_error_and_can_be_retried(app, client_as, sink):
+    sink.answers["ana@example.org"] = [REJECT]
     mail = a_mail()
     deliver_due(app)
     browser = client_as(ALICIA)
@@ -119,15 +119,15 @@ def test_what_failed_says_why_and_can_be_tried_again(app, client_as, sink):
     assert deliver_due(app) == {}
 
 
-def test_what_waits_is_told_with_its_reason(app, client_as, sink):
-    sink.answers["ana@example.org"] = [LATER]
+def test_a_waiting_mail_shows_its_last_error(app, client_as, sink):
+    sink.answers["ana@example.org"] = [TRY_LATER]
     a_mail()
     deliver_due(app)
     assert "451 Come again" in client_as(ALICIA).get("/outbox/?part=waiting").text
     assert "451 Come again" not in client_as(ALICIA).get("/outbox/?part=failed").text
 
 
-def test_what_was_not_needed_is_nobodys_business(app, client_as):
+def test_dropped_mails_are_not_shown(app, client_as):
     mail = a_mail()
     mail.state = "dropped"
     db.session.commit()
@@ -135,7 +135,7 @@ def test_what_was_not_needed_is_nobodys_business(app, client_as):
     assert client_as(ALICIA).get(f"/outbox/show/{mail.id}").status_code == 404
 
 
-def test_a_long_list_is_read_page_by_page_in_as_many_statements(app, client_as, counting):
+def test_every_page_of_a_long_list_takes_the_same_number_of_statements(app, client_as, counting):
     browser = client_as(ALICIA)
     counts = []
     for more in (1, 119):
@@ -153,7 +153,7 @@ def test_a_long_list_is_read_page_by_page_in_as_many_statements(app, client_as, 
 
 
 @pytest.mark.parametrize("query", ["part=x", "before=x", "before=" + "9" * 30, "before=-1"])
-def test_a_page_that_cannot_be_is_not_there(client_as, query):
+def test_invalid_parameters_are_a_404(client_as, query):
     assert client_as(ALICIA).get(f"/outbox/?{query}").status_code == 404
 
 
@@ -161,7 +161,7 @@ def run(app, *args):
     return app.test_cli_runner().invoke(args=["mails", *args])
 
 
-def test_the_shell_delivers_what_waits(app, session, sink):
+def test_mails_send_delivers_due_mails(app, session, sink):
     a_mail()
     done = run(app, "send")
     assert json.loads(done.output) == {"sent": 1}
@@ -169,11 +169,11 @@ def test_the_shell_delivers_what_waits(app, session, sink):
     assert db.session.scalars(select(Mail.state)).all() == ["sent"]
 
 
-def test_the_shell_tries_the_mail_server(app, session, sink):
+def test_mails_test_reports_whether_the_server_accepted_the_mail(app, session, sink):
     assert run(app, "test", "ana@example.org").exit_code == 0
     assert sink.recipients() == ["ana@example.org"]
-    sink.answers["bea@example.org"] = [NEVER]
-    sink.answers["eva@example.org"] = [LATER]
+    sink.answers["bea@example.org"] = [REJECT]
+    sink.answers["eva@example.org"] = [TRY_LATER]
     for address, said in (
         ("bea@example.org", "550 Nobody here"),
         ("eva@example.org", "451 Come again"),
@@ -185,11 +185,11 @@ def test_the_shell_tries_the_mail_server(app, session, sink):
         assert said in done.output
 
 
-def test_the_shell_says_when_there_is_no_mail_server(app, session, monkeypatch):
+def test_mails_test_reports_a_missing_or_unreachable_server(app, session, monkeypatch):
     done = run(app, "test", "ana@example.org")
     assert done.exit_code == 1
     assert "PADRON_MAIL_URL is not set" in done.output
-    with a_sink() as gone:
+    with smtp_sink() as gone:
         pass
     connect(app, monkeypatch, gone.port)
     done = run(app, "test", "ana@example.org")

@@ -14,7 +14,7 @@ function store() {
   else sessionStorage.removeItem(STORAGE_KEY);
 }
 
-function draw({ label, live }) {
+function render({ label, live }) {
   badge.hidden = !live.length;
   badge.title = label;
   badge.querySelector("[data-jobs-label]").textContent = label;
@@ -27,7 +27,7 @@ function draw({ label, live }) {
 
 function update(data) {
   const shownJob = document.querySelector("[data-job]")?.dataset.job;
-  draw(data);
+  render(data);
   for (const job of data.ended) {
     // The job's own page shows the result itself.
     if (String(job.id) !== shownJob) toast(TOAST_KINDS[job.state] ?? "info", job.text, job.url);
