@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from app.crud.interface import ScopedInterface
 from app.extensions import db
 from app.fieldtypes import FieldType
-from app.i18n.labels import label_in_sql
+from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor
 
@@ -120,7 +120,7 @@ class ChipColumn(JoinedColumn):
     shape = "chip"
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        return self.join(query, actor), [label_in_sql(self.target), self.target.colour]
+        return self.join(query, actor), [label_expression(self.target), self.target.colour]
 
     def cell(self, values: tuple) -> Cell:
         return EMPTY_CELL if values[0] is None else Cell("chip", values[0], values[1])
@@ -159,7 +159,7 @@ class ChipsColumn(ListColumn):
         found: dict[int, list[tuple[str, str]]] = {}
         # Plain tables cost half as much; repositories have no scope to apply.
         rows = db.session.connection().execute(
-            select(near, label_in_sql(target), target.colour)
+            select(near, label_expression(target), target.colour)
             .join_from(relation.secondary, target.id.table, far == target.id)
             .where(near.in_(ids))
             .order_by(target.position, target.id)

@@ -34,7 +34,7 @@ from app.i18n.languages import current_language
 from app.i18n.places import countries, find_provinces
 from app.search.models import Searchable
 from app.search.queries import search_condition, search_words
-from app.text import clean, digits, fold, like
+from app.text import clean, digits, escape_like, fold
 
 __all__ = ["SEPARATOR", "Filter", "FilterConverter", "InvalidFilter", "find_filter"]
 
@@ -50,7 +50,7 @@ class Contains(_TextFilter):
     arg_name = "contains"
 
     def clause(self, value):
-        pattern = f"%{like(fold(value))}%"
+        pattern = f"%{escape_like(fold(value))}%"
         condition = self.folded().like(pattern, escape="\\")
         column = self.datamodel.column(self.column_name)
         is_searched = issubclass(self.model, Searchable) and column.info.get("searched")
@@ -89,7 +89,7 @@ class StartsWith(_TextFilter):
     arg_name = "starts"
 
     def clause(self, value):
-        return self.folded().like(f"{like(fold(value))}%", escape="\\")
+        return self.folded().like(f"{escape_like(fold(value))}%", escape="\\")
 
 
 class IsText(_TextFilter):

@@ -14,7 +14,7 @@ from app.search.models import Searchable
 from app.search.queries import search_condition, search_words
 from app.security.actor import current_actor
 from app.security.scope import visible
-from app.text import fold, like
+from app.text import escape_like, fold
 
 # The most options a select offers without JavaScript.
 MAX_LOOKUP_ROWS = 50
@@ -27,7 +27,7 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
         if issubclass(model, Searchable):
             query = query.where(search_condition(db.session, model, typed))
         else:
-            pattern = f"%{like(fold(typed))}%"
+            pattern = f"%{escape_like(fold(typed))}%"
             names = (
                 (model.label_en, model.label_es)
                 if issubclass(model, Repository)

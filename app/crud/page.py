@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import flask_appbuilder as fab
 from flask import current_app
 
+from app.crud.fabnames import IGNORED_BY_PAGE, refuse_ignored_names
 from app.registry import Plug
 from app.security.areas import Area, Level
 from app.security.rights import has_permission
@@ -64,6 +65,10 @@ class ListLink:
 
 class Page(PageMeta, Plug, fab.BaseView):
     """A page that is not generated from a model. Subclassing registers it."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        refuse_ignored_names(cls, Page, IGNORED_BY_PAGE)
+        super().__init_subclass__(**kwargs)
 
 
 def menu_groups() -> list[tuple[Any, list[Any]]]:

@@ -1,4 +1,4 @@
-"""The organisation's tree, in Settings."""
+"""View of entities, in Settings."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.contacts.models import Category, Status, Tag
 from app.extensions import db
-from tests.contracts.pagereader import forms_of
+from tests.contracts.pagereader import parse_forms
 from tests.factories import a_contact, a_value, the_value
 from tests.people import ALICIA, BRUNO
 
@@ -110,7 +110,7 @@ def test_a_nought_that_was_typed_is_a_value_and_stays(client_as):
     page = alicia.post(f"/categories/edit/{value.id}", data=stale)
 
     assert page.status_code == 409
-    form = next(form for form in forms_of(page.text) if "position" in form.sent())
+    form = next(form for form in parse_forms(page.text) if "position" in form.submitted())
     assert form["position"].values == ["0"]
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from flask_appbuilder.api import BaseApi
 
+from app.crud.fabnames import IGNORED_BY_API, refuse_ignored_names
 from app.registry import Plug
 
 
@@ -14,6 +15,10 @@ class Api(BaseApi, Plug):
 
     The guard authenticates the API key; each method checks its own permission.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        refuse_ignored_names(cls, Api, IGNORED_BY_API)
+        super().__init_subclass__(**kwargs)
 
     resource_name: ClassVar[str]
     label: ClassVar[Any]

@@ -17,7 +17,7 @@ from app.crud.interface import ScopedInterface
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import FieldType
-from app.i18n.labels import label_in_sql
+from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 
@@ -212,7 +212,7 @@ def _parse_related_id(value: Any) -> int:
 
 def _label_parts(target: Any, model: type) -> list[Any]:
     if issubclass(model, Repository):
-        return [label_in_sql(target)]
+        return [label_expression(target)]
     return [getattr(target, part) for part in name_parts(model)]
 
 

@@ -18,6 +18,7 @@ from app.crud.api.fields import ApiField, ApiLink, ApiLinks, make_field
 from app.crud.api.request_body import read_object
 from app.crud.api.responses import problem
 from app.crud.columns import ColumnPlan
+from app.crud.fabnames import IGNORED_BY_MODEL_API, refuse_ignored_names
 from app.crud.filters import SEPARATOR, InvalidFilter
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
@@ -51,6 +52,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
     fields: ClassVar[dict[str, ApiField | ApiLink | ApiLinks]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        refuse_ignored_names(cls, ModelApi, IGNORED_BY_MODEL_API)
         super().__init_subclass__(**kwargs)
         if view := getattr(cls, "view", None):
             cls.datamodel = view.datamodel

@@ -1,4 +1,4 @@
-"""Roles, on the house's own screens."""
+"""Pages of roles."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from app.staff.rights_table import RightsField
 
 
 class RoleName(TitleColumn):
-    """The name of a role, in the reader's language where the program gave it."""
+    """The name of a role; names of seeded roles are translated."""
 
     def cell(self, values: tuple) -> Cell:
         return Cell("title", role_label(values[0]), "")
 
 
 class RoleDescription(ListColumn):
-    """What a role lets people do, in one line."""
+    """A one-line description of a role's permissions."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, [Role.id]
 
     def cell(self, values: tuple) -> Cell:
-        if "role_words" not in g:
+        if "role_descriptions" not in g:
             roles = list(db.session.scalars(select(Role)))
-            carried = permissions_by_role(roles)
-            g.role_words = {role.id: describe_role(role, carried) for role in roles}
-        return Cell("text", g.role_words.get(values[0], ""))
+            by_role = permissions_by_role(roles)
+            g.role_descriptions = {role.id: describe_role(role, by_role) for role in roles}
+        return Cell("text", g.role_descriptions.get(values[0], ""))
 
 
 class RoleHolders(ListColumn):
-    """How many people have a role."""
+    """The number of users with a role."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         users = StaffUser.__table__
@@ -68,7 +68,7 @@ class RoleHolders(ListColumn):
 
 
 class RoleView(ModelView):
-    """Roles: what somebody who holds one may do."""
+    """Roles and their permissions."""
 
     datamodel = ScopedInterface(Role)
     route_base = "/roles"
@@ -93,7 +93,7 @@ class RoleView(ModelView):
     search_columns: ClassVar[Any] = ["name", "needs_second_factor"]
     edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
     show_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
-    help_texts: ClassVar[dict[str, Any]] = {
+    description_columns: ClassVar[dict[str, Any]] = {
         "needs_second_factor": _l("Whoever has this role signs in with a code besides."),
     }
     add_form_extra_fields: ClassVar[Any] = {
@@ -117,7 +117,7 @@ class RoleView(ModelView):
         return {"name": _("Copy of %(name)s", name=str(row))[:64]}
 
     def make_edit_form(self, row: Role) -> RowForm:
-        """Leave out what cannot be changed on this role, and say why."""
+        """Leave out the fields that the current user may not change, with a remark why."""
         form = super().make_edit_form(row)
         actor = current_actor()
         held = permissions_of_actor(actor)
@@ -137,8 +137,8 @@ class RoleView(ModelView):
         return form
 
     def before_save(self, row: Role, form: RowForm) -> None:
-        # Whoever changes a role that is theirs stays signed in here, and nowhere else.
-        db.session.info["kept_session"] = cookie.get("token")
+        # A changed role ends its users' sessions; this browser's stays if the role is one's own.
+        db.session.info["keep_session"] = cookie.get("token")
         if "name" not in form:
             return
         row.name = (row.name or "").strip()

@@ -1,4 +1,4 @@
-"""Users, on the house's own screens."""
+"""Pages of users."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from app.staff.tabs import AccessTab, access_context, why_not_editable
 
 
 class UserView(ModelView):
-    """The people who sign in to the back-office."""
+    """Users of the back-office."""
 
     datamodel = ScopedInterface(StaffUser)
     route_base = "/users"
@@ -76,7 +76,7 @@ class UserView(ModelView):
         ),
     ]  # fmt: skip
     unique_columns = ("username", "email")
-    help_texts: ClassVar[dict[str, Any]] = {
+    description_columns: ClassVar[dict[str, Any]] = {
         "entity": _l("They see this entity and everything below it."),
         "employed_until": _l("The last day they can sign in. Leave empty when there is no end."),
         "active": _l("Untick to lock somebody out without deleting them."),
@@ -100,7 +100,7 @@ class UserView(ModelView):
         return {"active": True, "entity": entity}
 
     def make_edit_form(self, row: StaffUser) -> RowForm:
-        """Leave out what the reader may not change on this person, and say why."""
+        """Leave out the fields that the current user may not change, with a remark why."""
         form = super().make_edit_form(row)
         if why := why_not_editable(row):
             is_own = row.id == current_actor().id
@@ -130,7 +130,7 @@ class UserView(ModelView):
     @has_access
     @permission_name("edit")
     def rights(self, pk: str):
-        """Change what somebody may do, from the tab of their file or of their contact's."""
+        """Change a user's access rights, from the tab of the user or of their contact."""
         row = self.find(pk)
         if why_not_editable(row):
             abort(403)
@@ -170,9 +170,9 @@ class UserView(ModelView):
 
 
 class UserTrashView(TrashView):
-    """Users who were deleted: they cannot sign in, and can be brought back."""
+    """Deleted users: they cannot log in, and can be restored."""
 
-    # What somebody did stands in the log under their name, so nobody is deleted from here.
+    # The log refers to users, so they are never deleted for good.
     exclude_route_methods = TrashView.exclude_route_methods | {"empty"}
     datamodel = TrashInterface(StaffUser)
     route_base = "/users/trash"
