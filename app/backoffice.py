@@ -1,4 +1,4 @@
-"""Flask-AppBuilder, told which pages there are by the pages themselves."""
+"""Our AppBuilder: registers every page, view and API that was subclassed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.staff.security_manager import SecurityManager
 
 
 class BackOffice(AppBuilder):
-    """The registered pages, the menu and the security manager."""
+    """Flask-AppBuilder with our security manager, pages and menu."""
 
     security_manager_class = SecurityManager
 
     def init_app(self, app: Flask, session) -> None:
-        """Register every page that plugs itself in."""
+        """Register the pages and store the permissions they need."""
         app.config["FAB_BASE_TEMPLATE"] = "appbuilder/baselayout.html"
         self.security_manager_class = SecurityManager
         super().init_app(app, session)
@@ -34,7 +34,7 @@ class BackOffice(AppBuilder):
         }
 
     def _add_admin_views(self) -> None:
-        """Register our pages where Flask-AppBuilder would register its own."""
+        """Register our views instead of Flask-AppBuilder's own."""
         for name, label, icon in CATEGORIES:
             self.menu.add_category(name, icon=icon, label=label)
         pages = sorted((*ModelView.all(), *Page.all()), key=lambda page: page.order)
@@ -45,12 +45,12 @@ class BackOffice(AppBuilder):
                 instance = self.add_view(
                     page, page.__name__, icon=page.icon, label=page.label, category=page.category
                 )
-            self._note_role(instance)
+            self._set_special_view(instance)
         for api in (*ModelApi.all(), *Api.all()):
             self.add_api(api)
 
-    def _note_role(self, page: PageMeta) -> None:
-        """Tell Flask-AppBuilder which pages play the parts it asks for by name."""
+    def _set_special_view(self, page: PageMeta) -> None:
+        """Set the views that Flask-AppBuilder refers to: index, sign-in and user view."""
         name = type(page).__name__
         if name == "HomeView":
             self._indexview = page
@@ -59,10 +59,10 @@ class BackOffice(AppBuilder):
         elif name == "UserView":
             self.sm.user_view = page
 
-    def places(self) -> Iterator[PageMeta]:
-        """Yield every registered page."""
+    def pages(self) -> Iterator[PageMeta]:
+        """Yield every registered page and view."""
         yield from (view for view in self.baseviews if isinstance(view, PageMeta))
 
     def grants(self) -> set[Grant]:
-        """Gather what every page declares: the permission matrix."""
-        return {grant for place in self.pages() for grant in place.grants()}
+        """Return the grants of every page: the permission matrix."""
+        return {grant for page in self.pages() for grant in page.grants()}

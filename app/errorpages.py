@@ -1,4 +1,4 @@
-"""Pages for what went wrong: a clear sentence, in the reader's language, and a way on."""
+"""Error handlers: an HTML page, a JSON fragment or an API problem, in the user's language."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Register a page for each kind of error."""
+    """Register the error handlers."""
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(SecurityError, _forged)
+    app.register_error_handler(SecurityError, _untrusted_host)
     app.register_error_handler(CSRFError, _csrf)
-    app.register_error_handler(DomainError, _refused)
-    app.register_error_handler(DataError, _impossible)
-    app.register_error_handler(IntegrityError, _overtaken)
-    app.register_error_handler(StaleDataError, _overtaken)
-    app.register_error_handler(Exception, _bug)
+    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(DataError, _data_error)
+    app.register_error_handler(IntegrityError, _concurrent_write)
+    app.register_error_handler(StaleDataError, _concurrent_write)
+    app.register_error_handler(Exception, _unhandled)
 
 
 def _page(status: int, title: str, text: str):
@@ -64,15 +64,15 @@ def _http(error: HTTPException):
     return _page(status, title, text)
 
 
-def _forged(_error: SecurityError):
-    """Answer in plain words: no address of ours can be written for a host that is not ours."""
+def _untrusted_host(_error: SecurityError):
+    """Answer in plain text: no URL can be built for an untrusted host."""
     return Response(_("Nothing is served under this name."), 400, content_type="text/plain")
 
 
 def _csrf(_error: CSRFError):
     db.session.rollback()
     if request.path == "/login/" and current_user.is_authenticated:
-        # Signed in meanwhile, in another tab.
+        # Signed in since, in another tab.
         return redirect(safe_redirect_target(request.args.get("next")))
     return resubmit_page() or _page(
         400,
@@ -81,19 +81,19 @@ def _csrf(_error: CSRFError):
     )
 
 
-def _refused(error: DomainError):
+def _domain_error(error: DomainError):
     text = str(error)
     return _page(400, _("This address or form makes no sense"), text if " " in text else "")
 
 
-def _impossible(error: DataError):
-    log.warning("a value the database cannot hold: %s", error)
+def _data_error(error: DataError):
+    log.warning("value out of range for the database: %s", error)
     return _page(400, _("This address or form makes no sense"), _("Go back and try again."))
 
 
-def _overtaken(error: IntegrityError | StaleDataError):
-    """Answer whom somebody else overtook between looking and writing."""
-    log.warning("overtaken: %s", error)
+def _concurrent_write(error: IntegrityError | StaleDataError):
+    """Answer a write that lost a race against a concurrent transaction with 409."""
+    log.warning("concurrent write: %s", error)
     db.session.rollback()
     return _page(
         409,
@@ -102,12 +102,12 @@ def _overtaken(error: IntegrityError | StaleDataError):
     )
 
 
-def _bug(error: Exception):
-    log.error("a bug", exc_info=error)
-    # Of a transaction that has failed nothing can be asked, not even the reader's language.
+def _unhandled(error: Exception):
+    log.error("unhandled exception", exc_info=error)
+    # A failed transaction cannot be queried, not even for the user's language.
     db.session.rollback()
     if isinstance(error, OperationalError):
-        # The page must not ask the database who is reading it.
+        # The page must not load the user from the database.
         g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
         return _page(503, _("The database does not answer"), _("Wait a moment and try again."))
     return _page(500, _("Something went wrong"), _("It is noted. Nothing was changed."))

@@ -1,4 +1,4 @@
-"""What every page is drawn in: menu, top bar, shared template functions."""
+"""The layout of every page: menu, top bar, dialogs, template globals and static files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SYMBOL = re.compile(r'<symbol[^>]* id="([^"]+)"[^>]*>(.*?)</symbol>', re.DOTALL
 
 
 def init_app(app: Flask) -> None:
-    """Give templates what the frame needs, and static files a name that changes with them."""
+    """Register template filters, globals and context, and the headers of fragments."""
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -49,13 +49,13 @@ def init_app(app: Flask) -> None:
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)
-    app.after_request(_lead_scripts)
+    app.after_request(_redirect_in_header)
 
 
-def _lead_scripts(response: Response) -> Response:
-    """Tell a script where to lead its reader, rather than let it follow.
+def _redirect_in_header(response: Response) -> Response:
+    """Answer a script with the target of a redirect in a header instead of the redirect.
 
-    A script that follows a redirect would read the page's message and drop it.
+    A script that followed the redirect would consume the flashed messages of the page.
     """
     if request.headers.get("X-Fragment") and response.status_code in (301, 302, 303):
         response.headers["X-Location"] = response.headers.pop("Location")
@@ -66,56 +66,60 @@ def _lead_scripts(response: Response) -> Response:
 
 def _context() -> dict[str, Any]:
     theme = getattr(current_user, "theme", None) or session.get("theme") or "auto"
-    here = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    current_url = request.full_path.rstrip("?") if request.method == "GET" else request.path
     return {
         "language": current_language(),
         "languages": LANGUAGES,
         "theme": theme,
-        "here": here,
+        "current_url": current_url,
         "is_fragment": bool(request.headers.get("X-Fragment")),
     }
 
 
 class MenuLink(NamedTuple):
-    """A line of the menu."""
+    """An entry of the menu."""
 
     label: Any
     icon: str
     url: str
-    is_here: bool
+    is_current: bool
 
 
 def sidebar() -> Markup:
-    """Return the menu, drawn once for all who may open the same pages."""
+    """Return the rendered menu, cached by language, visible entries and current page."""
     names = tuple(item.name for _group, items in menu_groups() for item in items)
     groups = menu()
-    here = next((link.url for _group, links in groups for link in links if link.is_here), "")
-    drawn = current_app.extensions.setdefault("sidebars", {})
-    key = (current_language(), names, here)
-    if key not in drawn:
-        drawn[key] = Markup(render_template("frame/sidebar.html", groups=groups))
-    return drawn[key]
+    current_url = next(
+        (link.url for _group, links in groups for link in links if link.is_current), ""
+    )
+    cache = current_app.extensions.setdefault("sidebars", {})
+    key = (current_language(), names, current_url)
+    if key not in cache:
+        cache[key] = Markup(render_template("layout/sidebar.html", groups=groups))
+    return cache[key]
 
 
 def dialogs() -> Markup:
-    """Return the dialogs every page carries, drawn once a language."""
-    drawn = current_app.extensions.setdefault("dialogs", {})
+    """Return the rendered dialogs of every page, cached by language."""
+    cache = current_app.extensions.setdefault("dialogs", {})
     language = current_language()
-    if language not in drawn:
-        drawn[language] = Markup(render_template("frame/dialogs.html"))
-    return drawn[language]
+    if language not in cache:
+        cache[language] = Markup(render_template("layout/dialogs.html"))
+    return cache[language]
 
 
 def menu() -> list[tuple[Any, list[MenuLink]]]:
-    """Return (group, links) of what the signed-in user may open; the page's own is marked."""
+    """Return (category, links) of the pages the user may open; the current page is marked."""
     groups = [
         (group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()
     ]
     urls = [url for _group, items in groups for _item, url in items]
-    # /contacts/trash/list/ lies below /contacts/ too: the longest address wins.
-    here = max((url for url in urls if request.path.startswith(_base(url))), key=len, default="")
+    # /contacts/trash/list/ also starts with /contacts/: the longest match is current.
+    current_url = max(
+        (url for url in urls if request.path.startswith(_base(url))), key=len, default=""
+    )
     return [
-        (group, [MenuLink(item.label, item.icon, url, url == here) for item, url in items])
+        (group, [MenuLink(item.label, item.icon, url, url == current_url) for item, url in items])
         for group, items in groups
     ]
 
@@ -125,24 +129,24 @@ def _base(url: str) -> str:
 
 
 def running_jobs() -> list[int]:
-    """Return the numbers of the jobs the signed-in user has going on."""
+    """Return the ids of the user's running jobs."""
     return live_job_ids(db.session(), current_actor()) if current_user.is_authenticated else []
 
 
 def role_rights(role: Any) -> Any:
-    """Return the rights of a role, by area and page."""
+    """Return the permissions of a role by area and page."""
     return rights_by_area({right.id for right in role.permissions})
 
 
 def level_choices() -> list[tuple[int, Any]]:
-    """Return every level that a role can have in an area."""
+    """Return (value, label) of every level that a role can have in an area."""
     return [(int(level), level.label) for level in (Level.FORBIDDEN, *LEVELS)]
 
 
 def related_show_url(view: ModelView, name: str) -> str:
-    """Return the address that rows linked by an attribute have in common, or nothing.
+    """Return the URL prefix of the show pages of related rows, such as ``/accounts/show/``.
 
-    Nothing is returned when they have no page, or none the signed-in user may open.
+    Return an empty string if there is no such page or the user may not open it.
     """
     if not view.datamodel.is_relation(name):
         return ""
@@ -160,32 +164,32 @@ def related_show_url(view: ModelView, name: str) -> str:
 
 @lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> Markup:
-    """Return an icon of Bootstrap's set; with a label it speaks, without it is decoration."""
-    speech = (
+    """Return a Bootstrap icon as SVG; without a label it is hidden from screen readers."""
+    accessibility = (
         Markup('role="img" aria-label="%s"') % label if label else Markup('aria-hidden="true"')
     )
-    # Drawn in place: the whole set is a megabyte, the few a page shows are not.
+    # Inlined: the whole sprite is a megabyte, the few icons of a page are small.
     return Markup('<svg class="icon" viewBox="0 0 16 16" %s>%s</svg>') % (
-        speech,
-        Markup(_drawings().get(name, "")),
+        accessibility,
+        Markup(_icon_contents().get(name, "")),
     )
 
 
 @lru_cache(maxsize=1)
-def _drawings() -> dict[str, str]:
-    """Return what is inside each icon of the set, by name."""
+def _icon_contents() -> dict[str, str]:
+    """Return the SVG contents of each icon of the sprite, by name."""
     folder = current_app.blueprints["bootstrap"].static_folder or ""
     text = Path(folder, "icons", "bootstrap-icons.svg").read_text(encoding="utf-8")
     return dict(_SYMBOL.findall(text))
 
 
 @lru_cache(maxsize=64)
-def _fingerprint(path: str, _changed: float) -> str:
+def _fingerprint(path: str, _mtime: float) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
 
 
 def asset(filename: str) -> str:
-    """Return the address of a static file of ours, which changes when the file does."""
+    """Return the URL of a static file, with a fingerprint of its content."""
     path = Path(current_app.static_folder or "", filename)
-    mark = _fingerprint(str(path), path.stat().st_mtime)
-    return url_for("static", filename=filename, v=mark)
+    fingerprint = _fingerprint(str(path), path.stat().st_mtime)
+    return url_for("static", filename=filename, v=fingerprint)

@@ -1,4 +1,4 @@
-"""The groups of the menu, in order: name, label, icon."""
+"""The categories of the menu, in order: (name, label, icon)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def resubmit_page() -> Response | None:
     if not any(text for _name, text in typed):
         return None
     page = render_template(
-        "frame/kept.html",
+        "layout/resubmit.html",
         typed=typed,
         files=files,
         address=request.full_path.rstrip("?"),

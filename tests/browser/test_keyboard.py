@@ -78,7 +78,7 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     expect(page.locator(".tickbar.is-up")).to_have_count(0)
     focused(page, "tbody tr:nth-child(1) input")
     page.keyboard.press("Space")
-    tab_to(page, "[data-leap]", "Shift+Tab")
+    tab_to(page, "[data-skip-link]", "Shift+Tab")
     page.keyboard.press("Enter")
     focused(page, "[data-acts] summary")
     from_the_bar_to_the_preview(page, tag)

@@ -1,4 +1,4 @@
-// On a phone rows become cards: a bare value says which column it comes from.
+// On a phone rows become cards: label plain values with their column.
 const table = document.querySelector("table.rows");
 const narrow = matchMedia("(max-width: 719.98px)");
 

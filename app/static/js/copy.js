@@ -1,4 +1,4 @@
-// Copy a list to the clipboard, print a page.
+// Copies a list to the clipboard; prints the page.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy], [data-print]");
   if (!button) return;

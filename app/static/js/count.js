@@ -1,4 +1,4 @@
-// Asks how many rows a filtered list really has, once the page stands.
+// Fetches the full count of a filtered list after the page has loaded.
 import { onEnhance } from "./enhance.js";
 
 onEnhance((part) => {
@@ -11,6 +11,6 @@ onEnhance((part) => {
         for (const same of document.querySelectorAll("[data-total]")) same.textContent = answer.text;
         document.dispatchEvent(new Event("counted"));
       })
-      .catch(() => {}); // What stands there is true, only less exact.
+      .catch(() => {}); // The capped count of the page stays.
   }
 });

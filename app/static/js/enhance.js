@@ -1,4 +1,4 @@
-// Runs every registered behaviour on a part of the page: at first all of it, later a dialog.
+// Runs every registered behaviour on a part of the page: first the document, later a dialog.
 const behaviours = [];
 
 export function onEnhance(behaviour) {

@@ -1,4 +1,4 @@
-// Forms: warn before typed text is lost, bring errors into view, fill in the other's value.
+// Forms: warn of unsaved changes, scroll to errors, take over the saved value of a conflict.
 import { onEnhance } from "./enhance.js";
 
 let isDirty = false;
@@ -8,7 +8,7 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   form.addEventListener("input", () => (isDirty = true));
   form.addEventListener("change", () => (isDirty = true));
   form.addEventListener("submit", (event) => {
-    // A second click while the first is on its way would send everything twice.
+    // A second click before the response would submit the form twice.
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "1";
     isDirty = false;
@@ -35,7 +35,7 @@ document.querySelector("[data-focus]")?.focus();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-use]");
-  if (button) return take(button);
+  if (button) return takeOver(button);
   const link = event.target.closest?.('.banner a[href^="#"]');
   const field = link && document.getElementById(link.hash.slice(1));
   if (field) {
@@ -46,7 +46,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-function take(button) {
+function takeOver(button) {
   const field = document.getElementById(button.dataset.for);
   const values = JSON.parse(button.dataset.use);
   if (field.tagName === "FIELDSET") {
@@ -66,7 +66,7 @@ function take(button) {
   (field.hidden ? field.parentElement.querySelector("input") : field).focus();
 }
 
-// Choosing how a filter compares shows the value it asks for, and only that is sent.
+// Choosing the operator of a filter shows its input, and only that input is sent.
 onEnhance((part) => {
   for (const form of part.querySelectorAll("[data-filter-form]")) {
     const choice = form.elements.filter;

@@ -1,4 +1,4 @@
-// Menus are <details>: closed by Escape, by a click elsewhere and by opening another.
+// Menus are <details>: closed by Escape, a click elsewhere, or opening another.
 const open = () => document.querySelectorAll("details.menu[open]");
 
 document.addEventListener("click", (event) => {

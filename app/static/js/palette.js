@@ -1,18 +1,18 @@
-// Ctrl-K: find a file of any kind while typing. A combobox over a list of links.
+// Ctrl-K: global search while typing. A combobox over a list of links.
 const dialog = document.getElementById("palette");
 const input = dialog?.querySelector("input");
 const list = document.getElementById("palette-list");
 const hint = dialog?.querySelector(".palette-hint");
 let rows = [];
 let on = -1;
-let asked = 0;
+let lastRequest = 0;
 let timer = 0;
 
 function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
+  const created = document.createElement(tag);
+  if (className) created.className = className;
+  if (text) created.textContent = text;
+  return created;
 }
 
 function link(url, ...children) {
@@ -36,7 +36,7 @@ function choose(place) {
   input.setAttribute("aria-activedescendant", rows[on].id);
 }
 
-function draw(groups, typed) {
+function render(groups, typed) {
   rows = [];
   on = -1;
   const parts = groups.map((group, number) => {
@@ -64,17 +64,17 @@ function draw(groups, typed) {
   choose(rows.length ? 0 : -1);
 }
 
-async function find() {
+async function search() {
   const typed = input.value.trim();
-  const mine = ++asked;
-  if (!typed) return draw([], "");
+  const request = ++lastRequest;
+  if (!typed) return render([], "");
   try {
     const answer = await fetch(`/search?q=${encodeURIComponent(typed)}`, { headers: { "X-Fragment": "1" } });
     if (answer.status === 401) return location.reload();
     const { groups } = await answer.json();
-    if (mine === asked) draw(groups, typed);
+    if (request === lastRequest) render(groups, typed);
   } catch {
-    if (mine !== asked) return;
+    if (request !== lastRequest) return;
     hint.hidden = false;
     hint.textContent = hint.dataset.failed;
   }
@@ -104,7 +104,7 @@ if (dialog) {
   });
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(find, 120);
+    timer = setTimeout(search, 120);
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") choose(on + 1);

@@ -1,4 +1,4 @@
-// Links with data-panel open their page in a dialog; forms in it answer in it.
+// Links with data-panel open their page in a dialog; forms in it are submitted in it.
 import { enhance } from "./enhance.js";
 
 const panel = document.getElementById("panel");
@@ -53,14 +53,14 @@ if (panel) {
 
   panel.addEventListener("submit", (event) => {
     const form = event.target;
-    // A file is for the browser to take, not for the panel to show.
+    // A download is left to the browser.
     if (event.defaultPrevented || form.method !== "post" || "download" in form.dataset) return;
     event.preventDefault();
     const body = new FormData(form, event.submitter);
     fetch(form.action, { method: "POST", body, headers: HEADERS }).then(read).catch(failed);
   });
 
-  // A search box would take the first Escape for itself.
+  // A search input would consume the first Escape.
   panel.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) panel.close();
   });

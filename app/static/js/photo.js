@@ -1,4 +1,4 @@
-// Show the photo that was chosen before it is sent.
+// Previews the chosen photo before it is uploaded.
 for (const box of document.querySelectorAll("[data-photo]")) {
   const input = box.querySelector('input[type="file"]');
   input.addEventListener("change", () => {

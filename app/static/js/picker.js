@@ -1,20 +1,20 @@
-// A combobox over a <select>: of one row or of many, listed in the page or looked up while
-// typing. The select stays the field that is sent.
+// A combobox over a <select>, single or multiple, whose options are in the page or fetched
+// while typing. The select stays the field that is submitted.
 import { onEnhance } from "./enhance.js";
 
 const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 const words = document.getElementById("picker-words")?.dataset ?? {};
-let made = 0;
+let count = 0;
 
 class Picker {
   constructor(select) {
     this.select = select;
     this.lookup = select.dataset.lookup;
     this.isMany = select.multiple;
-    this.id = `picker-${++made}`;
+    this.id = `picker-${++count}`;
     this.found = [];
     this.on = -1;
-    this.asked = 0;
+    this.lastRequest = 0;
     this.build();
     this.draw();
   }
@@ -71,12 +71,12 @@ class Picker {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.search(), this.lookup ? 150 : 0);
     });
-    this.input.addEventListener("keydown", (event) => this.key(event));
-    this.input.addEventListener("blur", () => this.shut());
+    this.input.addEventListener("keydown", (event) => this.onKey(event));
+    this.input.addEventListener("blur", () => this.close());
     this.list.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       const place = [...this.list.children].indexOf(event.target.closest("li"));
-      if (this.found[place]) this.pick(this.found[place]);
+      if (this.found[place]) this.choose(this.found[place]);
     });
     select.addEventListener("change", () => this.draw());
   }
@@ -120,7 +120,7 @@ class Picker {
 
   async search(all = false) {
     const typed = all && !this.isMany ? "" : this.input.value.trim();
-    const mine = ++this.asked;
+    const request = ++this.lastRequest;
     if (!this.lookup) {
       const wanted = fold(typed);
       const options = [...this.select.options].filter((option) => option.value && fold(option.text).includes(wanted));
@@ -130,9 +130,9 @@ class Picker {
       const answer = await fetch(`${this.lookup}?q=${encodeURIComponent(typed)}`, { headers: { "X-Fragment": "1" } });
       const { results, create } = await answer.json();
       if (create) results.push({ id: "", label: words.create, hint: typed, create });
-      if (mine === this.asked && document.activeElement === this.input) this.open(results);
+      if (request === this.lastRequest && document.activeElement === this.input) this.open(results);
     } catch {
-      if (mine === this.asked) this.open([], words.failed);
+      if (request === this.lastRequest) this.open([], words.failed);
     }
   }
 
@@ -176,8 +176,8 @@ class Picker {
     this.input.setAttribute("aria-activedescendant", item.id);
   }
 
-  shut() {
-    this.asked++;
+  close() {
+    this.lastRequest++;
     this.list.hidden = true;
     this.on = -1;
     this.input.setAttribute("aria-expanded", "false");
@@ -187,11 +187,11 @@ class Picker {
     else this.input.value = this.chosen()[0]?.text ?? "";
   }
 
-  pick(row) {
+  choose(row) {
     if (row.create) {
-      // In a window of its own: what is typed in this form stays.
+      // In a new window, so that this form keeps what was typed.
       window.open(row.hint ? `${row.create}?name=${encodeURIComponent(row.hint)}` : row.create, "_blank");
-      return this.shut();
+      return this.close();
     }
     const option = [...this.select.options].find((one) => one.value === row.id) ?? new Option(row.label, row.id);
     if (!option.parentElement) this.select.add(option);
@@ -213,14 +213,14 @@ class Picker {
     this.changed();
   }
 
-  key(event) {
+  onKey(event) {
     const isOpen = !this.list.hidden;
     if (event.key === "ArrowDown") isOpen ? this.move(this.on + 1) : this.search(true);
     else if (event.key === "ArrowUp") this.move(this.on < 1 ? this.found.length - 1 : this.on - 1);
-    else if (event.key === "Enter" && isOpen && this.on >= 0) this.pick(this.found[this.on]);
-    else if (event.key === "Enter" && isOpen) this.shut();
+    else if (event.key === "Enter" && isOpen && this.on >= 0) this.choose(this.found[this.on]);
+    else if (event.key === "Enter" && isOpen) this.close();
     else if (event.key === "Escape" && isOpen) {
-      this.shut();
+      this.close();
       event.stopPropagation();
     } else if (event.key === "Backspace" && this.isMany && !this.input.value) {
       const last = this.chosen().at(-1);

@@ -1,4 +1,4 @@
-// Suggests the provinces of the country that is chosen in the same form.
+// Suggests the provinces of the country chosen in the same form.
 import { onEnhance } from "./enhance.js";
 
 onEnhance((part) => {

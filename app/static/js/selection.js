@@ -1,13 +1,13 @@
-// What is ticked in a list, over all its pages: kept in this tab, for one list and one user.
+// The selection of a list across its pages: stored in sessionStorage, per list and user.
 const PREFIX = "ticks:";
 const nothing = () => ({ ids: [], all: false, on: "", except: [] });
 
 export function read(list, user) {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(PREFIX + list));
-    if (kept?.user === user) return kept;
+    const stored = JSON.parse(sessionStorage.getItem(PREFIX + list));
+    if (stored?.user === user) return stored;
   } catch {
-    // Unreadable, or a browser that keeps nothing: the page's own ticks remain.
+    // Invalid data, or storage is disabled: the ticks of the page remain.
   }
   return nothing();
 }
@@ -22,29 +22,29 @@ export function write(list, user, selection) {
   }
 }
 
-function forget(list) {
+function clear(list) {
   sessionStorage.removeItem(PREFIX + list);
 }
 
-function forgetAll() {
+function clearAll() {
   for (const key of Object.keys(sessionStorage)) {
     if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
   }
 }
 
-function forgetOne(list, id) {
-  const kept = JSON.parse(sessionStorage.getItem(PREFIX + list));
-  if (kept) write(list, kept.user, { ...kept, ids: kept.ids.filter((each) => each !== id) });
+function removeOne(list, id) {
+  const stored = JSON.parse(sessionStorage.getItem(PREFIX + list));
+  if (stored) write(list, stored.user, { ...stored, ids: stored.ids.filter((each) => each !== id) });
 }
 
-// Forms that end a selection: signing out, confirming an action on it, deleting one of its files.
+// Forms that clear a selection: sign out, confirm an action on it, delete one of its rows.
 document.addEventListener("submit", (event) => {
   const path = new URL(event.target.action, location.href).pathname;
-  const gone = path.match(/^(.+)\/delete\/(\d+)$/);
+  const deleted = path.match(/^(.+)\/delete\/(\d+)$/);
   try {
-    if (path === "/logout/") forgetAll();
-    else if (event.target.dataset.unticks) forget(event.target.dataset.unticks);
-    else if (gone) forgetOne(gone[1], gone[2]);
+    if (path === "/logout/") clearAll();
+    else if (event.target.dataset.unticks) clear(event.target.dataset.unticks);
+    else if (deleted) removeOne(deleted[1], deleted[2]);
   } catch {
     // As above.
   }

@@ -1,10 +1,10 @@
-// Before a form is sent: is somebody still signed in? What was typed is never lost.
+// Checks before a form is submitted that the session is alive; if not, keeps the form open.
 const dialog = document.getElementById("signed-out");
-const sure = new WeakSet();
+const checked = new WeakSet();
 let waiting = null;
-let isAsking = false;
+let isChecking = false;
 
-async function ask() {
+async function fetchToken() {
   const answer = await fetch("/session", { headers: { Accept: "application/json" } });
   return answer.status === 401 ? null : (await answer.json()).csrf;
 }
@@ -12,14 +12,14 @@ async function ask() {
 async function send(form, submitter) {
   let token;
   try {
-    token = await ask();
+    token = await fetchToken();
   } catch {
-    // No answer: the form is sent as ever, and the browser says what is wrong.
+    // No response: submit the form anyway, so that the browser shows the error.
     token = form.elements.csrf_token?.value;
   }
   if (token === null) return false;
   for (const field of form.querySelectorAll('[name="csrf_token"]')) field.value = token;
-  sure.add(form);
+  checked.add(form);
   form.requestSubmit(submitter);
   return true;
 }
@@ -27,11 +27,11 @@ async function send(form, submitter) {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!dialog || !form.matches("form[data-guard]") || event.defaultPrevented) return;
-  if (sure.delete(form)) return;
+  if (checked.delete(form)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (isAsking || form.dataset.sent) return;
-  isAsking = true;
+  if (isChecking || form.dataset.sent) return;
+  isChecking = true;
   const { submitter } = event;
   send(form, submitter)
     .then((isSent) => {
@@ -40,7 +40,7 @@ document.addEventListener("submit", (event) => {
       dialog.querySelector("[data-still]").hidden = true;
       dialog.showModal();
     })
-    .finally(() => (isAsking = false));
+    .finally(() => (isChecking = false));
 }, true);
 
 dialog?.querySelector("[data-later]").addEventListener("click", () => dialog.close());

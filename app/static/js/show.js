@@ -1,4 +1,4 @@
-// Show or hide the fields of a file that are not filled in; remembered.
+// Shows or hides the empty fields of a show page; the choice is stored.
 for (const button of document.querySelectorAll("[data-empties]")) {
   const details = button.closest(".details");
   if (!details.querySelector(".is-empty")) {

@@ -1,16 +1,16 @@
-// The menu at the side: folded on a desktop and remembered, slid in on a phone.
+// The sidebar: collapsible on a desktop (the choice is stored), an overlay on a phone.
 const root = document.documentElement;
 const side = document.getElementById("side");
 const fold = document.querySelector('[data-side="fold"]');
 
 if (side) {
   const folded = () => root.classList.contains("side-folded");
-  const tell = () => fold.setAttribute("aria-expanded", String(!folded()));
-  tell();
+  const update = () => fold.setAttribute("aria-expanded", String(!folded()));
+  update();
   fold.addEventListener("click", () => {
     root.classList.toggle("side-folded");
     localStorage.setItem("side", folded() ? "folded" : "open");
-    tell();
+    update();
   });
 
   const opener = document.querySelector('[data-side="open"]');

@@ -1,4 +1,4 @@
-// On a narrow screen the tab one is on is brought into sight.
+// Scrolls the current tab into view on a narrow screen.
 for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
   const bar = tab.closest(".tabs");
   const [mine, whole] = [tab.getBoundingClientRect(), bar.getBoundingClientRect()];

@@ -1,4 +1,4 @@
-// Runs before the page is drawn, so that nobody sees the wrong theme flash by.
+// Runs before the first paint, so that the wrong theme does not flash.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -13,6 +13,6 @@
   try {
     if (localStorage.getItem("side") === "folded") root.classList.add("side-folded");
   } catch {
-    // A browser that keeps nothing: the menu is simply unfolded.
+    // Storage is disabled: the sidebar stays open.
   }
 })();

@@ -1,4 +1,4 @@
-// Light, dark or as the system: changed at once, kept by the server.
+// Switches between light, dark and system theme, and saves the choice on the server.
 for (const form of document.querySelectorAll("[data-theme-form]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -10,7 +10,7 @@ for (const form of document.querySelectorAll("[data-theme-form]")) {
     }
     form.closest("details").open = false;
     form.closest("details").querySelector("summary").focus();
-    // Kept alive, so that leaving the page at once loses nothing.
+    // keepalive: the request survives leaving the page.
     const asked = { method: "POST", body, headers: { "X-Fragment": "1" }, keepalive: true };
     fetch(form.action, asked).catch(() => {});
   });

@@ -1,7 +1,7 @@
-// Ticked rows: tick all, tick a stretch with Shift, and the bar that acts on them.
+// Row selection: tick all, tick a range with Shift, and the action bar.
 import { read, write } from "./selection.js";
 
-const MOST = 1000;
+const MAX_TICKED = 1000;
 const table = document.querySelector("table[data-ticks]");
 const bar = document.querySelector("[data-tickbar]");
 
@@ -9,23 +9,23 @@ if (table && bar) {
   const { list, user, on, ...words } = bar.dataset;
   const all = table.querySelector("[data-tick-all]");
   const boxes = [...table.querySelectorAll("tbody input")];
-  const leap = document.querySelector("[data-leap]");
-  const every = bar.querySelector("[data-every]");
+  const skipLink = document.querySelector("[data-skip-link]");
+  const allMatching = bar.querySelector("[data-every]");
   const matching = bar.querySelector("[data-matching]");
   const format = new Intl.NumberFormat(document.documentElement.lang);
   let chosen = { ids: new Set(), except: new Set(), all: false };
   let last = null;
 
-  // A list without collective actions keeps nothing: its ticks are those of the page.
+  // A list without collective actions stores nothing: only the ticks of the page count.
   const load = () => {
-    const kept = list ? read(list, user) : { ids: boxes.filter((b) => b.checked).map((b) => b.value) };
-    // All that match is a promise about one filter, and ends with it.
-    const isAll = Boolean(kept.all && kept.on === on);
-    chosen = { ids: new Set(kept.ids), except: new Set(isAll ? kept.except : []), all: isAll };
+    const stored = list ? read(list, user) : { ids: boxes.filter((b) => b.checked).map((b) => b.value) };
+    // “All matching” applies to one filter only.
+    const isAll = Boolean(stored.all && stored.on === on);
+    chosen = { ids: new Set(stored.ids), except: new Set(isAll ? stored.except : []), all: isAll };
     show();
-    // Whoever turned back before the end goes on from where they left.
-    if (kept.isLeft) {
-      act();
+    // Coming back from a cancelled action: return to the action bar.
+    if (stored.isLeft) {
+      focusBar();
       save();
     }
   };
@@ -34,28 +34,28 @@ if (table && bar) {
     const ids = [...chosen.ids];
     write(list, user, { ids, except: [...chosen.except], all: chosen.all, on, ...more });
   };
-  const note = (box, isTicked) => {
+  const setTicked = (box, isTicked) => {
     box.checked = isTicked;
     if (chosen.all) chosen.except[isTicked ? "delete" : "add"](box.value);
     else chosen.ids[isTicked ? "add" : "delete"](box.value);
   };
-  const said = () => {
+  const countText = () => {
     const { size } = chosen.all ? chosen.except : chosen.ids;
     const total = bar.querySelector("[data-total]")?.textContent;
     if (!chosen.all) return size === 1 ? words.one : words.many.replace("{}", format.format(size));
     if (!size) return words.all.replace("{}", total);
     return words.but.replace("{}", total).replace("{but}", format.format(size));
   };
-  const remark = (here) => {
-    if (chosen.all) return chosen.except.size > MOST ? words.tooFew : "";
-    if (chosen.ids.size > MOST) return words.tooMany;
-    const elsewhere = chosen.ids.size - here;
+  const remarkText = (onPage) => {
+    if (chosen.all) return chosen.except.size > MAX_TICKED ? words.tooFew : "";
+    if (chosen.ids.size > MAX_TICKED) return words.tooMany;
+    const elsewhere = chosen.ids.size - onPage;
     return elsewhere ? words.elsewhere.replace("{}", format.format(elsewhere)) : "";
   };
-  const isAnything = () => chosen.all || chosen.ids.size > 0;
-  // Lead from the rows to the bar.
-  const act = () => {
-    if (!isAnything()) return;
+  const hasSelection = () => chosen.all || chosen.ids.size > 0;
+  // Move the focus from the rows to the action bar.
+  const focusBar = () => {
+    if (!hasSelection()) return;
     const ways = bar.querySelector(".tickbar-ways :not([inert]) > summary, .tickbar-ways > button");
     (ways ?? bar.querySelector("[data-untick]")).focus();
   };
@@ -63,27 +63,27 @@ if (table && bar) {
     for (const box of boxes) {
       box.checked = chosen.all ? !chosen.except.has(box.value) : chosen.ids.has(box.value);
     }
-    const here = boxes.filter((box) => box.checked).length;
-    const isUp = isAnything();
-    all.checked = here === boxes.length;
-    all.indeterminate = here > 0 && here < boxes.length;
-    if (every) {
-      every.checked = chosen.all;
-      // One page of which not all is ticked: its own box is the shorter way.
+    const onPage = boxes.filter((box) => box.checked).length;
+    const isUp = hasSelection();
+    all.checked = onPage === boxes.length;
+    all.indeterminate = onPage > 0 && onPage < boxes.length;
+    if (allMatching) {
+      allMatching.checked = chosen.all;
+      // The list has one page: its own “tick all” box suffices until all are ticked.
       matching.hidden = "isWhole" in matching.dataset && !all.checked && !chosen.all;
-      const isTooLong = (chosen.all ? chosen.except : chosen.ids).size > MOST;
+      const isTooLong = (chosen.all ? chosen.except : chosen.ids).size > MAX_TICKED;
       bar.querySelector("[data-acts]").inert = isTooLong;
     }
     if (isUp) {
-      bar.querySelector("[data-count]").textContent = said();
-      bar.querySelector("[data-note]").textContent = remark(here);
+      bar.querySelector("[data-count]").textContent = countText();
+      bar.querySelector("[data-note]").textContent = remarkText(onPage);
     }
-    // The bar goes: what has the focus must not go with it.
+    // The bar disappears: move the focus out of it first.
     if (!isUp && bar.contains(document.activeElement)) all.focus();
     bar.classList.toggle("is-up", isUp);
-    leap.hidden = !isUp;
+    skipLink.hidden = !isUp;
   };
-  const told = (change) => (event) => {
+  const onChange = (change) => (event) => {
     change(event);
     save();
     show();
@@ -94,33 +94,33 @@ if (table && bar) {
     if (place < 0) return;
     const isTicked = event.target.checked;
     const from = event.shiftKey && last !== null ? last : place;
-    const stretch = boxes.slice(Math.min(from, place), Math.max(from, place) + 1);
+    const range = boxes.slice(Math.min(from, place), Math.max(from, place) + 1);
     last = place;
-    for (const box of stretch) note(box, isTicked);
+    for (const box of range) setTicked(box, isTicked);
     save();
     show();
   });
-  all.addEventListener("change", told(() => {
+  all.addEventListener("change", onChange(() => {
     const isTicked = all.checked;
-    for (const box of boxes) note(box, isTicked);
+    for (const box of boxes) setTicked(box, isTicked);
   }));
-  every?.addEventListener("change", told(() => {
-    const here = boxes.filter((box) => box.checked).map((box) => box.value);
-    chosen = { ids: new Set(every.checked ? [] : here), except: new Set(), all: every.checked };
+  allMatching?.addEventListener("change", onChange(() => {
+    const onPage = boxes.filter((box) => box.checked).map((box) => box.value);
+    chosen = { ids: new Set(allMatching.checked ? [] : onPage), except: new Set(), all: allMatching.checked };
   }));
-  const untick = told(() => {
+  const untick = onChange(() => {
     chosen = { ids: new Set(), except: new Set(), all: false };
   });
   bar.querySelector("[data-untick]").addEventListener("click", untick);
-  leap.addEventListener("click", (event) => {
+  skipLink.addEventListener("click", (event) => {
     event.preventDefault();
-    act();
+    focusBar();
   });
   table.addEventListener("keydown", (event) => {
     if (event.target !== all && !boxes.includes(event.target)) return;
-    // By itself, a browser would press the first button of the bar.
+    // By default a browser would press the first button of the bar.
     if (event.key === "Enter") event.preventDefault();
-    if (event.key === "Enter") act();
+    if (event.key === "Enter") focusBar();
     else if (event.key === "Escape") untick(event);
   });
   bar.addEventListener("keydown", (event) => {
@@ -137,7 +137,7 @@ if (table && bar) {
     for (const id of ids) formData.append(name, id);
   });
   document.addEventListener("counted", show);
-  // Going back to the page, however the browser does it, brings the ticks back.
+  // Restore the ticks on going back, also from the back-forward cache.
   window.addEventListener("pageshow", load);
   load();
 }

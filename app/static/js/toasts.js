@@ -1,17 +1,17 @@
-// Messages go by themselves, unless they are errors, or read, or can still be undone.
-const SHORT = 6000;
-const LONG = 14000;
+// Messages disappear by themselves, except errors; later if they have a link or an undo.
+const SHORT_MS = 6000;
+const LONG_MS = 14000;
 
 function watch(note) {
-  const leave = () => note.remove();
-  note.querySelector("[data-dismiss]").addEventListener("click", leave);
+  const dismiss = () => note.remove();
+  note.querySelector("[data-dismiss]").addEventListener("click", dismiss);
   if ("stay" in note.dataset) return;
-  const time = note.querySelector("form, a") ? LONG : SHORT;
-  let timer = setTimeout(leave, time);
+  const time = note.querySelector("form, a") ? LONG_MS : SHORT_MS;
+  let timer = setTimeout(dismiss, time);
   const hold = () => clearTimeout(timer);
   const resume = () => {
     clearTimeout(timer);
-    timer = setTimeout(leave, time);
+    timer = setTimeout(dismiss, time);
   };
   note.addEventListener("pointerenter", hold);
   note.addEventListener("focusin", hold);
@@ -19,7 +19,7 @@ function watch(note) {
   note.addEventListener("focusout", resume);
 }
 
-// Tells of something that happened meanwhile; ``kind`` is success, info or danger.
+// Shows a message; ``kind`` is success, info or danger.
 export function toast(kind, text, url) {
   const note = document.getElementById(`note-${kind}`).content.firstElementChild.cloneNode(true);
   note.querySelector("p").textContent = text;
