@@ -1,9 +1,10 @@
-"""Operations name their list by its list name, not by a class; a verb is called move_to_trash.
+"""Store list names instead of class names in operations, and rename the verb put_away.
 
-The names of classes are free to change from then on. Items hold what undoing needs by verb, so the
-name of the verb changes in them as well. Every step is one statement for all rows.
+Names of classes are free to change from then on. The items of an operation hold what undoing
+needs by verb, so the verb is renamed in them, too. Each statement changes all rows.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
@@ -11,73 +12,87 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Lists that offered collective actions, by the class of their view.
-LISTS = {"ContactView": "contacts"}
+# Only the list of contacts has collective actions so far.
+VIEW, LIST = ("view", "ContactView"), ("list", "contacts")
 OLD_VERB, NEW_VERB = "put_away", "move_to_trash"
+
+# Parameters: a key, its value; the new key, its new value.
+SELECTIONS = {
+    "postgresql": """
+        UPDATE operation SET selection = (selection - CAST(:old AS text)) || jsonb_build_object(
+            CAST(:new AS text),
+            CASE selection ->> CAST(:old AS text)
+                WHEN :old_value THEN :new_value ELSE selection ->> CAST(:old AS text) END
+        ) WHERE jsonb_exists(selection, CAST(:old AS text))""",
+    "sqlite": """
+        UPDATE operation SET selection = json_remove(json_set(
+            selection, '$.' || :new,
+            CASE json_extract(selection, '$.' || :old)
+                WHEN :old_value THEN :new_value ELSE json_extract(selection, '$.' || :old) END
+        ), '$.' || :old) WHERE json_type(selection, '$.' || :old) IS NOT NULL""",
+}
+# Parameters: a verb and its new name.
+ITEMS = {
+    "postgresql": """
+        UPDATE operation_item SET before = (before - CAST(:old AS text))
+            || jsonb_build_object(CAST(:new AS text), before -> CAST(:old AS text))
+        WHERE jsonb_exists(before, CAST(:old AS text)) AND operation_id IN (
+            SELECT operation.id FROM operation, jsonb_array_elements(plan) AS verb
+            WHERE verb ->> 'verb' = :old
+        )""",
+    "sqlite": """
+        UPDATE operation_item SET before = json_remove(
+            json_set(before, '$.' || :new, json_extract(before, '$.' || :old)), '$.' || :old
+        )
+        WHERE json_type(before, '$.' || :old) IS NOT NULL AND operation_id IN (
+            SELECT operation.id FROM operation, json_each(plan) AS verb
+            WHERE json_extract(verb.value, '$.verb') = :old
+        )""",
+}
+PLANS = {
+    "postgresql": """
+        UPDATE operation SET plan = (
+            SELECT jsonb_agg(
+                CASE verb ->> 'verb' WHEN :old
+                    THEN verb || jsonb_build_object('verb', CAST(:new AS text)) ELSE verb END
+                ORDER BY place
+            ) FROM jsonb_array_elements(plan) WITH ORDINALITY AS verbs (verb, place)
+        ) WHERE EXISTS (
+            SELECT 1 FROM jsonb_array_elements(plan) AS verb WHERE verb ->> 'verb' = :old
+        )""",
+    "sqlite": """
+        UPDATE operation SET plan = (
+            SELECT json_group_array(json(
+                CASE json_extract(verb.value, '$.verb') WHEN :old
+                    THEN json_set(verb.value, '$.verb', :new) ELSE verb.value END
+            )) FROM json_each(plan) AS verb
+        ) WHERE EXISTS (
+            SELECT 1 FROM json_each(plan) AS verb
+            WHERE json_extract(verb.value, '$.verb') = :old
+        )""",
+}
 
 
 def upgrade() -> None:
-    _rename_selection_key("view", "list", LISTS)
+    _rename_list(VIEW, LIST)
     _rename_verb(OLD_VERB, NEW_VERB)
 
 
 def downgrade() -> None:
     _rename_verb(NEW_VERB, OLD_VERB)
-    _rename_selection_key("list", "view", {name: view for view, name in LISTS.items()})
+    _rename_list(LIST, VIEW)
 
 
-def _is_postgres() -> bool:
-    return op.get_bind().dialect.name == "postgresql"
-
-
-def _rename_selection_key(old: str, new: str, values: dict[str, str]) -> None:
-    """Rename a key of the selections and translate its values; others stay as they are."""
-    if _is_postgres():
-        value = f"selection ->> '{old}'"
-        changed = (
-            f"(selection - '{old}') || jsonb_build_object('{new}', {_translated(value, values)})"
-        )
-        has_key = f"jsonb_exists(selection, '{old}')"
-    else:
-        value = f"json_extract(selection, '$.{old}')"
-        added = f"json_set(selection, '$.{new}', {_translated(value, values)})"
-        changed = f"json_remove({added}, '$.{old}')"
-        has_key = f"json_type(selection, '$.{old}') IS NOT NULL"
-    op.execute(f"UPDATE operation SET selection = {changed} WHERE {has_key}")
-
-
-def _translated(value: str, values: dict[str, str]) -> str:
-    cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in values.items())
-    return f"CASE {value} {cases} ELSE {value} END"
+def _rename_list(old: tuple[str, str], new: tuple[str, str]) -> None:
+    _execute(SELECTIONS, old=old[0], old_value=old[1], new=new[0], new_value=new[1])
 
 
 def _rename_verb(old: str, new: str) -> None:
-    """Rename a verb in the plans, and the key of the same name in the items of these operations."""
-    if _is_postgres():
-        has_verb = f"""plan @> '[{{"verb": "{old}"}}]'"""
-        item = f"(before - '{old}') || jsonb_build_object('{new}', before -> '{old}')"
-        has_key = f"jsonb_exists(before, '{old}')"
-        verbs = f"""
-            SELECT jsonb_agg(
-                CASE verb ->> 'verb' WHEN '{old}'
-                THEN verb || jsonb_build_object('verb', '{new}') ELSE verb END
-                ORDER BY place
-            ) FROM jsonb_array_elements(plan) WITH ORDINALITY AS verbs (verb, place)"""
-    else:
-        has_verb = (
-            "EXISTS (SELECT 1 FROM json_each(operation.plan)"
-            f" WHERE json_extract(value, '$.verb') = '{old}')"
-        )
-        added = f"json_set(before, '$.{new}', json_extract(before, '$.{old}'))"
-        item = f"json_remove({added}, '$.{old}')"
-        has_key = f"json_type(before, '$.{old}') IS NOT NULL"
-        verbs = f"""
-            SELECT json_group_array(json(
-                CASE json_extract(value, '$.verb') WHEN '{old}'
-                THEN json_set(value, '$.verb', '{new}') ELSE value END
-            )) FROM json_each(operation.plan)"""
-    op.execute(
-        f"UPDATE operation_item SET before = {item} WHERE {has_key}"
-        f" AND operation_id IN (SELECT id FROM operation WHERE {has_verb})"
-    )
-    op.execute(f"UPDATE operation SET plan = ({verbs}) WHERE {has_verb}")
+    # The items first: which ones have the verb is read from the plans.
+    _execute(ITEMS, old=old, new=new)
+    _execute(PLANS, old=old, new=new)
+
+
+def _execute(statements: dict[str, str], **values: str) -> None:
+    connection = op.get_bind()
+    connection.execute(sa.text(statements[connection.dialect.name]), values)
