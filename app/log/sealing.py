@@ -174,7 +174,7 @@ def get_horizon(session: Session) -> Horizon:
     """
     if session.get_bind().dialect.name != "postgresql":
         return Horizon(session.scalar(select(func.max(LogEntry.id))) or 0)
-    last = text("SELECT pg_sequence_last_normalize(pg_get_serial_sequence('log_entry', 'id'))")
+    last = text("SELECT pg_sequence_last_value(pg_get_serial_sequence('log_entry', 'id'))")
     return Horizon(session.scalar(last) or 0, writers(session))
 
 
