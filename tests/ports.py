@@ -1,17 +1,17 @@
-"""Ports of this machine for the servers of the tests."""
+"""Free local ports for test servers."""
 
 from __future__ import annotations
 
 import random
 import socket
 
-# Below the ports a client is given for its end of a connection (32768 and above on Linux, 49152
-# on macOS): between the asking and the listening nobody but another test could take one.
+# Below the ephemeral ports (32768 and above on Linux, 49152 on macOS): between the check and the
+# listening only another test could take one.
 _RANGE = range(12_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a port nobody listens at."""
+    """Return a port that nothing listens on."""
     for port in random.SystemRandom().sample(_RANGE, 50):
         with socket.socket() as probe:
             try:

@@ -1,4 +1,4 @@
-"""A web server that runs beside the tests and ends when they say so."""
+"""Run a web server in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @contextmanager
 def running(server: Any) -> Iterator[None]:
-    """Serve with waitress in another thread, and close it only once that thread has left it.
+    """Run a waitress server in another thread during the block; close it after that thread ended.
 
-    Closed from outside while it waits for requests, it now and then trips over what is gone.
+    Closing it while its loop polls sometimes raises for sockets that are already closed.
     """
     stopping = threading.Event()
 
@@ -29,5 +29,5 @@ def running(server: Any) -> Iterator[None]:
         thread.join(60)
         assert not thread.is_alive()
         server.task_dispatcher.shutdown()
-        # Itself, what wakes it, and the connections browsers have left open.
+        # The listening socket, the trigger, and connections that browsers left open.
         server.asyncore.close_all(server._map)

@@ -100,9 +100,9 @@ def test_every_periodic_task_runs(app, session):
 
 @pytest.fixture
 def requested(monkeypatch):
-    found = []
-    monkeypatch.setattr(DeliverMails, "run_soon", classmethod(lambda cls: found.append(cls)))
-    return found
+    calls = []
+    monkeypatch.setattr(DeliverMails, "run_soon", classmethod(lambda cls: calls.append(cls)))
+    return calls
 
 
 def test_only_a_commit_that_queued_a_mail_requests_the_delivery(session, requested):

@@ -78,9 +78,9 @@ def _deliver(counts: Counter[str], connection: SmtpConnection | None) -> None:
 
 def _has_due_mails() -> bool:
     with reading():
-        found = db.session.scalar(select(Mail.id).where(_is_due()).limit(1))
+        due_id = db.session.scalar(select(Mail.id).where(_is_due()).limit(1))
         db.session.rollback()
-    return found is not None
+    return due_id is not None
 
 
 def _is_due():

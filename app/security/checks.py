@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
-from app.checks import ADVICE, DANGER, WARNING, Check, Finding
+from app.checks import ADVICE, DANGER, WARNING, Check, CheckMessage
 from app.types import now
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]", "")
@@ -25,13 +25,13 @@ MAX_CLOCK_SKEW_SECONDS = 60
 class PlainHttp(Check):
     """Warn if the program is served without HTTPS."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         config = app.config
         if config["PUBLIC_URL"].startswith("https://"):
             return None
         if config["HOST"] in LOOPBACK and not config["PROXIES"]:
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("People reach the program without https: passwords and cookies travel readable."),
             _l(
@@ -44,11 +44,11 @@ class PlainHttp(Check):
 class ReadableKey(Check):
     """Warn if other users of the machine can read the secret key."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         path = Path(app.config["DATA_DIR"], "secret_key")
         if not _is_readable_by_others(path):
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l(
                 "Other users of this machine can read the secret key: with it they sign in as anybody."
@@ -63,11 +63,11 @@ class ReadableKey(Check):
 class WeakKey(Check):
     """Warn if the secret key can be guessed."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         key = str(app.config["SECRET_KEY"])
         if len(key) >= 32 and _entropy_bits(key) >= MIN_KEY_BITS:
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("The secret key is easy to guess: whoever does so signs in as anybody."),
             _l(
@@ -79,18 +79,18 @@ class WeakKey(Check):
 class ReadableData(Check):
     """Warn if other users of the machine can read the database or the data folder."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         folder = Path(app.config["DATA_DIR"])
         url = session.get_bind().engine.url
         file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         if file is not None and _is_readable_by_others(file):
-            return Finding(
+            return CheckMessage(
                 DANGER,
                 _l("Other users of this machine can read the database."),
                 _l("Run: chmod 700 %(path)s", path=file.parent),
             )
         if folder.is_dir() and folder.stat().st_mode & 0o005:
-            return Finding(
+            return CheckMessage(
                 WARNING,
                 _l("Other users of this machine can look into the data folder."),
                 _l("Run: chmod 700 %(path)s", path=folder),
@@ -101,10 +101,10 @@ class ReadableData(Check):
 class Debugging(Check):
     """Warn if the program runs in debug or test mode."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if not (app.debug or app.testing):
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("The program runs in debug or test mode, which shows its inside to visitors."),
             _l("Start it with “flask --app run serve”, without --debug or FLASK_DEBUG."),
@@ -114,11 +114,11 @@ class Debugging(Check):
 class AnyHost(Check):
     """Warn if requests with any Host header are answered."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         hosts = app.config.get("TRUSTED_HOSTS")
         if hosts and not any("*" in host or host == "." for host in hosts):
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("The program answers under any host name."),
             _l(
@@ -130,12 +130,12 @@ class AnyHost(Check):
 class Proxies(Check):
     """Compare the number of proxies in the settings with the current request, if there is one."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if not has_request_context():
             return None
         is_forwarded = "X-Forwarded-For" in request.headers
         if app.config["PROXIES"] and not is_forwarded:
-            return Finding(
+            return CheckMessage(
                 ADVICE,
                 _l(
                     "PADRON_PROXIES is set, yet this request came without a proxy's X-Forwarded-For."
@@ -143,7 +143,7 @@ class Proxies(Check):
                 _l("Let the proxy send X-Forwarded-For and -Proto, or set PADRON_PROXIES to 0."),
             )
         if is_forwarded and not app.config["PROXIES"]:
-            return Finding(
+            return CheckMessage(
                 WARNING,
                 _l(
                     "Requests come through a proxy the program does not know of: to it, everybody has the proxy's address."
@@ -156,14 +156,14 @@ class Proxies(Check):
 class PlainDatabase(Check):
     """Warn if the connection to a remote database is not encrypted."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         url = session.get_bind().engine.url
         host = url.host or str(url.query.get("host", ""))
         if url.get_backend_name() != "postgresql" or host in LOOPBACK or host.startswith("/"):
             return None
         if session.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")):
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             _l("The connection to the database at %(host)s is not encrypted.", host=host),
             _l(
@@ -179,10 +179,10 @@ LOWERCASED = func.lower(literal("Ñ"))
 class PlainCapitals(Check):
     """Warn if the database lowercases ASCII letters only."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if session.scalar(select(LOWERCASED)) == "ñ":
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             _l(
                 "To the database Ñ is not the capital of ñ: two users can be called alike but for that."
@@ -194,14 +194,14 @@ class PlainCapitals(Check):
 class Clocks(Check):
     """Warn if the clocks of this machine and of the database differ: lifetimes depend on them."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if session.get_bind().dialect.name != "postgresql":
             return None
         theirs = session.scalar(select(text("extract(epoch FROM clock_timestamp())")))
         skew = abs(float(theirs) - now().timestamp())
         if skew <= MAX_CLOCK_SKEW_SECONDS:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             _l(
                 "The clocks of this machine and of the database differ by %(number)s seconds.",

@@ -1,4 +1,4 @@
-"""Checks of the people who sign in, of their roles and keys, and of the database's state."""
+"""Security checks of users, roles and API keys, and of the database's schema."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from flask_babel import lazy_ngettext as ngettext
 from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
-from app.checks import ADVICE, DANGER, WARNING, Check, Finding, named
+from app.checks import ADVICE, DANGER, WARNING, Check, CheckMessage, join_names
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import is_seeded, is_synchronised
 from app.staff.models import StaffUser
+from app.staff.permissions import ADD_USERS, EDIT_ROLES, EDIT_USERS
 from app.staff.schema_version import is_current
 
-# Who makes users and roles, and so can give themselves and others whatever they hold.
-SECURITY_RIGHTS = (("can_edit", "UserView"), ("can_edit", "RoleView"), ("can_add", "UserView"))
+# Those who have these can grant others whatever permissions they have themselves.
+SECURITY_RIGHTS = (EDIT_USERS, EDIT_ROLES, ADD_USERS)
 DEFAULT_ADDRESS = "admin@example.org"
 MAX_INACTIVE_DAYS = 90
 MAX_KEY_AGE_DAYS = 365
 
 
 def administrators(session: Session) -> list[Any]:
-    """Return (name, e-mail, has a second factor) of whoever holds everything and can sign in."""
+    """Return (name, email, has_factor) of the administrators who may log in."""
     query = (
         select(
             (StaffUser.first_name + " " + StaffUser.last_name).label("name"),
@@ -50,18 +51,18 @@ def administrators(session: Session) -> list[Any]:
 
 
 class Administrators(Check):
-    """Too few people who can do everything."""
+    """Warn if there is no administrator, or only one."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         number = len(administrators(session))
         if number == 0:
-            return Finding(
+            return CheckMessage(
                 DANGER,
                 _l("Nobody who can sign in is an administrator."),
                 _l("Run: flask --app run setup – it makes one if there is no user at all."),
             )
         if number == 1:
-            return Finding(
+            return CheckMessage(
                 ADVICE,
                 _l("There is only one administrator: if they lose their way in, nobody can help."),
                 _l("Give a second trusted person the role Administrator."),
@@ -70,31 +71,31 @@ class Administrators(Check):
 
 
 class AdministratorsWithoutFactor(Check):
-    """Administrators whom a password alone lets in."""
+    """Warn about administrators without a second factor."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         bare = [row.name for row in administrators(session) if not row.has_factor]
         if not bare:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             ngettext(
                 "An administrator signs in with a password alone: %(names)s.",
                 "%(num)s administrators sign in with a password alone: %(names)s.",
                 len(bare),
-                names=named(bare),
+                names=join_names(bare),
             ),
             _l("Turn two-factor sign-in on under your account, or require it in the role."),
         )
 
 
 class DefaultAddress(Check):
-    """An administrator whom no mail reaches."""
+    """Warn about an administrator with the default e-mail address, which does not exist."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if all(row.email.lower() != DEFAULT_ADDRESS for row in administrators(session)):
             return None
-        return Finding(
+        return CheckMessage(
             ADVICE,
             _l("The first administrator still has the address %(email)s.", email=DEFAULT_ADDRESS),
             _l(
@@ -104,49 +105,49 @@ class DefaultAddress(Check):
 
 
 class HomelessUsers(Check):
-    """Users who work nowhere and so see nothing."""
+    """Warn about users without an entity, who see nothing."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         users = _users(session, StaffUser.entity_id.is_(None))
         if not users:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             ngettext(
                 "A user has no entity and sees nothing: %(names)s.",
                 "%(num)s users have no entity and see nothing: %(names)s.",
                 len(users),
-                names=named(users),
+                names=join_names(users),
             ),
             _l("Choose where they work, or untick “Can sign in”."),
         )
 
 
 class QuietUsers(Check):
-    """Accounts nobody uses, which nobody would miss if they were taken."""
+    """Warn about accounts that have not been used for MAX_INACTIVE_DAYS."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         since = datetime.now() - timedelta(days=MAX_INACTIVE_DAYS)  # noqa: DTZ005 - as it is written
-        seen = func.coalesce(StaffUser.last_login, StaffUser.created_on)
-        users = _users(session, seen < since)
+        last_used = func.coalesce(StaffUser.last_login, StaffUser.created_on)
+        users = _users(session, last_used < since)
         if not users:
             return None
-        return Finding(
+        return CheckMessage(
             ADVICE,
             ngettext(
                 "A user has not signed in for 90 days: %(names)s.",
                 "%(num)s users have not signed in for 90 days: %(names)s.",
                 len(users),
-                names=named(users),
+                names=join_names(users),
             ),
             _l("Untick “Can sign in” for whoever no longer works here."),
         )
 
 
 class OldHashes(Check):
-    """Passwords kept in an older way, quicker to guess if the database is ever stolen."""
+    """Warn about passwords stored with an older, weaker hash method."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         method = app.config.get("FAB_PASSWORD_HASH_METHOD", "scrypt")
         users = _users(
             session,
@@ -155,22 +156,22 @@ class OldHashes(Check):
         )
         if not users:
             return None
-        return Finding(
+        return CheckMessage(
             ADVICE,
             ngettext(
                 "The password of a user is kept in an older, weaker way: %(names)s.",
                 "The passwords of %(num)s users are kept in an older, weaker way: %(names)s.",
                 len(users),
-                names=named(users),
+                names=join_names(users),
             ),
             _l("It is renewed when they sign in; send a password link to whoever does not."),
         )
 
 
 class SecurityEditors(Check):
-    """Roles made here whose holders make users and roles."""
+    """Point out custom roles that may change users or roles."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         link = assoc_permissionview_role.c
         query = (
             select(Role.name)
@@ -192,22 +193,22 @@ class SecurityEditors(Check):
         roles = [name for name in session.scalars(query) if not is_seeded(name)]
         if not roles:
             return None
-        return Finding(
+        return CheckMessage(
             ADVICE,
             ngettext(
                 "A role made here lets its holders change users or roles: %(names)s.",
                 "%(num)s roles made here let their holders change users or roles: %(names)s.",
                 len(roles),
-                names=named(roles),
+                names=join_names(roles),
             ),
             _l("Look at who holds it, and whether they need it."),
         )
 
 
 class OldKeys(Check):
-    """API keys that outlived their use or their owner."""
+    """Warn about API keys that are old, or whose owner may no longer log in."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         before = datetime.now() - timedelta(days=MAX_KEY_AGE_DAYS)  # noqa: DTZ005 - as it is written
         is_orphaned = not_(func.coalesce(StaffUser.may_log_in(), False))
         query = (
@@ -220,25 +221,25 @@ class OldKeys(Check):
         keys = session.execute(query.execution_options(with_trash=True)).all()
         if not keys:
             return None
-        return Finding(
+        return CheckMessage(
             WARNING if any(key.is_orphaned for key in keys) else ADVICE,
             ngettext(
                 "An API key is older than a year or of somebody who cannot sign in: %(names)s.",
                 "%(num)s API keys are older than a year or of somebody who cannot sign in: %(names)s.",
                 len(keys),
-                names=named([key.name for key in keys]),
+                names=join_names([key.name for key in keys]),
             ),
             _l("Revoke it and, if it is still needed, make a new one."),
         )
 
 
 class Unsynchronised(Check):
-    """Roles that do not say what the code says."""
+    """Warn if the seeded roles differ from what the code declares."""
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if is_synchronised(current_app.appbuilder.grants()):
             return None
-        return Finding(
+        return CheckMessage(
             WARNING,
             _l("Roles and rights in the database are not those of this version of the program."),
             _l("Run: flask --app run sync"),
@@ -246,14 +247,14 @@ class Unsynchronised(Check):
 
 
 class OldTables(Check):
-    """A database that is behind the program."""
+    """Warn if the newest migration has not run."""
 
     is_prerequisite = True
 
-    def problem(self, app: Flask, session: Session) -> Finding | None:
+    def problem(self, app: Flask, session: Session) -> CheckMessage | None:
         if is_current(session):
             return None
-        return Finding(
+        return CheckMessage(
             DANGER,
             _l("The database is not at the newest migration."),
             _l("Run: flask --app run setup"),
@@ -261,7 +262,7 @@ class OldTables(Check):
 
 
 def _users(session: Session, *conditions: Any) -> list[str]:
-    """Return the names of the users who can sign in and meet some conditions."""
+    """Return the names of the users who may log in and meet some conditions."""
     name = StaffUser.first_name + " " + StaffUser.last_name
     query = select(name).where(StaffUser.may_log_in(), *conditions)
     return list(session.scalars(query.order_by(StaffUser.id)))

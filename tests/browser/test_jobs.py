@@ -51,13 +51,13 @@ class Work:
         self.turns.acquire(timeout=60)
         return False
 
-    def go_on(self, chunks: int = 1) -> None:
+    def run_chunks(self, chunks: int = 1) -> None:
         """Let the worker do some chunks; the first turn is the one that takes the job up."""
         self.turns.release(chunks)
 
     def end(self) -> None:
         """Let it come to its end."""
-        self.go_on(ROWS)
+        self.run_chunks(ROWS)
         self.worker.join(60)
         assert not self.worker.is_alive()
 
@@ -74,7 +74,7 @@ def work(served, monkeypatch):
 
     def begin() -> Work:
         begun.append(Work(served[0]))
-        begun[-1].go_on()
+        begun[-1].run_chunks()
         return begun[-1]
 
     yield begin
@@ -86,7 +86,7 @@ def badge(page):
     return page.locator("[data-jobs]")
 
 
-def test_a_job_is_followed_to_its_end_without_a_click(page, work):
+def test_the_page_of_a_job_updates_itself_until_the_end(page, work):
     job = work()
     page.goto(f"/jobs/{job.id}/")
     page.evaluate("window.isTheSamePage = true")
@@ -95,7 +95,7 @@ def test_a_job_is_followed_to_its_end_without_a_click(page, work):
     expect(badge(page)).to_be_visible()
     expect(badge(page)).to_have_attribute("title", "1 job is running")
 
-    job.go_on()
+    job.run_chunks()
     expect(page.get_by_text("100 of 300", exact=True)).to_be_visible()
     expect(bar).to_have_attribute("value", "33")
     expect(bar).to_have_attribute("aria-valuetext", "100 of 300")
@@ -115,7 +115,7 @@ def test_a_job_is_followed_to_its_end_without_a_click(page, work):
     assert page.locator(".note").count() == 0
 
 
-def test_whoever_works_elsewhere_is_told_when_it_has_ended(page, work):
+def test_a_message_on_any_page_says_that_a_job_has_ended(page, work):
     job = work()
     page.goto("/accounts/list/")
     expect(badge(page)).to_be_visible()
@@ -127,7 +127,7 @@ def test_whoever_works_elsewhere_is_told_when_it_has_ended(page, work):
     page.wait_for_url(f"**/jobs/{job.id}/")
 
 
-def test_a_job_that_ended_between_two_pages_is_told_of_once(page, work):
+def test_a_job_that_ended_between_two_pages_is_reported_once(page, work):
     job = work()
     page.goto("/accounts/list/")
     expect(badge(page)).to_be_visible()
@@ -140,7 +140,7 @@ def test_a_job_that_ended_between_two_pages_is_told_of_once(page, work):
     assert page.locator(".note").count() == 0
 
 
-def test_nobody_is_asked_for_anything_once_nothing_runs(page, work):
+def test_polling_stops_when_no_job_runs(page, work):
     work().end()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -149,18 +149,18 @@ def test_nobody_is_asked_for_anything_once_nothing_runs(page, work):
     assert [url for url in asked if "/jobs/mine" in url or "progress" in url] == []
 
 
-def test_the_list_follows_what_runs(page, work):
+def test_the_list_of_jobs_updates_itself(page, work):
     job = work()
     page.goto("/jobs/?part=running")
     row = page.locator(f'[data-job-row="{job.id}"]')
-    job.go_on()
+    job.run_chunks()
     expect(row).to_contain_text("100 of 300")
     expect(row.get_by_role("progressbar")).to_have_attribute("value", "33")
     job.end()
     expect(row).to_have_count(0)
 
 
-def test_a_job_is_stopped_after_a_question(page, work):
+def test_cancelling_a_job_asks_for_confirmation(page, work):
     job = work()
     page.goto(f"/jobs/{job.id}/")
     page.get_by_role("button", name="Stop").click()
@@ -169,14 +169,14 @@ def test_a_job_is_stopped_after_a_question(page, work):
     page.get_by_role("button", name="Stop").click()
     page.locator("#ask").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("It ends as soon as")).to_be_visible()
-    job.go_on()
+    job.run_chunks()
     expect(page.locator("[data-job] [data-state]")).to_have_text("cancelled")
     job.worker.join(60)
     with job.app.app_context():
         assert db.session.get(Job, job.id).done < ROWS
 
 
-def test_a_page_bears_a_server_that_does_not_answer_for_a_while(open_page, work):
+def test_polling_survives_a_server_that_does_not_answer_for_a_while(open_page, work):
     job, page, refused = work(), open_page(), []
 
     def refuse(route):
@@ -185,17 +185,17 @@ def test_a_page_bears_a_server_that_does_not_answer_for_a_while(open_page, work)
 
     page.route(PROGRESS, refuse)
     page.goto(f"/jobs/{job.id}/")
-    job.go_on()
+    job.run_chunks()
     expect(page.get_by_text("100 of 300", exact=True)).to_be_visible()
     assert len(refused) >= 3
 
 
-def test_without_scripts_a_link_shows_how_far_it_is(open_page, work):
+def test_without_javascript_a_link_refreshes_the_progress(open_page, work):
     job = work()
     page = open_page(java_script_enabled=False)
     page.goto(f"/jobs/{job.id}/")
-    job.go_on()
-    job.go_on()
+    job.run_chunks()
+    job.run_chunks()
     for _again in range(20):
         page.get_by_role("link", name="See how far it is now").click()
         if page.get_by_text("200 of 300").count():
@@ -205,14 +205,14 @@ def test_without_scripts_a_link_shows_how_far_it_is(open_page, work):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "es")])
-def test_axe_finds_nothing_on_a_job(open_page, work, theme, language):
+def test_axe_finds_no_violations_on_the_page_of_a_job(open_page, work, theme, language):
     ended, job = work(), work()
     ended.end()
     with job.app.app_context():
         failed = db.session.get(Job, ended.id)
         failed.state, failed.error = "failed", "The status “Active” is no longer there."
         db.session.commit()
-    job.go_on()
+    job.run_chunks()
     page = open_page(color_scheme=theme)
     page.goto("/jobs/")
     page.locator(f".segment button[value={language}]").click()
@@ -229,7 +229,7 @@ def test_axe_finds_nothing_on_a_job(open_page, work, theme, language):
     assert found == []
 
 
-def test_a_job_fits_a_telephone(open_page, work):
+def test_the_page_of_a_job_fits_a_phone(open_page, work):
     job = work()
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     for address in ("/jobs/?who=all", f"/jobs/{job.id}/"):

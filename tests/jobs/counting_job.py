@@ -67,11 +67,11 @@ def enqueue_tally(upto: int = 25, actor: Actor = SYSTEM, **more: Any) -> int:
 def written_numbers(job_id: int) -> list[int]:
     """Return the numbers a job has written, in order."""
     with reading():
-        found = db.session.scalars(
+        result = db.session.scalars(
             text("SELECT number FROM tally WHERE job_id = :job ORDER BY number"), {"job": job_id}
         ).all()
         db.session.rollback()
-    return list(found)
+    return list(result)
 
 
 def load_job(job_id: int) -> Job:

@@ -94,18 +94,18 @@ def test_an_unknown_job_id_is_reported(shell, verb):
 
 def test_the_doctor_reports_overdue_jobs(app, table):
     def problem():
-        found = OverdueJobs().problem(app, db.session())
+        message = OverdueJobs().problem(app, db.session())
         db.session.rollback()
-        return found
+        return message
 
     waiting, running, later = enqueue_tally(5), enqueue_tally(5), enqueue_tally(5, delay=60)
-    assert claim(db.session(), running, "somebody")
+    assert claim(db.session(), running, "another")
     db.session.commit()
     assert problem() is None
     update_job(waiting, run_at=now() - timedelta(minutes=6))
-    finding = problem()
-    assert finding.severity == WARNING
-    assert str(finding.sentence) == "1 job has waited for more than 5 minutes."
+    message = problem()
+    assert message.severity == WARNING
+    assert str(message.sentence) == "1 job has waited for more than 5 minutes."
     update_job(running, lease_until=now() - timedelta(minutes=6))
     assert str(problem().sentence) == "2 jobs have waited for more than 5 minutes."
     assert load_job(later).state == "queued"
@@ -117,9 +117,9 @@ def test_the_doctor_reports_an_unreachable_redis(app, session, tmp_path, monkeyp
     monkeypatch.setitem(app.config, "REDIS_URL", f"redis://:secret@127.0.0.1:{port}/0")
     monkeypatch.delitem(app.extensions, "jobs", raising=False)
     try:
-        finding = UnreachableRedis().problem(app, db.session())
-        assert finding.severity == DANGER
-        assert "secret" not in f"{finding.sentence} {finding.advice}"
+        message = UnreachableRedis().problem(app, db.session())
+        assert message.severity == DANGER
+        assert "secret" not in f"{message.sentence} {message.advice}"
         del app.extensions["jobs"]
         with redis_server(tmp_path, port) as url:
             monkeypatch.setitem(app.config, "REDIS_URL", url)

@@ -204,15 +204,15 @@ def test_run_now_waits_for_another_worker(own_app, monkeypatch):
 
 def test_concurrent_requests_with_one_key_make_one_job(own_app):
     ready = threading.Barrier(6)
-    found: list[int] = []
+    job_ids: list[int] = []
 
     def enqueue_job():
         ready.wait()
-        found.append(enqueue_tally(5, key="once"))
+        job_ids.append(enqueue_tally(5, key="once"))
 
     threads = [start_thread(own_app, enqueue_job) for _each in range(6)]
     for thread in threads:
         thread.join(60)
-    assert len(found) == 6
-    assert len(set(found)) == 1
+    assert len(job_ids) == 6
+    assert len(set(job_ids)) == 1
     assert db.session.scalar(text("SELECT count(*) FROM job")) == 1

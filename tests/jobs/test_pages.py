@@ -56,8 +56,8 @@ def test_users_see_only_their_own_jobs_newest_first(client_as, person):
 
 
 def test_jobs_of_colleagues_require_a_permission(client_as):
-    for somebody in (SETTINGS_EDITOR, LIMITED):
-        add_person(somebody)
+    for person in (SETTINGS_EDITOR, LIMITED):
+        add_person(person)
     job = add_job(BRUNO, title="Bruno's")
     for person, code in (
         (BRUNO, 403),
@@ -77,14 +77,14 @@ def test_jobs_of_colleagues_require_a_permission(client_as):
 
 
 def test_colleagues_are_users_in_the_actors_entities(client_as):
-    for somebody in (NORA, Person("sofía", "Sur", None)):
-        add_person(somebody)
+    for person in (NORA, Person("sofía", "Sur", None)):
+        add_person(person)
     near, far = add_job(BRUNO, title="Near"), add_job(Person("sofía", "Sur", None), title="Far")
-    houses = add_job(ALICIA, title="The house's", actor_id=None, actor_name="Padrón")
+    of_the_system = add_job(ALICIA, title="The system's", actor_id=None, actor_name="Padrón")
     nora, alicia = client_as(NORA), client_as(ALICIA)
     assert numbers(nora.get("/jobs/?who=all").text) == [near.id]
-    assert numbers(alicia.get("/jobs/?who=all").text) == [houses.id, far.id, near.id]
-    codes = [nora.get(f"/jobs/{job.id}/").status_code for job in (near, far, houses)]
+    assert numbers(alicia.get("/jobs/?who=all").text) == [of_the_system.id, far.id, near.id]
+    codes = [nora.get(f"/jobs/{job.id}/").status_code for job in (near, far, of_the_system)]
     assert codes == [200, 404, 404]
     assert nora.post(f"/jobs/{near.id}/cancel").status_code == 302
     assert nora.post(f"/jobs/{far.id}/cancel").status_code == 404

@@ -28,9 +28,9 @@ from tests.ports import free_port
 @pytest.fixture
 def notified(app, session, monkeypatch) -> list[int]:
     """Record the ids of jobs that workers are notified of."""
-    found: list[int] = []
-    monkeypatch.setattr("app.jobs.listeners.notify_workers", found.extend)
-    return found
+    job_ids: list[int] = []
+    monkeypatch.setattr("app.jobs.listeners.notify_workers", job_ids.extend)
+    return job_ids
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_a_job_whose_notification_was_lost_is_requeued(app, queue):
 def test_only_jobs_with_an_expired_lease_or_a_cancellation_are_requeued(app, queue):
     lost, alive, later = enqueue_tally(5), enqueue_tally(5), enqueue_tally(5, delay=60)
     for job_id in (lost, alive):
-        claim(db.session(), job_id, "somebody")
+        claim(db.session(), job_id, "another")
         db.session.commit()
     update_job(lost, lease_until=now() - timedelta(seconds=1))
     assert requeue_stalled(app, queue) == [lost]

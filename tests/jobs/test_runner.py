@@ -63,7 +63,7 @@ def test_enqueueing_the_same_key_twice_returns_the_same_job():
 
 def test_a_claimed_job_is_not_run_by_others():
     job_id = enqueue_tally(25)
-    assert claim(db.session(), job_id, "somebody") is not None
+    assert claim(db.session(), job_id, "another") is not None
     db.session.commit()
     assert run_job(job_id) == "running"
     assert run_now(job_id) == "running"
@@ -72,7 +72,7 @@ def test_a_claimed_job_is_not_run_by_others():
 
 def test_a_job_with_an_expired_lease_is_taken_over():
     job_id = enqueue_tally(25)
-    claim(db.session(), job_id, "somebody")
+    claim(db.session(), job_id, "another")
     db.session.commit()
     update_job(job_id, lease_until=now() - timedelta(seconds=1), cursor=10, done=10)
     assert run_job(job_id) == "done"
@@ -82,7 +82,7 @@ def test_a_job_with_an_expired_lease_is_taken_over():
 
 def test_a_lease_from_before_the_clock_was_set_back_counts_as_expired():
     job_id = enqueue_tally(25)
-    claim(db.session(), job_id, "somebody")
+    claim(db.session(), job_id, "another")
     db.session.commit()
     update_job(job_id, lease_until=now() + LEASE_DURATION + timedelta(hours=1))
     assert run_job(job_id) == "done"

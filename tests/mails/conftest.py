@@ -1,4 +1,4 @@
-"""Fixtures of mails: a server that takes them, a program that sends them there."""
+"""Fixtures of mails: a mail server, and an app that sends to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.mails.smtp_server import smtp_sink
 
 
 def connect(app, monkeypatch, port: int, **more) -> None:
-    """Let a program send its mails to a port of this machine."""
+    """Make an app send its mails to a local port."""
     settings = {
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": port,
@@ -23,7 +23,7 @@ def connect(app, monkeypatch, port: int, **more) -> None:
 
 @pytest.fixture
 def sink(app, monkeypatch):
-    """Give a mail server, and let the program send its mails there."""
+    """Give a mail server that the app sends to."""
     with smtp_sink() as sink:
         connect(app, monkeypatch, sink.port)
         yield sink

@@ -1,4 +1,4 @@
-"""Mails go over an encrypted line to a server whose certificate is good, and wait for one otherwise."""
+"""Mails are sent over TLS with a valid certificate only; otherwise they wait."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from app.mails.delivery import deliver_due
 from app.types import now
 from tests.mails.conftest import connect
 from tests.mails.smtp_server import smtp_sink
-from tests.mails.test_delivery import a_mail, later
+from tests.mails.test_delivery import add_mail, let_time_pass
 
 STARTTLS, SMTPS = {"MAIL_USE_TLS": True}, {"MAIL_USE_SSL": True}
 both = pytest.mark.parametrize("how", [STARTTLS, SMTPS], ids=["starttls", "smtps"])
 
 
 def certificate(folder, name: str, *, days: int = 1):
-    """Write a certificate of one's own making for a name, and its key; return the file."""
+    """Write a self-signed certificate for a name and its key to a file; return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # Certificates are looked for by this name: one of another is not to be found in its place.
-    called = f"{name} for {days}"
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, called)])
+    # OpenSSL looks trusted certificates up by subject: give each its own.
+    common_name = f"{name} for {days}"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     try:
         alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
     except ValueError:
@@ -43,7 +43,7 @@ def certificate(folder, name: str, *, days: int = 1):
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = folder / f"{called}.pem"
+    file = folder / f"{common_name}.pem"
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -54,7 +54,7 @@ def certificate(folder, name: str, *, days: int = 1):
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """Give certificates by what is the matter with them."""
+    """Give certificate files by what is wrong with them."""
     folder = tmp_path_factory.mktemp("certificates")
     return {
         "good": certificate(folder, "127.0.0.1"),
@@ -66,15 +66,15 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture
 def trusted(certificates, tmp_path, monkeypatch):
-    """Let this machine trust all of them but the unknown one."""
+    """Trust all certificates but the unknown one."""
     file = tmp_path / "trusted.pem"
     known = [path.read_text() for kind, path in certificates.items() if kind != "unknown"]
     file.write_text("".join(known))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
-def encrypting(how, file):
-    """Run a server that shows a certificate, on a line encrypted from the start or by STARTTLS."""
+def tls_sink(how, file):
+    """Run a server with a certificate, with implicit TLS or STARTTLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     if how is SMTPS:
@@ -86,9 +86,9 @@ def encrypting(how, file):
 def test_a_mail_is_sent_over_an_encrypted_connection(
     how, app, session, certificates, trusted, monkeypatch
 ):
-    with encrypting(how, certificates["good"]) as sink:
+    with tls_sink(how, certificates["good"]) as sink:
         connect(app, monkeypatch, sink.port, **how)
-        mail = a_mail()
+        mail = add_mail()
         assert deliver_due(app) == {"sent": 1}
     assert (mail.state, mail.error) == ("sent", "")
     assert sink.recipients() == ["ana@example.org"]
@@ -102,25 +102,25 @@ def test_a_mail_is_sent_over_an_encrypted_connection(
 def test_a_mail_waits_while_the_certificate_is_invalid_and_shows_why(
     how, kind, detail, app, session, certificates, trusted, monkeypatch
 ):
-    with encrypting(how, certificates[kind]) as sink:
+    with tls_sink(how, certificates[kind]) as sink:
         connect(app, monkeypatch, sink.port, **how)
-        mail = a_mail()
+        mail = add_mail()
         assert deliver_due(app) == {"queued": 1}
-        assert (mail.attempts, sink.taken) == (0, [])
-        told = app.test_cli_runner().invoke(args=["mails", "test", "ana@example.org"])
-    assert told.exit_code == 1
-    for said in (str(mail.reason), told.output):
-        assert "certificate of the mail server" in said
-        assert detail in said
-    with encrypting(how, certificates["good"]) as sink:
+        assert (mail.attempts, sink.accepted) == (0, [])
+        result = app.test_cli_runner().invoke(args=["mails", "test", "ana@example.org"])
+    assert result.exit_code == 1
+    for text in (str(mail.reason), result.output):
+        assert "certificate of the mail server" in text
+        assert detail in text
+    with tls_sink(how, certificates["good"]) as sink:
         connect(app, monkeypatch, sink.port, **how)
-        later(timedelta(minutes=2))
+        let_time_pass(timedelta(minutes=2))
         assert deliver_due(app) == {"sent": 1}
 
 
 def test_a_port_without_implicit_tls_is_reported(app, session, sink, monkeypatch):
     connect(app, monkeypatch, sink.port, **SMTPS)
-    mail = a_mail()
+    mail = add_mail()
     assert deliver_due(app) == {"queued": 1}
     assert "no TLS at this port" in str(mail.reason)
-    assert sink.taken == []
+    assert sink.accepted == []

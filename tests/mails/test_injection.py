@@ -1,4 +1,4 @@
-"""Nothing a person types becomes a header or a recipient of a mail."""
+"""User input never becomes a header or a recipient of a mail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BREAKS = (
     "\r\n", "\n", "\r", "\x00", "\r\n ", "\n\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85",
     "\u2028", "\u2029", "\ud800",
 )  # fmt: skip
-STRANGE_NAMES = (
+HOSTILE_NAMES = (
     "Ana, Bea <eva@evil.example>", 'Ana" <eva@evil.example>, "', "=?utf-8?q?=0D=0ABcc:_x?=",
     "Ana; Bea:", "O'Neil (hija)", "李小龍", "🎉", "a" * 300, "ñ" * 300, "Ana\u202egnivas", "\\", "",
     "ñandú, \"Íñigo\" <x@y.z>" * 5,
@@ -33,7 +33,7 @@ ALLOWED = {
 }  # fmt: skip
 
 
-def a_mail(**data) -> Mail:
+def add_mail(**data) -> Mail:
     mail = queue_mail(db.session(), "plain", data=data)
     db.session.commit()
     return mail
@@ -42,15 +42,15 @@ def a_mail(**data) -> Mail:
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_line_break_in_a_header_fails_only_that_mail(app, session, sink, field):
     usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi"}
-    # PostgreSQL keeps neither of these two in its JSON.
+    # PostgreSQL cannot store these two in JSON.
     breaks = [it for it in BREAKS if it not in ("\x00", "\ud800")]
     bad = []
     for it in breaks:
-        bad.append(a_mail(**{field: f"{usual[field]}{it}Bcc: eva@evil.example"}))
-        a_mail(to_address=f"good{len(bad)}@example.org")
+        bad.append(add_mail(**{field: f"{usual[field]}{it}Bcc: eva@evil.example"}))
+        add_mail(to_address=f"good{len(bad)}@example.org")
     deliver_due(app)
     assert {mail.state for mail in bad} == {"failed"}
-    assert len(sink.taken) == len(breaks)
+    assert len(sink.accepted) == len(breaks)
     assert all(to.startswith("good") for to in sink.recipients())
     for message in sink.messages():
         assert {name.lower() for name in message} <= ALLOWED
@@ -60,17 +60,17 @@ def test_a_line_break_in_a_header_fails_only_that_mail(app, session, sink, field
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_envelope_is_built_with_a_line_break_of_any_kind(app, session, it, field):
     usual = {"to_address": "ana@example.org", "to_name": "Ana", "subject": "Hi", "text": "x"}
-    letter = EmailContent(**usual | {field: f"a{it}Bcc: eva@evil.example"})
+    content = EmailContent(**usual | {field: f"a{it}Bcc: eva@evil.example"})
     with pytest.raises(PermanentFailure):
-        build_envelope(letter, ("Padrón", "padron@example.org"), "<1@x>")
+        build_envelope(content, ("Padrón", "padron@example.org"), "<1@x>")
 
 
-@pytest.mark.parametrize("name", STRANGE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_a_hostile_name_arrives_unchanged_and_adds_no_recipient(app, session, sink, name):
-    a_mail(to_name=name, subject=name or "Hi")
+    add_mail(to_name=name, subject=name or "Hi")
     assert deliver_due(app) == {"sent": 1}
-    # Read the older way: Python's newer one puts spaces into long names.
-    message = message_from_bytes(sink.taken[0][2])
+    # Parsed with the older API: the newer one puts spaces into long names.
+    message = message_from_bytes(sink.accepted[0][2])
     assert sink.recipients() == ["ana@example.org"]
     [(shown, address)] = getaddresses([message["To"]])
     wanted = name.replace("=?", "= ?")
@@ -90,10 +90,10 @@ def _decoded(text: str) -> str:
      "ana@example.org\\r\\nRCPT TO:<eva@evil.example>"],
 )  # fmt: skip
 def test_only_a_single_valid_address_is_accepted(app, session, sink, address):
-    mail = a_mail(to_address=address)
+    mail = add_mail(to_address=address)
     assert deliver_due(app) == {"failed": 1}
     assert mail.error in ("address", "characters")
-    assert sink.taken == []
+    assert sink.accepted == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_only_a_single_valid_address_is_accepted(app, session, sink, address):
     ],
 )
 def test_international_addresses_are_encoded_for_smtp(app, session, sink, address, written):
-    a_mail(to_address=address)
+    add_mail(to_address=address)
     assert deliver_due(app) == {"sent": 1}
     assert sink.recipients() == [written]
 
@@ -114,7 +114,7 @@ def test_international_addresses_are_encoded_for_smtp(app, session, sink, addres
 def test_without_smtputf8_an_international_local_part_fails(app, session, monkeypatch):
     with smtp_sink(enable_SMTPUTF8=False) as sink:
         connect(app, monkeypatch, sink.port)
-        mail = a_mail(to_address="peña@example.org")
-        a_mail(to_address="ana@peña.example")
+        mail = add_mail(to_address="peña@example.org")
+        add_mail(to_address="ana@peña.example")
         assert deliver_due(app) == {"failed": 1, "sent": 1}
     assert mail.error == "utf8"

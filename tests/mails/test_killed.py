@@ -1,4 +1,4 @@
-"""Mails outlive a process killed with SIGKILL, and many who deliver at once send each one once."""
+"""Mails survive a process killed with SIGKILL; concurrent deliveries send each one once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.mails.conftest import connect
 from tests.mails.smtp_server import smtp_sink
 
 ROOT = Path(__file__).resolve().parents[2]
-# A process that delivers as “flask mails send” does, and knows the mails of the tests.
+# Delivers like “flask mails send”, with the e-mail kinds of the tests.
 SENDER = """
 import sys
 import tests.mails.smtp_server
@@ -41,15 +41,15 @@ with app.app_context():
 
 @pytest.fixture(params=BOTH)
 def own_app(request, tmp_path, monkeypatch):
-    """Give a program over a database of its own, which other processes can see."""
+    """Give an app on a database of its own, which other processes can see."""
     with migrated_app(request.param, tmp_path) as app:
         yield app
 
 
-def in_states() -> dict[str, int]:
-    found = dict(db.session.execute(select(Mail.state, func.count()).group_by(Mail.state)).all())
+def count_by_state() -> dict[str, int]:
+    counts = dict(db.session.execute(select(Mail.state, func.count()).group_by(Mail.state)).all())
     db.session.rollback()
-    return found
+    return counts
 
 
 def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeypatch):
@@ -72,7 +72,9 @@ def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeyp
         assert reached.wait(60)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        assert in_states() == {"queued": 2, "sending": 1}, "written before the server was asked"
+        assert count_by_state() == {"queued": 2, "sending": 1}, (
+            "the claim was committed before sending"
+        )
 
     with smtp_sink() as sink, own_app.app_context():
         connect(own_app, monkeypatch, sink.port)
@@ -81,8 +83,8 @@ def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeyp
             mail.due_at -= LEASE_DURATION + timedelta(seconds=1)
         db.session.commit()
         assert deliver_due(own_app) == {"sent": 1}
-        assert in_states() == {"sent": 3}
-        assert len(sink.taken) == 3
+        assert count_by_state() == {"sent": 3}
+        assert len(sink.accepted) == 3
 
 
 def test_concurrent_deliveries_send_each_mail_once(own_app, monkeypatch):
@@ -92,21 +94,21 @@ def test_concurrent_deliveries_send_each_mail_once(own_app, monkeypatch):
             for number in range(60):
                 queue_mail(db.session(), "plain", data={"to_address": f"m{number}@example.org"})
             db.session.commit()
-        wrong: list[Exception] = []
+        errors: list[Exception] = []
 
         def deliver():
             try:
                 with own_app.app_context():
                     deliver_due(own_app)
             except Exception as error:
-                wrong.append(error)
+                errors.append(error)
 
         threads = [threading.Thread(target=deliver) for _each in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        assert wrong == []
+        assert errors == []
         assert sorted(sink.recipients()) == sorted(f"m{n}@example.org" for n in range(60))
         with own_app.app_context():
-            assert in_states() == {"sent": 60}
+            assert count_by_state() == {"sent": 60}

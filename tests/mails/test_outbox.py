@@ -1,4 +1,4 @@
-"""The Outbox: for administrators alone, and with a mail server it never shows what a mail says."""
+"""The Outbox: for administrators only; with a mail server it never shows the content of a mail."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ NORA = Person("nora", "Norte", ADMINISTRATOR)
 EDITS_COMMUNICATION = Person("eva", "Federación", role_name(Area.COMMUNICATION, Level.EDIT))
 
 
-def a_mail(**data) -> Mail:
-    said = {"to_address": "ana@example.org", "text": "See https://example.org/x\n"} | data
-    mail = queue_mail(db.session(), "plain", data=said)
+def add_mail(**data) -> Mail:
+    values = {"to_address": "ana@example.org", "text": "See https://example.org/x\n"} | data
+    mail = queue_mail(db.session(), "plain", data=values)
     db.session.commit()
     return mail
 
 
-def kept(app, **data) -> int:
-    mail = a_mail(**data)
+def store_mail(app, **data) -> int:
+    mail = add_mail(**data)
     deliver_due(app)
     assert mail.state == "kept", mail.error
     return mail.id
 
 
 def test_without_a_mail_server_mails_are_stored_and_shown(app, client_as):
-    number = kept(app, subject="Bienvenida", html="<p>Hola</p>")
+    number = store_mail(app, subject="Bienvenida", html="<p>Hola</p>")
     browser = client_as(ALICIA)
     page = browser.get("/outbox/").text
     assert "Bienvenida" in page
@@ -51,7 +51,7 @@ def test_without_a_mail_server_mails_are_stored_and_shown(app, client_as):
 
 
 def test_hostile_content_of_a_mail_is_shown_and_not_executed(app, client_as):
-    number = kept(app, subject=HOSTILE, text=HOSTILE, to_name=HOSTILE, html=HOSTILE)
+    number = store_mail(app, subject=HOSTILE, text=HOSTILE, to_name=HOSTILE, html=HOSTILE)
     for page in ("/outbox/", f"/outbox/show/{number}"):
         assert "<script>alert" not in client_as(ALICIA).get(page).text
     reply = client_as(ALICIA).get(f"/outbox/html/{number}")
@@ -63,7 +63,7 @@ def test_hostile_content_of_a_mail_is_shown_and_not_executed(app, client_as):
 
 @pytest.mark.parametrize("page", ["/outbox/", "/outbox/show/{}", "/outbox/html/{}"])
 def test_only_administrators_see_the_outbox(app, client_as, page):
-    number = kept(app, html="<p>Hola</p>")
+    number = store_mail(app, html="<p>Hola</p>")
     add_person(EDITS_COMMUNICATION)
     for person in (BRUNO, EDITS_COMMUNICATION):
         reply = client_as(person).get(page.format(number))
@@ -73,12 +73,12 @@ def test_only_administrators_see_the_outbox(app, client_as, page):
 
 
 def test_a_local_administrator_sees_only_mails_to_users_of_their_entities(app, client_as):
-    """Without a mail server a mail holds the link that opens its reader's door."""
+    """A stored mail may contain a login link of its recipient."""
     add_person(NORA)
     subjects = {BRUNO: "Para Bruno", ALICIA: "Para Alicia", None: "Para nadie"}
     numbers = {}
     for person, subject in subjects.items():
-        number = kept(app, subject=subject)
+        number = store_mail(app, subject=subject)
         db.session.get(Mail, number).user_id = None if person is None else person.user.id
         numbers[person] = number
     db.session.commit()
@@ -88,16 +88,18 @@ def test_a_local_administrator_sees_only_mails_to_users_of_their_entities(app, c
 
     assert [subject for subject in subjects.values() if subject in page] == ["Para Bruno"]
     for person, number in numbers.items():
-        found = [nora.get(f"/outbox/{door}/{number}").status_code for door in ("show", "html")]
-        found.append(nora.post(f"/outbox/again/{number}").status_code)
-        assert (404 in found[:1] and found[2] == 404) is (person is not BRUNO), person
+        codes = [
+            nora.get(f"/outbox/{page_name}/{number}").status_code for page_name in ("show", "html")
+        ]
+        codes.append(nora.post(f"/outbox/again/{number}").status_code)
+        assert (404 in codes[:1] and codes[2] == 404) is (person is not BRUNO), person
 
 
 def test_with_a_mail_server_no_content_is_stored_or_shown(app, client_as, monkeypatch):
-    before = kept(app, text="a secret link")
+    before = store_mail(app, text="a secret link")
     with smtp_sink() as sink:
         connect(app, monkeypatch, sink.port)
-        mail = a_mail(text="a secret link")
+        mail = add_mail(text="a secret link")
         deliver_due(app)
         assert (mail.state, mail.content, mail.data) == ("sent", None, None)
         for number in (before, mail.id):
@@ -106,8 +108,8 @@ def test_with_a_mail_server_no_content_is_stored_or_shown(app, client_as, monkey
 
 
 def test_a_failed_mail_shows_its_error_and_can_be_retried(app, client_as, sink):
-    sink.answers["ana@example.org"] = [REJECT]
-    mail = a_mail()
+    sink.replies["ana@example.org"] = [REJECT]
+    mail = add_mail()
     deliver_due(app)
     browser = client_as(ALICIA)
     assert "550 Nobody here" in browser.get("/outbox/?part=failed").text
@@ -120,15 +122,15 @@ def test_a_failed_mail_shows_its_error_and_can_be_retried(app, client_as, sink):
 
 
 def test_a_waiting_mail_shows_its_last_error(app, client_as, sink):
-    sink.answers["ana@example.org"] = [TRY_LATER]
-    a_mail()
+    sink.replies["ana@example.org"] = [TRY_LATER]
+    add_mail()
     deliver_due(app)
     assert "451 Come again" in client_as(ALICIA).get("/outbox/?part=waiting").text
     assert "451 Come again" not in client_as(ALICIA).get("/outbox/?part=failed").text
 
 
 def test_dropped_mails_are_not_shown(app, client_as):
-    mail = a_mail()
+    mail = add_mail()
     mail.state = "dropped"
     db.session.commit()
     assert "No mails here" in client_as(ALICIA).get("/outbox/").text
@@ -162,7 +164,7 @@ def run(app, *args):
 
 
 def test_mails_send_delivers_due_mails(app, session, sink):
-    a_mail()
+    add_mail()
     done = run(app, "send")
     assert json.loads(done.output) == {"sent": 1}
     assert json.loads(run(app, "send").output) == {}
@@ -172,9 +174,9 @@ def test_mails_send_delivers_due_mails(app, session, sink):
 def test_mails_test_reports_whether_the_server_accepted_the_mail(app, session, sink):
     assert run(app, "test", "ana@example.org").exit_code == 0
     assert sink.recipients() == ["ana@example.org"]
-    sink.answers["bea@example.org"] = [REJECT]
-    sink.answers["eva@example.org"] = [TRY_LATER]
-    for address, said in (
+    sink.replies["bea@example.org"] = [REJECT]
+    sink.replies["eva@example.org"] = [TRY_LATER]
+    for address, text in (
         ("bea@example.org", "550 Nobody here"),
         ("eva@example.org", "451 Come again"),
         ("nobody", "not an address"),
@@ -182,7 +184,7 @@ def test_mails_test_reports_whether_the_server_accepted_the_mail(app, session, s
     ):
         done = run(app, "test", address)
         assert done.exit_code == 1
-        assert said in done.output
+        assert text in done.output
 
 
 def test_mails_test_reports_a_missing_or_unreachable_server(app, session, monkeypatch):

@@ -12,7 +12,7 @@ from flask_babel import force_locale
 from sqlalchemy import delete, func, insert, literal, text, update
 
 from app import checks
-from app.checks import ADVICE, DANGER, WARNING, Check, findings
+from app.checks import ADVICE, DANGER, WARNING, Check, run_checks
 from app.extensions import db
 from app.log.models import LogEntry
 from app.log.sealing import Sealer
@@ -52,7 +52,7 @@ def safe(app, session, monkeypatch, tmp_path):
 
 def found(app) -> dict[str, str]:
     with force_locale("en"):
-        return {f.check: f.severity for f in findings(app, db.session()) if str(f.sentence)}
+        return {f.check: f.severity for f in run_checks(app, db.session()) if str(f.sentence)}
 
 
 def test_nothing_is_found_where_nothing_is_amiss(safe):
@@ -280,7 +280,7 @@ def test_the_worst_comes_first_and_every_finding_says_what_to_do(safe, monkeypat
     db.session.execute(alicia.values(totp_secret=None, email="admin@example.org"))
     for language in ("en", "es"):
         with force_locale(language):
-            told = findings(safe, db.session())
+            told = run_checks(safe, db.session())
             assert all(str(f.sentence) and str(f.advice) for f in told)
     order = [list(checks.SEVERITIES).index(f.severity) for f in told]
     assert order == sorted(order)

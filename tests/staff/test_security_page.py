@@ -8,7 +8,7 @@ import pytest
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
-from app.checks import ADVICE, DANGER, Finding
+from app.checks import ADVICE, DANGER, CheckMessage
 from app.extensions import db
 from app.log.models import SECURITY_EVENTS, LogEntry
 from app.log.sealing import Sealer
@@ -127,7 +127,7 @@ def test_names_are_text_and_never_markup(client_as):
 
 def test_pages_follow_one_another_and_lose_nothing(client_as, monkeypatch):
     some_facts(7)
-    monkeypatch.setattr(security, "SIZE", 3)
+    monkeypatch.setattr(security, "PAGE_SIZE", 3)
     browser = client_as(ALICIA)
     for part, expected in (("failed", 7), ("rights", 7), ("sessions", 8)):
         seen, address = 0, f"?part={part}"
@@ -227,7 +227,10 @@ def test_an_impossible_address_is_a_404(client_as, query):
 
 
 def test_findings_stand_at_the_top_advice_folded(client_as, monkeypatch):
-    found = [Finding(DANGER, "Bad <thing>", "Mend it"), Finding(ADVICE, "Better", "Do it")]
+    found = [
+        CheckMessage(DANGER, "Bad <thing>", "Mend it"),
+        CheckMessage(ADVICE, "Better", "Do it"),
+    ]
     monkeypatch.setattr(security, "_findings", lambda app, session: found)
     page = client_as(ALICIA).get("/security/").text
     assert "1 thing needs attention" in page

@@ -1,4 +1,4 @@
-"""The security page: what needs attention, who is signed in, what was done to rights."""
+"""The security page: findings of the checks, live sessions, security events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from app.checks import SEVERITIES, Finding, findings
+from app.checks import SEVERITIES, CheckMessage, run_checks
 from app.crud.interface import parse_id
 from app.crud.page import Page
 from app.entities.models import Entity
@@ -44,7 +44,7 @@ from app.staff.security_overview import (
 )
 
 PAGE_SIZE = 50
-# Seconds for which what the checks found is shown again without making them again.
+# The findings of the checks are cached for so long.
 FINDINGS_CACHE_SECONDS = 60.0
 SECTIONS = {
     "failed": (_l("Failed sign-ins"), FAILED_LOGIN_EVENTS),
@@ -55,7 +55,7 @@ SECTIONS = {
     "sessions": (_l("Live sessions"), ()),
     "all": (_l("All facts"), ()),
 }
-# What is told of a fact, and how it is called; what is not named here is shown as it is.
+# Labels of the details of an event; others are shown by their key.
 DETAIL_LABELS = {
     "address": _l("from"),
     "how": _l("by"),
@@ -86,7 +86,7 @@ VALUE_LABELS: dict[Any, Any] = {
 
 
 class Detail(NamedTuple):
-    """Something told of a fact: its name, what it was, what it became."""
+    """A detail of an event: label, old value, new value."""
 
     label: Any
     old: str
@@ -109,7 +109,7 @@ class SecurityView(Page):
     @expose("/")
     @has_access
     def security(self):
-        """Show what needs attention, the numbers, and one part of what happened."""
+        """Show the findings, the counts, and one section of events or sessions."""
         part = request.args.get("part", "failed")
         before = parse_id(request.args.get("before", "0"))
         if part not in SECTIONS or before is None:
@@ -132,7 +132,7 @@ class SecurityView(Page):
             findings=_findings(current_app, session) if sees_all else [],
             severities=SEVERITIES,
             counts=count_security_events(session, people),
-            oversight=security_counts(session, actor),
+            user_counts=security_counts(session, actor),
             administrators=admins,
             reach=get_sealed_range(session) if sees_all else None,
             without_factor=[row.name for row in admins if not row.has_factor],
@@ -150,14 +150,14 @@ class SecurityView(Page):
     @expose("/check", methods=["POST"])
     @has_access
     def check(self):
-        """Make the checks again, now."""
+        """Discard the cached findings and show new ones."""
         current_app.extensions.pop("findings", None)
         return redirect(f"{self.route_base}/")
 
     @expose("/end/<pk>", methods=["POST"])
     @has_access
     def end(self, pk: str):
-        """End somebody's session."""
+        """End a user's session."""
         try:
             user = end_user_session(db.session(), parse_id(pk) or 0, current_actor())
             if user is None:
@@ -176,17 +176,17 @@ def _own_token() -> str:
     return token if isinstance(token, str) else ""
 
 
-def _findings(app: Flask, session: Session) -> list[Finding]:
-    """Return what the checks found, at most a minute ago."""
+def _findings(app: Flask, session: Session) -> list[CheckMessage]:
+    """Return the findings of the checks, cached for FINDINGS_CACHE_SECONDS."""
     moment, found = app.extensions.get("findings", (None, []))
     if moment is None or monotonic() - moment > FINDINGS_CACHE_SECONDS:
-        found = findings(app, session)
+        found = run_checks(app, session)
         app.extensions["findings"] = (monotonic(), found)
     return found
 
 
 def _subject(fact: LogEntry) -> str:
-    """Return what a fact is about, where it is not its own author."""
+    """Return the subject of an event; empty if it is the actor."""
     name = fact.subject_name
     if fact.event in ("exported", "out_of_reach"):
         return _(name)
@@ -196,19 +196,19 @@ def _subject(fact: LogEntry) -> str:
 
 
 def _details(fact: LogEntry) -> list[Detail]:
-    """Return what else is told of a fact, in the reader's words where there are any."""
-    told = []
+    """Return the other details of an event, with translated labels and values if known."""
+    details = []
     for key, pair in (fact.changes or {}).items():
         if not isinstance(pair, list) or len(pair) != 2 or pair == [None, ""]:
             continue
-        told.append(
+        details.append(
             Detail(DETAIL_LABELS.get(key, key), *(_display_value(key, value) for value in pair))
         )
-    return told
+    return details
 
 
 def _visible_entity_names() -> frozenset[str]:
-    """Return what the entities within the reader's reach are called."""
+    """Return the names of the entities the current user may see."""
     if "names_in_reach" not in g:
         query = visible(Entity, current_actor()).with_only_columns(Entity.name)
         g.names_in_reach = frozenset(db.session.scalars(query))
@@ -223,6 +223,6 @@ def _display_value(key: str, value: Any) -> str:
     is_scoped = current_actor().entity_ids is not None
     if key == "entity" and value and is_scoped and str(value) not in _visible_entity_names():
         return _("somebody or something you may not see")
-    # 1 and True are the same key to Python, and not to the reader.
+    # 1 == True as dictionary keys: only look up bools and strings.
     known = VALUE_LABELS.get(value) if isinstance(value, bool | str) else None
     return str(known or value)
