@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from app.contacts.demo import COMPANIES, FIRST, LAST
+from app.contacts.demo import COMPANIES, FIRST_NAMES, LAST_NAMES
 from app.text import MAX_MARKS, clean, clean_lines, digits, escape_like, fold, sort_key
 
 NAMES = (
-    *FIRST, *LAST, *(company[0] for company in COMPANIES),
+    *FIRST_NAMES, *LAST_NAMES, *(company[0] for company in COMPANIES),
     "Łukasz Świątek", "Øystein Bjørn", "Þóra Æsir", "Œuvre", "Straße", "STRASSE", "Đorđe Ðorš",
     "Ñoño", "n\u0303andu\u0301", "İstanbul", "ıspanak", "O´Neill", "O`Neill", "d’Ávila", "L‘Été",
     "Jean–Luc", "Anna—Marie", "Pérez  de   Ayala", "JOSÉ MARÍA", "ǆungla", "Ångström", "Zażółć",

@@ -1,4 +1,4 @@
-"""Accounts for programs."""
+"""API resource of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account: a company or organisation."""
+"""The account: a company or organisation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACCOUNT_TYPES = {
 
 
 class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
-    """A company or organisation, with the addresses its documents go to."""
+    """A company or organisation, with its invoicing and shipping addresses."""
 
     __tablename__ = "account"
     __table_args__ = (
@@ -86,12 +86,12 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
 
     @validates("name")
-    def _keep_sort_name(self, _key: str, name: str) -> str:
+    def _update_sort_name(self, _key: str, name: str) -> str:
         self.sort_name = sort_key(name or "")
         return name
 
     def search_text(self) -> str:
-        """Find an account by name, tax number, e-mail and telephone."""
+        """Return the text accounts are found by: name, tax number, e-mail, telephone digits."""
         parts = (self.name, self.tax_number, self.email, digits(self.phone or ""))
         return fold(" ".join(part for part in parts if part))
 

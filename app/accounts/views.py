@@ -1,4 +1,4 @@
-"""The screens of accounts."""
+"""Views of accounts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Contacts: everybody the organisation deals with, and the lists that describe them."""
+"""Contacts: the people the organisation deals with, and the repositories that classify them."""

@@ -1,4 +1,4 @@
-"""Contacts and their repositories for programs."""
+"""API resources of contacts and their repositories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small federation, made up: the same people on every machine."""
+"""Demo data: a small federation, the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.contacts.services import prepare_contact
 from app.entities.models import Entity
 from app.entities.queries import get_root
 
-FIRST = (
+FIRST_NAMES = (
     "Ana Belén", "Brian", "Concepción", "Diego", "Eulàlia", "Francisco Javier", "Gabriela",
     "Hannah", "Íñigo", "José María", "Kepa", "Lucía", "María del Carmen", "Núria", "Óscar",
     "Patrick", "Raquel", "Sean", "Teresa", "Víctor", "Ximena", "Yolanda", "Zoë", "Emily", "Jack",
 )  # fmt: skip
-LAST = (
+LAST_NAMES = (
     "García-Margallo y Marfil", "O’Neill", "Núñez Ibáñez", "Fernández de la Serna",
     "Llach i Puig", "Rodríguez Sáenz", "Monteagudo", "Schmidt-Ortega", "Peña", "Etxeberria",
     "López", "Castaño Quiñones", "Vázquez", "Ruiz", "Smith", "Ñíguez", "Álvarez de Toledo",
@@ -53,8 +53,8 @@ POSITIONS = ("", "", "Secretaria de la junta", "Treasurer", "Coordinadora", "Hea
 
 
 def fill_with_demo(session: Session) -> None:
-    """Write entities, accounts, tags and 160 contacts."""
-    dice = random.Random(7)
+    """Create demo entities, accounts, tags and 160 contacts."""
+    rng = random.Random(7)
     top = get_root(session)
     entities = [top]
     for name, branches in ENTITIES:
@@ -63,10 +63,10 @@ def fill_with_demo(session: Session) -> None:
         session.flush()
         entities.append(region)
         for branch in branches:
-            below = Entity(name=branch, parent=region)
-            session.add(below)
+            child = Entity(name=branch, parent=region)
+            session.add(child)
             session.flush()
-            entities.append(below)
+            entities.append(child)
     tags = list(session.scalars(select(Tag)))
     for position, (label_en, label_es, colour) in enumerate(TAGS, 2):
         tag = Tag(
@@ -79,7 +79,7 @@ def fill_with_demo(session: Session) -> None:
     for name, kind, city, province in COMPANIES:
         account = Account(
             name=name, type=kind, city=city, province=province, country="ES", entity=top,
-            email=f"info@empresa{len(accounts) + 1}.example", phone=f"+3492721{dice.randint(1000, 9999)}",
+            email=f"info@empresa{len(accounts) + 1}.example", phone=f"+3492721{rng.randint(1000, 9999)}",
         )  # fmt: skip
         session.add(account)
         accounts.append(account)
@@ -88,31 +88,31 @@ def fill_with_demo(session: Session) -> None:
     statuses = list(session.scalars(select(Status).order_by(Status.position)))
     categories = list(session.scalars(select(Category)))
     for number in range(160):
-        first, last = dice.choice(FIRST), dice.choice(LAST)
-        if dice.random() < 0.5 and " " not in last:
-            last = f"{last} {dice.choice(LAST).split()[0]}"
-        city, province, postcode = dice.choice(CITIES)
+        first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
+        if rng.random() < 0.5 and " " not in last:
+            last = f"{last} {rng.choice(LAST_NAMES).split()[0]}"
+        city, province, postcode = rng.choice(CITIES)
         contact = Contact(
             first_name=first,
             last_name=last,
-            salutation=dice.choice(("mr", "ms", None)),
-            email=f"{number:03d}.persona@example.org" if dice.random() < 0.85 else None,
-            mobile=f"+346{dice.randint(10_000_000, 99_999_999)}" if dice.random() < 0.8 else None,
-            phone=f"+3492{dice.randint(1_000_000, 9_999_999)}" if dice.random() < 0.4 else None,
-            street=f"C/ Mayor, {dice.randint(1, 90)}",
+            salutation=rng.choice(("mr", "ms", None)),
+            email=f"{number:03d}.persona@example.org" if rng.random() < 0.85 else None,
+            mobile=f"+346{rng.randint(10_000_000, 99_999_999)}" if rng.random() < 0.8 else None,
+            phone=f"+3492{rng.randint(1_000_000, 9_999_999)}" if rng.random() < 0.4 else None,
+            street=f"C/ Mayor, {rng.randint(1, 90)}",
             city=city,
             province=province,
             postcode=postcode,
             country="ES",
-            birth_date=date(dice.randint(1940, 2008), dice.randint(1, 12), dice.randint(1, 28)),
-            language=dice.choice(("es", "es", "es", "en")),
-            position=dice.choice(POSITIONS) or None,
-            entity=dice.choice(entities),
-            account=dice.choice(accounts) if dice.random() < 0.45 else None,
-            type=dice.choices(types, (50, 15, 12, 8, 10, 5))[0],
-            status=dice.choices(statuses, (80, 12, 8))[0],
-            category=dice.choice(categories) if dice.random() < 0.3 else None,
-            tags=dice.sample(tags, dice.choice((0, 0, 0, 1, 1, 2, 3))),
+            birth_date=date(rng.randint(1940, 2008), rng.randint(1, 12), rng.randint(1, 28)),
+            language=rng.choice(("es", "es", "es", "en")),
+            position=rng.choice(POSITIONS) or None,
+            entity=rng.choice(entities),
+            account=rng.choice(accounts) if rng.random() < 0.45 else None,
+            type=rng.choices(types, (50, 15, 12, 8, 10, 5))[0],
+            status=rng.choices(statuses, (80, 12, 8))[0],
+            category=rng.choice(categories) if rng.random() < 0.3 else None,
+            tags=rng.sample(tags, rng.choice((0, 0, 0, 1, 1, 2, 3))),
         )
         prepare_contact(session, contact)
         session.add(contact)

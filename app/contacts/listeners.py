@@ -1,4 +1,4 @@
-"""What holds for a contact who is also a user, at every door."""
+"""Rules for contacts that are linked to a user, checked at every flush."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.security.actor import Actor, current_actor
 from app.security.privileges import may_manage, permissions_of_actor
 from app.staff.models import StaffUser
 
-MAY_LINK = (("can_edit", "UserView"), ("can_add", "UserView"))
+LINK_PERMISSIONS = (("can_edit", "UserView"), ("can_add", "UserView"))
 
 
 @event.listens_for(Session, "before_flush")
-def _keep_users_apart(session: Session, _context, _instances) -> None:
-    """Refuse to trash who can sign in, and to link a user by anybody who may not change users."""
+def _check_linked_users(session: Session, _context, _instances) -> None:
+    """Refuse to trash a contact who can log in, and to link users without the right to edit users."""
     contacts = [row for row in (*session.new, *session.dirty) if isinstance(row, Contact)]
     with session.no_autoflush:
         for contact in contacts:
@@ -31,7 +31,7 @@ def _keep_users_apart(session: Session, _context, _instances) -> None:
 
 
 def get_user(session: Session, user_id: int | None) -> StaffUser | None:
-    """Return the user with a number, the trash included."""
+    """Return the user with this id, trashed ones included."""
     if user_id is None:
         return None
     query = select(StaffUser).where(StaffUser.id == user_id)
@@ -49,15 +49,15 @@ def _refuse_to_trash(session: Session, contact: Contact) -> None:
 def _check_link(session: Session, contact: Contact, actor: Actor) -> None:
     state: Any = inspect(contact).attrs
     user = contact.user if state.user.history.has_changes() else get_user(session, contact.user_id)
-    number = contact.id or 0
+    contact_id = contact.id or 0
     old = session.scalar(
-        select(Contact.user_id).where(Contact.id == number).execution_options(with_trash=True)
+        select(Contact.user_id).where(Contact.id == contact_id).execution_options(with_trash=True)
     )
     if actor.is_system or (user is None and old is None):
         return
     held = permissions_of_actor(actor)
-    if not (held.is_all or held.pairs & set(MAY_LINK)):
+    if not (held.is_all or held.pairs & set(LINK_PERMISSIONS)):
         raise DomainError(_("Only somebody who may change users can do this."))
-    for each in (user, get_user(session, old)):
-        if each is not None and each.id is not None and not may_manage(actor, each):
+    for linked in (user, get_user(session, old)):
+        if linked is not None and linked.id is not None and not may_manage(actor, linked):
             raise DomainError(_("This person has rights that you do not have yourself."))

@@ -1,4 +1,4 @@
-"""Change contacts."""
+"""Services of contacts: member numbers, access to the back-office."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact
-from app.contacts.models.number_counter import Counter
+from app.contacts.models.number_counter import NumberCounter
 from app.errors import DomainError
 from app.security.actor import Actor
 from app.security.scope import visible
@@ -19,25 +19,25 @@ from app.staff.services import check_names, send_welcome
 
 
 def prepare_contact(session: Session, contact: Contact) -> None:
-    """Give a contact that has none the next free member number."""
+    """Give a contact without a member number the next free one."""
     if not contact.number:
         contact.number = next_numbers(session, 1)[0]
 
 
 def check_contact(contact: Contact) -> None:
-    """Refuse a contact who would be their own line manager."""
+    """Raise DomainError if a contact is their own line manager."""
     if contact.manager is not None and contact.manager.id == contact.id:
         raise DomainError(_("Nobody can be their own line manager."), field="manager")
 
 
 def give_access(session: Session, contact: Contact) -> StaffUser:
-    """Make a user of the back-office from a contact, without any right yet, and invite them."""
+    """Create a user without roles for a contact, and send them an invitation."""
     if contact.user_id is not None:
         raise DomainError(_("This contact has a user already."))
     if not contact.email:
         raise DomainError(_("Fill in the contact's e-mail first: they sign in with it."))
     user = StaffUser(
-        # A contact may have but one name.
+        # The first name of a contact may be empty.
         first_name=(contact.first_name or "")[:64],
         last_name=contact.last_name[:64],
         username=contact.email.lower()[:128],
@@ -55,7 +55,7 @@ def give_access(session: Session, contact: Contact) -> StaffUser:
 
 
 def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> StaffUser:
-    """Say that a contact is the user with this user name or e-mail."""
+    """Link a contact to the user with this user name or e-mail."""
     if contact.user_id is not None:
         raise DomainError(_("This contact has a user already."))
     typed = name.strip()
@@ -70,32 +70,32 @@ def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> St
 
 
 def next_numbers(session: Session, count: int, taken: Iterable[str] = ()) -> list[str]:
-    """Return the next ``count`` free member numbers: six digits or more, in order.
+    """Return the next ``count`` free member numbers: ascending, six digits or more.
 
-    Two sessions never get the same ones: the second waits until the first has ended.
-    ``taken`` names numbers that are about to be used.
+    The counter row stays locked until the transaction ends, so that two sessions never get the
+    same numbers. Numbers in ``taken``, which are about to be used, are skipped.
     """
-    found: list[str] = []
-    used = set(taken)
-    while len(found) < count:
-        missing = count - len(found)
+    numbers: list[str] = []
+    taken_numbers = set(taken)
+    while len(numbers) < count:
+        missing = count - len(numbers)
         last = session.execute(
-            update(Counter)
-            .where(Counter.name == "contact")
-            .values(value=Counter.value + missing)
-            .returning(Counter.value)
+            update(NumberCounter)
+            .where(NumberCounter.name == "contact")
+            .values(value=NumberCounter.value + missing)
+            .returning(NumberCounter.value)
         ).scalar_one_or_none()
         if last is None:
-            session.add(Counter(name="contact", value=0))
+            session.add(NumberCounter(name="contact", value=0))
             session.flush()
             continue
-        offered = [f"{number:06d}" for number in range(last - missing + 1, last + 1)]
-        used |= set(
+        candidates = [f"{number:06d}" for number in range(last - missing + 1, last + 1)]
+        taken_numbers |= set(
             session.scalars(
                 select(Contact.number)
-                .where(Contact.number.in_(offered))
+                .where(Contact.number.in_(candidates))
                 .execution_options(with_trash=True)
             )
         )
-        found += [number for number in offered if number not in used]
-    return found
+        numbers += [number for number in candidates if number not in taken_numbers]
+    return numbers

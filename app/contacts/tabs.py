@@ -1,4 +1,4 @@
-"""Tabs of contacts: everybody of an account, and what a contact may do in the back-office."""
+"""Tabs: the contacts of an account, and the access rights of a contact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.staff.tabs import access_context
 
 
 class AccountContactsTab(Tab):
-    """Everybody who belongs to the account, as far as the reader may see them."""
+    """The contacts of an account that the reader may see."""
 
     name = "contacts"
     label = _l("Contacts")
@@ -27,7 +27,7 @@ class AccountContactsTab(Tab):
     template = "contacts/account_tab.html"
     order = 20
     right = ("can_list", "ContactView")
-    most = 100
+    max_rows = 100
 
     @classmethod
     def _contacts(cls, row: Account) -> Any:
@@ -40,12 +40,12 @@ class AccountContactsTab(Tab):
 
     @classmethod
     def content(cls, session: Session, row: Account, view: Any) -> dict[str, Any]:
-        query = cls._contacts(row).order_by(Contact.sort_name, Contact.id).limit(cls.most)
-        return {"contacts": session.scalars(query).all(), "most": cls.most}
+        query = cls._contacts(row).order_by(Contact.sort_name, Contact.id).limit(cls.max_rows)
+        return {"contacts": session.scalars(query).all(), "max_rows": cls.max_rows}
 
 
 class ContactAccessTab(Tab):
-    """What the contact may do in the back-office, when they are one of its users."""
+    """The access rights of the contact's user, if it has one."""
 
     name = "access"
     label = _l("Access rights")
@@ -61,6 +61,6 @@ class ContactAccessTab(Tab):
             query = visible(StaffUser, current_actor()).where(StaffUser.id == row.user_id)
             user = session.scalar(query.execution_options(with_trash=True))
         if user is None:
-            return {"access": None, "is_elsewhere": row.user_id is not None}
+            return {"access": None, "is_user_out_of_scope": row.user_id is not None}
         back = f"{view.route_base}/show/{row.id}?tab=access"
-        return {"access": access_context(user, back), "is_elsewhere": False}
+        return {"access": access_context(user, back), "is_user_out_of_scope": False}

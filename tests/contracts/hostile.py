@@ -1,6 +1,6 @@
-"""More than five hundred values nobody types by accident, in families.
+"""More than five hundred hostile input values, in families.
 
-``FAMILIES`` maps the name of a family to its values, ``EVERYTHING`` holds all of them once.
+``VALUES_BY_FAMILY`` maps the name of a family to its values; ``ALL_VALUES`` holds (family, value).
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ _LONG = (
 )  # fmt: skip
 
 
-def _once(values: Iterable[str]) -> tuple[str, ...]:
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "SQL": _once(trick + end for trick, end in product(_SQL_TRICKS, _SQL_ENDS)),
-    "script": _once(tag.format(code) for tag, code in product(_XSS_TAGS, _XSS_CODE)),
+VALUES_BY_FAMILY: dict[str, tuple[str, ...]] = {
+    "SQL": _unique(trick + end for trick, end in product(_SQL_TRICKS, _SQL_ENDS)),
+    "script": _unique(tag.format(code) for tag, code in product(_XSS_TAGS, _XSS_CODE)),
     "markup": _MARKUP,
     "numbers": _NUMBERS,
     "dates": _DATES,
@@ -132,11 +132,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "formulas": _FORMULAS,
     "long": _LONG,
 }
-EVERYTHING: tuple[tuple[str, str], ...] = tuple(
-    (family, value) for family, values in FAMILIES.items() for value in values
+ALL_VALUES: tuple[tuple[str, str], ...] = tuple(
+    (family, value) for family, values in VALUES_BY_FAMILY.items() for value in values
 )
 
 
-def a_value(family: str, turn: int) -> str:
-    """Return a value of a family; another turn gives another one."""
-    return FAMILIES[family][turn % len(FAMILIES[family])]
+def pick_value(family: str, index: int) -> str:
+    """Return a value of a family; ``index`` wraps around."""
+    return VALUES_BY_FAMILY[family][index % len(VALUES_BY_FAMILY[family])]

@@ -35,9 +35,9 @@ from app.staff.models import StaffUser
 from app.types import now
 from tests.databases import migrated_app, undone
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.url_values import Things, cases
-from tests.contracts.pagereader import form_of
-from tests.contracts.routes import address, is_api_rule, methods, rules, view_of
+from tests.contracts.url_values import RowPool, url_cases
+from tests.contracts.pagereader import find_post_form
+from tests.contracts.routes import build_path, is_api_rule, methods, rules, get_view
 from tests.people import Person, add_person, move_in, sign_in, with_key
 
 FILE = Path(__file__).with_name("permissions.txt")
@@ -88,7 +88,7 @@ class Matrix:
         for role in EVERYBODY[1:]:
             self.users[role], self.cookies[role] = self._somebody(role)
         db.session.commit()
-        self.things = Things()
+        self.things = RowPool()
 
     def _somebody(self, role: str) -> tuple[StaffUser, str]:
         name = role.lower().replace(": ", "-").replace(" ", "-")
@@ -123,7 +123,7 @@ class Matrix:
         return self
 
     def _who_gets_in(self, asked: Asked) -> list[str]:
-        url = address(asked.rule)
+        url = build_path(asked.rule)
         requests = [(role, role, url, asked.form) for role in EVERYBODY]
         replies = dict(self._send(asked, requests, keep_in=True))
         return [role for role in EVERYBODY if replies[role] is not None]
@@ -147,10 +147,10 @@ class Matrix:
     def _rows(self, asked: Asked, user: StaffUser) -> Iterator[tuple[str, str, dict]]:
         if "action" in asked.form:
             rule = next(r for r in rules(self.app) if r.endpoint == f"{asked.view.endpoint}.show")
-            for which, arguments in cases(self.things, asked.view, rule, user):
+            for which, arguments in url_cases(self.things, asked.view, rule, user):
                 yield which, asked.rule.rule, asked.form | {"rowid": str(arguments["pk"])}
             return
-        for which, arguments in cases(self.things, asked.view, asked.rule, user):
+        for which, arguments in url_cases(self.things, asked.view, asked.rule, user):
             with self.app.test_request_context():
                 url = self.app.url_for(asked.rule.endpoint, **arguments)
             yield which, url, asked.form
@@ -160,7 +160,7 @@ class Matrix:
         if asked.method != "POST" or "GET" not in (asked.rule.methods or ()):
             return form
         page = self._browser(role).get(url)
-        return form_of(page.text).sent() if page.status_code == 200 else form
+        return find_post_form(page.text).submitted() if page.status_code == 200 else form
 
     def _send(self, asked: Asked, requests: list, keep_in: bool = False) -> Iterator[tuple]:
         """Yield what each request is told; undo them, and compare after those refused.
@@ -225,7 +225,7 @@ def everything(app: Flask) -> Iterator[Asked]:
     """Yield every route with every method, then every action."""
     for rule in rules(app):
         for method in methods(rule):
-            yield Asked(method, rule, view_of(app, rule))
+            yield Asked(method, rule, get_view(app, rule))
     by_endpoint = {rule.endpoint: rule for rule in rules(app)}
     for view in sorted(app.appbuilder.baseviews, key=lambda view: view.route_base or ""):
         if isinstance(view, ModelView):

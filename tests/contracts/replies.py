@@ -1,4 +1,4 @@
-"""What no reply to a hostile value may be: an error of ours, a leak, or a page that runs it."""
+"""Detect faulty responses to hostile values: server errors, leaks, executed markup."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[2])
-# The full product of values and fields takes an hour: it is asked for by name.
-IS_FULL = os.environ.get("PADRON_TEST_FULL") == "1"
+# The full product of values and fields takes an hour, so it is opt-in.
+IS_FULL_RUN = os.environ.get("PADRON_TEST_FULL") == "1"
 
-# None of these stands in a hostile value, so an echo of one is no leak.
+# No hostile value contains any of these, so an echoed value is not taken for a leak.
 _LEAKS = re.compile(
     r"Traceback \(most|sqlalchemy\.exc|psycopg\.|sqlite3\.|\[SQL: |site-packages|werkzeug\."
     r"|UndefinedTable|OperationalError|&lt;class &#39;|object at 0x"
 )
-# A page is cut in lines by its templates, not by what people type.
-_RUNS = re.compile(r"<(script|img|svg|iframe|body|details|math|style|base|object|meta)\b[^>]*"
+# Markup that would execute a hostile value.
+_EXECUTED = re.compile(r"<(script|img|svg|iframe|body|details|math|style|base|object|meta)\b[^>]*"
                    r"(alert|evil\.test)", re.IGNORECASE)  # fmt: skip
 
 
-def fault(reply: Any) -> str:
-    """Return what is wrong with a reply to something hostile, or nothing."""
-    text = reply.get_data(as_text=True)
-    if reply.status_code >= 500:
-        return f"a {reply.status_code}"
-    if found := _LEAKS.search(text):
-        return f"a leak: {found[0]}"
+def find_fault(response: Any) -> str:
+    """Return what is wrong with a response to a hostile value, or ""."""
+    text = response.get_data(as_text=True)
+    if response.status_code >= 500:
+        return f"a {response.status_code}"
+    if match := _LEAKS.search(text):
+        return f"a leak: {match[0]}"
     if ROOT in text:
         return "a path of the server"
-    if reply.mimetype == "text/html" and (found := _RUNS.search(text)):
-        return f"it runs: {found[0][:60]}"
+    if response.mimetype == "text/html" and (match := _EXECUTED.search(text)):
+        return f"it runs: {match[0][:60]}"
     return ""

@@ -1,4 +1,4 @@
-"""Every address of the program, made concrete."""
+"""The URL rules of the application, and paths that match them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ STATIC = ("static", "appbuilder.static", "bootstrap.static")
 
 
 def rules(app: Flask) -> list[Rule]:
-    """Return every rule but those of static files, by address."""
-    found = (rule for rule in app.url_map.iter_rules() if rule.endpoint not in STATIC)
-    return sorted(found, key=lambda rule: rule.rule)
+    """Return all URL rules except those of static files, ordered by rule."""
+    dynamic_rules = (rule for rule in app.url_map.iter_rules() if rule.endpoint not in STATIC)
+    return sorted(dynamic_rules, key=lambda rule: rule.rule)
 
 
 def methods(rule: Rule) -> list[str]:
-    """Return the methods of a rule that mean something of their own."""
+    """Return the methods of a rule except HEAD and OPTIONS."""
     return sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"})
 
 
-def address(rule: Rule, number: int = 0) -> str:
-    """Return an address under a rule; 0 is a row that never exists."""
+def build_path(rule: Rule, number: int = 0) -> str:
+    """Return a path with ``number`` for every argument; no row has the id 0."""
     return re.sub(r"<[^>]+>", str(number), rule.rule)
 
 
 def is_api_rule(rule: Rule) -> bool:
-    """Say whether an address is of the API, which a key opens and no cookie does."""
+    """Return True for a rule of the API, which takes an API key and no session cookie."""
     return rule.rule.startswith("/api/") and not rule.rule.endswith("/openapi.json")
 
 
-def view_of(app: Flask, rule: Rule) -> Any:
-    """Return the page a rule belongs to."""
+def get_view(app: Flask, rule: Rule) -> Any:
+    """Return the view a rule belongs to, or None."""
     endpoint = rule.endpoint.rpartition(".")[0]
     return next((v for v in app.appbuilder.baseviews if v.endpoint == endpoint), None)

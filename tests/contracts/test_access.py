@@ -9,7 +9,7 @@ import pytest
 
 from app.extensions import db
 from tests.databases import make_app
-from tests.contracts.routes import STATIC, address, is_api_rule, methods, rules
+from tests.contracts.routes import STATIC, build_path, is_api_rule, methods, rules
 from tests.people import ALICIA, DIEGO
 
 OPEN_TO_ALL = {
@@ -22,7 +22,7 @@ def test_every_other_page_asks_who_you_are(app, client_as):
     opened = []
     for rule in rules(app):
         for method in methods(rule):
-            reply = visitor.open(address(rule), method=method)
+            reply = visitor.open(build_path(rule), method=method)
             at_the_door = reply.status_code == 302 and "/login/" in reply.location
             at_the_door |= reply.status_code == 401 and rule.rule.startswith("/api/")
             if not at_the_door and rule.rule not in OPEN_TO_ALL:
@@ -45,7 +45,7 @@ def test_nothing_is_sent_without_the_token_against_forgery(app, client_as, monke
         and not is_api_rule(rule)
         # Whoever is signed in already is led on from the door, and nothing is done.
         and client_as(None if rule.rule == "/login/" else ALICIA)
-        .open(address(rule), method=method)
+        .open(build_path(rule), method=method)
         .status_code
         != 400
     ]
@@ -62,7 +62,7 @@ def test_a_cookie_opens_nothing_of_the_api_so_that_no_other_site_can_forge_a_req
         for rule in rules(app)
         for method in methods(rule)
         if is_api_rule(rule)
-        and (status := alicia.open(address(rule), method=method).status_code) != 401
+        and (status := alicia.open(build_path(rule), method=method).status_code) != 401
     ]
     assert opened == []
 
@@ -74,7 +74,7 @@ def test_no_page_breaks_when_it_is_merely_opened(app, client_as):
         for rule in rules(app)
         if "GET" in methods(rule)
         and not is_api_rule(rule)
-        and (status := alicia.get(address(rule)).status_code) not in (200, 302, 400, 404, 410)
+        and (status := alicia.get(build_path(rule)).status_code) not in (200, 302, 400, 404, 410)
     ]
     assert broken == []
 
@@ -86,7 +86,7 @@ def test_whoever_holds_no_role_gets_no_further_than_their_own_profile_and_jobs(a
         for rule in rules(app)
         if not is_api_rule(rule)
         and "GET" in methods(rule)
-        and diego.get(address(rule)).status_code == 200
+        and diego.get(build_path(rule)).status_code == 200
     }
     assert opened <= {
         "/healthz", "/account/", "/account/api/", "/account/keys/", "/account/password/",

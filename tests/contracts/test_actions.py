@@ -30,9 +30,9 @@ from tests.contracts.action_cases import (
     who_may_all_but,
 )
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.hostile import EVERYTHING
-from tests.contracts.replies import IS_FULL
-from tests.contracts.url_values import NOBODYS
+from tests.contracts.hostile import ALL_VALUES
+from tests.contracts.replies import IS_FULL_RUN
+from tests.contracts.url_values import MISSING_ID
 from tests.factories import a_row, the_entity
 from tests.operations.run_actions import action_with, do, items_of, job_of, screen_of
 from tests.people import ALICIA, CLARA, DIEGO, Person, add_person
@@ -175,7 +175,7 @@ def test_who_is_not_signed_in_is_sent_to_the_door(kind, client_as):
 
 def forbidden(kind: type[Action]) -> dict[str, int]:
     """Return numbers that nobody in the Northern entity may name."""
-    found = {"nobody's": NOBODYS}
+    found = {"nobody's": MISSING_ID}
     if hasattr(kind.model, "scope"):
         found["foreign"] = a_row(kind.model, "Sur").id
     if issubclass(kind.model, Trashable):
@@ -244,11 +244,11 @@ def test_all_that_a_list_finds_is_what_its_reader_sees(kind):
 def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
     good = answers_for(kind)
     for field in answer_fields(kind.build_form()):
-        for turn in range(0, len(EVERYTHING), 1 if IS_FULL else 3):
+        for turn in range(0, len(ALL_VALUES), 1 if IS_FULL_RUN else 3):
             typed = {name: [str(value)] for name, value in good.items()}
-            form = kind.build_form(typed | {field.name: [EVERYTHING[turn][1]]})
+            form = kind.build_form(typed | {field.name: [ALL_VALUES[turn][1]]})
             if not form.validate():
-                assert list(form.errors) == [field.name], EVERYTHING[turn]
+                assert list(form.errors) == [field.name], ALL_VALUES[turn]
                 assert all(map(str, form.errors[field.name]))
 
 

@@ -13,9 +13,9 @@ from app.operations.verbs import MoveToTrash
 from tests.contracts.action_cases import a_row_for, answers_for, every_action, url_of, who_may
 from tests.contracts.database_contents import remains, unlike
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.hostile import EVERYTHING
-from tests.contracts.pagereader import form_of, forms_of
-from tests.contracts.replies import IS_FULL, fault
+from tests.contracts.hostile import ALL_VALUES
+from tests.contracts.pagereader import find_post_form, parse_forms
+from tests.contracts.replies import IS_FULL_RUN, find_fault
 from tests.operations.run_actions import do, screen_of, verbs_of
 from tests.people import ALICIA
 
@@ -32,13 +32,13 @@ def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> 
     if kind.has_questions():
         page = browser.get(at)
         assert page.status_code == 200
-        sent = form_of(page.text, at).sent(**{k: str(v) for k, v in answers.items()})
+        sent = find_post_form(page.text, at).submitted(**{k: str(v) for k, v in answers.items()})
         assert browser.post(at, data=sent).location == f"{at}preview"
     else:
         assert browser.get(at).location == f"{at}preview"
     page = browser.get(f"{at}preview")
     assert page.status_code == 200
-    return form_of(page.text, f"{at}confirm")
+    return find_post_form(page.text, f"{at}confirm")
 
 
 @every_action
@@ -50,14 +50,14 @@ def test_who_holds_its_right_alone_goes_through_its_pages(kind, client_as, conne
     at = ask(browser, kind, rows)
     form = look(browser, kind, at, answers)
     assert unlike(before, remains(connection)) == {}
-    done = browser.post(f"{at}confirm", data=form.sent())
+    done = browser.post(f"{at}confirm", data=form.submitted())
     assert re.fullmatch(r"/jobs/\d+/", done.location)
     assert browser.get(done.location).status_code == 200
     assert unlike(before, remains(connection))
 
     # Sent again, it leads to the same job and changes nothing.
     changed = remains(connection)
-    assert browser.post(f"{at}confirm", data=form.sent()).location == done.location
+    assert browser.post(f"{at}confirm", data=form.submitted()).location == done.location
     assert unlike(changed, remains(connection)) == {}
 
     assert re.fullmatch(r"/jobs/\d+/", browser.post(f"{at}undo").location)
@@ -79,7 +79,7 @@ def test_a_draft_is_nobody_elses(kind, client_as, connection):
         assert stranger.get(at).status_code == 404
         assert stranger.get(f"{at}preview").status_code == 404
         assert stranger.post(at, data=answers).status_code == 404
-        assert stranger.post(f"{at}confirm", data=form.sent()).status_code == 404
+        assert stranger.post(f"{at}confirm", data=form.submitted()).status_code == 404
     assert other.post(f"{at}undo").status_code == 404
     assert differing(before, fingerprint(connection)) == []
 
@@ -90,12 +90,12 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
     rows = [a_row_for(kind, answers), a_row_for(kind, answers)]
     browser = client_as(who_may(kind))
     at = ask(browser, kind, rows)
-    names = list(look(browser, kind, at, answers).sent())
+    names = list(look(browser, kind, at, answers).submitted())
     before, wrong = remains(connection), []
     # Every value comes to some action, a few of them to each.
     place = Action.all().index(kind)
-    for turn in range(place, len(EVERYTHING), 1 if IS_FULL else 40):
-        value = EVERYTHING[turn][1].encode("utf-8", "surrogatepass")
+    for turn in range(place, len(ALL_VALUES), 1 if IS_FULL_RUN else 40):
+        value = ALL_VALUES[turn][1].encode("utf-8", "surrogatepass")
         sent = dict.fromkeys({*names, "typed", "csrf_token"}, value) | {"matched": "3"}
         for url, data in (
             (at, sent),
@@ -103,8 +103,8 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
             (f"{at}confirm", {"matched": value}),
         ):
             reply = browser.post(url, data=data, buffered=True)
-            if said := fault(reply):
-                wrong.append((url, said, EVERYTHING[turn]))
+            if said := find_fault(reply):
+                wrong.append((url, said, ALL_VALUES[turn]))
     assert wrong == []
     assert unlike(before, remains(connection)) == {}
 
@@ -114,11 +114,11 @@ def test_a_form_opened_before_and_saved_after_is_told_of_it(kind, client_as):
     answers = answers_for(kind)
     row, alicia = a_row_for(kind, answers), client_as(ALICIA)
     url = f"{screen_of(kind).route_base}/edit/{row.id}"
-    form = next(form for form in forms_of(alicia.get(url).text) if "version" in form.sent())
+    form = next(form for form in parse_forms(alicia.get(url).text) if "version" in form.submitted())
     version = row.version
     operation = do(kind, who_may(kind).as_actor(), [row], **answers)
 
-    reply = alicia.post(url, data=form.sent())
+    reply = alicia.post(url, data=form.submitted())
 
     verb = verbs_of(kind, operation)[0]
     if isinstance(verb, MoveToTrash):

@@ -23,10 +23,10 @@ from app.crud.modelview import ModelView
 from app.crud.paging import Cursor
 from app.errors import DomainError
 from tests.factories import a_contact, some_contacts
-from tests.contracts.hostile import EVERYTHING, FAMILIES, a_value
-from tests.contracts.url_values import Things, cases
-from tests.contracts.replies import IS_FULL, fault
-from tests.contracts.routes import methods, rules, view_of
+from tests.contracts.hostile import ALL_VALUES, VALUES_BY_FAMILY, pick_value
+from tests.contracts.url_values import RowPool, url_cases
+from tests.contracts.replies import IS_FULL_RUN, find_fault
+from tests.contracts.routes import methods, rules, get_view
 from tests.people import ALICIA
 
 every_view = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
@@ -45,14 +45,14 @@ def asked(pairs: list[tuple[str, str]]) -> str:
 
 def some_values() -> list[str]:
     """Return one value of each family, another one each time; or all of them."""
-    if IS_FULL:
-        return [value for _family, value in EVERYTHING]
+    if IS_FULL_RUN:
+        return [value for _family, value in ALL_VALUES]
     turn = next(_turn)
-    return [a_value(family, turn) for family in FAMILIES]
+    return [pick_value(family, turn) for family in VALUES_BY_FAMILY]
 
 
 def faults(browser, urls) -> list[tuple[str, str]]:
-    found = ((url[:200], fault(browser.get(url, buffered=True))) for url in urls)
+    found = ((url[:200], find_fault(browser.get(url, buffered=True))) for url in urls)
     return [(url, wrong) for url, wrong in found if wrong]
 
 
@@ -77,7 +77,7 @@ def _taken(app, filter_, urls: list[str], base: str, name: str) -> list[str]:
     """Return values a filter takes, one a family; add an address with one it refuses."""
     taken, refused = defaultdict(list), []
     with app.test_request_context():
-        for family, value in EVERYTHING:
+        for family, value in ALL_VALUES:
             try:
                 filter_.read(value)
             except DomainError:
@@ -86,7 +86,7 @@ def _taken(app, filter_, urls: list[str], base: str, name: str) -> list[str]:
                 taken[family].append(value)
     if refused:
         urls.append(f"{base}?{asked([(name, refused[next(_turn) % len(refused)])])}")
-    if IS_FULL:
+    if IS_FULL_RUN:
         return [value for values in taken.values() for value in values]
     return [values[next(_turn) % len(values)] for values in taken.values()]
 
@@ -96,7 +96,7 @@ def test_every_parameter_of_a_list_is_read_or_refused(view, app, session):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
     with app.test_request_context():
         for parameter in PARAMETERS:
-            for _family, value in EVERYTHING:
+            for _family, value in ALL_VALUES:
                 with contextlib.suppress(DomainError):
                     state = read_state(screen, MultiDict([(parameter, value)]), {})
                     Cursor.read(state.after or state.before, str)
@@ -117,7 +117,7 @@ def test_every_list_takes_or_refuses_whatever_it_is_asked(view, app, client_as):
 @every_view
 def test_a_forged_page_mark_is_refused_or_leads_somewhere(view, app, client_as):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
-    values = [*FAMILIES["controls"][-6:], 10**30, -(2**63), 2**62, 1.5, True, None]
+    values = [*VALUES_BY_FAMILY["controls"][-6:], 10**30, -(2**63), 2**62, 1.5, True, None]
     urls = [
         f"{screen.route_base}/list/?sort={column}&{edge}={_mark([value, number, place])}"
         for column in screen.sorts
@@ -143,7 +143,7 @@ def test_the_search_finds_nothing_worse_than_nothing(client_as):
     pages = [f"/search?{asked([('q', value)])}" for value in some_values()]
     assert faults(browser, pages) == []
     browser.environ_base["HTTP_X_FRAGMENT"] = "1"
-    urls = [f"/search?{asked([('q', value)])}" for _family, value in EVERYTHING]
+    urls = [f"/search?{asked([('q', value)])}" for _family, value in ALL_VALUES]
     assert faults(browser, urls) == []
 
 
@@ -161,17 +161,17 @@ def test_every_picker_answers_whatever_is_typed(view, app, client_as):
 
 
 def test_no_argument_of_a_path_breaks_a_page(app, client_as):
-    things, alicia, browser, wrong = Things(), ALICIA.user, client_as(ALICIA), []
+    things, alicia, browser, wrong = RowPool(), ALICIA.user, client_as(ALICIA), []
     for rule in rules(app):
         if not rule.arguments:
             continue
-        own = cases(things, view_of(app, rule), rule, alicia)[0][1]
+        own = url_cases(things, get_view(app, rule), rule, alicia)[0][1]
         for argument in sorted(rule.arguments):
-            for value in some_values()[next(_turn) % 2 :: 1 if IS_FULL else 2]:
+            for value in some_values()[next(_turn) % 2 :: 1 if IS_FULL_RUN else 2]:
                 url = _path(rule.rule, own | {argument: value})
                 for method in methods(rule):
                     reply = browser.open(url, method=method, buffered=True)
-                    if said := fault(reply):
+                    if said := find_fault(reply):
                         wrong.append((method, url[:200], said))
     assert wrong == []
 

@@ -21,15 +21,15 @@ from app.crud.trashview import TrashView
 from app.extensions import db
 from app.text import clean
 from tests.factories import a_row
-from tests.contracts.hostile import EVERYTHING, FAMILIES, a_value
-from tests.contracts.url_values import Things, cases
+from tests.contracts.hostile import ALL_VALUES, VALUES_BY_FAMILY, pick_value
+from tests.contracts.url_values import RowPool, url_cases
 from tests.contracts.matrix import undo
-from tests.contracts.pagereader import Form, forms_of
-from tests.contracts.replies import IS_FULL, fault
-from tests.contracts.routes import is_api_rule, methods, rules, view_of
+from tests.contracts.pagereader import Form, parse_forms
+from tests.contracts.replies import IS_FULL_RUN, find_fault
+from tests.contracts.routes import is_api_rule, methods, rules, get_view
 from tests.people import ALICIA
 
-NAMES = list(FAMILIES)
+NAMES = list(VALUES_BY_FAMILY)
 # What the edge takes away from whatever a browser sends: no database could keep it.
 IMPOSSIBLE = re.compile("[\x00\ud800-\udfff]")
 FORMLESS = (
@@ -44,14 +44,14 @@ STRIDE = 37
 
 def addresses(app, with_form: bool) -> list[tuple[str, str]]:
     """Return (route, address) of whatever takes a POST, from a form of its own or from elsewhere."""
-    found, things = [], Things()
+    found, things = [], RowPool()
     for rule in rules(app):
         known = methods(rule)
         if "POST" not in known or ("GET" in known) is not with_form or is_api_rule(rule):
             continue
         arguments = {}
         if rule.arguments:
-            arguments = cases(things, view_of(app, rule), rule, ALICIA.user)[0][1]
+            arguments = url_cases(things, get_view(app, rule), rule, ALICIA.user)[0][1]
         with app.test_request_context():
             found.append((rule.rule, app.url_for(rule.endpoint, **arguments)))
     return found
@@ -59,10 +59,10 @@ def addresses(app, with_form: bool) -> list[tuple[str, str]]:
 
 def turns() -> range:
     """Return the turns it takes for every field to meet every value, or this database's half."""
-    if IS_FULL:
-        return range(len(EVERYTHING))
+    if IS_FULL_RUN:
+        return range(len(ALL_VALUES))
     each = 2 if os.environ.get("CI") else 10
-    return range(db.engine.dialect.name == "sqlite", len(EVERYTHING), each)
+    return range(db.engine.dialect.name == "sqlite", len(ALL_VALUES), each)
 
 
 def typed(form: Form, turn: int) -> dict[str, str]:
@@ -75,7 +75,7 @@ def typed(form: Form, turn: int) -> dict[str, str]:
     # makes of hostile text is tried in tests/crud/test_without_script.
     names = {name: None for name in names if not name.endswith(("_find", "_found"))}
     return {
-        name: EVERYTHING[(turn + place * STRIDE) % len(EVERYTHING)][1]
+        name: ALL_VALUES[(turn + place * STRIDE) % len(ALL_VALUES)][1]
         for place, name in enumerate(names)
     }
 
@@ -94,12 +94,12 @@ def lost(reply, sent: dict[str, str]) -> list[str]:
     """Return the fields of a refused form that no longer hold what was typed."""
     if reply.status_code not in (400, 409, 422) or reply.mimetype != "text/html":
         return []
-    back = {f.name: f for form in forms_of(reply.text) for f in form.fields}
+    back = {f.name: f for form in parse_forms(reply.text) for f in form.fields}
     return [
         name
         for name, value in sent.items()
         if name in back
-        and back[name].takes_text
+        and back[name].is_text
         and clean(value)
         and back[name].values[:1] != [as_it_arrives(value)]
     ]
@@ -112,7 +112,7 @@ def test_no_form_breaks_or_loses_what_was_typed(who, app, connection, client_as)
         browser = client_as(who)
         cookie = browser.get_cookie("padron")
         page = browser.get(url)
-        forms = [form for form in forms_of(page.text) if form.method == "POST" and not form.action]
+        forms = [form for form in parse_forms(page.text) if form.method == "POST" and not form.action]
         for form in forms if page.status_code == 200 else ():
             for turn in turns():
                 values = typed(form, turn)
@@ -121,8 +121,8 @@ def test_no_form_breaks_or_loses_what_was_typed(who, app, connection, client_as)
                 with undo(connection):
                     reply = browser.post(url, data=encoded(values), buffered=True)
                 sent += 1
-                if said := fault(reply):
-                    wrong.append((route, said, EVERYTHING[turn]))
+                if said := find_fault(reply):
+                    wrong.append((route, said, ALL_VALUES[turn]))
                 wrong += [(route, name, values[name][:60]) for name in lost(reply, values)]
     assert wrong == []
     assert sent >= (len(turns()) * 15 if who else len(turns()))
@@ -131,14 +131,14 @@ def test_no_form_breaks_or_loses_what_was_typed(who, app, connection, client_as)
 def test_no_button_breaks_a_page(app, connection, client_as):
     wrong = []
     for route, url in addresses(app, with_form=False):
-        for shift in range(0, len(NAMES), 1 if IS_FULL else 2):
+        for shift in range(0, len(NAMES), 1 if IS_FULL_RUN else 2):
             values = {
-                name: a_value(NAMES[(place + shift) % len(NAMES)], next(_turn))
+                name: pick_value(NAMES[(place + shift) % len(NAMES)], next(_turn))
                 for place, name in enumerate(FORMLESS)
             }
             with undo(connection):
                 reply = client_as(ALICIA).post(url, data=encoded(values), buffered=True)
-            if said := fault(reply):
+            if said := find_fault(reply):
                 wrong.append((route, said, values))
     assert wrong == []
 
@@ -156,7 +156,7 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
         and not screen.datamodel.column(name).unique
     }
     kept = 0
-    for _family, value in EVERYTHING:
+    for _family, value in ALL_VALUES:
         values = {
             name: value
             for name, kind in kinds.items()
@@ -164,8 +164,8 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
         }
         if not values:
             continue
-        form = next(f for f in forms_of(alicia.get(url).text) if "version" in f.sent())
-        reply = alicia.post(url, data=form.sent() | encoded(values))
+        form = next(f for f in parse_forms(alicia.get(url).text) if "version" in f.submitted())
+        reply = alicia.post(url, data=form.submitted() | encoded(values))
         if reply.status_code != 302:
             assert reply.status_code == 422, (value, reply.status_code)
             continue
@@ -173,7 +173,7 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
         db.session.expire_all()
         read = {name: getattr(row, name) for name in values}
         assert read == {name: kinds[name].tidy(as_it_arrives(value)) for name in values}
-        if not IS_FULL and kept >= 60:
+        if not IS_FULL_RUN and kept >= 60:
             break
     assert kept or not kinds
 
@@ -181,14 +181,14 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
 def test_no_name_and_no_header_of_a_file_breaks_an_import(client_as):
     alicia, wrong = client_as(ALICIA), []
     for shift, family in enumerate(NAMES):
-        for value in FAMILIES[family][shift % 3 :: 1 if IS_FULL else 12]:
+        for value in VALUES_BY_FAMILY[family][shift % 3 :: 1 if IS_FULL_RUN else 12]:
             said = IMPOSSIBLE.sub("", value)[:3000]
             cell = '"' + said.replace('"', '""') + '"'
             text = f"{cell};Apellidos;E-mail\n{cell};{cell};{cell}\n"
             upload = (io.BytesIO(text.encode()), f"{said[:200]}.csv")
             form = {"file": upload}
             reply = alicia.post("/contacts/import", data=form, buffered=True)
-            wrong += [(value[:80], said) for said in [fault(reply)] if said]
+            wrong += [(value[:80], said) for said in [find_fault(reply)] if said]
             if reply.status_code == 302:
                 wrong += [(value[:80], said) for said in _go_on(alicia, reply.location) if said]
     assert wrong == []
@@ -197,12 +197,12 @@ def test_no_name_and_no_header_of_a_file_breaks_an_import(client_as):
 def _go_on(browser, url: str) -> list[str]:
     """Go through the steps of an import; return what went wrong."""
     page = browser.get(url)
-    found = [fault(page)]
-    form = next((f for f in forms_of(page.text) if f.sent().get("field")), None)
+    found = [find_fault(page)]
+    form = next((f for f in parse_forms(page.text) if f.submitted().get("field")), None)
     if form is None:
         return found
-    reply = browser.post(url, data=form.sent(), buffered=True)
-    found.append(fault(reply))
+    reply = browser.post(url, data=form.submitted(), buffered=True)
+    found.append(find_fault(reply))
     if reply.status_code == 302:
         for method, step in (
             ("GET", "check"),
@@ -210,5 +210,5 @@ def _go_on(browser, url: str) -> list[str]:
             ("POST", "run"),
             ("GET", "result"),
         ):
-            found.append(fault(browser.open(f"{url}/{step}", method=method, buffered=True)))
+            found.append(find_fault(browser.open(f"{url}/{step}", method=method, buffered=True)))
     return found

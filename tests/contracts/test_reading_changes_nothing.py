@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.url_values import Things, cases
-from tests.contracts.routes import is_api_rule, methods, rules, view_of
+from tests.contracts.url_values import RowPool, url_cases
+from tests.contracts.routes import is_api_rule, methods, rules, get_view
 from tests.people import ALICIA, with_key
 
 
 def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_as):
-    things, alicia = Things(), ALICIA.user
+    things, alicia = RowPool(), ALICIA.user
     readers = [client_as(ALICIA), client_as(None)]
     key = with_key(alicia.id)
     changing = []
     for rule in rules(app):
         if "GET" not in methods(rule):
             continue
-        found = cases(things, view_of(app, rule), rule, alicia) if rule.arguments else [("", {})]
+        found = url_cases(things, get_view(app, rule), rule, alicia) if rule.arguments else [("", {})]
         with app.test_request_context():
             urls = [app.url_for(rule.endpoint, **arguments) for _which, arguments in found]
         before = fingerprint(connection, but=())

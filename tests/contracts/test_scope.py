@@ -14,9 +14,9 @@ from app.extensions import db
 from app.security.rights import ADMINISTRATOR
 from app.security.scope import Scoped
 from app.trash.models import Trashable
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_row, the_entity
-from tests.contracts.pagereader import forms_of
+from tests.contracts.pagereader import parse_forms
 from tests.people import ALICIA, Person, add_person
 
 NORA = Person("nora", "Norte", ADMINISTRATOR)
@@ -116,7 +116,7 @@ def test_an_entity_sees_what_lies_below_it(view, nora):
 @trashable
 def test_a_row_in_the_trash_is_not_there(view, client_as):
     row = a_row(view.datamodel.obj)
-    put_away(row, ALICIA.as_actor())
+    move_to_trash(row, ALICIA.as_actor())
     db.session.commit()
 
     before = stored(row)
@@ -143,7 +143,7 @@ def test_a_row_that_lives_is_not_in_the_trash(view, client_as):
 @every_trash
 def test_the_trash_of_another_entity_is_out_of_reach(view, nora):
     row = a_row(view.datamodel.obj, "Sur")
-    put_away(row, ALICIA.as_actor())
+    move_to_trash(row, ALICIA.as_actor())
     db.session.commit()
     before = stored(row)
 
@@ -163,7 +163,7 @@ def test_the_trash_of_another_entity_is_out_of_reach(view, nora):
 def test_an_action_runs_on_all_ticked_rows_or_on_none(view, nora):
     ours, theirs = a_row(view.datamodel.obj), a_row(view.datamodel.obj, "Sur")
     for row in (ours, theirs):
-        put_away(row, ALICIA.as_actor())
+        move_to_trash(row, ALICIA.as_actor())
     db.session.commit()
     before = stored(ours)
 
@@ -269,8 +269,8 @@ def test_a_link_to_what_one_does_not_see_outlives_a_save(view, app, nora):
         if page.status_code != 200:
             continue
         assert str(hidden) not in page.text
-        form = next(form for form in forms_of(page.text) if "version" in form.sent())
-        reply = nora.post(f"{base(view)}/edit/{row.id}", data=form.sent())
+        form = next(form for form in parse_forms(page.text) if "version" in form.submitted())
+        reply = nora.post(f"{base(view)}/edit/{row.id}", data=form.submitted())
 
         assert reply.status_code == 302, reply.text
         db.session.expire_all()

@@ -1,6 +1,6 @@
-"""Numbers and names for the addresses that take some: one's own, another's, trashed, missing.
+"""Values for the arguments of URL rules: own, foreign, trashed and missing rows.
 
-A route with a new kind of argument needs a line in ``MAKERS``.
+A route with a new kind of argument needs a line in ``CASE_MAKERS``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from werkzeug.routing import Rule
 
 from app.contacts.models import Contact
 from app.crud.models import SavedView
-from app.importexport.uploads import store_upload
 from app.extensions import db
-from app.jobs.services import enqueue
 from app.fieldtypes import get_field_type
+from app.importexport.uploads import store_upload
+from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
 from app.mails.models import Mail
 from app.operations.selection import Selection, find_screen
 from app.operations.services import create_draft
-from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.models import SignInSession
+from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
@@ -35,20 +35,20 @@ from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation
 from tests.people import ALICIA, with_key
 
-NOBODYS = 2**31 - 2
-# (what it is, the arguments of the address)
+MISSING_ID = 2**31 - 2
+# (name of the case, arguments of the rule)
 Case = tuple[str, dict[str, Any]]
-Maker = Callable[["Things", Any, StaffUser], Iterator[Case]]
+CaseMaker = Callable[["RowPool", Any, StaffUser], Iterator[Case]]
 
 
-class Things:
-    """Rows made once, for all the addresses that name one."""
+class RowPool:
+    """Test rows by model and state, created once for all rules."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[type, str], Any] = {}
 
-    def number(self, model: type, which: str) -> int:
-        """Return the number of a row of a model: own, foreign, trashed or foreign and trashed."""
+    def row_id(self, model: type, which: str) -> int:
+        """Return the id of a row that is own, foreign, trashed or “foreign, trashed”."""
         if (model, which) not in self._rows:
             row = a_row(model, "Sur" if "foreign" in which else "Norte")
             if is_logged(model):
@@ -59,11 +59,11 @@ class Things:
             self._rows[model, which] = row.id
         return self._rows[model, which]
 
-    def entry(self, model: type, which: str) -> tuple[int, str]:
-        """Return a line of the log of a row that tells of a change, and the field it changed."""
+    def log_entry(self, model: type, which: str) -> tuple[int, str]:
+        """Return the id of a log entry of a change of a row, and the field that changed."""
         query = select(LogEntry).where(
             LogEntry.subject_type == model.__tablename__,  # type: ignore[attr-defined]
-            LogEntry.subject_id == self.number(model, which),
+            LogEntry.subject_id == self.row_id(model, which),
             LogEntry.event == "changed",
         )
         entry = db.session.scalars(query.order_by(LogEntry.id)).first()
@@ -72,29 +72,31 @@ class Things:
 
 
 def _change(row: Any) -> None:
-    """Write something else into the first field of plain text, so that the log tells of it."""
-    columns = {name: found.columns[0] for name, found in type(row).__mapper__.column_attrs.items()}
+    """Change the first text field of a row, so that there is a log entry."""
+    columns = {
+        name: attribute.columns[0] for name, attribute in type(row).__mapper__.column_attrs.items()
+    }
     texts = [name for name, column in columns.items() if get_field_type(column).name == "text"]
     name = next((n for n in texts if "label" in columns[n].info), texts[0])
     setattr(row, name, f"Something else {row.id}")
     db.session.commit()
 
 
-def cases(things: Things, view: Any, rule: Rule, user: StaffUser) -> list[Case]:
-    """Return what an address may be asked about, by somebody."""
+def url_cases(rows: RowPool, view: Any, rule: Rule, user: StaffUser) -> list[Case]:
+    """Return the cases to request of a rule, as seen by ``user``."""
     page, _dot, name = rule.endpoint.rpartition(".")
     arguments = tuple(sorted(rule.arguments))
     keys = ((page, *arguments), (name, *arguments), arguments)
-    maker = next((MAKERS[key] for key in keys if key in MAKERS), None)
+    maker = next((CASE_MAKERS[key] for key in keys if key in CASE_MAKERS), None)
     assert maker is not None, (
-        f"{rule.rule} takes {', '.join(arguments)}: add a line to MAKERS in tests/contracts/url_values.py "
-        "that makes one's own, a foreign, a trashed and a missing one"
+        f"{rule.rule} takes {', '.join(arguments)}: add a line to CASE_MAKERS in tests/contracts/url_values.py "
+        "with an own, a foreign, a trashed and a missing value"
     )
-    return list(maker(things, view, user))
+    return list(maker(rows, view, user))
 
 
 def _states(view: Any) -> dict[str, str]:
-    """Return the rows there are for a screen: what each is to it, and how it is made."""
+    """Return name of the case → state of the row, for a view over a model."""
     model = view.datamodel.obj
     states = {"own": "own"}
     if hasattr(model, "scope"):
@@ -107,34 +109,34 @@ def _states(view: Any) -> dict[str, str]:
     return {name: made for name, made in states.items() if made}
 
 
-def _rows(things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
+def _rows(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     for name, made in _states(view).items():
-        yield name, {"pk": things.number(view.datamodel.obj, made)}
-    yield "missing", {"pk": NOBODYS}
+        yield name, {"pk": rows.row_id(view.datamodel.obj, made)}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _restored(things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
+def _restored(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     model = view.datamodel.obj
-    yield "own", {"pk": things.number(model, "trashed")}
+    yield "own", {"pk": rows.row_id(model, "trashed")}
     if hasattr(model, "scope"):
-        yield "foreign", {"pk": things.number(model, "foreign, trashed")}
-    yield "living", {"pk": things.number(model, "own")}
-    yield "missing", {"pk": NOBODYS}
+        yield "foreign", {"pk": rows.row_id(model, "foreign, trashed")}
+    yield "living", {"pk": rows.row_id(model, "own")}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _entries(things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
+def _entries(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     model = view.datamodel.obj
     for name, made in _states(view).items():
-        entry_id, field = things.entry(model, made)
-        yield name, {"pk": things.number(model, made), "entry_id": entry_id, "field": field}
-    entry_id, field = things.entry(model, "own")
-    here = {"pk": things.number(model, "own"), "field": field}
+        entry_id, field = rows.log_entry(model, made)
+        yield name, {"pk": rows.row_id(model, made), "entry_id": entry_id, "field": field}
+    entry_id, field = rows.log_entry(model, "own")
+    here = {"pk": rows.row_id(model, "own"), "field": field}
     if "foreign" in _states(view):
-        yield "crossed", here | {"entry_id": things.entry(model, "foreign")[0]}
-    yield "missing", here | {"entry_id": NOBODYS}
+        yield "crossed", here | {"entry_id": rows.log_entry(model, "foreign")[0]}
+    yield "missing", here | {"entry_id": MISSING_ID}
 
 
-def _saved_views(_things: Things, view: Any, user: StaffUser) -> Iterator[Case]:
+def _saved_views(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     for name, owner_id, list_name in (
         ("own", user.id, view.list_name),
         ("foreign", ALICIA.user.id, view.list_name),
@@ -144,10 +146,10 @@ def _saved_views(_things: Things, view: Any, user: StaffUser) -> Iterator[Case]:
         db.session.add(row)
         db.session.commit()
         yield name, {"view_id": row.id}
-    yield "missing", {"view_id": NOBODYS}
+    yield "missing", {"view_id": MISSING_ID}
 
 
-def _pickers(_things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
+def _pickers(_things: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     names = [*view.edit_columns, *view.search_columns]
     links = [name for name in names if view.datamodel.is_relation(name)]
     for name in links[:1]:
@@ -155,7 +157,7 @@ def _pickers(_things: Things, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", {"name": "password"}
 
 
-def _uploads(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _uploads(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     folder = current_app.config["DATA_DIR"]
     for name, owner_id in (("own", user.id), ("foreign", ALICIA.user.id)):
         upload = store_upload(
@@ -165,94 +167,94 @@ def _uploads(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
     yield "missing", {"token": "A" * 32}
 
 
-def _photos(things: Things, _view: Any, _user: StaffUser) -> Iterator[Case]:
+def _photos(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
     folder = photo_folder(current_app.config["DATA_DIR"])
     folder.mkdir(exist_ok=True)
     (folder / "face.jpg").write_bytes(b"a face")
     for name in ("own", "foreign", "trashed"):
-        number = things.number(Contact, name)
+        number = rows.row_id(Contact, name)
         query = select(Contact).where(Contact.id == number).execution_options(with_trash=True)
         db.session.scalars(query).one().photo = "face.jpg"
         db.session.commit()
         yield name, {"pk": number, "name": "face.jpg"}
-    yield "crossed", {"pk": things.number(Contact, "own"), "name": "another.jpg"}
-    yield "missing", {"pk": NOBODYS, "name": "face.jpg"}
+    yield "crossed", {"pk": rows.row_id(Contact, "own"), "name": "another.jpg"}
+    yield "missing", {"pk": MISSING_ID, "name": "face.jpg"}
 
 
-def _provinces(_things: Things, _view: Any, _user: StaffUser) -> Iterator[Case]:
+def _provinces(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "own", {"country": "ES"}
     yield "missing", {"country": "XX"}
 
 
-def _of_model(model: type) -> Maker:
-    """Return a maker of rows of a model, for pages that are not screens over it."""
+def _rows_of_model(model: type) -> CaseMaker:
+    """Return a case maker for pages that are not views over the model."""
 
-    def make(things: Things, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    def make(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
         for which in ("own", "foreign", "trashed"):
-            yield which, {"pk": things.number(model, which)}
-        yield "missing", {"pk": NOBODYS}
+            yield which, {"pk": rows.row_id(model, which)}
+        yield "missing", {"pk": MISSING_ID}
 
     return make
 
 
-def _mails(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _mails(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, to in (("own", user), ("foreign", ALICIA.user)):
         mail = Mail(kind="notice", user_id=to.id, recipient=to.email, state="failed")
         db.session.add(mail)
         db.session.commit()
         yield which, {"pk": mail.id}
-    yield "missing", {"pk": NOBODYS}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _jobs(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _jobs(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
         job = enqueue(db.session(), "matrix", {}, whose.as_actor(), title=f"A job, {which}")
         db.session.commit()
         yield which, {"pk": job.id}
-    yield "missing", {"pk": NOBODYS}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _operations(things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _operations(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     screen = find_screen("contacts")
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
-        selection = Selection(screen, (things.number(Contact, "own"),))
+        selection = Selection(screen, (rows.row_id(Contact, "own"),))
         drafted = create_draft(db.session(), "change_status", selection, whose.as_actor())
         db.session.commit()
         yield which, {"pk": drafted.id}
-    yield "missing", {"pk": NOBODYS}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _done_operations(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _done_operations(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
         yield which, {"pk": an_operation(whose).id}
-    yield "missing", {"pk": NOBODYS}
+    yield "missing", {"pk": MISSING_ID}
 
 
-def _links(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _links(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     token = make_link(db.session(), user, CHOOSE_PASSWORD, 30)
     db.session.commit()
     yield "own", {"token": token}
     yield "missing", {"token": "A" * 43}
 
 
-def _keys(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _keys(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, owner in (("own", user), ("foreign", ALICIA.user)):
         with_key(owner.id)
         yield which, {"key_id": db.session.scalar(select(func.max(ApiKey.id)))}
-    yield "missing", {"key_id": NOBODYS}
+    yield "missing", {"key_id": MISSING_ID}
 
 
-def _sessions(_things: Things, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _sessions(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
         create_session(db.session(), whose.id)
         db.session.commit()
         query = select(SignInSession.id).where(SignInSession.user_id == whose.id)
         yield which, {"pk": db.session.scalars(query.order_by(SignInSession.id.desc())).first()}
-    yield "missing", {"pk": NOBODYS}
+    yield "missing", {"pk": MISSING_ID}
 
 
-# By the arguments of the address; a page, or a method of it, may have a maker of its own.
-MAKERS: dict[tuple[str, ...], Maker] = {
+# Keyed by the arguments of the rule, preceded by the view or the method if it needs its own.
+CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("pk",): _rows,
     ("restore", "pk"): _restored,
     ("entry_id", "field", "pk"): _entries,
@@ -262,9 +264,9 @@ MAKERS: dict[tuple[str, ...], Maker] = {
     ("photo", "name", "pk"): _photos,
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,
-    ("PasswordLinkView", "pk"): _of_model(StaffUser),
-    ("RemoveSecondFactorView", "pk"): _of_model(StaffUser),
-    ("ContactAccessView", "pk"): _of_model(Contact),
+    ("PasswordLinkView", "pk"): _rows_of_model(StaffUser),
+    ("RemoveSecondFactorView", "pk"): _rows_of_model(StaffUser),
+    ("ContactAccessView", "pk"): _rows_of_model(Contact),
     ("SessionsPage", "pk"): _sessions,
     ("SecurityView", "pk"): _sessions,
     ("ForgottenPasswordView", "token"): _links,

@@ -1,4 +1,4 @@
-"""Two people change the same file: nothing is lost, and nothing overwritten unseen."""
+"""Two people edit the same row: the second one sees the conflict and loses nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save(browser, contact, version, **fields):
     return browser.post(f"/contacts/edit/{contact.id}", data=form | fields)
 
 
-def test_a_conflict_shows_both_values_and_keeps_what_was_typed(client_as, contact):
+def test_a_conflict_shows_both_values_and_keeps_the_typed_one(client_as, contact):
     opened = contact.version
     assert save(client_as(ALICIA), contact, opened, city="Badajoz").status_code == 302
 
@@ -42,7 +42,7 @@ def test_saving_again_after_a_conflict_overwrites(client_as, contact):
     assert contact.city == "Mérida"
 
 
-def test_a_field_only_the_other_changed_is_taken_over(client_as, contact):
+def test_a_field_that_only_the_other_person_changed_takes_the_saved_value(client_as, contact):
     opened = contact.version
     save(client_as(ALICIA), contact, opened, position="Presidenta")
 
@@ -53,7 +53,7 @@ def test_a_field_only_the_other_changed_is_taken_over(client_as, contact):
     assert 'value="Mérida"' in reply.text
 
 
-def test_changes_of_links_and_tags_are_noticed(client_as, contact):
+def test_concurrent_changes_of_relations_are_conflicts(client_as, contact):
     opened = contact.version
     contact.status = the_value(Status, "Active")
     contact.tags = [the_value(Tag, "To be completed")]
@@ -69,13 +69,13 @@ def test_changes_of_links_and_tags_are_noticed(client_as, contact):
 
 
 @pytest.mark.parametrize("version", ["", "0", "abc", "999999999", "99999999999999999999", "-1"])
-def test_a_version_that_makes_no_sense_never_overwrites(client_as, contact, version):
+def test_an_invalid_version_never_overwrites(client_as, contact, version):
     reply = save(client_as(BRUNO), contact, version, city="Mérida")
     assert reply.status_code == 409
     assert contact.city == "Cáceres"
 
 
-def test_a_mistake_in_a_stale_form_is_not_lost_either(client_as, contact):
+def test_an_invalid_value_in_a_stale_form_is_kept(client_as, contact):
     opened = contact.version
     save(client_as(ALICIA), contact, opened, city="Badajoz")
     reply = save(client_as(BRUNO), contact, opened, email="nobody", city="Mérida")
@@ -84,14 +84,14 @@ def test_a_mistake_in_a_stale_form_is_not_lost_either(client_as, contact):
     assert "Mérida" in reply.text
 
 
-def test_a_file_deleted_meanwhile_is_not_there(client_as, contact):
+def test_editing_a_row_that_was_deleted_since_is_a_404(client_as, contact):
     opened = contact.version
     client_as(ALICIA).post(f"/contacts/delete/{contact.id}")
     assert save(client_as(BRUNO), contact, opened, city="Mérida").status_code == 404
 
 
 @pytest.mark.parametrize("version", ["²", "-1", "", "abc", "9" * 30])
-def test_a_version_that_is_none_is_a_conflict_and_no_error(client_as, version):
+def test_a_malformed_version_is_a_conflict_and_not_a_server_error(client_as, version):
     contact = a_contact(last_name="Peña")
 
     reply = client_as(BRUNO).post(
@@ -102,7 +102,7 @@ def test_a_version_that_is_none_is_a_conflict_and_no_error(client_as, version):
     assert "Ruiz" in reply.text
 
 
-def test_a_nought_that_was_typed_is_a_value_and_stays(client_as):
+def test_a_typed_zero_is_kept_in_a_conflict(client_as):
     value = a_value(Category, label_en="Board")
     alicia = client_as(ALICIA)
     stale = {"version": "0", "label_en": "Board", "position": "0", "colour": "grey"}
@@ -114,7 +114,7 @@ def test_a_nought_that_was_typed_is_a_value_and_stays(client_as):
     assert form["position"].values == ["0"]
 
 
-def test_the_fields_both_changed_are_named_on_top(client_as, contact):
+def test_the_banner_lists_the_conflicting_fields(client_as, contact):
     opened = contact.version
     save(client_as(ALICIA), contact, opened, city="Badajoz")
     reply = save(client_as(BRUNO), contact, opened, city="Mérida")

@@ -17,9 +17,8 @@ from app.mails.models import Mail
 from app.security.models import AttemptCounter, OneTimeLink, SignInSession
 from app.staff import emails
 from app.staff.models import StaffUser
-from app.trash.services import purge
 from app.types import now
-from tests.contracts.pagereader import form_of
+from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, CLARA
 from tests.staff.logging_in import PASSWORD, give_password
 
@@ -292,7 +291,7 @@ def own_email(app, client_as):
 
 def edited(client_as, **more):
     browser, path = client_as(ALICIA), f"/users/edit/{BRUNO.user.id}"
-    form = form_of(browser.get(path).text).sent() | more
+    form = find_post_form(browser.get(path).text).submitted() | more
     assert browser.post(path, data=form).status_code == 302
 
 
@@ -319,7 +318,7 @@ def trash(app, client_as):
 
 
 def purged(app, client_as):
-    purge(db.session(), BRUNO.user)
+    db.session.delete(BRUNO.user)
     db.session.commit()
 
 

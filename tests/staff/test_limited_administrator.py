@@ -13,7 +13,7 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.security.actor import acting_as
 from app.security.roles import LIMITED_ADMINISTRATOR
-from tests.contracts.routes import address, methods, rules
+from tests.contracts.routes import build_path, methods, rules
 from tests.factories import a_contact, a_value, an_account, an_entity, the_entity
 from tests.people import EDITS_CONTACTS, Person, add_person
 
@@ -65,7 +65,7 @@ def test_no_page_and_no_tab_shows_anybodys_data(app, lima):
         if "GET" not in methods(rule):
             continue
         for number in numbers if "<" in rule.rule else (0,):
-            page = address(rule, number)
+            page = build_path(rule, number)
             looks = ["", *(f"?tab={tab}" for tab in tabs)] if "/show/" in page else [""]
             if "lookup" in page or page == "/search":
                 # Part of the name finds them, and is not the name when the page repeats it.

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.mails.delivery import deliver_due
 from app.mails.models import Mail
 from app.staff.emails import NOTICES
-from tests.contracts.pagereader import form_of
+from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, with_key
 from tests.staff.logging_in import NEW, PASSWORD, code_of, give_password, give_telephone
 
@@ -110,7 +110,7 @@ def by_oneself(client_as):
 
 def by_an_administrator(client_as):
     browser, user = client_as(ALICIA), BRUNO.user
-    sent = form_of(browser.get(f"/users/edit/{user.id}").text).sent()
+    sent = find_post_form(browser.get(f"/users/edit/{user.id}").text).submitted()
     sent["email"] = "new@example.org"
     assert browser.post(f"/users/edit/{user.id}", data=sent).status_code == 302
 

@@ -24,8 +24,8 @@ from app.security.two_factor import (
 )
 from app.staff.models import StaffUser
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.routes import methods, rules, view_of
-from tests.contracts.url_values import Things, cases
+from tests.contracts.routes import methods, rules, get_view
+from tests.contracts.url_values import RowPool, url_cases
 from tests.databases import BOTH, migrated_app
 from tests.people import ALICIA, BRUNO, CLARA, move_in
 from tests.staff.logging_in import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
@@ -83,7 +83,7 @@ def test_a_half_open_session_reaches_nothing_but_the_pages_of_the_door(
         give_telephone(bruno)
     else:
         enforce()
-    things, browser = Things(), client_as(None)
+    things, browser = RowPool(), client_as(None)
     sign_in(browser)
     asked = [
         (method, url)
@@ -106,7 +106,7 @@ def own_addresses(app, rule, things) -> list[str]:
     """Return the addresses under a rule that are about a row within one's reach."""
     if not rule.arguments:
         return [rule.rule]
-    found = list(cases(things, view_of(app, rule), rule, BRUNO.user))
+    found = list(url_cases(things, get_view(app, rule), rule, BRUNO.user))
     with app.test_request_context():
         return [app.url_for(rule.endpoint, **more) for which, more in found if which == "own"]
 

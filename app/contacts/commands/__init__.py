@@ -1,1 +1,1 @@
-"""Commands about contacts, and the first contents of a new database."""
+"""Commands of contacts, and the initial data of a new database."""

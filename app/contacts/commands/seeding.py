@@ -1,4 +1,4 @@
-"""The first contents of a new database: values for the repositories and, if wanted, a demo."""
+"""Initial data of a new database: values of the repositories and, optionally, demo data."""
 
 from __future__ import annotations
 

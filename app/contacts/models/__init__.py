@@ -1,4 +1,4 @@
-"""Contacts and their repositories, one file per noun."""
+"""Models of contacts and their repositories."""
 
 from app.contacts.models.contact import Contact, contact_tag
 from app.contacts.models.repositories import Category, ContactType, Status, Tag

@@ -33,10 +33,10 @@ contact_tag = Table(
 )
 
 
-def _sorted(column: str) -> Index:
-    """Return an index that a list is sorted by, and that also says who may see the row."""
-    also = ["entity_id", "trashed_at"]
-    return Index(f"ix_contact_{column}", column, "id", postgresql_include=also)
+def _sort_index(column: str) -> Index:
+    """Return an index that sorts a list and, on PostgreSQL, includes the columns of the scope."""
+    include = ["entity_id", "trashed_at"]
+    return Index(f"ix_contact_{column}", column, "id", postgresql_include=include)
 
 
 def _index(column: str) -> Index:
@@ -56,7 +56,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
             "id",
             include=("type_id", "status_id"),
         ),
-        *(_sorted(name) for name in ("email", "birth_date", "created_at", "updated_at")),
+        *(_sort_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
@@ -134,7 +134,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     manager_id: Mapped[int | None] = mapped_column(
         ForeignKey("contact.id", ondelete="SET NULL"), index=True
     )
-    # The user of the back-office this person is, if they are one.
+    # The back-office user of this person, if they have one.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="SET NULL"))
     type_id: Mapped[int | None] = mapped_column(ForeignKey("contact_type.id"))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"))
@@ -154,18 +154,18 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
 
     @validates("first_name", "last_name")
-    def _keep_sort_name(self, key: str, name: str | None) -> str | None:
+    def _update_sort_name(self, key: str, name: str | None) -> str | None:
         names = {"first_name": self.first_name, "last_name": self.last_name, key: name}
         self.sort_name = contact_sort_name(names["last_name"], names["first_name"])
         return name
 
     @property
     def name(self) -> str:
-        """Return the name as one addresses the person: first name, last name."""
+        """Return the full name: first name, last name."""
         return " ".join(part for part in (self.first_name, self.last_name) if part)
 
     def search_text(self) -> str:
-        """Find a contact by name, e-mail, telephone digits and member number."""
+        """Return the text contacts are found by: name, e-mail, telephone digits, member number."""
         return contact_search_text(
             self.first_name,
             self.last_name,
@@ -184,6 +184,6 @@ def contact_sort_name(last_name: str | None, first_name: str | None) -> str:
 
 
 def contact_search_text(first_name, last_name, email, number, phones) -> str:
-    """Return the folded words a contact is found by."""
+    """Return the folded text that the search finds a contact by."""
     parts = (first_name, last_name, email, number, *(digits(phone or "") for phone in phones))
     return fold(" ".join(part for part in parts if part))

@@ -1,4 +1,4 @@
-"""The last member number given."""
+"""Counters of numbers, such as the last member number."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 
-class Counter(Model):
-    """A series of numbers, by name."""
+class NumberCounter(Model):
+    """The last number given in a series; ``name`` is the series."""
 
     __tablename__ = "counter"
 

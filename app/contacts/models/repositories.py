@@ -1,4 +1,4 @@
-"""Contact types, categories, statuses and tags."""
+"""Repositories of contacts: types, categories, statuses and tags."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The screens of contacts, one file per noun."""
+"""Views of contacts."""

@@ -1,4 +1,4 @@
-"""A contact's way into the back-office: given, linked, taken away."""
+"""Actions on a contact's page that create, link or unlink its back-office user."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from app.security.rights import has_permission
 
 
 class ContactAccessView(Page):
-    """What whoever may change users does from a contact's file."""
+    """Actions for users who may edit users, posted from a contact's page."""
 
     datamodel = ScopedInterface(Contact)
     route_base = "/contacts/access"
-    # It takes the rights on users: those on contacts alone lead to no user.
+    # These actions take the permissions of UserView; those of ContactView are not enough.
     class_permission_name = "UserView"
     area = Area.SECURITY
 
@@ -34,8 +34,8 @@ class ContactAccessView(Page):
     @has_access
     @permission_name("add")
     def give(self, pk: str):
-        """Make a user from a contact and invite them."""
-        return self._do(
+        """Create a user for a contact and send an invitation."""
+        return self._change_contact(
             pk, lambda row: give_access(db.session(), row), _("An invitation is on its way.")
         )
 
@@ -43,10 +43,10 @@ class ContactAccessView(Page):
     @has_access
     @permission_name("edit")
     def link(self, pk: str):
-        """Say which user a contact is."""
+        """Link a contact to an existing user."""
         typed = request.form.get("user", "")[:320]
         actor = current_actor()
-        return self._do(
+        return self._change_contact(
             pk, lambda row: link_user(db.session(), row, typed, actor), _("The user is linked.")
         )
 
@@ -54,12 +54,12 @@ class ContactAccessView(Page):
     @has_access
     @permission_name("edit")
     def unlink(self, pk: str):
-        """Part a contact from its user; both stay as they are."""
-        return self._do(
+        """Unlink a contact from its user; both stay as they are."""
+        return self._change_contact(
             pk, lambda row: setattr(row, "user_id", None), _("The user is no longer linked.")
         )
 
-    def _do(self, pk: str, change: Callable[[Contact], Any], done: str):
+    def _change_contact(self, pk: str, change: Callable[[Contact], Any], message: str):
         row = self.datamodel.get(pk) if has_permission("can_show", "ContactView") else None
         if row is None:
             abort(404)
@@ -70,5 +70,5 @@ class ContactAccessView(Page):
             db.session.rollback()
             flash(str(error), "danger")
         else:
-            flash(done, "success")
+            flash(message, "success")
         return redirect(f"/contacts/show/{pk}?tab=access")
