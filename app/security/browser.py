@@ -75,7 +75,9 @@ def pending_token() -> str | None:
 def touch() -> None:
     """Record that the session is in use, in the cookie and in memory; once a minute at most."""
     handler = current_app.view_functions.get(request.endpoint or "")
-    if _age_seconds(session["seen"]) < TOUCH_SECONDS or getattr(handler, "_is_asked_alone", False):
+    if _age_seconds(session["seen"]) < TOUCH_SECONDS or getattr(
+        handler, "_is_background_request", False
+    ):
         return
     moment = now()
     session["seen"] = int(moment.timestamp())

@@ -62,7 +62,7 @@ def accepts_cookies(handler: Handler) -> Handler:
 def endpoint_accepts_cookies() -> bool:
     """Return True if the requested API endpoint accepts session cookies."""
     handler = current_app.view_functions[request.endpoint or ""]
-    return getattr(handler, "_takes_cookies", False)
+    return getattr(handler, "_accepts_cookies", False)
 
 
 def is_public(app: Flask, endpoint: str) -> bool:

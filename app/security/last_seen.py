@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 from typing import Generic, TypeVar
 
-Key = TypeVar("Name")
+Key = TypeVar("Key")
 
 
 class LastSeenBuffer(Generic[Key]):

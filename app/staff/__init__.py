@@ -1,1 +1,1 @@
-"""Staff: the people who sign in to the back-office, where they work, and their own settings."""
+"""Staff: users of the back-office, their roles, login and account pages."""

@@ -1,4 +1,4 @@
-"""What roles let somebody do, area by area and in words, and which of them a reader may give."""
+"""Access by area: what roles allow, and the form field that assigns them."""
 
 from __future__ import annotations
 
@@ -30,52 +30,52 @@ from app.security.roles import (
 
 @dataclass(frozen=True)
 class AreaAccess:
-    """How far somebody may go in one area; ``through`` names the roles it comes from."""
+    """The level of access in one area; ``roles`` names the roles it comes from."""
 
     area: Area
     level: Level
     is_whole: bool
-    through: tuple[str, ...]
+    roles: tuple[str, ...]
 
     @property
-    def words(self) -> str:
-        """Return the level in words."""
+    def label(self) -> str:
+        """Return the translated level, marked as partial if it is not the whole area."""
         if self.level is Level.FORBIDDEN or self.is_whole:
             return str(self.level.label)
         return _("%(level)s, in part", level=self.level.label)
 
 
 def grantable() -> list[Grant]:
-    """Return everything that a role can carry, in the order of areas and pages."""
+    """Return all grants a custom role can have, ordered by area and page."""
     grants = {*current_app.appbuilder.grants(), *area_grants()}
     return sorted((g for g in grants if g.area is not None and g.level in LEVELS), key=str)
 
 
 def access_by_area(
-    roles: Sequence[Role], carried: dict[int, PermissionSet] | None = None
+    roles: Sequence[Role], by_role: dict[int, PermissionSet] | None = None
 ) -> list[AreaAccess]:
-    """Return what some roles give together, for each area."""
-    carried = permissions_by_role(roles) if carried is None else carried
+    """Return the access that some roles give together, for each area."""
+    by_role = permissions_by_role(roles) if by_role is None else by_role
     grants = grantable()
-    found = []
+    result = []
     for area in Area:
-        rights = {(g.permission, g.resource): g.level for g in grants if g.area is area}
-        held: set[tuple[str, str]] = set()
-        through = []
+        levels = {(g.permission, g.resource): g.level for g in grants if g.area is area}
+        granted: set[tuple[str, str]] = set()
+        names = []
         for role in roles:
-            mine = carried[role.id]
-            pairs = set(rights) if mine.is_all else mine.pairs & set(rights)
+            permissions = by_role[role.id]
+            pairs = set(levels) if permissions.is_all else permissions.pairs & set(levels)
             if pairs:
-                held |= pairs
-                through.append(str(role))
-        level = max((rights[pair] for pair in held), default=Level.FORBIDDEN)
-        is_whole = held >= {pair for pair, needed in rights.items() if needed <= level}
-        found.append(AreaAccess(area, level, is_whole, tuple(through)))
-    return found
+                granted |= pairs
+                names.append(str(role))
+        level = max((levels[pair] for pair in granted), default=Level.FORBIDDEN)
+        is_whole = granted >= {pair for pair, needed in levels.items() if needed <= level}
+        result.append(AreaAccess(area, level, is_whole, tuple(names)))
+    return result
 
 
-def describe_role(role: Role, carried: dict[int, PermissionSet]) -> str:
-    """Describe a role in one line."""
+def describe_role(role: Role, by_role: dict[int, PermissionSet]) -> str:
+    """Describe a role in one translated line."""
     if role.name == ADMINISTRATOR:
         return _("Everything, everywhere, other people's rights included.")
     if role.name == LIMITED_ADMINISTRATOR:
@@ -88,8 +88,8 @@ def describe_role(role: Role, carried: dict[int, PermissionSet]) -> str:
             return _("Reads everything in this area.")
         return _("Reads and changes everything in this area.")
     parts = [
-        f"{access.area.label}: {access.words}"
-        for access in access_by_area([role], carried)
+        f"{access.area.label}: {access.label}"
+        for access in access_by_area([role], by_role)
         if access.level is not Level.FORBIDDEN
     ]
     return " · ".join(parts) or _("No rights yet.")
@@ -97,45 +97,45 @@ def describe_role(role: Role, carried: dict[int, PermissionSet]) -> str:
 
 @dataclass(frozen=True)
 class RoleChoice:
-    """A role that can be ticked, or why it cannot."""
+    """An option of the roles field, and whether the current user may grant it."""
 
     id: Any
     label: str
     is_chosen: bool
-    can_give: bool
-    words: str = ""
+    is_grantable: bool
+    description: str = ""
 
 
 class RolesField(ModelMultipleChoiceField):
-    """Somebody's roles: a level for each area, and the other roles as ticks."""
+    """A user's roles: a level for each area, and checkboxes for the other roles."""
 
     template = "staff/roles_field.html"
 
     def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
-        """Take the ticks and the level chosen for each area, which come under names of their own."""
+        """Read the checkboxes and the level of each area, which have input names of their own."""
         super().process(formdata, *args, **kwargs)
         if formdata and self.name in formdata:
             names = (self.name, *(self.input_name(area) for area in Area))
             self.typed_ids = [v for name in names for v in formdata.getlist(name) if v]
 
     def input_name(self, area: Area) -> str:
-        """Return the name under which an area's level is sent."""
+        """Return the name of the input of an area's level."""
         return f"{self.name}-{area.value}"
 
     def choices(self) -> tuple[list[tuple[Area, list[RoleChoice]]], list[RoleChoice]]:
-        """Return the levels of each area, and all other roles."""
+        """Return the options of each area, and those of all other roles."""
         roles = list(db.session.scalars(select(Role).order_by(Role.name)))
-        carried, mine = permissions_by_role(roles), permissions_of_actor(current_actor())
+        by_role, own = permissions_by_role(roles), permissions_of_actor(current_actor())
         by_name, chosen = {role.name: role for role in roles}, self.chosen_ids()
         areas = []
         for area in Area:
             levels = [by_name[role_name(area, level)] for level in LEVELS]
-            # Whoever has both levels has the higher one.
+            # If both levels are assigned, show the higher one.
             top = next((role.id for role in reversed(levels) if role.id in chosen), "")
             options = [RoleChoice("", str(Level.FORBIDDEN.label), top == "", True)]
             options += [
                 RoleChoice(
-                    role.id, str(level.label), top == role.id, mine.includes(carried[role.id])
+                    role.id, str(level.label), top == role.id, own.includes(by_role[role.id])
                 )
                 for role, level in zip(levels, LEVELS, strict=True)
             ]
@@ -145,8 +145,8 @@ class RolesField(ModelMultipleChoiceField):
                 role.id,
                 str(role),
                 role.id in chosen,
-                mine.includes(carried[role.id]),
-                describe_role(role, carried),
+                own.includes(by_role[role.id]),
+                describe_role(role, by_role),
             )
             for role in _administrators_first(roles)
             if role.name != PUBLIC and area_role(role.name) is None

@@ -1,4 +1,4 @@
-"""Why somebody can see a file: asked of the same functions that every door asks."""
+"""Explain which users can see a row and why, with the same checks that pages use."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from app.security.rights import is_administrator
 from app.security.scope import visible
 from app.staff.models import StaffUser
 
-# So many rows are asked about in one statement.
+# Actors checked in one statement.
 CHUNK_SIZE = 200
 
 
 @dataclass(frozen=True)
 class AccessReport:
-    """What one user can do with one file, and why."""
+    """What one user can do with one row, and why."""
 
     user: StaffUser
     can_open: bool
     can_edit: bool
-    is_in_reach: bool
-    # The roles that let them open it, and those that let them change it.
-    opens_through: tuple[str, ...]
-    edits_through: tuple[str, ...]
+    is_in_scope: bool
+    # Names of the roles that allow to open it, and of those that allow to edit it.
+    show_roles: tuple[str, ...]
+    edit_roles: tuple[str, ...]
     is_administrator: bool
     place: str
 
     @property
-    def sees(self) -> bool:
-        """Say whether they can open the file."""
-        return self.user.is_active and self.can_open and self.is_in_reach
+    def can_see(self) -> bool:
+        """Return True if the user can open the row."""
+        return self.user.is_active and self.can_open and self.is_in_scope
 
     @property
     def level(self) -> str:
-        """Return how far they can go with it."""
+        """Return the translated level of access."""
         return _("edit") if self.can_edit else _("read")
 
     @property
-    def answer(self) -> str:
-        """Say in words why they see the file, or what is missing."""
+    def explanation(self) -> str:
+        """Return a translated sentence on why the user can see the row, or why not."""
         name = str(self.user)
         if not self.user.is_active:
             return _("%(name)s does not see this: they cannot sign in.", name=name)
@@ -57,8 +57,8 @@ class AccessReport:
                 "%(name)s does not see this: none of their roles lets them open such files.",
                 name=name,
             )
-        roles = ", ".join(self.edits_through if self.can_edit else self.opens_through)
-        if not self.is_in_reach:
+        roles = ", ".join(self.edit_roles if self.can_edit else self.show_roles)
+        if not self.is_in_scope:
             return _(
                 "%(name)s does not see this: the role %(roles)s would let them, but %(place)s.",
                 name=name,
@@ -80,8 +80,8 @@ class AccessReport:
         )
 
 
-def users_in_reach(session: Session, *conditions: Any, limit: int) -> Sequence[StaffUser]:
-    """Return users whom the reader may see, with their roles and entities."""
+def visible_users(session: Session, *conditions: Any, limit: int) -> Sequence[StaffUser]:
+    """Return users visible to the current actor, with their roles and entities loaded."""
     query = visible(StaffUser, current_actor()).where(*conditions)
     query = query.options(selectinload(StaffUser.roles), joinedload(StaffUser.entity))
     query = query.order_by(StaffUser.first_name, StaffUser.last_name, StaffUser.id)
@@ -91,22 +91,22 @@ def users_in_reach(session: Session, *conditions: Any, limit: int) -> Sequence[S
 def access_reports(
     session: Session, row: Any, resource: str, users: Sequence[StaffUser]
 ) -> list[AccessReport]:
-    """Return what each of some users can do with a file; the statements do not grow with them."""
+    """Return a report for each user on one row; the number of statements does not grow."""
     tree = [(pk, path) for pk, path in session.execute(select(Entity.id, Entity.path))]
-    known: dict[str, frozenset[int]] = {}
+    subtrees: dict[str, frozenset[int]] = {}
 
-    def below_of(path: str) -> frozenset[int]:
-        if path not in known:
-            known[path] = frozenset(pk for pk, other in tree if other.startswith(path))
-        return known[path]
+    def find_subtree(path: str) -> frozenset[int]:
+        if path not in subtrees:
+            subtrees[path] = frozenset(pk for pk, other in tree if other.startswith(path))
+        return subtrees[path]
 
     roles: dict[int, Role] = {role.id: role for user in users for role in user.roles}
-    carried = permissions_by_role(list(roles.values()))
-    actors = {user.id: user.as_actor(below_of) for user in users}
-    reached = _visible_by_actor(session, row, list(actors.values()))
+    by_role = permissions_by_role(list(roles.values()))
+    actors = {user.id: user.as_actor(find_subtree) for user in users}
+    visibility = _visible_by_actor(session, row, list(actors.values()))
     home = session.get(Entity, row.entity_id) if getattr(row, "entity_id", None) else None
     return [
-        _report(user, resource, carried, reached[_actor_key(actors[user.id])], home)
+        _report(user, resource, by_role, visibility[_actor_key(actors[user.id])], home)
         for user in users
     ]
 
@@ -114,33 +114,33 @@ def access_reports(
 def _report(
     user: StaffUser,
     resource: str,
-    carried: dict[int, PermissionSet],
-    is_in_reach: bool,
+    by_role: dict[int, PermissionSet],
+    is_in_scope: bool,
     home: Entity | None,
 ) -> AccessReport:
-    def through(permission: str) -> tuple[str, ...]:
+    def roles_with(permission: str) -> tuple[str, ...]:
         needed = PermissionSet(frozenset([(permission, resource)]))
-        return tuple(str(role) for role in user.roles if carried[role.id].includes(needed))
+        return tuple(str(role) for role in user.roles if by_role[role.id].includes(needed))
 
-    opens, edits = through("can_show"), through("can_edit")
+    show_roles, edit_roles = roles_with("can_show"), roles_with("can_edit")
     return AccessReport(
         user=user,
-        can_open=bool(opens),
-        can_edit=bool(opens and edits),
-        is_in_reach=is_in_reach,
-        opens_through=opens,
-        edits_through=edits,
+        can_open=bool(show_roles),
+        can_edit=bool(show_roles and edit_roles),
+        is_in_scope=is_in_scope,
+        show_roles=show_roles,
+        edit_roles=edit_roles,
         is_administrator=is_administrator(user),
-        place=_describe_place(user, is_in_reach, home),
+        place=_describe_place(user, is_in_scope, home),
     )
 
 
-def _describe_place(user: StaffUser, is_in_reach: bool, home: Entity | None) -> str:
+def _describe_place(user: StaffUser, is_in_scope: bool, home: Entity | None) -> str:
     if user.entity is None:
         return _("they work in no entity")
     if home is None or user.entity.id == home.id:
         return _("they work in %(entity)s", entity=user.entity.name)
-    if is_in_reach:
+    if is_in_scope:
         return _(
             "they work in %(entity)s, above %(home)s", entity=user.entity.name, home=home.name
         )
@@ -156,15 +156,15 @@ def _actor_key(actor: Actor) -> tuple:
 
 
 def _visible_by_actor(session: Session, row: Any, actors: list[Actor]) -> dict[tuple, bool]:
-    """Ask the doors' own question for every different actor, all in one statement."""
+    """Apply ``visible`` for every distinct actor, CHUNK_SIZE of them in one statement."""
     model = type(row)
-    different = {_actor_key(actor): actor for actor in actors}
-    found: dict[tuple, bool] = {}
-    keys = list(different)
+    distinct = {_actor_key(actor): actor for actor in actors}
+    result: dict[tuple, bool] = {}
+    keys = list(distinct)
     for start in range(0, len(keys), CHUNK_SIZE):
         part = keys[start : start + CHUNK_SIZE]
-        asked = [exists(visible(model, different[key]).where(model.id == row.id)) for key in part]
-        # A file of the trash is asked about on a page of the trash.
-        answers = session.execute(select(*asked), execution_options={"with_trash": True}).one()
-        found |= dict(zip(part, map(bool, answers), strict=True))
-    return found
+        checks = [exists(visible(model, distinct[key]).where(model.id == row.id)) for key in part]
+        # The row may be in the trash: its page there has the tab, too.
+        answers = session.execute(select(*checks), execution_options={"with_trash": True}).one()
+        result |= dict(zip(part, map(bool, answers), strict=True))
+    return result

@@ -1,4 +1,4 @@
-"""API keys of people: what they may carry, who may end them, and what the log tells of it."""
+"""API keys of users: issue and revoke with log entry and notification, list for pages."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ MAX_NAME_LENGTH = 60
 
 @dataclass(frozen=True)
 class KeySummary:
-    """A key as its page shows it; its secret is not there to be shown."""
+    """The data of a key that pages show; the secret is not among them."""
 
     id: int
     name: str
-    begins: str
+    prefix: str
     scopes: str
-    made: Any
-    expires: Any
-    used: Any
-    is_over: bool
+    created_at: Any
+    expires_at: Any
+    last_used_at: Any
+    is_expired: bool
 
 
 def issue_key(
     session: Session, user: StaffUser, actor: Actor, name: str, scopes: Scopes, days: int
 ) -> str:
-    """Make a key for a user; return its secret, to be shown once."""
+    """Create a key for a user; return its secret, to be shown once."""
     key, secret = make_key(session, user.id, name, scopes, now() + timedelta(days=days))
     record_security_event(
         session, "api_key_made", actor,
@@ -51,7 +51,7 @@ def issue_key(
 
 
 def revoke_user_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor) -> None:
-    """End a key at once."""
+    """Revoke a key and log it."""
     revoke_key(key)
     record_security_event(
         session, "api_key_revoked", actor, about=user.id, name=str(user), key=key.name
@@ -59,20 +59,20 @@ def revoke_user_key(session: Session, key: ApiKey, user: StaffUser, actor: Actor
 
 
 def valid_keys(session: Session, user_id: int) -> list[ApiKey]:
-    """Return the keys of a user that open something today."""
+    """Return a user's keys that are neither revoked nor expired."""
     return [key for key in list_keys(session, user_id) if not _is_expired(key)]
 
 
 def revoke_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
-    """End every key of a user that still works; return how many there were."""
-    found = valid_keys(session, user.id)
-    for key in found:
+    """Revoke all valid keys of a user; return how many there were."""
+    keys = valid_keys(session, user.id)
+    for key in keys:
         revoke_user_key(session, key, user, actor)
-    return len(found)
+    return len(keys)
 
 
 def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, StaffUser] | None:
-    """Return a key that was not revoked and its owner: one's own, or of somebody within reach."""
+    """Return an unrevoked key and its owner, who is the actor or a user visible to them."""
     key = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.active.is_(True)))
     if key is None:
         return None
@@ -82,7 +82,7 @@ def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, Staff
 
 
 def key_summaries(session: Session, user_id: int) -> list[KeySummary]:
-    """Return the keys of a user, to be shown."""
+    """Return a user's unrevoked keys, to be shown."""
     return [
         KeySummary(
             key.id,
@@ -110,7 +110,7 @@ def _scope_labels(scopes: Scopes) -> str:
 
 
 def offered_levels(areas: list[Area], grants: dict, is_held: Any) -> dict[Area, list[Level]]:
-    """Return how far a key may reach in each area: no further than its owner does."""
+    """Return the levels a key may have in each area: those of which its owner has something."""
     offered = {}
     for area in areas:
         levels = [

@@ -1,4 +1,4 @@
-"""What holds for users and roles at every door: ranks, the last administrator, sessions that end."""
+"""Session listeners of users and roles: privilege checks, and the effects of changed rights."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ from app.staff.models import StaffUser
 from app.staff.notifications import notify
 from app.staff.queries import permanent_administrators
 
-# What somebody else may change only on users who hold no more than they do.
+# Fields that only an actor with at least the user's permissions may change.
 PROTECTED_FIELDS = (
     "roles", "entity_id", "active", "employed_until", "first_name", "last_name", "username",
     "email", "password", "trashed_at", "totp_secret",
 )  # fmt: skip
-# What nobody changes on themselves.
+# Fields that users may not change on themselves.
 OWN_RIGHTS_FIELDS = ("roles", "entity_id", "active", "employed_until", "trashed_at")
-# What nobody changes on themselves without their password (see ``views/proof.py``).
+# Fields that users change on themselves only with their password (``views/reauthentication.py``).
 PASSWORD_CONFIRMED_FIELDS = ("email",)
-# What ends every session of the user it happens to.
+# Fields whose change ends all sessions of the user.
 SESSION_ENDING_FIELDS = ("roles", "entity_id", "active", "password", "trashed_at")
-# What changes when a role does.
+# Fields of a role that are subject to the checks.
 ROLE_FIELDS = ("name", "permissions", "needs_second_factor")
 
 
 @dataclass
 class _FlushChanges:
-    """What a flush changes, kept until it is written and numbers are known."""
+    """What a flush changes, kept until it is written and new rows have their ids."""
 
-    ends: dict[int, str] = field(default_factory=dict)
+    end_reasons: dict[int, str] = field(default_factory=dict)
     users: list[StaffUser] = field(default_factory=list)
     roles: list[Role] = field(default_factory=list)
     touches_administrators: bool = False
-    # The roles each user had, by the identity of the object: a new one has no number yet.
+    # The stored roles by ``id()`` of the user object: a new user has no primary key yet.
     before: dict[int, list[Role]] = field(default_factory=dict)
 
 
 @event.listens_for(Session, "before_flush")
 def _check_privileges(session: Session, _context, _instances) -> None:
-    """Refuse what would raise somebody, or touch somebody above the actor."""
+    """Refuse to grant permissions the actor lacks, and to change users who have more."""
     session.info.pop("rights_changed", None)
     written = [*session.new, *session.dirty, *session.deleted]
     with session.no_autoflush:
@@ -78,53 +78,53 @@ def _check_privileges(session: Session, _context, _instances) -> None:
         if not users and not roles:
             return
         held = permissions_of_actor(actor)
-        facts = _FlushChanges()
+        changes = _FlushChanges()
         for user in users:
             before = _stored_roles(session, user)
-            facts.before[id(user)] = before
+            changes.before[id(user)] = before
             _check_user(session, user, before, actor, held)
-            facts.touches_administrators |= any(role.name == ADMINISTRATOR for role in before)
+            changes.touches_administrators |= any(role.name == ADMINISTRATOR for role in before)
         for role in roles:
             _check_role(session, role, actor, held)
         for user in users:
             _notify_old_email(session, user, actor)
-    facts.ends = {u.id: _end_reason(u) for u in users if u.id and _ends_sessions(u)}
-    facts.users = [
+    changes.end_reasons = {u.id: _end_reason(u) for u in users if u.id and _ends_sessions(u)}
+    changes.users = [
         user
         for user in users
         if user in session.new
         or (user not in session.deleted and _has_changes(user, ("roles", "entity_id")))
     ]
-    facts.roles = roles
-    session.info["rights_changed"] = facts
+    changes.roles = roles
+    session.info["rights_changed"] = changes
 
 
 @event.listens_for(Session, "after_flush")
 def _apply_consequences(session: Session, _context) -> None:
-    """End sessions and record what happened, now that new rows have their numbers."""
-    facts: _FlushChanges | None = session.info.pop("rights_changed", None)
-    if facts is None:
+    """End sessions and log the changes, now that new rows have their ids."""
+    changes: _FlushChanges | None = session.info.pop("rights_changed", None)
+    if changes is None:
         return
-    if facts.touches_administrators:
+    if changes.touches_administrators:
         _require_an_administrator(session)
     actor = current_actor()
     reasons: dict[str, list[int]] = {}
-    for user_id, because in facts.ends.items():
+    for user_id, because in changes.end_reasons.items():
         reasons.setdefault(because, []).append(user_id)
-    for role in facts.roles:
+    for role in changes.roles:
         if not actor.is_system:
             reasons.setdefault("rights", []).extend(_holder_ids(session, role))
             _record_role_change(session, role, actor)
-    for user in facts.users if not actor.is_system else ():
-        _record_rights_change(session, user, facts.before.get(id(user), []), actor)
+    for user in changes.users if not actor.is_system else ():
+        _record_rights_change(session, user, changes.before.get(id(user), []), actor)
     for user_id in reasons.get("locked", ()):
         revoke_links(session, user_id, CHOOSE_PASSWORD)
     for because, user_ids in reasons.items():
-        end_sessions(session, user_ids, because, keep=session.info.get("kept_session"))
+        end_sessions(session, user_ids, because, keep=session.info.get("keep_session"))
 
 
 def _notify_old_email(session: Session, user: StaffUser, actor: Actor) -> None:
-    """Tell the old address that there is a new one, whoever changed it."""
+    """Notify the old e-mail address of its replacement."""
     if _is_new_or_deleted(session, user) or not _has_changes(user, ("email",)):
         return
     if old := _stored_value(session, user, StaffUser.email):
@@ -134,7 +134,7 @@ def _notify_old_email(session: Session, user: StaffUser, actor: Actor) -> None:
 def _record_rights_change(
     session: Session, user: StaffUser, before: list[Role], actor: Actor
 ) -> None:
-    """Tell the security page of a user's roles and entity, old and new."""
+    """Log the old and new roles and entity of a user as a security event."""
     old, new = (", ".join(sorted(role.name for role in roles)) for roles in (before, user.roles))
     details: dict[str, Any] = {}
     if old != new:
@@ -150,7 +150,7 @@ def _record_rights_change(
 
 
 def _record_role_change(session: Session, role: Role, actor: Actor) -> None:
-    """Tell the security page how many rights a role had and has; its own log names them."""
+    """Log the old and new number of permissions of a role; its own log names them."""
     rights = inspect(role).attrs.permissions.history
     details: dict[str, Any] = {}
     if rights.has_changes():
@@ -162,16 +162,16 @@ def _record_role_change(session: Session, role: Role, actor: Actor) -> None:
 
 
 def _written_users(written: list[Any]) -> list[StaffUser]:
-    """Return the users that are written, those included that a role was given to from its side."""
-    found = {id(row): row for row in written if isinstance(row, StaffUser)}
+    """Return the written users, including those changed through ``Role.user``."""
+    users = {id(row): row for row in written if isinstance(row, StaffUser)}
     for role in (row for row in written if isinstance(row, Role)):
         history = inspect(role).attrs.user.history
         for user in (*(history.added or ()), *(history.deleted or ())):
-            found.setdefault(id(user), user)
-    for user in found.values():
-        # What was done from the other side shows only once the roles are loaded.
+            users.setdefault(id(user), user)
+    for user in users.values():
+        # A change made through the backref is in the history only once the roles are loaded.
         user.roles  # noqa: B018
-    return list(found.values())
+    return list(users.values())
 
 
 def _is_new_or_deleted(session: Session, row: Any) -> bool:
@@ -179,7 +179,7 @@ def _is_new_or_deleted(session: Session, row: Any) -> bool:
 
 
 def _refuse_bypasses(session: Session, written: list[Any], actor: Actor) -> None:
-    """Refuse what would give rights past the rules below: groups, and users by another class."""
+    """Refuse what would bypass the checks: groups, and users written as FAB's own class."""
     if actor.is_system:
         return
     for row in written:
@@ -197,7 +197,9 @@ def _check_user(
     if user.id is not None and user.id == actor.id:
         if user in session.deleted or _has_changes(user, OWN_RIGHTS_FIELDS):
             raise DomainError(_("Nobody changes their own rights."), field="roles")
-        if _has_changes(user, PASSWORD_CONFIRMED_FIELDS) and not session.info.get("proved"):
+        if _has_changes(user, PASSWORD_CONFIRMED_FIELDS) and not session.info.get(
+            "password_confirmed"
+        ):
             raise DomainError(
                 _("You change your own e-mail under your name, top right."), field="email"
             )
@@ -267,13 +269,13 @@ def _holder_ids(session: Session, role: Role) -> list[int]:
 def _has_changes(row: Any, names: tuple[str, ...]) -> bool:
     attributes = inspect(row).attrs
     return any(attributes[name].history.has_changes() for name in names) or (
-        # An entity chosen by its row is only turned into a number by the flush itself.
+        # An entity assigned as an object changes the foreign key only during the flush.
         "entity_id" in names and attributes["entity"].history.has_changes()
     )
 
 
 def _stored_value(session: Session, row: Any, attribute: Any) -> Any:
-    """Return a value as the database has it; of a new row, as it is about to be written."""
+    """Return the stored value of an attribute; of a new row, the value to be written."""
     if row.id is None:
         return getattr(row, attribute.key)
     model = attribute.class_
@@ -282,17 +284,17 @@ def _stored_value(session: Session, row: Any, attribute: Any) -> Any:
 
 
 def _target_entity_ids(user: StaffUser) -> set[int | None]:
-    """Return the entities a user may end up in: by number and by row, whichever is written."""
-    homes = {user.entity_id} if user.entity is None or user.entity_id is not None else set()
+    """Return the entity ids that may be written: from the foreign key and the relationship."""
+    ids = {user.entity_id} if user.entity is None or user.entity_id is not None else set()
     if inspect(user).attrs.entity.history.has_changes():
-        homes = {None if user.entity is None else user.entity.id}
+        ids = {None if user.entity is None else user.entity.id}
         if inspect(user).attrs.entity_id.history.has_changes():
-            homes.add(user.entity_id)
-    return homes
+            ids.add(user.entity_id)
+    return ids
 
 
 def _stored_roles(session: Session, user: StaffUser) -> list[Role]:
-    """Return the roles a user has in the database, whatever was done to the object."""
+    """Return the roles of a user as stored in the database."""
     if user.id is None:
         return []
     link = assoc_user_role.c
@@ -305,7 +307,7 @@ def _ends_sessions(user: StaffUser) -> bool:
 
 
 def _has_left(user: StaffUser) -> bool:
-    """Say whether a last day that is over is written, or taken back: who returns signs in anew."""
+    """Return True if a past last day is set or removed."""
     history = inspect(user).attrs.employed_until.history
     days = (*(history.added or ()), *(history.deleted or ()))
     return any(day is not None and day < today() for day in days)
@@ -319,9 +321,9 @@ def _end_reason(user: StaffUser) -> str:
 
 
 def _require_an_administrator(session: Session) -> None:
-    """Refuse to be left without anybody who can do everything everywhere."""
-    # Two who demote each other at the same moment take turns here. Those who give the role to
-    # somebody only hold on to its number, and are not waited for.
+    """Raise DomainError if no permanent administrator is left."""
+    # The lock serialises two administrators who demote each other. FOR NO KEY UPDATE does not
+    # conflict with the foreign key check of those who assign the role.
     role = select(Role.id).where(Role.name == ADMINISTRATOR)
     session.scalar(role.with_for_update(key_share=True))
     if session.scalar(permanent_administrators().limit(1)) is None:

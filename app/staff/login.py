@@ -1,4 +1,4 @@
-"""At the door: an attempt is counted before it is judged; whoever is right gets a session."""
+"""Login by password: count the attempt, check the password, open the session."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ THROTTLE_MINUTES = 15
 
 @dataclass(frozen=True, kw_only=True)
 class LoginAttempt:
-    """Somebody at the door: who they may be, and how often this was tried lately."""
+    """A login attempt: the account it names, if any, and the recent attempts."""
 
     address: str
     address_key: str
@@ -41,36 +41,36 @@ class LoginAttempt:
     account_count: int = 0
     user_id: int | None = None
     name: str = ""
-    kept: str | None = None
+    password_hash: str | None = None
     may_log_in: bool = False
 
     @property
     def is_blocked(self) -> bool:
-        """Say whether nothing more is heard from this address for a while."""
+        """Return True if the address has used up its attempts."""
         return self.address_count > MAX_PER_ADDRESS
 
     def has_password(self, password: str) -> bool:
-        """Judge the password, outside of any transaction; every answer takes as long.
+        """Check the password, outside of a transaction; every result takes equally long.
 
-        Beyond the limit nothing is judged, which nobody notices: it looks like a wrong password.
+        Beyond the account's limit a dummy hash is checked: it looks like a wrong password.
         """
-        is_judged = self.account_count <= MAX_PER_ACCOUNT
-        is_same = check_password(self.kept if is_judged else None, password)
-        return is_same and is_judged and self.may_log_in
+        is_within_limit = self.account_count <= MAX_PER_ACCOUNT
+        matches = check_password(self.password_hash if is_within_limit else None, password)
+        return matches and is_within_limit and self.may_log_in
 
 
 def begin_attempt(session: Session, typed: str, address: str) -> LoginAttempt:
-    """Count an attempt for the address and for the account; the caller commits at once."""
+    """Count an attempt of the address and on the account; the caller commits at once."""
     address_key = key_for_address(THROTTLE_KIND, address)
     address_count = count_attempt(session, address_key, THROTTLE_MINUTES)
-    known = {"address": address, "address_key": address_key, "of_address": address_count}
+    known = {"address": address, "address_key": address_key, "address_count": address_count}
     if address_count > MAX_PER_ADDRESS:
         if address_count == MAX_PER_ADDRESS + 1:
             record_security_event(session, "sign_in_throttled", NOBODY, address=address)
         return LoginAttempt(**known)  # type: ignore[arg-type]
     typed = clean(typed)[:400]
     user = session.scalar(_user_query(typed))
-    # However an account is named, its attempts are counted together.
+    # One count per account, whether it is named by user name or by e-mail.
     account_key = (
         key_for_text(THROTTLE_KIND, typed.lower())
         if user is None
@@ -78,20 +78,20 @@ def begin_attempt(session: Session, typed: str, address: str) -> LoginAttempt:
     )
     known |= {
         "account_key": account_key,
-        "of_account": count_attempt(session, account_key, THROTTLE_MINUTES),
+        "account_count": count_attempt(session, account_key, THROTTLE_MINUTES),
     }
     if user is not None:
         known |= {
             "user_id": user.id,
             "name": str(user),
-            "kept": user.password,
-            "may_enter": user.is_active,
+            "password_hash": user.password,
+            "may_log_in": user.is_active,
         }
     return LoginAttempt(**known)  # type: ignore[arg-type]
 
 
 def _user_query(typed: str):
-    """Select whoever has a user name, or else an e-mail, whatever became of them."""
+    """Select the user with a user name, or else an e-mail, inactive and trashed included."""
     is_name = or_(StaffUser.username == typed, func.lower(StaffUser.username) == typed.lower())
     return (
         select(StaffUser)
@@ -103,19 +103,23 @@ def _user_query(typed: str):
 
 
 def lock_user(session: Session, attempt: LoginAttempt) -> StaffUser | None:
-    """Return whose password was right, held until the commit; None if it changed meanwhile.
+    """Lock the user's row until the commit; return None if the password changed meanwhile.
 
-    To judge it takes its time. Who changes it then, and ends all sessions, must not miss the one
-    that is about to be opened with the old one.
+    Checking a password takes time. Somebody who changes it in that time, and ends all sessions,
+    must not miss the one that is about to be opened with the old password.
     """
     user = session.get(StaffUser, attempt.user_id, populate_existing=True, with_for_update=True)
-    return user if user is not None and user.is_active and user.password == attempt.kept else None
+    return (
+        user
+        if user is not None and user.is_active and user.password == attempt.password_hash
+        else None
+    )
 
 
 def record_failure(session: Session, attempt: LoginAttempt) -> None:
-    """Write that somebody was not let in: the same work whoever it was.
+    """Log a failed attempt, with the same work for every account.
 
-    The name is written only if it is somebody's: people type their password into its field.
+    The typed name is not logged: people type their password into its field.
     """
     is_first_beyond = attempt.account_count == MAX_PER_ACCOUNT + 1
     record_security_event(
@@ -129,13 +133,13 @@ def record_failure(session: Session, attempt: LoginAttempt) -> None:
 
 
 def record_success(session: Session, attempt: LoginAttempt, renewed: str | None) -> None:
-    """Forget the attempts that led here; keep the password's hash as it is made today."""
+    """Reset the counts; store ``renewed``, the hash made with today's method, if given."""
     reset_count(session, attempt.account_key)
     uncount_attempt(session, attempt.address_key)
     if renewed is not None:
-        # Only how the password is kept changes, not the password: nobody's session ends.
+        # A Core statement: the password itself is the same, so no session must end.
         table = StaffUser.__table__
-        same = (table.c.id == attempt.user_id, table.c.password == attempt.kept)
+        same = (table.c.id == attempt.user_id, table.c.password == attempt.password_hash)
         session.execute(update(table).where(*same).values(password=renewed))
 
 
@@ -148,14 +152,14 @@ def open_session(
     how: str,
     language: str | None = None,
 ) -> str:
-    """Open a session for somebody who has proved who they are; return its token."""
+    """Open a session for an authenticated user, log it, and return its token."""
     table = StaffUser.__table__
     values = {
         "last_login": now().replace(tzinfo=None),
         "login_count": func.coalesce(table.c.login_count, 0) + 1,
         "language": func.coalesce(table.c.language, language),
     }
-    # Not through the row: a form of it that somebody has open must not go stale by this.
+    # A Core statement: it must not raise the row's version, which open forms compare.
     session.execute(update(table).where(table.c.id == user.id).values(values))
     record_security_event(
         session, "signed_in", user.as_actor(),
@@ -165,10 +169,10 @@ def open_session(
 
 
 def clear_failures(session: Session, user_id: int, address: str) -> None:
-    """Forget the wrong passwords of an account and of an address: the owner came with a link.
+    """Reset the counts of an account and of an address, after a login link was used.
 
-    Whoever else tries from that address wins little: every account has a count of its own, and
-    links are counted too.
+    An attacker at the same address gains little: each account has its own count, and links are
+    throttled, too.
     """
     reset_count(session, key_for_user(THROTTLE_KIND, user_id))
     reset_count(session, key_for_address(THROTTLE_KIND, address))

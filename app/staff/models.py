@@ -1,4 +1,4 @@
-"""Users and roles of the back-office: Flask-AppBuilder's, with what the house adds to them."""
+"""Users and roles of the back-office: extensions of Flask-AppBuilder's models."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from app.types import Json, UTCDateTime, now
 LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
 
-# What our forms and filters need to know of a column that is not ours.
+# The field type of a column that Flask-AppBuilder declares.
 User.__table__.c.email.info["kind"] = "email"
 
 
-# A role that the program made is called by its name in the reader's language.
+# The names of seeded roles are translated.
 Role.__str__ = lambda role: role_label(role.name)  # type: ignore[method-assign]
-# Roles are logged, and a stale form of one is noticed, as with any row of ours.
+# Roles are logged and versioned, like the models of this program.
 Role.__unlogged__ = Logged.__unlogged__ | {"user"}  # type: ignore[attr-defined]
 Role.version = Column(Integer, nullable=False, default=1, server_default="1")
 Role.updated_at = Column(UTCDateTime, default=now, onupdate=now)
-# Whoever holds the role signs in with a second factor.
+# Users with the role must log in with a second factor.
 Role.needs_second_factor = Column(
     Boolean,
     nullable=False,
@@ -54,16 +54,16 @@ Role.needs_second_factor = Column(
     info={"label": _l("Two-factor sign-in required")},
 )
 inspect(Role).version_id_col = Role.__table__.c.version
-# Flask-AppBuilder had finished the class before the log could ask for the old values.
+# Logged needs the old values; Flask-AppBuilder's class was mapped without active history.
 for _attribute in (Role.name, Role.needs_second_factor):
     _attribute.impl.active_history = True
-# The log says who made and changed a user; these columns would keep users from being deleted.
+# The log records who created and changed a user; these foreign keys would prevent deletion.
 for _column in (User.__table__.c.created_by_fk, User.__table__.c.changed_by_fk):
     _column.default = None
 
 
 class StaffUser(User, Trashable, Logged):
-    """Somebody who signs in: sees their entity and all below it."""
+    """A user of the back-office; sees the rows of their entity and of all below it."""
 
     __unlogged__ = Logged.__unlogged__ | {
         "password",
@@ -84,12 +84,12 @@ class StaffUser(User, Trashable, Logged):
         String(2), info={"kind": "choice", "choices": LANGUAGE_CHOICES, "label": _l("Language")}
     )
     theme: Mapped[str | None] = mapped_column(String(8))
-    # What this user chose on lists: {"contacts": {"cols": […], "size": 100}}
+    # Settings of lists: {"contacts": {"cols": […], "size": 100}}
     preferences: Mapped[dict[str, Any] | None] = mapped_column(Json)
     entity_id: Mapped[int | None] = mapped_column(ForeignKey("entity.id"), index=True)
-    # The last day they work here; the day after, in the organisation's time zone, they are out.
+    # The last day they may log in, in the organisation's time zone.
     employed_until: Mapped[date | None] = mapped_column(info={"label": _l("Works here until")})
-    # The second factor: a secret, encrypted, and the last step a code was used of.
+    # The second factor: the encrypted TOTP secret, and the time step of the last used code.
     totp_secret: Mapped[str | None] = mapped_column(String(200))
     totp_step: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
@@ -103,37 +103,38 @@ class StaffUser(User, Trashable, Logged):
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """See the users of one's own entity and of all below it."""
+        """Return the condition on the users of the actor's entity and of those below it."""
         return entity_in_reach(cls.entity_id, actor)
 
     @classmethod
     def may_log_in(cls) -> ColumnElement[bool]:
-        """Return the condition that is_active puts in words, for queries over many."""
+        """Return the condition of ``is_active`` in SQL."""
         is_here = or_(cls.employed_until.is_(None), cls.employed_until >= today())
         return and_(cls.active.is_(True), cls.trashed_at.is_(None), is_here)
 
     @property
     def is_active(self) -> bool:
-        """Say whether they may sign in, and stay signed in, at this moment."""
+        """Return True if the user may log in, and stay logged in, now."""
         return bool(self.active) and not self.is_trashed and not self.has_left
 
     @property
     def has_left(self) -> bool:
-        """Say whether the last day they work here has passed where the organisation is."""
+        """Return True if their last day has passed, in the organisation's time zone."""
         return self.employed_until is not None and self.employed_until < today()
 
     @property
     def needs_second_factor(self) -> bool:
-        """Say whether one of their roles asks for a second factor."""
+        """Return True if one of the user's roles requires a second factor."""
         return any(role.needs_second_factor for role in self.roles)
 
     def __str__(self) -> str:
         return self.get_full_name()
 
-    def as_actor(self, below_of: Callable[[str], frozenset[int]] | None = None) -> Actor:
-        """Return this user as the author of changes, with what is within their reach.
+    def as_actor(self, find_subtree: Callable[[str], frozenset[int]] | None = None) -> Actor:
+        """Return this user as an actor.
 
-        ``below_of`` tells which entities lie below a path, where many users are asked about.
+        ``find_subtree`` returns the entity ids below a path; for many users, pass one that
+        caches, instead of the query per user.
         """
         entity = self.entity
         if entity is None:
@@ -141,11 +142,8 @@ class StaffUser(User, Trashable, Logged):
         elif entity.parent_id is None:
             reach = None
         else:
-            reach = (
-                below_of(entity.path)
-                if below_of
-                else subtree_ids(object_session(self), entity.path)
-            )
+            session, path = object_session(self), entity.path
+            reach = find_subtree(path) if find_subtree else subtree_ids(session, path)
         return Actor(
             id=self.id,
             name=self.get_full_name(),
@@ -157,6 +155,6 @@ class StaffUser(User, Trashable, Logged):
         )
 
 
-# The table is Flask-AppBuilder's, so the index of its trash is added from outside.
-for _index in Trashable.index_for("ab_user"):
+# The table is Flask-AppBuilder's, so the index of Trashable is added to it here.
+for _index in Trashable.trash_index("ab_user"):
     _index._set_parent(User.__table__)

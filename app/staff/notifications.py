@@ -1,4 +1,4 @@
-"""Tell people by mail what was changed on their account, lest it was not they."""
+"""Notify users by e-mail of security-relevant changes of their account."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from app.staff.models import StaffUser
 def notify(
     session: Session, user: StaffUser, what: str, by: Actor | None = None, **more: Any
 ) -> None:
-    """Queue a notice of what somebody did to an account: its owner, unless ``by`` is another.
+    """Queue a notice to a user; ``by`` is the actor, named in it if it is somebody else.
 
-    ``what`` is a key of ``letters.NOTICES``, ``more`` what its mail says.
+    ``what`` is a key of ``emails.NOTICES``, ``more`` the values of its text.
     """
     if by is not None and by.id != user.id and not by.is_system:
         more["by"] = by.name

@@ -1,4 +1,4 @@
-"""Links to choose a password: asked for at the door, sent by colleagues, used once."""
+"""Links to choose a password: requested on the login page or sent by administrators."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from app.staff.notifications import notify
 from app.staff.queries import matches_login, permanent_administrators
 from app.text import clean
 
-# Minutes the link of somebody who forgot their password lives, and of somebody who is new.
+# Lifetime of a link requested by its owner, and of one sent by somebody else.
 REQUESTED_LINK_MINUTES = 30
 SENT_LINK_MINUTES = 3 * 24 * 60
-# How many may be asked for in an hour: for one account as it is typed, and from one address.
+# Requests allowed in an hour: for one typed name, and from one IP address.
 MAX_PER_ACCOUNT = 3
 MAX_PER_ADDRESS = 10
 
 
 def request_link(session: Session, typed: str, address: str) -> None:
-    """Note that somebody forgot a password; who that is, only the delivery of mails looks up.
+    """Queue the e-mail with a link; the user is looked up only when it is delivered.
 
-    Whoever asks learns nothing: the same is done whether there is such an account or not.
+    So the response is the same, and takes as long, whether the account exists or not.
     """
     typed = clean(typed)[:320]
     is_within = [
@@ -40,36 +40,36 @@ def request_link(session: Session, typed: str, address: str) -> None:
     ]
     if all(is_within):
         record_security_event(session, "password_link_asked", NOBODY, address=address)
-        # The language is for whoever has not chosen one yet.
+        # The request's language, for users who have not chosen one.
         queue_mail(session, "reset", data={"typed": typed, "language": current_language()})
 
 
 def find_user(session: Session, typed: str) -> StaffUser | None:
-    """Return whoever may sign in under a user name or an e-mail."""
+    """Return the active user with a user name or an e-mail, or None."""
     query = select(StaffUser).where(matches_login(typed))
-    found = [user for user in session.scalars(query) if user.is_active]
-    # Somebody's user name may be somebody else's e-mail.
-    found.sort(key=lambda user: (user.username or "").lower() != typed.lower())
-    return found[0] if found else None
+    users = [user for user in session.scalars(query) if user.is_active]
+    # The user name has precedence: it may equal somebody else's e-mail.
+    users.sort(key=lambda user: (user.username or "").lower() != typed.lower())
+    return users[0] if users else None
 
 
 def create_link_path(session: Session, user: StaffUser, minutes: int) -> str:
-    """Return the path of a new link to choose a password; an older one dies."""
+    """Create a link to choose a password and return its path; older ones become invalid."""
     return f"/login/choose/{make_link(session, user, CHOOSE_PASSWORD, minutes)}"
 
 
 def get_link_owner(session: Session, token: str) -> StaffUser | None:
-    """Return whose link it is, while it lives."""
+    """Return the owner of a valid link, or None."""
     return find_link_owner(session, StaffUser, token, CHOOSE_PASSWORD)
 
 
 def choose_password(
     session: Session, token: str, hashed: str, address: str, *, ends_keys: bool = True
 ) -> StaffUser | None:
-    """Use a link up to give its owner a new password; None when it no longer lives.
+    """Use a link and set its owner's password to a hash; return None if the link is not valid.
 
-    Every session of theirs ends, their API keys unless they said otherwise, and wrong passwords
-    no longer count against them, nor against the address they come from.
+    All their sessions end, their API keys unless ``ends_keys`` is false, and the counts of wrong
+    passwords of the account and of the address are reset.
     """
     user = use_link(session, StaffUser, token, CHOOSE_PASSWORD)
     if user is None:
@@ -88,9 +88,9 @@ def choose_password(
 
 
 def send_link(session: Session, user: StaffUser, actor: Actor, unusable: str) -> None:
-    """Make somebody choose a new password: the old one and their API keys work no more.
+    """Send a user a link to choose a password; disable the old one and their API keys.
 
-    ``unusable`` is the hash of a password that nobody knows.
+    ``unusable`` is the hash of a random password.
     """
     if user.id == actor.id:
         raise DomainError(_("You change your own password under your name, top right."))

@@ -1,4 +1,4 @@
-"""Whether the newest migration has run."""
+"""Compare the database's schema version with the newest migration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 
 def is_current(session: Session) -> bool:
-    """Say whether the newest migration has run, without Alembic's second of start-up."""
+    """Return True if the newest migration has run; faster than starting Alembic."""
     connection = session.connection()
     if not inspect(connection).has_table("alembic_version"):
         return False

@@ -1,4 +1,4 @@
-"""Turn the second factor on and off, and keep its codes to one use each."""
+"""Turn the second factor on and off, and renew recovery codes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from app.staff.notifications import notify
 def turn_on(
     session: Session, user: StaffUser, secret: str, typed: str, *, keep: str | None = None
 ) -> list[str]:
-    """Take a telephone whose code was right; return the recovery codes, shown this once.
+    """Store a TOTP secret after checking a code of it; return the new recovery codes.
 
-    Every other session of theirs ends: it was opened with the password alone.
+    All other sessions of the user end, as they were opened with the password alone.
     """
     step = matching_step(secret, typed)
     if step is None:
@@ -44,7 +44,7 @@ def turn_on(
 
 
 def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | None = None) -> None:
-    """Sign in with the password alone from now on, or with a new telephone if a role asks."""
+    """Remove the second factor; if a role requires one, the next login sets up a new one."""
     user.totp_secret, user.totp_step = None, None
     session.flush()
     delete_recovery_codes(session, user.id)
@@ -54,7 +54,7 @@ def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | Non
 
 
 def renew_codes(session: Session, user: StaffUser) -> list[str]:
-    """Return new recovery codes, shown this once; the ones before open nothing any more."""
+    """Replace a user's recovery codes and return the new ones, to be shown once."""
     codes = make_recovery_codes(session, user.id)
     record_security_event(
         session, "recovery_codes_made", user.as_actor(), about=user.id, name=str(user)

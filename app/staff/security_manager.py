@@ -1,4 +1,4 @@
-"""Flask-AppBuilder's security manager: our users, our screens, one query for all rights."""
+"""Flask-AppBuilder's security manager, with session rows and one query for all permissions."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from app.staff.models import StaffUser
 
 
 class SecurityManager(FabSecurityManager):
-    """Who signs in and what they hold."""
+    """Load the user of a session, and check permissions."""
 
     user_model = StaffUser
-    # Registered as pages of ours, with the rest of the house.
+    # Not registered: this program has its own pages.
     userstatschartview = None
 
     def register_views(self) -> None:
-        """Register nothing: ``app/staff/views`` has the pages, as plugs like all others."""
+        """Register nothing: the pages are in ``app/staff/views``."""
 
     def load_user(self, pk: Any) -> StaffUser | None:
-        """Return the user of a session that lives, roles and entity with it, in one statement.
+        """Return the user of the cookie's live session, with roles and entity, in one statement.
 
-        A role that asks for a second factor shuts out whoever has none, however they came in.
+        Return None if a role requires a second factor and the user has none.
         """
         token = browser.session_token()
         if token is None or not str(pk).isdigit() or len(str(pk)) > 9:
@@ -52,12 +52,12 @@ class SecurityManager(FabSecurityManager):
         return user
 
     def load_user_jwt(self, _jwt_header: Any, _jwt_data: Any) -> None:
-        """Let nobody in by a JWT: programs come with an API key."""
+        """Accept no JWT: programs use API keys."""
 
     def get_user_roles(self, user: Any) -> list[Any]:
-        """Return the roles of a user; groups are not used here."""
+        """Return the roles of a user; groups are not used."""
         return list(user.roles) if user.is_authenticated else []
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
-        """Say whether the signed-in user holds a permission."""
+        """Return True if the current user has a permission."""
         return has_permission(permission_name, view_name)

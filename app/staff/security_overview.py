@@ -1,4 +1,4 @@
-"""What administrators oversee: who is signed in, who can do everything, who has a second factor."""
+"""Data of the security page: live sessions, and users with a second factor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.types import now
 
 
 def user_ids_in_reach(actor: Actor) -> Select | None:
-    """Select the numbers of the users within reach; None is all of them."""
+    """Select the ids of the users visible to an actor; None means all of them."""
     if actor.entity_ids is None:
         return None
     return (
@@ -32,23 +32,23 @@ def user_ids_in_reach(actor: Actor) -> Select | None:
 
 @dataclass(frozen=True)
 class SecurityCounts:
-    """The numbers of the security page that are not facts of the log."""
+    """Counts shown on the security page."""
 
     sessions: int
-    signed_in: int
+    users_with_session: int
     users: int
-    with_factor: int
+    users_with_factor: int
 
 
 def security_counts(session: Session, actor: Actor) -> SecurityCounts:
-    """Count live sessions, and users with a second factor, in one statement."""
+    """Count live sessions and users, as far as the actor sees them, in one statement."""
     mine = select(StaffUser.id).where(scope_condition(StaffUser, actor), StaffUser.may_log_in())
-    lives = (*live_conditions(), SignInSession.user_id.in_(mine))
+    is_live = (*live_conditions(), SignInSession.user_id.in_(mine))
     row = session.execute(
         select(
-            select(func.count(SignInSession.id)).where(*lives).scalar_subquery(),
+            select(func.count(SignInSession.id)).where(*is_live).scalar_subquery(),
             select(func.count(func.distinct(SignInSession.user_id)))
-            .where(*lives)
+            .where(*is_live)
             .scalar_subquery(),
             select(func.count()).select_from(mine.subquery()).scalar_subquery(),
             select(func.count())
@@ -62,7 +62,7 @@ def security_counts(session: Session, actor: Actor) -> SecurityCounts:
 def live_sessions(
     session: Session, actor: Actor, *, before: int | None = None, limit: int = 50
 ) -> tuple[list[tuple[SignInSession, StaffUser]], int | None]:
-    """Return the live sessions of the users within reach, newest first, and where older begin."""
+    """Return a page of visible live sessions, newest first, and the id to continue below."""
     query = (
         select(SignInSession, StaffUser)
         .join(StaffUser, StaffUser.id == SignInSession.user_id)
@@ -70,15 +70,15 @@ def live_sessions(
     )
     if before is not None:
         query = query.where(SignInSession.id < before)
-    found = [
+    rows = [
         (row[0], row[1])
         for row in session.execute(query.order_by(SignInSession.id.desc()).limit(limit + 1))
     ]
-    return found[:limit], found[limit - 1][0].id if len(found) > limit else None
+    return rows[:limit], rows[limit - 1][0].id if len(rows) > limit else None
 
 
 def end_user_session(session: Session, session_id: int, actor: Actor) -> StaffUser | None:
-    """End one live session of somebody who stands no higher; return whose, or nothing."""
+    """End a live session of a user the actor may manage; return the user, None if not found."""
     row = session.scalar(
         select(SignInSession).where(SignInSession.id == session_id, *live_conditions())
     )

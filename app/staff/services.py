@@ -1,4 +1,4 @@
-"""Make and change users: the first administrator, names that are free, the welcome."""
+"""Services for users: unique names, welcome e-mail, the first administrator."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.staff.models import StaffUser
 
 
 def check_names(session: Session, user: StaffUser) -> None:
-    """Refuse a user name or an e-mail that somebody has already, the trash included."""
+    """Raise DomainError if the user name or e-mail is in use, the trash included."""
     for name in ("username", "email"):
         value = getattr(user, name)
-        # One signs in with either: nobody's user name is somebody else's e-mail.
+        # Both identify the user at login: a user name must not be somebody else's e-mail.
         is_theirs = [
             func.lower(column) == (value or "").lower()
             for column in (StaffUser.username, StaffUser.email)
@@ -38,16 +38,16 @@ def check_names(session: Session, user: StaffUser) -> None:
 
 
 def send_welcome(session: Session, user: StaffUser) -> None:
-    """Invite a new user by mail to choose a password."""
+    """Queue an e-mail that invites a new user to choose a password."""
     if user.is_active:
         queue_mail(session, "welcome", user_id=user.id)
 
 
 def ensure_administrator(session: Session, organisation: str, password: str | None) -> str | None:
-    """Make the user ``admin`` if nobody can sign in yet; return a password made for them.
+    """Create the user ``admin`` if there are no users; return the generated password.
 
-    None when there is a user already, or when the password was given. A given password that
-    can be guessed is refused.
+    Return None if there is a user, or if ``password`` was given. Raise DomainError if the given
+    password is too weak.
     """
     top = ensure_root(session, organisation)
     if session.scalar(select(func.count(StaffUser.id))):

@@ -1,4 +1,4 @@
-"""Tabs of a user's file: what they may do, where it comes from, their API keys."""
+"""Tabs of a user's page (access rights, API keys), and the access report of other rows."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from app.security.actor import current_actor
 from app.security.privileges import may_manage
 from app.security.rights import has_permission
 from app.staff.access import access_by_area
-from app.staff.access_report import access_reports, users_in_reach
+from app.staff.access_report import access_reports, visible_users
 from app.staff.api_keys import key_summaries
 from app.staff.models import StaffUser
-from app.text import clean, fold, like
+from app.staff.permissions import EDIT_USERS, LIST_USERS
+from app.text import clean, escape_like, fold
 
 
 class AccessTab(Tab):
-    """What a user may do, area by area; whoever may change it does so here."""
+    """A user's access by area, with the form to change it."""
 
     name = "access"
     label = _l("Access rights")
     model = StaffUser
     template = "staff/access_tab.html"
     order = 20
-    right = ("can_list", "UserView")
+    right = LIST_USERS
 
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class AccessTab(Tab):
 
 
 def access_context(user: StaffUser, back: str, form: Any = None) -> dict[str, Any]:
-    """Return what the page of a user's rights needs; ``back`` is where saving leads to."""
+    """Return the template context of a user's access rights; saving redirects to ``back``."""
     why = why_not_editable(user)
     if form is None and not why:
         form = current_app.appbuilder.sm.user_view.access_form(obj=user)
@@ -53,13 +54,13 @@ def access_context(user: StaffUser, back: str, form: Any = None) -> dict[str, An
 
 
 def why_not_editable(user: StaffUser) -> str:
-    """Return why the reader may not change somebody's rights, or nothing if they may."""
+    """Return why the current user may not change a user's access rights; empty if they may."""
     actor = current_actor()
     if user.id == actor.id:
         return _("Nobody changes their own rights. Ask another administrator.")
     if user.is_trashed:
         return _("This user is in the trash. Restore them first.")
-    if not has_permission("can_edit", "UserView"):
+    if not has_permission(*EDIT_USERS):
         return _("You may look at rights, not change them.")
     if not may_manage(actor, user):
         return _("This person has rights that you do not have yourself.")
@@ -67,35 +68,35 @@ def why_not_editable(user: StaffUser) -> str:
 
 
 class KeysTab(Tab):
-    """The API keys of the user; whoever may change the user may end them."""
+    """A user's API keys; those who may manage the user may revoke them."""
 
     name = "keys"
     label = _l("API keys")
     model = StaffUser
     template = "staff/keys_tab.html"
     order = 60
-    right = ("can_list", "UserView")
+    right = LIST_USERS
 
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
         return {
             "keys": key_summaries(session, row.id),
-            "may_revoke": has_permission("can_edit", "UserView")
-            and may_manage(current_actor(), row),
+            "may_revoke": has_permission(*EDIT_USERS) and may_manage(current_actor(), row),
         }
 
 
 class AccessReportTab(Tab):
-    """Who can open this very file, through which role and which entity."""
+    """The users who can open the row, and through which role and entity."""
 
+    # Part of URLs, so it keeps its first name.
     name = "sight"
     label = _l("Who sees this")
     model = object
-    template = "staff/sight_tab.html"
+    template = "staff/access_report_tab.html"
     order = 900
-    right = ("can_list", "UserView")
-    # Of so many users at most it is asked whether they see the file; the page says so.
-    most = 500
+    right = LIST_USERS
+    # At most so many users are checked; the page says so.
+    max_users = 500
 
     @classmethod
     def applies_to(cls, model: type) -> bool:
@@ -104,27 +105,25 @@ class AccessReportTab(Tab):
     @classmethod
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
         resource = view.class_permission_name
-        users = users_in_reach(session, StaffUser.active.is_(True), limit=cls.most + 1)
-        seen = [
-            one for one in access_reports(session, row, resource, users[: cls.most]) if one.sees
-        ]
-        asked = clean(request.args.get("who", ""))[:80]
+        users = visible_users(session, StaffUser.active.is_(True), limit=cls.max_users + 1)
+        reports = access_reports(session, row, resource, users[: cls.max_users])
+        typed = clean(request.args.get("who", ""))[:80]
         answers = []
-        if asked:
-            words = [f"%{like(fold(word))}%" for word in asked.split()[:5]]
+        if typed:
+            words = [f"%{escape_like(fold(word))}%" for word in typed.split()[:5]]
             names = StaffUser.first_name + " " + StaffUser.last_name + " " + StaffUser.username
-            found = users_in_reach(
+            matches = visible_users(
                 session,
                 *(func.padron_fold(names).like(word, escape="\\") for word in words),
                 limit=6,
             )
-            answers = access_reports(session, row, resource, found[:5])
+            answers = access_reports(session, row, resource, matches[:5])
         return {
-            "seen": seen,
+            "reports": [report for report in reports if report.can_see],
             "is_partial": current_actor().entity_ids is not None,
-            "is_cut": len(users) > cls.most,
-            "most": cls.most,
-            "asked": asked,
+            "is_cut": len(users) > cls.max_users,
+            "max_users": cls.max_users,
+            "typed": typed,
             "answers": answers,
-            "more_found": asked and len(found) > 5,
+            "has_more": typed and len(matches) > 5,
         }

@@ -122,7 +122,7 @@ def test_two_hundred_users_take_no_more_statements_than_a_few(client_as, countin
 def test_a_list_that_is_cut_says_so(client_as, monkeypatch):
     from app.staff.tabs import AccessReportTab
 
-    monkeypatch.setattr(AccessReportTab, "most", 2)
+    monkeypatch.setattr(AccessReportTab, "max_users", 2)
     row = a_contact()
     page = client_as(ALICIA).get(f"/contacts/show/{row.id}?tab=sight").text
     assert "Only the first 2 users are looked at" in page
@@ -135,6 +135,6 @@ def test_it_asks_the_doors_own_question(session, monkeypatch):
     from app.contacts.models import Contact
 
     row, user = a_contact(), BRUNO.user
-    assert access_reports(session, row, "ContactView", [user])[0].sees
+    assert access_reports(session, row, "ContactView", [user])[0].can_see
     monkeypatch.setattr(Contact, "scope", classmethod(lambda cls, actor: false()))
-    assert not access_reports(session, row, "ContactView", [user, DIEGO.user])[0].sees
+    assert not access_reports(session, row, "ContactView", [user, DIEGO.user])[0].can_see

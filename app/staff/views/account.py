@@ -1,4 +1,4 @@
-"""Your account: one's own name, language, e-mail and password; its other parts have own files."""
+"""Account pages: profile and password of the current user, and their base class."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from app.staff.views.reauthentication import PasswordConfirmedForm, password_con
 
 
 class AccountPage(Page, abstract=True):
-    """A part of one's own account: whoever is signed in has it."""
+    """A page of the current user's own account, open to every logged-in user."""
 
     part: ClassVar[Any]
     part_icon: ClassVar[str]
     default_view = "show"
 
     def page(self, template: str, status: int = 200, **more: Any):
-        """Draw the part, beside the names of the others."""
+        """Render the page with the navigation of all account pages."""
         parts = sorted(AccountPage.all(), key=lambda part: part.order)
         text = self.render_template(
             template, title=self.part, parts=parts, here=self.route_base, row=current_user, **more
@@ -46,7 +46,7 @@ class AccountPage(Page, abstract=True):
 
 
 class ProfilePage(AccountPage):
-    """One's own name, language and e-mail."""
+    """The current user's name, language and e-mail."""
 
     route_base = "/account"
     part = _l("Profile")
@@ -55,7 +55,7 @@ class ProfilePage(AccountPage):
 
     @expose("/", methods=["GET", "POST"])
     def show(self):
-        """Show them and change them; another e-mail takes the password."""
+        """Show and change the profile; a new e-mail requires the password."""
         form = self._form()
         if request.method == "GET":
             return self.page("staff/account/profile.html", form=form)
@@ -73,8 +73,8 @@ class ProfilePage(AccountPage):
             "language": _("Language"),
         }
         builder = FormBuilder(ScopedInterface(StaffUser), "/account", ())
-        made = builder.create_form(labels, names, {}, {}, {}, {})
-        return type("ProfileForm", (ProfileConfirmedForm, made), {})(obj=current_user)
+        base = builder.create_form(labels, names, {}, {}, {}, {})
+        return type("ProfileForm", (ProfileConfirmedForm, base), {})(obj=current_user)
 
     def _save(self, form) -> bool:
         user = current_user._get_current_object()
@@ -94,7 +94,7 @@ class ProfilePage(AccountPage):
 
 
 class ProfileConfirmedForm(PasswordConfirmedForm):
-    """What a new e-mail takes: mails sent there open the door."""
+    """Require the password for a new e-mail, as login links are sent there."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,7 +105,7 @@ class ProfileConfirmedForm(PasswordConfirmedForm):
 
 
 class PasswordForm(PasswordConfirmedForm):
-    """The present password once, the new one twice."""
+    """The current password once, the new one twice."""
 
     password = PasswordField(_l("New password"), [DataRequired(_l("Fill this in."))])
     again = PasswordField(
@@ -115,7 +115,7 @@ class PasswordForm(PasswordConfirmedForm):
 
 
 class PasswordPage(AccountPage):
-    """One's own password."""
+    """The current user's password."""
 
     route_base = "/account/password"
     part = _l("Password")
@@ -124,7 +124,7 @@ class PasswordPage(AccountPage):
 
     @expose("/", methods=["GET", "POST"])
     def show(self):
-        """Change it; everywhere else one is signed out."""
+        """Change the password; all other sessions end."""
         form = PasswordForm()
         if request.method == "GET":
             return self._page(form)
@@ -136,7 +136,7 @@ class PasswordPage(AccountPage):
             form.password.errors = [problem]
             return self._page(form, 422)
         if not change_password(user, hash_password(form.password.data), form.keys.data):
-            # The next page says that the session has ended.
+            # The guard redirects to the login page and says that the session has ended.
             return redirect(url_for("PasswordPage.show"))
         flash(_("Your password is changed. Everywhere else you are signed out."), "success")
         return redirect(url_for("ProfilePage.show"))
@@ -152,10 +152,10 @@ class PasswordPage(AccountPage):
         )
 
 
-def change_password(user: StaffUser, kept: str, ends_keys: bool) -> bool:
-    """Keep a new password; this browser goes on with a session of its own, all others end.
+def change_password(user: StaffUser, password_hash: str, ends_keys: bool) -> bool:
+    """Store a new password and commit; replace this browser's session and end all others.
 
-    Not if its session was ended while the passwords were judged: say whether it was kept.
+    Return False, and change nothing, if the session was ended while the passwords were checked.
     """
     work = db.session()
     work.get(StaffUser, user.id, populate_existing=True, with_for_update=True)
@@ -163,9 +163,9 @@ def change_password(user: StaffUser, kept: str, ends_keys: bool) -> bool:
         work.rollback()
         return False
     token = create_session(work, user.id, **request_origin())
-    work.info["kept_session"] = token
+    work.info["keep_session"] = token
     try:
-        user.password = kept
+        user.password = password_hash
         record_security_event(
             work, "password_changed", user.as_actor(), about=user.id, name=str(user)
         )
@@ -173,14 +173,14 @@ def change_password(user: StaffUser, kept: str, ends_keys: bool) -> bool:
         notify(work, user, "password_changed", keys=ended)
         work.commit()
     finally:
-        work.info.pop("kept_session", None)
+        work.info.pop("keep_session", None)
     browser.start_session(token)
     login_user(user)
     return True
 
 
 def _check_unused(email: str) -> None:
-    # Nor somebody's user name: one signs in with either.
+    # Both identify the user at login: an e-mail must not be somebody else's user name.
     is_theirs = or_(
         *(func.lower(it) == email.lower() for it in (StaffUser.email, StaffUser.username))
     )
@@ -190,11 +190,11 @@ def _check_unused(email: str) -> None:
 
 
 class OldAddresses(Page):
-    """Addresses that pages of one's own account had before."""
+    """Redirects from former URLs of account pages."""
 
     route_base = ""
 
     @expose("/users/userinfo/")
     def userinfo(self):
-        """Lead to the profile."""
+        """Redirect Flask-AppBuilder's URL of the profile."""
         return redirect(url_for("ProfilePage.show"))

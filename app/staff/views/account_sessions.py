@@ -1,4 +1,4 @@
-"""Your account: where one is signed in, and how to end it."""
+"""Account page: the current user's sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.staff.views.account import AccountPage
 
 
 class SessionsPage(AccountPage):
-    """The browsers one is signed in with."""
+    """The current user's live sessions."""
 
     route_base = "/account/sessions"
     part = _l("Sessions")
@@ -30,20 +30,22 @@ class SessionsPage(AccountPage):
 
     @expose("/")
     def show(self):
-        """Show them, this one first."""
-        mine = hash_token(browser.session_token() or "")
-        found = []
+        """Show the sessions, the current one first."""
+        current = hash_token(browser.session_token() or "")
+        sessions = []
         for row in list_live_sessions(db.session(), current_user.id):
             name, system = describe_user_agent(row.agent)
             is_phone = system in PHONES
-            found.append((row, name, system, "phone" if is_phone else "laptop"))
-        found.sort(key=lambda one: one[0].token_hash != mine)
+            sessions.append((row, name, system, "phone" if is_phone else "laptop"))
+        sessions.sort(key=lambda item: item[0].token_hash != current)
         keys = len(valid_keys(db.session(), current_user.id))
-        return self.page("staff/account/sessions.html", sessions=found, mine=mine, keys=keys)
+        return self.page(
+            "staff/account/sessions.html", sessions=sessions, current=current, keys=keys
+        )
 
     @expose("/end/<pk>", methods=["POST"])
     def end(self, pk: str):
-        """End one of them."""
+        """End one session."""
         number = parse_id(pk)
         if number is None or not end_session(db.session(), current_user.id, number, "ended"):
             abort(404)
@@ -53,7 +55,7 @@ class SessionsPage(AccountPage):
 
     @expose("/end-others", methods=["POST"])
     def end_others(self):
-        """End all but this one, and the API keys if that is asked for."""
+        """End all sessions but the current one, and the API keys if asked."""
         others = len(list_live_sessions(db.session(), current_user.id)) - 1
         end_sessions(db.session(), [current_user.id], "ended", keep=browser.session_token())
         ended = self._end_keys()
@@ -73,7 +75,7 @@ class SessionsPage(AccountPage):
 
     @expose("/end-all", methods=["POST"])
     def end_all(self):
-        """End all of them, this one too, and the API keys if that is asked for."""
+        """End all sessions, and the API keys if asked."""
         end_sessions(db.session(), [current_user.id], "ended")
         self._end_keys()
         self._note("all")
@@ -83,7 +85,7 @@ class SessionsPage(AccountPage):
         return redirect(url_for("SignInView.login"))
 
     def _end_keys(self) -> int:
-        """End the API keys if the box is ticked; return how many."""
+        """Revoke the API keys if the box is checked; return how many."""
         if "keys" not in request.form:
             return 0
         return revoke_all_keys(db.session(), current_user._get_current_object(), current_actor())

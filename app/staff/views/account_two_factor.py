@@ -1,4 +1,4 @@
-"""Your account: the second factor; and taking it off somebody whose telephone is lost."""
+"""Account page: two-factor authentication; and removing it from another user."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ from app.staff.second_factor import renew_codes, turn_off, turn_on
 from app.staff.views.account import AccountPage
 from app.staff.views.reauthentication import PasswordConfirmedForm
 from app.staff.views.second_factor import get_new_secret, setup_context, too_many_codes_message
+from app.staff.views.users import UserView
 
 
 class CodeForm(PasswordConfirmedForm):
-    """What it takes to turn the second factor on or off: the password, and a code."""
+    """The current password, and a code."""
 
     code = StringField(validators=[DataRequired(_l("Fill this in."))])
 
 
 class TwoFactorPage(AccountPage):
-    """The second factor of one's own."""
+    """The current user's second factor."""
 
     route_base = "/account/two-factor"
     part = _l("Two-factor sign-in")
@@ -46,7 +47,7 @@ class TwoFactorPage(AccountPage):
 
     @expose("/", methods=["GET", "POST"])
     def show(self):
-        """Say whether it is on; set it up, which takes the password and a code."""
+        """Show whether it is on; set it up, which requires the password and a code."""
         user = current_user._get_current_object()
         form = CodeForm()
         if user.totp_secret:
@@ -67,11 +68,11 @@ class TwoFactorPage(AccountPage):
             self._undo(form, error)
             return self._set_up(form, user, secret, 422)
         browser.clear_new_secret()
-        return self.page("staff/account/recovery.html", codes=codes)
+        return self.page("staff/account/recovery_codes.html", codes=codes)
 
     @expose("/codes", methods=["POST"])
     def codes(self):
-        """Make new recovery codes; it takes the password and a code."""
+        """Renew the recovery codes, which requires the password and a code."""
         user = current_user._get_current_object()
         form = CodeForm()
         if not form.validate():
@@ -83,11 +84,11 @@ class TwoFactorPage(AccountPage):
         except (DomainError, StaleDataError) as error:
             self._undo(form, error)
             return self._state(form, 422)
-        return self.page("staff/account/recovery.html", codes=codes)
+        return self.page("staff/account/recovery_codes.html", codes=codes)
 
     @expose("/off", methods=["POST"])
     def off(self):
-        """Turn it off; it takes the password and a code. Where a role asks for it, it stays on."""
+        """Turn it off, which requires the password and a code; refuse it if a role requires it."""
         user = current_user._get_current_object()
         form = CodeForm()
         if not form.validate():
@@ -119,7 +120,7 @@ class TwoFactorPage(AccountPage):
             raise DomainError(too_many_codes_message())
 
     def _undo(self, form: CodeForm, error: Exception) -> None:
-        """Undo what was begun, and say beside the code why."""
+        """Roll back, and show the error beside the code."""
         db.session.rollback()
         text = str(error) if isinstance(error, DomainError) else _("Try again.")
         form.code.errors = [text]
@@ -141,17 +142,17 @@ class TwoFactorPage(AccountPage):
 
 
 class RemoveSecondFactorView(Page):
-    """Take the second factor off the account of somebody who has lost their telephone."""
+    """Remove another user's second factor, such as when their telephone is lost."""
 
     route_base = "/users"
-    class_permission_name = "UserView"
+    class_permission_name = UserView.__name__
     area = Area.SECURITY
 
     @expose("/nofactor/<pk>", methods=["POST"])
     @has_access
     @permission_name("edit")
     def take_off(self, pk: str):
-        """Take it off; where a role asks for it, they set it up anew when they sign in."""
+        """Remove it; if a role requires one, the next login sets up a new one."""
         user = ScopedInterface(StaffUser).get(pk)
         if user is None:
             abort(404)

@@ -1,4 +1,4 @@
-"""Your account → API keys: make one, see what there is, end one."""
+"""Account page: list, create and revoke API keys."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from app.staff.api_keys import (
     offered_levels,
     revoke_user_key,
 )
+from app.staff.permissions import EDIT_USERS
 from app.staff.views.account import AccountPage
 from app.staff.views.reauthentication import PasswordConfirmedForm
 from app.text import clean
@@ -39,7 +40,7 @@ DAYS = (
 
 
 class KeyForm(PasswordConfirmedForm):
-    """A new key."""
+    """The form of a new key."""
 
     name = StringField(
         _l("What is it for?"),
@@ -51,7 +52,7 @@ class KeyForm(PasswordConfirmedForm):
 
 
 class KeysPage(AccountPage):
-    """One's own API keys."""
+    """The current user's API keys."""
 
     route_base = "/account/keys"
     part = _l("API keys")
@@ -60,12 +61,12 @@ class KeysPage(AccountPage):
 
     @expose("/", methods=["GET"])
     def show(self):
-        """Show one's keys, and the form for a new one."""
+        """Show the keys, and the form for a new one."""
         return self._page(self._form())
 
     @expose("/", methods=["POST"])
     def make(self):
-        """Make a key; this is the only page that ever shows it."""
+        """Create a key; only this response shows its secret."""
         form = self._form()
         scopes = self._scopes(form)
         if not scopes:
@@ -91,14 +92,14 @@ class KeysPage(AccountPage):
 
     @expose("/<int:key_id>/revoke", methods=["POST"])
     def revoke(self, key_id: int):
-        """End a key of one's own, or of somebody one stands above."""
+        """Revoke an own key, or one of a user whom the current user may manage."""
         actor = current_actor()
-        found = find_key(db.session(), key_id, actor) if key_id < 2**31 else None
-        if found is None:
+        pair = find_key(db.session(), key_id, actor) if key_id < 2**31 else None
+        if pair is None:
             abort(404)
-        key, user = found
+        key, user = pair
         is_own = user.id == actor.id
-        if not is_own and not (has_permission("can_edit", "UserView") and may_manage(actor, user)):
+        if not is_own and not (has_permission(*EDIT_USERS) and may_manage(actor, user)):
             abort(403)
         revoke_user_key(db.session(), key, user, actor)
         db.session.commit()
@@ -116,7 +117,7 @@ class KeysPage(AccountPage):
 
     def _offered(self) -> dict[Area, list[Level]]:
         areas = {api.view.area for api in _apis()}
-        # A collective action may take a right of another area than its list.
+        # A collective action may belong to another area than its list.
         areas |= {kind.area for api in _apis() for kind in api.screen.collective.values()}
         return offered_levels(
             [area for area in Area if area in areas],
@@ -125,7 +126,7 @@ class KeysPage(AccountPage):
         )
 
     def _form(self) -> Any:
-        """Return the form, with a choice for each area one holds something in."""
+        """Return the form, with a field for each area the user has permissions in."""
         fields = {
             f"scope_{area.value}": SelectField(
                 area.label,

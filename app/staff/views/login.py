@@ -1,4 +1,4 @@
-"""Sign in, sign out, change one's language and theme."""
+"""Login and logout, and the language and theme of pages."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ THEMES = ("light", "dark", "auto")
 
 
 class SignInView(AuthDBView, Page):
-    """The door of the back-office."""
+    """Login and logout."""
 
     @expose("/login/", methods=["GET", "POST"])
     @no_cache
     @public
     def login(self):
-        """Sign in; whatever is wrong, the answer is the same, and takes as long."""
+        """Log in; every failure gives the same response, after the same time."""
         target = safe_redirect_target(request.args.get("next"))
         if current_user.is_authenticated:
             return redirect(target)
@@ -42,14 +42,14 @@ class SignInView(AuthDBView, Page):
         if not typed.strip() or not password:
             return self._page(401, _("Wrong user name or password."))
         attempt = login.begin_attempt(db.session(), typed, request.remote_addr or "")
-        # Nothing is held while the password is looked at, which is slow on purpose.
+        # No transaction is open while the password is checked, which is slow on purpose.
         db.session.commit()
         if attempt.is_blocked:
             text = _("Too many attempts from here. Try again in a quarter of an hour.")
             page, status = self._page(429, text)
             return page, status, {"Retry-After": str(login.THROTTLE_MINUTES * 60)}
         has_password = attempt.has_password(password)
-        is_old = has_password and needs_rehash(attempt.kept or "")
+        is_old = has_password and needs_rehash(attempt.password_hash or "")
         renewed = hash_password(password) if is_old else None
         user = login.lock_user(db.session(), attempt) if has_password else None
         if user is None:
@@ -77,7 +77,7 @@ class SignInView(AuthDBView, Page):
     @expose("/logout/", methods=["POST"])
     @public
     def logout(self):
-        """Sign out, wherever one is between the door and the house."""
+        """Log out; end a pending session, too."""
         who = current_user._get_current_object()
         for token, is_full in ((browser.session_token(), True), (browser.pending_token(), False)):
             mine = get_live_session(db.session(), token, is_full=is_full) if token else None
@@ -93,18 +93,18 @@ class SignInView(AuthDBView, Page):
 
 
 def request_origin() -> dict[str, str]:
-    """Return where the request comes from, for the list of sessions."""
+    """Return the address and user agent of the request, for the session row."""
     return {"address": request.remote_addr or "", "agent": request.user_agent.string}
 
 
 def log_in_and_redirect(user: StaffUser, target: str, how: str):
-    """Open a session for somebody who has proved who they are, and lead them on."""
+    """Log in an authenticated user and redirect to the target."""
     log_in(user, how)
     return redirect(target)
 
 
 def log_in(user: StaffUser, how: str) -> None:
-    """Open a session, in the database and in the browser; a new one each time."""
+    """Open a new session for an authenticated user, in the database and in the browser; commit."""
     language = session.get("language")
     language = language if language in LANGUAGES else None
     token = login.open_session(db.session(), user, how=how, language=language, **request_origin())
@@ -114,14 +114,14 @@ def log_in(user: StaffUser, how: str) -> None:
 
 
 class PreferencesView(Page):
-    """Small things every page asks for: language, theme, whether one is still signed in."""
+    """Language and theme, and the state of the session, for all pages."""
 
     route_base = ""
 
     @expose("/language", methods=["POST"])
     @public
     def language(self):
-        """Change the language, for good when somebody is signed in."""
+        """Change the language; store it for a logged-in user."""
         chosen = request.form.get("language", "")
         if chosen in LANGUAGES:
             session["language"] = chosen
@@ -131,14 +131,14 @@ class PreferencesView(Page):
         return redirect(safe_redirect_target(request.form.get("next")))
 
     @expose("/session")
-    def still_in(self):
-        """Say that somebody is signed in here, and the token a form needs; else the guard answers."""
+    def session_state(self):
+        """Return the CSRF token of a live session; without one the guard answers 401."""
         return jsonify(csrf=generate_csrf())
 
     @expose("/theme", methods=["POST"])
     @public
     def theme(self):
-        """Change between light and dark, for good when somebody is signed in."""
+        """Change the theme; store it for a logged-in user."""
         chosen = request.form.get("theme", "")
         if chosen in THEMES:
             session["theme"] = chosen

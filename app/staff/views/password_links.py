@@ -1,4 +1,4 @@
-"""Ask for a link to choose a password, choose one with it, send one to a colleague."""
+"""Pages for password links: request one, choose a password with it, send one to a user."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ from app.security.passwords import hash_password, password_problem
 from app.staff.api_keys import valid_keys
 from app.staff.models import StaffUser
 from app.staff.password_links import choose_password, get_link_owner, request_link, send_link
+from app.staff.views.users import UserView
 
 
 class ForgottenPasswordView(Page):
-    """The way in for who has forgotten their password, or never had one."""
+    """Request a link and choose a password with it, without being logged in."""
 
     route_base = "/login"
 
     @expose("/forgotten", methods=["GET", "POST"])
     @public
     def forgotten(self):
-        """Ask for a link; the answer is the same whether there is such an account or not."""
+        """Request a link; the response is the same whether the account exists or not."""
         typed = request.form.get("name", "")
         is_missing = request.method == "POST" and not typed.strip()
-        is_asked = request.method == "POST" and not is_missing
-        if is_asked:
+        is_requested = request.method == "POST" and not is_missing
+        if is_requested:
             request_link(db.session(), typed, request.remote_addr or "")
             db.session.commit()
         page = self.render_template(
-            "staff/forgotten.html",
+            "staff/forgotten_password.html",
             title=_("Forgotten password"),
-            is_asked=is_asked,
+            is_requested=is_requested,
             is_missing=is_missing,
             is_development=is_development(current_app),
         )
@@ -52,7 +53,7 @@ class ForgottenPasswordView(Page):
     @expose("/choose/<token>", methods=["GET", "POST"])
     @public
     def choose(self, token: str):
-        """Choose a password with a link. To look uses nothing up: programs that read mails do."""
+        """Choose a password with a link; a GET does not use it, as mail scanners open links."""
         with reading():
             user = get_link_owner(db.session(), token)
             about = None if user is None else _personal_data(user)
@@ -65,7 +66,7 @@ class ForgottenPasswordView(Page):
         if request.method == "POST":
             errors = _form_errors(about)
             if not errors:
-                # Hashed before the transaction begins: it takes its time.
+                # Hashed before the transaction begins, because it is slow.
                 hashed = hash_password(request.form["password"])
                 address = request.remote_addr or ""
                 done = choose_password(db.session(), token, hashed, address, ends_keys=ends_keys)
@@ -76,7 +77,7 @@ class ForgottenPasswordView(Page):
                 flash(_("Your new password is set. Sign in with it."), "success")
                 return _without_traces(make_response(redirect(url_for("SignInView.login"))))
         page = self.render_template(
-            "staff/choose.html",
+            "staff/choose_password.html",
             title=_("Choose a password"),
             username=about[0],
             errors=errors,
@@ -86,16 +87,17 @@ class ForgottenPasswordView(Page):
         return _without_traces(make_response(page, 422 if errors else 200))
 
     def _gone(self) -> Response:
-        page = self.render_template("staff/link_gone.html", title=_("This link no longer works"))
+        page = self.render_template(
+            "staff/invalid_link.html", title=_("This link no longer works")
+        )
         return _without_traces(make_response(page, 410))
 
 
 class PasswordLinkView(Page):
-    """Make a colleague choose a new password."""
+    """Make another user choose a new password."""
 
     route_base = "/users"
-    # It takes what it takes to change a user.
-    class_permission_name = "UserView"
+    class_permission_name = UserView.__name__
     area = Area.SECURITY
     methods: ClassVar[list[str]] = ["POST"]
 
@@ -103,8 +105,8 @@ class PasswordLinkView(Page):
     @has_access
     @permission_name("edit")
     def link(self, pk: str):
-        """Send somebody a link; their old password works no more."""
-        # Hashed before the transaction begins: it takes its time.
+        """Send a user a link and disable their old password."""
+        # Hashed before the transaction begins, because it is slow.
         db.session.rollback()
         unusable = hash_password(secrets.token_urlsafe(32))
         user = ScopedInterface(StaffUser).get(pk)
@@ -119,20 +121,20 @@ class PasswordLinkView(Page):
             flash(str(error), "danger")
             return redirect(back)
         if is_development(current_app):
-            said = _("Mail is not set up: the link for %(email)s is in the Outbox.")
+            message = _("Mail is not set up: the link for %(email)s is in the Outbox.")
         else:
-            said = _("A link to choose a password is on its way to %(email)s.")
-        flash(said % {"email": user.email}, "success")
+            message = _("A link to choose a password is on its way to %(email)s.")
+        flash(message % {"email": user.email}, "success")
         return redirect(back)
 
 
 def _personal_data(user: StaffUser) -> tuple[str, ...]:
-    """Return what anybody knows of somebody, the user name first."""
+    """Return the personal data that a password must not contain, the user name first."""
     return (user.username, user.first_name or "", user.last_name or "", user.email or "")
 
 
 def _form_errors(about: tuple[str, ...]) -> dict[str, str]:
-    """Return what is wrong with the two passwords sent, by field."""
+    """Return the errors of the two password fields by field name."""
     password, again = request.form.get("password", ""), request.form.get("again", "")
     weak = password_problem(password, *about)
     if weak:
@@ -141,7 +143,7 @@ def _form_errors(about: tuple[str, ...]) -> dict[str, str]:
 
 
 def _without_traces(response: Response) -> Response:
-    """Let no other site, and no cache, learn the address of the page."""
+    """Keep the URL with its token out of Referer headers, and the page out of caches."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,4 +1,4 @@
-"""The present password, asked for anew: whoever finds a browser open gets no further than that."""
+"""Reauthentication: forms that require the current password of the logged-in user."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from app.security.passwords import check_password
 from app.security.throttle import count_attempt, key_for_user, reset_count
 from app.staff.models import StaffUser
 
-# Wrong passwords in a quarter of an hour, from somebody who is signed in.
+# Wrong passwords allowed within THROTTLE_MINUTES.
 MAX_TRIES = 5
 THROTTLE_MINUTES = 15
 
 
 class PasswordConfirmedForm(FlaskForm):
-    """A form that changes how one gets in, or who else does: it takes the present password.
+    """A form that requires the current password, for changes of how one logs in.
 
-    The password is judged when nothing else is wrong, and is never sent back to the page.
+    The password is checked only if all other fields are valid; it is never sent back.
     """
 
     present = PasswordField(
@@ -36,17 +36,17 @@ class PasswordConfirmedForm(FlaskForm):
     )
 
     def needs_password(self) -> bool:
-        """Say whether what is asked for takes the password at all."""
+        """Return True if the submitted change requires the password."""
         return True
 
     def validate(self, extra_validators=None) -> bool:
-        is_fine = super().validate(extra_validators)
+        is_valid = super().validate(extra_validators)
         if not self.needs_password():
-            return is_fine
+            return is_valid
         if not self.present.data:
             self.present.errors = [_("Fill this in.")]
             return False
-        if not is_fine:
+        if not is_valid:
             return False
         if problem := _password_problem(current_user._get_current_object(), self.present.data):
             self.present.errors = [problem]
@@ -55,12 +55,11 @@ class PasswordConfirmedForm(FlaskForm):
 
 
 def _password_problem(user: StaffUser, typed: str) -> str | None:
-    """Say what is wrong with a password given as the present one.
+    """Return an error message if ``typed`` is not the user's password, else None.
 
-    It is counted before it is judged, and nothing is held meanwhile: what the session holds so
-    far is committed.
+    The attempt is counted, and the database session committed, before the slow check.
     """
-    key, kept = key_for_user("own-password", user.id), user.password
+    key, password_hash = key_for_user("own-password", user.id), user.password
     tries = count_attempt(db.session(), key, THROTTLE_MINUTES)
     if tries == MAX_TRIES + 1:
         record_security_event(
@@ -70,7 +69,7 @@ def _password_problem(user: StaffUser, typed: str) -> str | None:
     db.session.commit()
     if tries > MAX_TRIES:
         return _("Too many wrong passwords. Try again in a quarter of an hour.")
-    if not check_password(kept, typed):
+    if not check_password(password_hash, typed):
         return _("This is not your present password.")
     reset_count(db.session(), key)
     return None
@@ -78,9 +77,9 @@ def _password_problem(user: StaffUser, typed: str) -> str | None:
 
 @contextmanager
 def password_confirmed(session: Session) -> Iterator[None]:
-    """Let what is saved in the block be what takes the password (see ``staff/listeners.py``)."""
-    session.info["proved"] = True
+    """Allow changes inside the block that require the password (see ``staff/listeners.py``)."""
+    session.info["password_confirmed"] = True
     try:
         yield
     finally:
-        session.info.pop("proved", None)
+        session.info.pop("password_confirmed", None)

@@ -1,4 +1,4 @@
-"""Between the password and the house: the code of the telephone, or the telephone's first day."""
+"""Second step of the login: enter a code, or set up a second factor that a role requires."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from app.staff.views.login import log_in, log_in_and_redirect
 
 
 class SecondFactorView(Page):
-    """All that a half-open session reaches; nobody is signed in by it."""
+    """The pages of a pending session, which is not logged in yet."""
 
     route_base = "/login"
 
     @expose("/code", methods=["GET", "POST"])
     @public
     def code(self):
-        """Ask for the code, or for a recovery code."""
+        """Log in with a code or a recovery code."""
         user = get_pending_user()
         if user is None:
             return redirect_to_login()
@@ -53,7 +53,7 @@ class SecondFactorView(Page):
         db.session.commit()
         if not is_in_time:
             return self._code_page(429, too_many_codes_message())
-        user = get_pending_user(holds=True)
+        user = get_pending_user(lock=True)
         if user is None:
             return redirect_to_login()
         used = use_code(db.session(), user.id, user.totp_secret, request.form.get("code", ""))
@@ -71,13 +71,13 @@ class SecondFactorView(Page):
             notify(db.session(), user, "recovery_code_used")
         reset_count(db.session(), key_for_user("code", user.id))
         target = safe_redirect_target(session.get("target"))
-        self._close()
+        self._end_pending_session()
         return log_in_and_redirect(user, target, used)
 
     @expose("/setup", methods=["GET", "POST"])
     @public
     def set_up(self):
-        """Ask whoever must have a second factor, and has none, to set it up now."""
+        """Set up a second factor if a role requires it and there is none, and log in."""
         user = get_pending_user()
         if user is None:
             return redirect_to_login()
@@ -90,7 +90,7 @@ class SecondFactorView(Page):
         db.session.commit()
         if not is_in_time:
             return self._set_up_page(user, secret, 429, too_many_codes_message())
-        user = get_pending_user(holds=True)
+        user = get_pending_user(lock=True)
         if user is None:
             return redirect_to_login()
         try:
@@ -104,24 +104,27 @@ class SecondFactorView(Page):
             text = str(error) if isinstance(error, DomainError) else _("Try again.")
             return self._set_up_page(get_pending_user(), secret, 422, text)
         return self.render_template(
-            "staff/door_recovery.html", title=_("Recovery codes"), codes=codes, target=target
+            "staff/login_recovery_codes.html",
+            title=_("Recovery codes"),
+            codes=codes,
+            target=target,
         )
 
-    def _close(self) -> None:
-        """End the half-open session: a full one takes its place."""
+    def _end_pending_session(self) -> None:
+        """End the pending session: a full one takes its place."""
         mine = get_live_session(db.session(), browser.pending_token() or "", is_full=False)
         if mine is not None:
             end_session(db.session(), mine.user_id, mine.id, "opened")
 
     def _code_page(self, status: int = 200, problem: str = ""):
         page = self.render_template(
-            "staff/door_code.html", title=_("Enter the code"), problem=problem
+            "staff/login_code.html", title=_("Enter the code"), problem=problem
         )
         return page, status
 
     def _set_up_page(self, user: StaffUser, secret: str, status: int = 200, problem: str = ""):
         page = self.render_template(
-            "staff/door_set_up.html",
+            "staff/login_set_up.html",
             title=_("Set up two-factor sign-in"),
             problem=problem,
             **setup_context(user, secret),
@@ -129,23 +132,23 @@ class SecondFactorView(Page):
         return page, status
 
 
-def get_pending_user(*, holds: bool = False) -> StaffUser | None:
-    """Return who has given a password in this browser, and nothing more yet.
+def get_pending_user(*, lock: bool = False) -> StaffUser | None:
+    """Return the active user of this browser's pending session, or None.
 
-    ``holds`` keeps everybody else from changing them, and from ending their sessions by that,
-    until the commit.
+    ``lock`` locks the user's row until the commit, so that nobody changes it, and ends the
+    session by that, meanwhile.
     """
     token = browser.pending_token()
-    found = get_live_session(db.session(), token, is_full=False) if token else None
-    if found is not None and holds:
-        db.session.get(StaffUser, found.user_id, populate_existing=True, with_for_update=True)
-        found = get_live_session(db.session(), token or "", is_full=False)
-    user = db.session.get(StaffUser, found.user_id) if found is not None else None
+    row = get_live_session(db.session(), token, is_full=False) if token else None
+    if row is not None and lock:
+        db.session.get(StaffUser, row.user_id, populate_existing=True, with_for_update=True)
+        row = get_live_session(db.session(), token or "", is_full=False)
+    user = db.session.get(StaffUser, row.user_id) if row is not None else None
     return user if user is not None and user.is_active else None
 
 
 def redirect_to_login():
-    """Lead to the first page of signing in."""
+    """Redirect to the login page, or to the start page if already logged in."""
     if current_user.is_authenticated:
         return redirect("/")
     flash(_("That took too long: sign in again."), "warning")
@@ -153,12 +156,12 @@ def redirect_to_login():
 
 
 def too_many_codes_message() -> str:
-    """Say that nothing more is tried for a while."""
+    """Return the message for too many wrong codes."""
     return _("Too many wrong codes. Try again in a quarter of an hour.")
 
 
 def get_new_secret() -> str:
-    """Return the secret being set up in this browser, encrypted in its cookie until it is kept."""
+    """Return the secret that is being set up; it is encrypted in the cookie until stored."""
     secret = decrypt_secret(session.get("new_secret"))
     if secret is None:
         secret = new_secret()
@@ -167,7 +170,7 @@ def get_new_secret() -> str:
 
 
 def setup_context(user: StaffUser, secret: str) -> dict[str, str]:
-    """Return what the page of a new telephone shows."""
+    """Return the template context of the set-up: QR code, secret in groups of four, URI."""
     groups = [secret[place : place + 4] for place in range(0, len(secret), 4)]
     address = provisioning_uri(secret, user.username)
     return {"picture": qr_code(address), "secret": " ".join(groups), "address": address}
