@@ -41,7 +41,7 @@ def run_import(
     if chunk_size is None:
         chunk_size = CHUNK_SIZES[session.get_bind().dialect.name]
     report = Report()
-    actor = actor.through("import")
+    actor = actor.with_channel("import")
     first_row_by_key: dict[int, int] = {}
     source_rows = source.rows()
     with acting_as(actor):
