@@ -1,4 +1,4 @@
-"""Settings: what cannot work is refused at start, in a sentence that says what to write."""
+"""Reading the settings; invalid ones are refused at start with a reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_settings(tmp_path):
         ("PADRON_QWXZY_JKL", "blue", "README.md lists them all"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_its_sentence(with_settings, name, value, sentence):
+def test_an_invalid_setting_is_refused_with_a_reason(with_settings, name, value, sentence):
     with pytest.raises(SettingsError, match=name) as refused:
         with_settings(**{name: value})
     assert sentence in str(refused.value)
@@ -55,7 +55,7 @@ def test_a_wrong_setting_is_refused_with_its_sentence(with_settings, name, value
         "unix://secret", "unix://secret/run/redis.sock",
     ],
 )  # fmt: skip
-def test_a_wrong_redis_server_is_refused_without_showing_its_password(with_settings, url):
+def test_an_invalid_redis_url_is_refused_without_showing_its_password(with_settings, url):
     with pytest.raises(SettingsError, match="PADRON_REDIS_URL cannot be used") as refused:
         with_settings(PADRON_REDIS_URL=url)
     assert "secret" not in str(refused.value)
@@ -68,11 +68,11 @@ def test_a_wrong_redis_server_is_refused_without_showing_its_password(with_setti
         "rediss://padron:p%40ss@cache.example.org:6380/0", "unix:///run/redis.sock?db=1",
     ],
 )  # fmt: skip
-def test_a_redis_server_may_be_named_in_many_ways(with_settings, url):
+def test_all_forms_of_a_redis_url_are_accepted(with_settings, url):
     assert with_settings(PADRON_REDIS_URL=url)["REDIS_URL"] == url
 
 
-def test_without_a_redis_server_two_jobs_at_a_time_are_done_where_pages_are_served(with_settings):
+def test_without_redis_the_web_process_runs_two_jobs_at_a_time(with_settings):
     assert with_settings()["REDIS_URL"] is None
     assert with_settings()["WORKERS"] == 2
     assert with_settings(PADRON_WORKERS="0")["WORKERS"] == 0
@@ -91,7 +91,7 @@ SENDER = "Padrón <padron@example.org>"
         "smtp://me:a%0D%0Ab@mail.example.org", "smtp://me:a%00b@mail.example.org",
     ],
 )  # fmt: skip
-def test_a_mail_server_that_cannot_be_is_refused_and_its_password_not_shown(with_settings, url):
+def test_an_invalid_mail_url_is_refused_without_showing_its_password(with_settings, url):
     with pytest.raises(SettingsError, match="PADRON_MAIL_URL cannot be used") as refused:
         with_settings(PADRON_MAIL_URL=url, PADRON_MAIL_FROM=SENDER)
     assert "secret" not in str(refused.value)
@@ -100,7 +100,7 @@ def test_a_mail_server_that_cannot_be_is_refused_and_its_password_not_shown(with
 @pytest.mark.parametrize(
     "sender", ["", "padron", "Padrón <padron>", "a@b@c", "Padrón\r\nBcc: x <a@example.org>"]
 )
-def test_a_mail_server_needs_somebody_the_mails_come_from(with_settings, sender):
+def test_a_mail_server_needs_a_sender_address(with_settings, sender):
     with pytest.raises(SettingsError, match="PADRON_MAIL_FROM"):
         with_settings(PADRON_MAIL_URL="smtp://mail.example.org", PADRON_MAIL_FROM=sender)
 
@@ -116,9 +116,7 @@ def test_a_mail_server_needs_somebody_the_mails_come_from(with_settings, sender)
          "me@x.org", "p@ss:/"),
     ],
 )  # fmt: skip
-def test_a_mail_server_is_read_from_its_address(
-    with_settings, url, server, port, tls, ssl, user, password
-):
+def test_a_mail_url_is_parsed(with_settings, url, server, port, tls, ssl, user, password):
     config = with_settings(PADRON_MAIL_URL=url, PADRON_MAIL_FROM=SENDER)
     names = ("SERVER", "PORT", "USE_TLS", "USE_SSL", "USERNAME", "PASSWORD")
     read = tuple(config[f"MAIL_{name}"] for name in names)
@@ -126,22 +124,22 @@ def test_a_mail_server_is_read_from_its_address(
     assert config["MAIL_DEFAULT_SENDER"] == ("Padrón", "padron@example.org")
 
 
-def test_without_a_mail_server_nothing_is_sent(with_settings):
+def test_without_a_mail_url_there_is_no_mail_server(with_settings):
     assert with_settings()["MAIL_SERVER"] is None
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+def test_a_data_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be made"):
         settings({"PADRON_DATA_DIR": str(tmp_path / "file" / "below")})
 
 
-def test_everything_is_kept_in_the_data_folder(with_settings, tmp_path):
+def test_the_sqlite_database_is_in_the_data_folder(with_settings, tmp_path):
     config = with_settings()
     assert config["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path / 'data' / 'padron.sqlite3'}"
 
 
-def test_the_secret_key_is_made_once_for_our_eyes_only(with_settings, tmp_path):
+def test_the_secret_key_is_generated_once_in_a_private_file(with_settings, tmp_path):
     first, second = with_settings()["SECRET_KEY"], with_settings()["SECRET_KEY"]
     assert first == second
     assert len(first) >= 32
@@ -149,28 +147,28 @@ def test_the_secret_key_is_made_once_for_our_eyes_only(with_settings, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_an_address_of_postgresql_may_be_written_in_each_usual_way(with_settings, scheme):
+def test_all_forms_of_a_postgresql_url_are_accepted(with_settings, scheme):
     config = with_settings(PADRON_DATABASE_URL=f"{scheme}://me@db/padron")
     assert config["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://me@db/padron"
 
 
-def test_cookies_are_for_https_alone_when_the_address_is(with_settings):
+def test_cookies_are_secure_if_the_public_url_is_https(with_settings):
     assert not with_settings()["SESSION_COOKIE_SECURE"]
     config = with_settings(PADRON_PUBLIC_URL="https://padron.example.org/")
     assert config["SESSION_COOKIE_SECURE"]
     assert "padron.example.org" in config["TRUSTED_HOSTS"]
 
 
-def test_how_long_sessions_last_can_be_set(with_settings):
+def test_the_session_lifetime_can_be_set(with_settings):
     config = with_settings(PADRON_IDLE_MINUTES="10", PADRON_SESSION_HOURS="8")
     assert (config["IDLE_MINUTES"], config["SESSION_HOURS"]) == (10, 8)
     assert config["PERMANENT_SESSION_LIFETIME"].total_seconds() == 8 * 3600
     assert not config["SESSION_REFRESH_EACH_REQUEST"]
 
 
-def test_an_empty_setting_is_no_setting(with_settings):
+def test_an_empty_setting_is_treated_as_unset(with_settings):
     assert with_settings(PADRON_PORT="  ")["PORT"] == 8080
 
 
-def test_what_is_not_ours_is_left_alone(with_settings):
+def test_other_environment_variables_are_ignored(with_settings):
     assert with_settings(PORT="eighty")["PORT"] == 8080

@@ -1,4 +1,4 @@
-"""Text as people type it: kept, found and sorted the same way on every database."""
+"""Normalizing text for storing, searching and sorting."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ any_text = st.text(max_size=60)
 
 
 @given(any_text)
-def test_folding_twice_is_folding_once(text):
+def test_folding_is_idempotent(text):
     assert fold(fold(text)) == fold(text)
 
 
 @given(any_text)
-def test_cleaning_twice_is_cleaning_once(text):
+def test_cleaning_is_idempotent(text):
     assert clean(clean(text)) == clean(text)
     assert clean_lines(clean_lines(text)) == clean_lines(text)
 
 
 @given(any_text)
-def test_clean_text_holds_nothing_a_database_refuses(text):
+def test_clean_text_has_no_characters_a_database_refuses(text):
     cleaned = clean(text)
     cleaned.encode("utf-8")
     assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned)
@@ -48,7 +48,7 @@ def test_a_sort_key_fits_its_column(text):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_database_folds_as_the_program_does(session, name):
+def test_the_database_folds_like_python(session, name):
     assert session.scalar(select(func.padron_fold(name))) == fold(name)
 
 
@@ -63,7 +63,7 @@ def test_the_database_folds_as_the_program_does(session, name):
         max_size=30,
     )
 )
-def test_the_database_folds_any_western_name_as_the_program_does(session, name):
+def test_the_database_folds_any_western_name_like_python(session, name):
     assert session.scalar(select(func.padron_fold(clean(name)))) == fold(clean(name))
 
 
@@ -82,7 +82,7 @@ def test_the_database_folds_any_western_name_as_the_program_does(session, name):
         ("👩\u200d👧", "👩\u200d👧"),
     ],
 )
-def test_a_line_is_kept_without_what_nobody_sees(typed, kept):
+def test_invisible_characters_are_removed_from_a_line(typed, kept):
     assert clean(typed) == kept
 
 
@@ -97,11 +97,11 @@ def test_several_lines_keep_their_line_ends():
         ("Jean–Luc", "jean-luc"), ("Łukasz", "lukasz"), ("Æsir", "AESIR"),
     ],
 )  # fmt: skip
-def test_what_reads_alike_folds_alike(one, other):
+def test_spellings_of_the_same_name_fold_to_the_same_text(one, other):
     assert fold(one) == fold(other)
 
 
-def test_names_are_sorted_as_in_a_spanish_telephone_book():
+def test_names_sort_in_spanish_alphabetical_order():
     names = [
         "Nz",
         "Ñíguez",
@@ -119,27 +119,27 @@ def test_names_are_sorted_as_in_a_spanish_telephone_book():
     ]  # fmt: skip
 
 
-def test_only_digits_of_a_telephone_number_count():
+def test_digits_keeps_only_ascii_digits():
     assert digits("+34 (927) 21-45 67 ٣") == "34927214567"
 
 
-def test_the_wildcards_of_like_are_letters():
+def test_wildcards_of_like_are_escaped():
     assert escape_like(r"50%_off\now") == r"50\%\_off\\now"
 
 
 @pytest.mark.parametrize("make", [clean, clean_lines, fold, sort_key])
 @pytest.mark.parametrize("mark", ["\u0301\u0327", "\u0344\u0327", "\x00\u0301\u0327\ufeff"])
-def test_nobody_stops_the_house_with_a_letter_of_a_thousand_marks(make, mark, monkeypatch):
-    heaps = []
+def test_combining_marks_are_limited_before_normalizing(make, mark, monkeypatch):
+    mark_counts = []
     normalize = unicodedata.normalize
 
-    def watched(form, text):
+    def counting_normalize(form, text):
         marks = "".join("m" if unicodedata.combining(c) else " " for c in text)
-        heaps.extend(map(len, marks.split()))
+        mark_counts.extend(map(len, marks.split()))
         return normalize(form, text)
 
-    monkeypatch.setattr(unicodedata, "normalize", watched)
+    monkeypatch.setattr(unicodedata, "normalize", counting_normalize)
     made = make("a" + mark * 1000 + "b" + mark * 1000)
-    assert max(heaps, default=0) <= MAX_MARKS
+    assert max(mark_counts, default=0) <= MAX_MARKS
     assert make(made) == made
     assert fold(made)[0] == "a"

@@ -1,4 +1,4 @@
-"""Import a few lines as a test would write them."""
+"""Helpers to import and export contacts in tests."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ def export_text(actor: Actor = SYSTEM, where: tuple[str, ...] = (), columns: str
 
 
 def counts(report: Report) -> dict[str, int]:
-    """Return the counts that are not zero."""
+    """Return the outcomes of a report whose count is not zero."""
     names = ("new", "updated", "unchanged", "skipped", "invalid")
     return {name: getattr(report, name) for name in names if getattr(report, name)}

@@ -1,4 +1,4 @@
-"""A contact's way into the back-office: given, linked, taken away, and never taken by the way."""
+"""Giving a contact access to the back-office, linking and unlinking users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.factories import a_contact
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
 
-def user_of(contact: Contact) -> StaffUser | None:
+def linked_user(contact: Contact) -> StaffUser | None:
     db.session.refresh(contact)
     return contact.user
 
@@ -27,25 +27,25 @@ def give(browser, contact: Contact):
     return browser.post(f"/contacts/access/give/{contact.id}", follow_redirects=True)
 
 
-def test_access_makes_a_user_without_rights_and_invites_them(client_as):
+def test_giving_access_creates_a_user_without_rights_and_sends_an_invitation(client_as):
     contact = a_contact("Bilbao", email="Ana@Example.org", language="es")
     reply = give(client_as(ALICIA), contact)
     assert "An invitation is on its way." in reply.text
-    user = user_of(contact)
+    user = linked_user(contact)
     assert (user.username, user.entity.name, user.language) == ("ana@example.org", "Bilbao", "es")
     assert (user.roles, user.password) == ([], None)
     assert db.session.scalars(select(Mail.user_id)).all() == [user.id]
 
 
 @pytest.mark.parametrize("email", [None, "BRUNO@example.org"])
-def test_access_needs_an_email_that_nobody_has(client_as, email):
+def test_giving_access_needs_an_email_that_no_user_has(client_as, email):
     contact = a_contact(email=email)
     give(client_as(ALICIA), contact)
-    assert user_of(contact) is None
+    assert linked_user(contact) is None
     assert db.session.scalars(select(Mail)).all() == []
 
 
-def test_access_takes_the_right_to_add_users(client_as):
+def test_giving_access_needs_the_permission_to_add_users(client_as):
     contact = a_contact(email="ana@example.org")
     browser = client_as(BRUNO)
     assert browser.get(f"/contacts/show/{contact.id}?tab=access").status_code == 404
@@ -54,10 +54,10 @@ def test_access_takes_the_right_to_add_users(client_as):
         reply = browser.post(f"/contacts/access/{way}/{contact.id}", data=data)
         assert reply.status_code in (302, 403)
         assert "/contacts/show" not in (reply.location or "")
-    assert user_of(contact) is None
+    assert linked_user(contact) is None
 
 
-def test_a_contact_out_of_reach_is_not_there(client_as):
+def test_a_contact_out_of_scope_is_not_found(client_as):
     add_person(Person("nora", "Norte", ADMINISTRATOR))
     contact = a_contact("Sur", email="ana@example.org")
     nora = client_as(Person("nora", "Norte", ADMINISTRATOR))
@@ -65,18 +65,18 @@ def test_a_contact_out_of_reach_is_not_there(client_as):
         assert nora.post(f"/contacts/access/{way}/{contact.id}").status_code == 404
 
 
-def test_a_user_is_linked_by_name_or_email_and_parted_again(client_as):
+def test_a_user_is_linked_by_name_or_email_and_unlinked_again(client_as):
     contact, other, browser = a_contact(), a_contact(), client_as(ALICIA)
     browser.post(f"/contacts/access/link/{contact.id}", data={"user": "DIEGO"})
-    assert user_of(contact).username == "diego"
+    assert linked_user(contact).username == "diego"
     browser.post(f"/contacts/access/link/{other.id}", data={"user": "diego@example.org"})
-    assert user_of(other) is None, "a user is one contact at most"
+    assert linked_user(other) is None, "a user is one contact at most"
     browser.post(f"/contacts/access/unlink/{contact.id}")
-    assert user_of(contact) is None
+    assert linked_user(contact) is None
     assert DIEGO.user.active
 
 
-def test_a_user_above_or_elsewhere_is_not_linked(client_as):
+def test_a_user_with_more_rights_or_out_of_scope_is_not_linked(client_as):
     sofia = Person("sofia", "Norte", role_name(Area.SECURITY, Level.EDIT))
     user = add_person(sofia)
     user.roles = [*user.roles, *CLARA.user.roles]
@@ -85,9 +85,9 @@ def test_a_user_above_or_elsewhere_is_not_linked(client_as):
     contact, browser = a_contact(), client_as(sofia)
     for name in ("bruno", "elsewhere", "alicia", ""):
         browser.post(f"/contacts/access/link/{contact.id}", data={"user": name})
-        assert user_of(contact) is None
+        assert linked_user(contact) is None
     browser.post(f"/contacts/access/link/{contact.id}", data={"user": "diego"})
-    assert user_of(contact).username == "diego"
+    assert linked_user(contact).username == "diego"
 
 
 def test_the_tab_on_a_contact_shows_and_changes_the_users_rights(client_as):
@@ -106,7 +106,7 @@ def test_the_tab_on_a_contact_shows_and_changes_the_users_rights(client_as):
     assert DIEGO.user.roles == CLARA.user.roles
 
 
-def test_who_can_sign_in_is_not_moved_to_the_trash(client_as):
+def test_a_contact_with_an_active_user_cannot_be_trashed(client_as):
     contact = a_contact()
     contact.user = DIEGO.user
     db.session.commit()
@@ -122,8 +122,8 @@ def test_who_can_sign_in_is_not_moved_to_the_trash(client_as):
     assert contact.is_trashed
 
 
-def test_no_other_door_links_a_user(client_as):
-    """The form, a duplicate, the log: who edits contacts alone makes nobody a user."""
+def test_a_user_cannot_be_linked_by_form_duplicate_or_log(client_as):
+    """Neither the form nor restoring from the log links a user without the right to edit users."""
     contact, number = a_contact(), DIEGO.user.id
     contact.user = DIEGO.user
     db.session.commit()
@@ -132,7 +132,7 @@ def test_no_other_door_links_a_user(client_as):
     browser = client_as(BRUNO)
     form = {"version": contact.version, "last_name": "Gil", "user": number, "user_id": number}
     browser.post(f"/contacts/edit/{contact.id}", data=form)
-    assert user_of(contact) is None
+    assert linked_user(contact) is None
     entry = db.session.scalar(
         select(db.metadata.tables["log_entry"].c.id)
         .where(db.metadata.tables["log_entry"].c.subject_type == "contact")
@@ -141,7 +141,7 @@ def test_no_other_door_links_a_user(client_as):
     )
     for field in ("user_id", "user"):
         browser.post(f"/contacts/putback/{contact.id}/{entry}/{field}")
-        assert user_of(contact) is None
+        assert linked_user(contact) is None
     with acting_as(BRUNO.as_actor()):
         contact.user_id = number
         with pytest.raises(DomainError):

@@ -1,4 +1,4 @@
-"""Contacts for programs: what is sent is read like a form, and told of in the log."""
+"""The API of contacts: values are validated as in forms, and changes are logged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.trash.services import move_to_trash
 from tests.factories import a_contact, an_account, some_contacts, the_value
-from tests.people import ALICIA, BRUNO, CLARA, with_key
+from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 
 URL = "/api/v1/contacts/"
 JSON = {"Content-Type": "application/json"}
@@ -21,7 +21,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 def program(client_as):
     """Give Bruno's program: ``program("GET", URL)``."""
-    browser, key = client_as(None), with_key(BRUNO.user.id)
+    browser, key = client_as(None), api_key_header(BRUNO.user.id)
 
     def ask(method: str, url: str, json=None, headers=None, **more):
         return browser.open(url, method=method, json=json, headers=key | (headers or {}), **more)
@@ -36,7 +36,7 @@ def entries(contact_id: int) -> list[LogEntry]:
     return list(db.session.scalars(query.order_by(LogEntry.id)))
 
 
-def test_a_contact_is_made_read_changed_and_put_in_the_trash(program):
+def test_a_contact_is_created_read_changed_and_trashed(program):
     kind, tag = the_value(ContactType, "Member"), the_value(Tag, "To be completed")
     sent = {
         "first_name": "Begoña", "last_name": "Íñiguez", "type": {"id": kind.id}, "tags": [tag.id],
@@ -61,7 +61,7 @@ def test_a_contact_is_made_read_changed_and_put_in_the_trash(program):
     assert program("GET", f"{URL}{row['id']}").status_code == 404
 
 
-def test_the_log_tells_of_the_person_the_key_and_the_channel(program):
+def test_the_log_names_the_user_the_api_key_and_the_channel(program):
     made = program("POST", URL, {"last_name": "Ruiz"}).get_json()
     program("PATCH", f"{URL}{made['id']}", {"last_name": "Ruiz Gil", "version": 1})
     program("DELETE", f"{URL}{made['id']}")
@@ -76,7 +76,7 @@ def test_the_log_tells_of_the_person_the_key_and_the_channel(program):
 
 
 @pytest.mark.parametrize("way", ["body", "header"])
-def test_whoever_is_late_is_told_so_and_shown_the_row_as_it_is(way, program):
+def test_a_stale_change_is_refused_with_the_current_row(way, program):
     contact = a_contact(last_name="Ruiz")
     url = f"{URL}{contact.id}"
     program("PATCH", url, {"last_name": "Gil", "version": 1})
@@ -112,7 +112,7 @@ def test_a_change_without_a_version_is_refused(version, program):
         ("notes", {"a": 1}), ("entity", None),
     ],
 )  # fmt: skip
-def test_what_a_field_cannot_hold_is_refused_beside_it(field, value, program):
+def test_an_invalid_value_is_reported_for_its_field(field, value, program):
     before = db.session.scalar(select(func.count(Contact.id)))
     reply = program("POST", URL, {"last_name": "Ruiz", field: value})
     assert reply.status_code == 422
@@ -134,7 +134,7 @@ def test_what_a_field_cannot_hold_is_refused_beside_it(field, value, program):
     ],
     ids=range(16),
 )  # fmt: skip
-def test_a_hostile_body_is_never_a_bug(body, status, program):
+def test_a_hostile_request_body_never_causes_a_server_error(body, status, program):
     reply = program("POST", URL, data=body, headers=JSON)
     assert reply.status_code == status
     if status != 201:
@@ -142,13 +142,13 @@ def test_a_hostile_body_is_never_a_bug(body, status, program):
         assert " " in reply.get_json()["error"]
 
 
-def test_only_json_is_taken(program):
+def test_only_json_is_accepted(program):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
         reply = program("POST", URL, data=b"{}", headers={"Content-Type": kind})
         assert reply.status_code == 415
 
 
-def test_refusals_and_labels_come_in_the_language_that_was_asked_for(program):
+def test_errors_and_labels_are_in_the_requested_language(program):
     kind = the_value(ContactType, "Member")
     contact = a_contact(type=kind)
     spanish = {"Accept-Language": "es"}
@@ -159,7 +159,7 @@ def test_refusals_and_labels_come_in_the_language_that_was_asked_for(program):
     assert "no es una dirección de correo" in wrong["fields"]["email"][0]
 
 
-def test_pages_follow_one_another_and_hold_everything_once(program):
+def test_pages_contain_every_row_exactly_once(program):
     some_contacts(60)
     url, numbers = f"{URL}?size=25&sort=-number&q=peña", []
     while url:
@@ -171,14 +171,14 @@ def test_pages_follow_one_another_and_hold_everything_once(program):
     assert len(set(numbers)) == 60
 
 
-def test_a_list_is_filtered_as_on_the_screen(program):
+def test_a_list_is_filtered_as_in_the_back_office(program):
     ours = a_contact(birth_date=None, city="Bilbao")
     a_contact(city="Gijón")
     page = program("GET", f"{URL}?city__contains=bilb&birth_date__empty=1").get_json()
     assert [row["id"] for row in page["results"]] == [ours.id]
 
 
-def test_a_link_out_of_sight_reads_as_none_and_is_not_lost_by_sending_that_back(program):
+def test_a_link_out_of_scope_reads_as_null_and_survives_being_sent_back(program):
     hidden = an_account("Sur", name="Astilleros")
     contact = a_contact(account=hidden)
     url = f"{URL}{contact.id}"
@@ -192,7 +192,7 @@ def test_a_link_out_of_sight_reads_as_none_and_is_not_lost_by_sending_that_back(
     assert db.session.get(Contact, contact.id).account_id == hidden.id
 
 
-def test_a_hidden_row_changes_no_byte_of_what_others_are_told(program):
+def test_a_row_out_of_scope_does_not_change_any_response(program):
     """The oracle: whatever becomes of a row out of reach, every answer stays the same."""
     hidden, manager = a_contact("Sur", last_name="Secreta"), a_contact()
     asked = [
@@ -205,9 +205,9 @@ def test_a_hidden_row_changes_no_byte_of_what_others_are_told(program):
     assert [program("GET", url).text for url in asked] == before
 
 
-def test_a_reader_reads_and_changes_nothing(client_as):
+def test_the_key_of_a_user_who_may_only_read_changes_nothing(client_as):
     contact = a_contact()
-    browser, key = client_as(None), with_key(CLARA.user.id)
+    browser, key = client_as(None), api_key_header(CLARA.user.id)
     url = f"{URL}{contact.id}"
     assert browser.get(url, headers=key).status_code == 200
     told = {
@@ -220,8 +220,8 @@ def test_a_reader_reads_and_changes_nothing(client_as):
 
 @pytest.mark.parametrize("is_trashed", [False, True], ids=["alive", "trashed"])
 @pytest.mark.parametrize("model", [ContactType, Tag], ids=["one", "many"])
-def test_a_value_in_use_is_not_deleted_by_any_door(client_as, model, is_trashed):
-    """Else a tag would be gone from files without a word in their log."""
+def test_a_value_in_use_cannot_be_deleted_by_page_or_api(client_as, model, is_trashed):
+    """Deleting it would remove it from contacts without a log entry."""
     value = the_value(model, "Member" if model is ContactType else "To be completed")
     contact = a_contact(type=value) if model is ContactType else a_contact(tags=[value])
     label = str(value)
@@ -231,7 +231,7 @@ def test_a_value_in_use_is_not_deleted_by_any_door(client_as, model, is_trashed)
     name = "contact-types" if model is ContactType else "tags"
     page = client_as(ALICIA).post(f"/{name}/delete/{value.id}", follow_redirects=True)
     assert f"“{label}” is in use and cannot be deleted." in page.text
-    key = with_key(ALICIA.user.id)
+    key = api_key_header(ALICIA.user.id)
     reply = client_as(None).delete(f"/api/v1/{name}/{value.id}", headers=key)
     assert reply.status_code == 409
     assert json.loads(reply.text)["error"] == f"“{label}” is in use and cannot be deleted."
@@ -239,7 +239,7 @@ def test_a_value_in_use_is_not_deleted_by_any_door(client_as, model, is_trashed)
     assert contact.tags == [value] or contact.type == value
 
 
-def test_a_number_that_is_taken_is_refused_beside_its_field(program):
+def test_a_member_number_in_use_is_reported_for_its_field(program):
     a_contact(number="X1")
     reply = program("POST", URL, {"last_name": "A", "number": "X1"})
     assert (reply.status_code, list(reply.get_json()["fields"])) == (422, ["number"])

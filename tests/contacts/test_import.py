@@ -1,4 +1,4 @@
-"""Contacts from files: what is created, changed, left alone and refused."""
+"""Importing contacts from files: which rows are created, changed, skipped and rejected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 @pytest.fixture
 def load(session, tmp_path):
-    """Give the import of some lines."""
+    """Return a function that imports the given CSV text."""
 
     def load(text: str, actor=SYSTEM, **options):
         path = tmp_path / "contacts.csv"
@@ -35,26 +35,26 @@ def load(session, tmp_path):
     return load
 
 
-def the_contact(last_name: str) -> Contact:
+def get_contact(last_name: str) -> Contact:
     db.session.expire_all()
     return db.session.scalars(select(Contact).where(Contact.last_name == last_name)).one()
 
 
-def reasons(report) -> list[tuple[int, str]]:
+def error_cells(report) -> list[tuple[int, str]]:
     return [(error["row"], error["field"]) for error in report.errors]
 
 
 @pytest.mark.parametrize(
     ("name", "rows"), [("us-congress.csv", 537), ("congreso-es-cp1252.csv", 54)]
 )
-def test_real_files_load_as_they_are_and_a_second_time_change_nothing(session, name, rows):
+def test_real_files_are_imported_and_a_second_import_changes_nothing(session, name, rows):
     assert counts(import_file(DATA / name)) == {"new": rows}
     assert counts(import_file(DATA / name)) == {"unchanged": rows}
 
 
-def test_the_congress_has_telephones_provinces_and_birth_dates(session):
+def test_telephones_provinces_and_birth_dates_of_a_real_file_are_parsed(session):
     import_file(DATA / "us-congress.csv")
-    cantwell = the_contact("Cantwell")
+    cantwell = get_contact("Cantwell")
     assert cantwell.phone == "+12022243441"
     assert cantwell.secondary_phone == "+14253030114"
     assert (cantwell.province, cantwell.city, cantwell.postcode) == ("US-WA", "Everett", "98201")
@@ -65,11 +65,11 @@ def test_the_congress_has_telephones_provinces_and_birth_dates(session):
 def test_any_column_can_be_the_member_number(session):
     options = {"match": "member_number", "mapping": {"bioguide_id": "member_number"}}
     assert counts(import_file(DATA / "us-congress.csv", **options)) == {"new": 537}
-    assert the_contact("Cantwell").number == "C000127"
+    assert get_contact("Cantwell").number == "C000127"
     assert counts(import_file(DATA / "us-congress.csv", **options)) == {"unchanged": 537}
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(load):
+def test_a_dry_run_reports_the_same_and_writes_nothing(load):
     text = "Apellidos,Correo\nPeña,p@example.org\nRuiz,no-mail\n"
     before = db.session.scalar(select(func.count(Contact.id)))
     tried = load(text, dry_run=True)
@@ -77,31 +77,31 @@ def test_a_dry_run_says_the_same_and_writes_nothing(load):
     assert counts(tried) == counts(load(text)) == {"new": 1, "invalid": 1}
 
 
-def test_one_bad_row_never_spoils_its_neighbours(load):
+def test_an_invalid_row_does_not_affect_other_rows(load):
     report = load(
         "last name,email,birth date\nPeña,p@example.org,1980-01-31\n"
         "Ruiz,not an address,31/02/1980\n,x@example.org,\nSoler,s@example.org,\n"
     )
     assert counts(report) == {"new": 2, "invalid": 2}
-    assert reasons(report) == [(3, "email"), (3, "birth_date"), (4, "last_name")]
+    assert error_cells(report) == [(3, "email"), (3, "birth_date"), (4, "last_name")]
 
 
-def test_an_empty_cell_leaves_what_is_there(load):
+def test_an_empty_cell_keeps_the_stored_value(load):
     a_contact(last_name="Peña", email="p@example.org", city="Cáceres", notes="keep")
     assert counts(load("email,city,notes\np@example.org,,\n")) == {"unchanged": 1}
     assert counts(load("email,city,notes\nP@Example.org,Mérida,\n")) == {"updated": 1}
-    contact = the_contact("Peña")
+    contact = get_contact("Peña")
     assert (contact.city, contact.notes, contact.version) == ("Mérida", "keep", 2)
 
 
 @pytest.mark.parametrize("match", ["email", "member_number", "name"])
-def test_a_row_finds_its_contact(load, match):
+def test_a_row_matches_its_contact(load, match):
     a_contact(first_name="José", last_name="Peña", number="S-1", email="p@example.org")
     text = "member number,email,first name,last name,city\nS-1,p@example.org,JOSE,Peña,Bilbao\n"
     assert counts(load(text, match=match)) == {"updated": 1}
 
 
-def test_two_people_of_one_name_are_told_apart_by_their_birth_date(load):
+def test_people_of_the_same_name_are_matched_by_birth_date(load):
     for year in (1950, 1980):
         a_contact(first_name="Ana", last_name="Peña", birth_date=date(year, 1, 2), city="Irún")
     report = load(
@@ -113,7 +113,7 @@ def test_two_people_of_one_name_are_told_apart_by_their_birth_date(load):
     assert "3 contacts" in ambiguous.errors[0]["reason"]
 
 
-def test_a_key_that_stands_twice_in_the_file_counts_once(load):
+def test_a_second_row_with_the_same_match_key_is_rejected(load):
     report = load("email,last name\na@example.org,Peña\nb@example.org,Ruiz\nA@example.org,Soler\n")
     assert counts(report) == {"new": 2, "invalid": 1}
     assert report.errors == [
@@ -121,21 +121,21 @@ def test_a_key_that_stands_twice_in_the_file_counts_once(load):
     ]
 
 
-def test_a_key_that_stands_twice_is_seen_across_chunks(load):
+def test_duplicate_match_keys_are_detected_across_chunks(load):
     text = "email,last name\n" + "".join(f"p{n % 7}@example.org,Peña {n}\n" for n in range(9))
     assert counts(load(text, chunk_size=2)) == {"new": 7, "invalid": 2}
 
 
-def test_two_keys_of_the_same_contact_do_not_change_it_twice(load):
+def test_two_rows_that_match_the_same_contact_change_it_once(load):
     a_contact(first_name="Ana", last_name="Peña", birth_date=date(1980, 1, 2))
     text = "first name,last name,birth date,city\nAna,Peña,1980-01-02,Irún\nAna,Peña,,Bilbao\n"
     assert counts(load(text)) == {"updated": 1, "invalid": 1}
 
 
-def test_a_row_without_a_key_is_a_new_contact(load):
+def test_a_row_without_a_match_key_becomes_a_new_contact(load):
     text = "email,last name\n,Peña\n,Ruiz\n"
     assert counts(load(text)) == {"new": 2}
-    numbers = {the_contact(name).number for name in ("Peña", "Ruiz")}
+    numbers = {get_contact(name).number for name in ("Peña", "Ruiz")}
     assert len(numbers) == 2
 
 
@@ -147,7 +147,7 @@ def test_a_contact_in_the_trash_is_skipped(load):
     assert "trash" in report.errors[0]["reason"]
 
 
-def test_a_member_number_of_somebody_else_is_refused(load):
+def test_a_member_number_of_another_contact_is_rejected(load):
     a_contact(last_name="Peña", number="S-1", email="p@example.org")
     report = load(
         "email,number,last name\nq@example.org,S-1,Ruiz\np@example.org,S-1,Peña\n"
@@ -155,23 +155,23 @@ def test_a_member_number_of_somebody_else_is_refused(load):
         match="email",
     )
     assert counts(report) == {"new": 1, "unchanged": 1, "invalid": 2}
-    assert reasons(report) == [(2, "member_number"), (5, "member_number")]
+    assert error_cells(report) == [(2, "member_number"), (5, "member_number")]
 
 
-def test_values_of_repositories_are_known_in_both_languages(load):
+def test_repository_values_are_found_by_their_label_in_either_language(load):
     load("apellidos,tipo,estatus,etiquetas\nPeña,MIEMBRO,Active,por completar\n")
-    contact = the_contact("Peña")
+    contact = get_contact("Peña")
     assert contact.type == the_value(ContactType, "Member")
     assert contact.status == the_value(Status, "Active")
     assert contact.tags == [the_value(Tag, "To be completed")]
 
 
-def test_a_column_without_a_single_known_value_is_left_out(load):
+def test_a_column_without_any_known_value_is_not_mapped(load):
     load("last name,type\nPeña,sen\nRuiz,rep\n")
-    assert the_contact("Peña").type is None
+    assert get_contact("Peña").type is None
 
 
-def test_an_unknown_value_is_refused_or_created_as_wanted(load):
+def test_an_unknown_value_is_rejected_or_created_depending_on_the_option(load):
     text = "last name,type,tags\nPeña,Sen,a; b\nRuiz,Sen,b\n"
     mapping = {"type": "type", "tags": "tags"}
     assert counts(load(text, mapping=mapping)) == {"invalid": 2}
@@ -179,8 +179,8 @@ def test_an_unknown_value_is_refused_or_created_as_wanted(load):
     tried = load(text, dry_run=True, **options)
     assert tried.created_values == {"Type": ["Sen"], "Tags": ["a", "b"]}
     assert counts(load(text, **options)) == {"new": 2}
-    assert the_contact("Peña").type is the_contact("Ruiz").type
-    assert [str(tag) for tag in the_contact("Peña").tags] == ["a", "b"]
+    assert get_contact("Peña").type is get_contact("Ruiz").type
+    assert [str(tag) for tag in get_contact("Peña").tags] == ["a", "b"]
     assert counts(load(text, mapping=mapping)) == {"unchanged": 2}
 
 
@@ -188,16 +188,16 @@ def test_an_account_is_found_by_name_or_created(load):
     account = an_account(name="Cooperativa Ñandú")
     text = "last name,company\nPeña,COOPERATIVA ÑANDÚ\nRuiz,Imprenta Luz\nVega,imprenta luz\n"
     assert counts(load(text)) == {"new": 1, "invalid": 2}
-    assert the_contact("Peña").account == account
+    assert get_contact("Peña").account == account
     assert counts(load(text, create_values=True)) == {"new": 2, "unchanged": 1}
-    made = the_contact("Ruiz").account
-    assert made is the_contact("Vega").account
+    made = get_contact("Ruiz").account
+    assert made is get_contact("Vega").account
     assert db.session.scalars(
         select(Account).where(search_condition(db.session(), Account, "imprenta"))
     ).all() == [made]
 
 
-def test_an_account_whose_name_repeats_is_refused_unless_it_is_the_contacts_own(load):
+def test_an_ambiguous_account_name_is_rejected_unless_it_is_the_contacts_own(load):
     own = an_account(name="Luz")
     an_account(name="Luz")
     a_contact(last_name="Peña", email="p@example.org", account=own)
@@ -205,20 +205,20 @@ def test_an_account_whose_name_repeats_is_refused_unless_it_is_the_contacts_own(
     assert counts(report) == {"unchanged": 1, "invalid": 1}
 
 
-def test_an_entity_is_named_or_given(load):
+def test_the_entity_comes_from_the_row_or_from_the_options(load):
     load("last name,entity\nPeña,bilbao\nRuiz,Federación / Sur\nVega,\n", entity="Norte")
-    found = [the_contact(name).entity.name for name in ("Peña", "Ruiz", "Vega")]
+    found = [get_contact(name).entity.name for name in ("Peña", "Ruiz", "Vega")]
     assert found == ["Bilbao", "Sur", "Norte"]
     assert counts(load("last name,entity\nMora,Nowhere\n")) == {"invalid": 1}
 
 
-def test_rows_go_to_the_entity_of_whoever_imports_and_touch_no_other(load):
+def test_an_import_is_limited_to_the_scope_of_the_user(load):
     a_contact("Sur", last_name="Peña", email="p@example.org", number="S-1")
     actor = BRUNO.as_actor()
     report = load("email,last name\np@example.org,Changed\nq@example.org,Ruiz\n", actor)
-    assert counts(report) == {"new": 2}, "of a contact out of reach nothing is told"
-    assert the_contact("Ruiz").entity == the_contact("Changed").entity == the_entity("Norte")
-    assert the_contact("Peña").version == 1
+    assert counts(report) == {"new": 2}, "a contact out of scope is not revealed"
+    assert get_contact("Ruiz").entity == get_contact("Changed").entity == the_entity("Norte")
+    assert get_contact("Peña").version == 1
     report = load("last name,entity\nVega,Sur\nMora,Bilbao\n", actor)
     assert counts(report) == {"new": 1, "invalid": 1}
     assert counts(load("number,last name\nS-1,Taken\n", actor, match="member_number")) == {
@@ -226,50 +226,50 @@ def test_rows_go_to_the_entity_of_whoever_imports_and_touch_no_other(load):
     }
 
 
-def test_an_account_out_of_reach_cannot_be_linked(load):
+def test_an_account_out_of_scope_cannot_be_linked(load):
     an_account("Sur", name="Luz")
     assert counts(load("last name,account\nPeña,Luz\n", BRUNO.as_actor())) == {"invalid": 1}
 
 
-def test_two_surnames_in_two_columns_are_one(load):
+def test_two_columns_of_surnames_are_joined(load):
     text = "Segundo apellido,Primer apellido,Nombre\nNúñez,Peña,Ana\n,Ruiz,Eva\n"
     assert counts(load(text)) == {"new": 2}
-    assert [the_contact(name).first_name for name in ("Peña Núñez", "Ruiz")] == ["Ana", "Eva"]
+    assert [get_contact(name).first_name for name in ("Peña Núñez", "Ruiz")] == ["Ana", "Eva"]
     assert counts(load(text)) == {"unchanged": 2}
     long = "x" * 100
     assert counts(load(f"Primer apellido,Segundo apellido\n{long},{long}\n")) == {"invalid": 1}
 
 
-def test_a_title_that_is_no_salutation_is_left_out(load):
+def test_a_title_column_without_salutations_is_not_mapped(load):
     load("last name,title\nPeña,Treasurer\n")
-    assert the_contact("Peña").salutation is None
+    assert get_contact("Peña").salutation is None
     load("last name,title\nRuiz,Mrs.\n")
-    assert the_contact("Ruiz").salutation == "ms"
+    assert get_contact("Ruiz").salutation == "ms"
 
 
-def test_days_are_read_in_the_order_the_column_shows(load):
+def test_the_order_of_day_and_month_is_detected_per_column(load):
     load("last name,birthday\nPeña,01/02/1980\nRuiz,12/31/1980\n")
-    assert the_contact("Peña").birth_date == date(1980, 1, 2)
+    assert get_contact("Peña").birth_date == date(1980, 1, 2)
     load("last name,birthday\nVega,01/02/1980\nMora,31/12/1980\n")
-    assert the_contact("Vega").birth_date == date(1980, 2, 1)
+    assert get_contact("Vega").birth_date == date(1980, 2, 1)
 
 
-def test_what_is_too_long_is_refused_with_the_limit(load):
+def test_a_value_that_is_too_long_is_rejected_and_the_limit_named(load):
     report = load(f"last name,city\n{'x' * 121},Bilbao\nPeña,{'y' * 101}\n")
     assert counts(report) == {"invalid": 2}
     assert "120" in report.errors[0]["reason"]
     assert "100" in report.errors[1]["reason"]
 
 
-def test_hostile_text_is_only_text(load):
+def test_markup_and_escaped_formulas_are_imported_as_text(load):
     load("last name,first name,notes\nO'Neil <script>,García,\"'=1+1\"\n")
-    contact = the_contact("O'Neil <script>")
+    contact = get_contact("O'Neil <script>")
     assert (contact.first_name, contact.notes) == ("García", "=1+1")
 
 
-def test_new_contacts_are_logged_and_found(load):
+def test_new_contacts_are_logged_and_indexed(load):
     load("last name,email,tags\nZubizarreta,z@example.org,To be completed\n")
-    contact = the_contact("Zubizarreta")
+    contact = get_contact("Zubizarreta")
     (entry,) = db.session.scalars(
         select(LogEntry).where(
             LogEntry.subject_type == "contact", LogEntry.subject_id == contact.id
@@ -288,7 +288,7 @@ def test_new_contacts_are_logged_and_found(load):
     assert db.session.scalars(found).all() == [contact]
 
 
-def test_changes_are_logged_with_old_and_new_value_and_found(load):
+def test_changes_are_logged_with_old_and_new_values_and_indexed(load):
     account, other = an_account(name="Luz"), an_account(name="Sombra")
     kind, tag = the_value(ContactType, "Donor"), a_value(Tag, label_en="VIP")
     contact = a_contact(last_name="Peña", email="p@example.org", account=account, tags=[tag])
@@ -307,7 +307,7 @@ def test_changes_are_logged_with_old_and_new_value_and_found(load):
     assert db.session.scalars(found).all() == [contact.id]
 
 
-def test_a_chunk_takes_the_same_number_of_statements_however_many_rows(load, counting):
+def test_the_number_of_statements_of_a_chunk_does_not_depend_on_its_rows(load, counting):
     def file(rows: int, city: str, prefix: str) -> str:
         lines = (
             f"{prefix}{n}@example.org,Peña {n},{city},Luz {prefix}{n % 5},VIP {prefix}{n % 3}\n"
@@ -339,6 +339,6 @@ def test_a_chunk_takes_the_same_number_of_statements_however_many_rows(load, cou
         ({"entity": "Nowhere"}, "no entity"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_with_a_sentence(load, options, said):
+def test_invalid_options_are_refused_with_a_reason(load, options, said):
     with pytest.raises(DomainError, match=said):
         load("last name,x\nPeña,1\n", **options)

@@ -22,7 +22,7 @@ def run(app, session):
     return run
 
 
-def test_an_import_prints_one_object_and_nothing_else(run):
+def test_an_import_prints_one_json_object_and_nothing_else(run):
     done = run("import", DATA / "congreso-es-cp1252.csv", "--dry-run")
     told = json.loads(done.stdout)
     assert done.exit_code == 0
@@ -36,7 +36,7 @@ def test_an_import_prints_one_object_and_nothing_else(run):
     assert told["ignored"] == ["Sexo", "Formación electoral", "Circunscripción"]
 
 
-def test_columns_and_match_can_be_said(run):
+def test_mapping_and_match_rule_can_be_given(run):
     words = ("--match", "member_number", "--map", "bioguide_id=member_number")
     first = run("import", DATA / "us-congress.csv", *words)
     again = run("import", DATA / "us-congress.csv", *words)
@@ -44,7 +44,7 @@ def test_columns_and_match_can_be_said(run):
     assert json.loads(again.stdout)["unchanged"] == 537
 
 
-def test_rows_that_are_refused_still_end_well(run, tmp_path):
+def test_rejected_rows_do_not_change_the_exit_status(run, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("last name,email\nPeña,nothing\n")
     done = run("import", path)
@@ -66,7 +66,7 @@ def test_rows_that_are_refused_still_end_well(run, tmp_path):
         ("export", "--columns", "shoe"),
     ],
 )
-def test_what_cannot_be_done_is_said_on_stderr(run, words):
+def test_errors_are_printed_on_stderr_with_exit_status_2(run, words):
     done = run(*words)
     assert done.exit_code == 2
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""An import beside others who change the same contacts."""
+"""An import while others change the same contacts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.contacts.models import Contact
 from app.extensions import db
 from app.importexport.writing import ChunkWriter
 from tests.contacts.importing import counts
-from tests.contacts.test_import import load, the_contact
+from tests.contacts.test_import import get_contact, load
 from tests.factories import a_contact
 
-# The import of some lines, as a fixture.
+# ``load`` is a fixture.
 __all__ = ["load"]
 
 
-def test_somebody_who_is_faster_is_not_overwritten_unseen(load, monkeypatch):
+def test_a_concurrent_change_is_not_overwritten(load, monkeypatch):
     contact = a_contact(last_name="Peña", email="p@example.org", city="Irún")
-    write, turns = ChunkWriter.write, []
+    original, attempts = ChunkWriter.write, []
 
-    def late(chunk):
-        if not turns:
+    def write_after_change(chunk):
+        if not attempts:
             table = Contact.__table__
             db.session.execute(
                 update(table)
@@ -31,61 +31,61 @@ def test_somebody_who_is_faster_is_not_overwritten_unseen(load, monkeypatch):
                 .values(notes="meanwhile", version=table.c.version + 1)
             )
             db.session.commit()
-        turns.append(1)
-        write(chunk)
+        attempts.append(1)
+        original(chunk)
 
-    monkeypatch.setattr(ChunkWriter, "write", late)
+    monkeypatch.setattr(ChunkWriter, "write", write_after_change)
     assert counts(load("email,city\np@example.org,Bilbao\n")) == {"updated": 1}
-    found = the_contact("Peña")
-    assert (len(turns), found.city, found.notes, found.version) == (2, "Bilbao", "meanwhile", 3)
+    found = get_contact("Peña")
+    assert (len(attempts), found.city, found.notes, found.version) == (2, "Bilbao", "meanwhile", 3)
 
 
-def test_rows_are_locked_in_the_order_of_their_numbers_whatever_the_file(load):
+def test_rows_are_updated_in_the_order_of_their_ids(load):
     emails = [a_contact(email=f"{n}@example.org").email for n in range(4)]
     sent = []
 
-    def note(_connection, _cursor, statement, _parameters, context, _many):
+    def record_update(_connection, _cursor, statement, _parameters, context, _many):
         if statement.startswith("UPDATE contact SET"):
             sent.append([row["old_id"] for row in context.compiled_parameters])
 
-    event.listen(db.engine, "before_cursor_execute", note)
+    event.listen(db.engine, "before_cursor_execute", record_update)
     try:
         load("Email,City\n" + "".join(f"{email},Bilbao\n" for email in reversed(emails)))
     finally:
-        event.remove(db.engine, "before_cursor_execute", note)
+        event.remove(db.engine, "before_cursor_execute", record_update)
 
     assert len(sent) == 1
     assert sent[0] == sorted(sent[0])
     assert len(set(sent[0])) == 4
 
 
-def test_who_is_given_up_for_another_is_not_told_and_imports_all_the_same(load, monkeypatch):
-    """What PostgreSQL does to one of two that wait for each other's rows."""
+def test_a_chunk_is_retried_after_a_deadlock(load, monkeypatch):
+    """PostgreSQL rolls back one of two transactions that wait for each other."""
     a_contact(email="a@example.org", city="Madrid")
-    whole, turns = ChunkWriter.write, []
+    original, attempts = ChunkWriter.write, []
 
-    def given_up(chunk):
-        whole(chunk)
-        turns.append(1)
-        if len(turns) < 3:
+    def write_with_deadlock(chunk):
+        original(chunk)
+        attempts.append(1)
+        if len(attempts) < 3:
             raise OperationalError("UPDATE", {}, DeadlockDetected())
 
-    monkeypatch.setattr(ChunkWriter, "write", given_up)
+    monkeypatch.setattr(ChunkWriter, "write", write_with_deadlock)
     report = load("Email,City,Last name\na@example.org,Bilbao,Ruiz\nb@example.org,Bilbao,Peña\n")
     assert counts(report) == {"new": 1, "updated": 1}
-    assert (len(turns), the_contact("Ruiz").city, the_contact("Peña").city) == (
+    assert (len(attempts), get_contact("Ruiz").city, get_contact("Peña").city) == (
         3, "Bilbao", "Bilbao",
     )  # fmt: skip
 
 
-def test_what_is_no_deadlock_is_not_tried_again(load, monkeypatch):
-    turns = []
+def test_other_operational_errors_are_not_retried(load, monkeypatch):
+    attempts = []
 
-    def full(_chunk):
-        turns.append(1)
+    def fail_on_full_disk(_chunk):
+        attempts.append(1)
         raise OperationalError("UPDATE", {}, DiskFull())
 
-    monkeypatch.setattr(ChunkWriter, "write", full)
+    monkeypatch.setattr(ChunkWriter, "write", fail_on_full_disk)
     with pytest.raises(OperationalError):
         load("Email,Last name\na@example.org,Ruiz\n")
-    assert turns == [1]
+    assert attempts == [1]

@@ -1,4 +1,4 @@
-"""What is exported, and that it imports again without a change."""
+"""Exports of contacts, and that importing them again changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.people import BRUNO
 
 
 def full_contact(**fields):
-    """Write a contact with every field filled in, and awkwardly."""
+    """Create a contact with all fields filled in with difficult values."""
     tags = ["To be completed; or not", 'The "best", really', "=SUM(A1)", "a|b"]
     usual = {
         "salutation": "dr",
@@ -51,7 +51,7 @@ def full_contact(**fields):
     return a_contact(**usual | fields)
 
 
-def table(text: str) -> list[dict[str, str]]:
+def parse_csv(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -73,12 +73,12 @@ def test_an_export_imports_again_without_a_change(session, tmp_path, written, re
 
 def test_every_field_of_the_full_contact_is_filled_in(session):
     full_contact()
-    (row,) = table(export_text())
+    (row,) = parse_csv(export_text())
     assert [header for header, cell in row.items() if not cell] == []
     assert len(row) == len(contact_fields())
 
 
-def test_an_export_creates_the_same_contacts_elsewhere(session, tmp_path):
+def test_importing_an_export_recreates_deleted_contacts(session, tmp_path):
     contact = full_contact()
     path = tmp_path / "export.csv"
     text = export_text()
@@ -89,25 +89,25 @@ def test_an_export_creates_the_same_contacts_elsewhere(session, tmp_path):
     assert export_text() == text
 
 
-def test_no_cell_is_ever_a_formula(session):
+def test_no_exported_cell_is_a_formula(session):
     full_contact()
     for row in csv.reader(io.StringIO(export_text())):
         assert [cell for cell in row if cell[:1] in set("=+-@\t\r\n＝＋－＠")] == []
 
 
-def test_entities_of_the_same_name_are_told_apart_by_their_path(session, tmp_path):
+def test_entities_of_the_same_name_are_exported_with_their_path(session, tmp_path):
     session.add(Entity(name="Bilbao", parent_id=the_entity("Sur").id))
     session.commit()
     contact = a_contact("Norte")
     contact.entity = session.query(Entity).filter_by(name="Bilbao").order_by(Entity.id).all()[-1]
     session.commit()
-    assert table(export_text())[0]["Entity"] == "Federación / Sur / Bilbao"
+    assert parse_csv(export_text())[0]["Entity"] == "Federación / Sur / Bilbao"
     path = tmp_path / "export.csv"
     path.write_text(export_text(), newline="")
     assert counts(import_file(path)) == {"unchanged": 1}
 
 
-def test_headers_are_in_the_language_asked_for_and_understood_in_both(session):
+def test_headers_are_written_in_one_language_and_read_in_both(session):
     with force_locale("es"):
         names = {str(found.label) for found in contact_fields()}
     assert set(csv.DictReader(io.StringIO(export_text())).fieldnames or ()) <= {
@@ -116,7 +116,7 @@ def test_headers_are_in_the_language_asked_for_and_understood_in_both(session):
     assert len(names) == len(contact_fields())
 
 
-def test_an_export_holds_what_its_reader_may_see(session):
+def test_an_export_is_limited_to_the_scope_of_the_user(session):
     hidden = an_account("Sur", name="Hidden Ltd")
     a_contact("Norte", last_name="Near", account=hidden)
     a_contact("Bilbao", last_name="Below")
@@ -124,7 +124,7 @@ def test_an_export_holds_what_its_reader_may_see(session):
     move_to_trash(a_contact("Norte", last_name="Trashed"), BRUNO.as_actor())
     session.commit()
     text = export_text(BRUNO.as_actor())
-    assert [row["Last name"] for row in table(text)] == ["Near", "Below"]
+    assert [row["Last name"] for row in parse_csv(text)] == ["Near", "Below"]
     assert "Hidden" not in text
 
 
@@ -143,7 +143,7 @@ def test_an_export_holds_what_its_reader_may_see(session):
         (["tag=VIP", "city=Cáceres"], []),
     ],
 )
-def test_conditions_choose_the_contacts(session, where, found):
+def test_conditions_select_the_contacts(session, where, found):
     vip = a_value(Tag, label_en="VIP")
     donor, member = the_value(ContactType, "Donor"), the_value(ContactType, "Member")
     active = the_value(Status, "Active")
@@ -152,16 +152,16 @@ def test_conditions_choose_the_contacts(session, where, found):
     )
     a_contact("Sur", last_name="Ruiz", type=member, account=an_account(name="Luz"))
     a_contact("Norte", last_name="Vega", city="Cáceres", birth_date=date(1980, 2, 1))
-    assert [row["Last name"] for row in table(export_text(where=tuple(where)))] == found
+    assert [row["Last name"] for row in parse_csv(export_text(where=tuple(where)))] == found
 
 
 @pytest.mark.parametrize("where", ["type=nonsense", "shoe=42", "type", "type=", "account=nobody"])
-def test_an_impossible_condition_is_refused(session, where):
+def test_an_invalid_condition_is_refused(session, where):
     with pytest.raises(DomainError):
         export_text(where=(where,))
 
 
-def test_chosen_columns_come_in_the_order_chosen(session):
+def test_columns_are_written_in_the_given_order(session):
     a_contact(last_name="Peña", first_name="Ana")
     header, row, _end = export_text(columns="apellidos, first_name,last_name").split("\r\n")
     assert (header, row) == ("Last name,First name", "Peña,Ana")
@@ -172,19 +172,19 @@ def test_an_export_reads_in_chunks(session, counting, monkeypatch):
     for number in range(12):
         a_contact(last_name=f"Peña {number}")
     with counting() as statements:
-        assert len(table(export_text())) == 12
+        assert len(parse_csv(export_text())) == 12
     # Three full or part chunks and an empty one, each with one more for the tags.
     assert sum(" contact.id > " in statement for statement in statements) == 4
 
 
-def test_every_plain_field_of_a_contact_can_be_exported():
-    an_excuse = {"sort_name", "photo"}
+def test_every_column_of_a_contact_can_be_exported():
+    excluded = {"sort_name", "photo"}
     columns = {f.key for f in contact_fields() if isinstance(f, ValueField)}
     kept = {a.key for a in Contact.__mapper__.column_attrs if not a.key.endswith(("_id", "_at"))}
-    assert kept - columns == an_excuse | {"id", "version"}
+    assert kept - columns == excluded | {"id", "version"}
 
 
-def test_an_entity_made_later_is_no_trouble(session):
+def test_a_contact_of_a_new_entity_is_exported(session):
     an_entity("Cáceres")
     a_contact("Cáceres")
-    assert table(export_text())[0]["Entity"] == "Cáceres"
+    assert parse_csv(export_text())[0]["Entity"] == "Cáceres"

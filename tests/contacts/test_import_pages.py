@@ -1,4 +1,4 @@
-"""The pages of importing and exporting, as people go through them."""
+"""The pages of the import and the export of contacts, step by step."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 FILE = "Apellidos;Nombre;Correo\nPeña;Ana;p@example.org\nRuiz;Eva;no-mail\n"
 
 
-def send(browser, content: str | bytes = FILE, name: str = "socios.csv"):
+def upload(browser, content: str | bytes = FILE, name: str = "socios.csv"):
     content = content.encode() if isinstance(content, str) else content
     return browser.post("/contacts/import", data={"file": (io.BytesIO(content), name)})
 
 
-def decide(browser, at: str, **changes):
-    """Send the page of columns as it is offered, but for some changes."""
+def submit_columns(browser, at: str, **changes):
+    """Submit the page of columns with its default values, except for some changes."""
     page = browser.get(at).text
     fields = []
     for select_ in re.findall(r'<select class="form-select" name="field".*?</select>', page, re.S):
@@ -47,9 +47,9 @@ def decide(browser, at: str, **changes):
 
 def test_a_file_goes_through_all_the_steps(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
+    at = upload(browser).location
     assert "Peña" in browser.get(at).text
-    checked = decide(browser, at)
+    checked = submit_columns(browser, at)
     assert checked.location == f"{at}/check"
     page = browser.get(checked.location).text
     assert "Import 1 contact<" in page
@@ -65,32 +65,34 @@ def test_a_file_goes_through_all_the_steps(client_as, session):
 
 def test_the_rows_that_failed_can_be_corrected_and_imported(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
-    decide(browser, at)
+    at = upload(browser).location
+    submit_columns(browser, at)
     browser.post(f"{at}/run")
     with browser.get(f"{at}/failed.csv") as reply:
         failed = reply.text
     assert "Ruiz;Eva;no-mail;" in failed
     assert "Peña" not in failed
-    at = send(browser, failed.replace("no-mail", "r@example.org")).location
-    decide(browser, at)
+    at = upload(browser, failed.replace("no-mail", "r@example.org")).location
+    submit_columns(browser, at)
     browser.post(f"{at}/run")
     assert session.scalars(select(Contact.email).where(Contact.last_name == "Ruiz")).one()
 
 
-def test_an_import_asked_for_twice_is_done_once(client_as, session):
+def test_an_import_submitted_twice_runs_once(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser, "Apellidos;Nombre\nPeña;Ana\n").location
-    decide(browser, at)
+    at = upload(browser, "Apellidos;Nombre\nPeña;Ana\n").location
+    submit_columns(browser, at)
     for _turn in range(2):
         assert browser.post(f"{at}/run").location == f"{at}/result"
     assert len(session.scalars(select(Contact).where(Contact.last_name == "Peña")).all()) == 1
 
 
-def test_what_was_chosen_stays_when_it_cannot_be(client_as, session):
+def test_invalid_choices_are_kept_in_the_form(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
-    page = decide(browser, at, field=["last_name", "last_name", "email"], create_values="1")
+    at = upload(browser).location
+    page = submit_columns(
+        browser, at, field=["last_name", "last_name", "email"], create_values="1"
+    )
     assert page.status_code == 422
     assert "Two columns cannot both be" in page.text
     assert page.text.count('value="last_name" selected') == 2
@@ -99,18 +101,18 @@ def test_what_was_chosen_stays_when_it_cannot_be(client_as, session):
 
 def test_the_file_can_be_read_again_in_another_encoding(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
-    page = decide(browser, at, encoding="cp1252", reread="1")
+    at = upload(browser).location
+    page = submit_columns(browser, at, encoding="cp1252", reread="1")
     assert "PeÃ±a" in page.text
 
 
-def test_an_encoding_that_does_not_fit_loses_nothing(client_as, session):
+def test_a_wrong_encoding_keeps_the_upload(client_as, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
-    page = decide(browser, at, encoding="utf-16", reread="1")
+    at = upload(browser).location
+    page = submit_columns(browser, at, encoding="utf-16", reread="1")
     assert "cannot be read in this encoding" in page.text
     assert "Peña" in page.text
-    assert decide(browser, at).location == f"{at}/check"
+    assert submit_columns(browser, at).location == f"{at}/check"
 
 
 @pytest.mark.parametrize(
@@ -121,20 +123,20 @@ def test_an_encoding_that_does_not_fit_loses_nothing(client_as, session):
         (b"", "empty"),
     ],
 )
-def test_what_is_no_csv_is_refused_on_the_page(client_as, app, session, content, said):
-    page = send(client_as(BRUNO), content, "x.xlsx")
+def test_a_file_that_is_not_csv_is_refused_on_the_page(client_as, app, session, content, said):
+    page = upload(client_as(BRUNO), content, "x.xlsx")
     assert page.status_code == 422
     assert said in page.text
 
 
-def test_no_file_at_all_is_a_sentence(client_as, session):
+def test_a_missing_file_is_reported_on_the_page(client_as, session):
     page = client_as(BRUNO).post("/contacts/import", data={})
     assert page.status_code == 422
     assert "Choose a file" in page.text
 
 
-def test_nobody_elses_upload_can_be_seen(client_as, session):
-    at = send(client_as(BRUNO)).location
+def test_the_upload_of_another_user_is_not_found(client_as, session):
+    at = upload(client_as(BRUNO)).location
     for way in ("", "/check", "/result", "/failed.csv"):
         assert client_as(ALICIA).get(at + way).status_code == 404
     for way in ("", "/run", "/cancel"):
@@ -142,13 +144,13 @@ def test_nobody_elses_upload_can_be_seen(client_as, session):
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 32, "..%2f..%2fetc", "%2e%2e"])
-def test_an_upload_that_is_none_is_not_found(client_as, session, token):
+def test_an_invalid_token_is_not_found(client_as, session, token):
     assert client_as(BRUNO).get(f"/contacts/import/{token}").status_code == 404
 
 
 def test_cancelling_removes_the_file(client_as, app, session):
     browser = client_as(BRUNO)
-    at = send(browser).location
+    at = upload(browser).location
     folder = Path(app.config["DATA_DIR"], "imports", at.rpartition("/")[2])
     assert folder.stat().st_mode & 0o077 == 0
     browser.post(f"{at}/cancel")
@@ -156,7 +158,7 @@ def test_cancelling_removes_the_file(client_as, app, session):
     assert browser.get(at).status_code == 404
 
 
-def test_an_upload_is_forgotten_after_a_day(tmp_path):
+def test_an_upload_is_deleted_after_a_day(tmp_path):
     old = store_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
     moment = old.folder.stat().st_mtime - MAX_AGE_SECONDS - 60
     os.utime(old.folder, (moment, moment))
@@ -165,28 +167,28 @@ def test_an_upload_is_forgotten_after_a_day(tmp_path):
     assert new.path.exists()
 
 
-def test_text_of_a_file_is_never_markup(client_as, session):
+def test_text_of_a_file_is_escaped_in_pages(client_as, session):
     browser = client_as(BRUNO)
     bad = "<script>alert(1)</script>"
-    at = send(browser, f"Apellidos;{bad}\n{bad};{bad}\n;x\n", f"{bad}.csv").location
-    checked = decide(browser, at)
+    at = upload(browser, f"Apellidos;{bad}\n{bad};{bad}\n;x\n", f"{bad}.csv").location
+    checked = submit_columns(browser, at)
     for page in (browser.get(at), browser.get(checked.location)):
         assert bad not in page.text
 
 
-def test_reading_is_not_enough_to_import_and_enough_to_export(client_as, session):
+def test_a_user_who_may_only_read_can_export_but_not_import(client_as, session):
     browser = client_as(CLARA)
     assert browser.get("/contacts/export").status_code == 200
     assert browser.post("/contacts/export.csv").status_code == 200
     assert browser.get("/contacts/import").status_code in (302, 403)
-    assert send(browser).status_code in (302, 403)
+    assert upload(browser).status_code in (302, 403)
     assert client_as(DIEGO).post("/contacts/export.csv").status_code in (302, 403)
     page = browser.get("/contacts/list/").text
     assert "/contacts/export" in page
     assert "/contacts/import" not in page
 
 
-def test_who_may_not_change_contacts_by_hand_may_not_by_a_file(client_as, session):
+def test_importing_needs_the_permission_to_edit_contacts(client_as, session):
     role = Role(name="Only imports")
     rights = select(PermissionView).join(Permission).join(ViewMenu)
     rights = rights.where(Permission.name == "can_import", ViewMenu.name == "ContactView")
@@ -195,14 +197,14 @@ def test_who_may_not_change_contacts_by_hand_may_not_by_a_file(client_as, sessio
     session.commit()
     add_person(Person("eva", "Norte", role.name))
     eva = client_as(Person("eva", "Norte", role.name))
-    at = send(eva).location
-    decide(eva, at)
+    at = upload(eva).location
+    submit_columns(eva, at)
 
     assert eva.post(f"{at}/run").status_code == 403
     assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
 
 
-def test_an_export_holds_what_the_list_shows(client_as, session):
+def test_an_export_contains_the_filtered_list(client_as, session):
     a_contact("Norte", last_name="Peña", city="Irún", notes="private")
     a_contact("Norte", last_name="Peña", city="Bilbao")
     a_contact("Norte", last_name="Ruiz", city="Irún")
@@ -218,11 +220,11 @@ def test_an_export_holds_what_the_list_shows(client_as, session):
     assert "private" in browser.post(f"/contacts/export.csv?{query}", data={"fields": "all"}).text
 
 
-def test_an_impossible_filter_is_no_export(client_as, session):
+def test_an_invalid_filter_is_refused_by_the_export(client_as, session):
     assert client_as(CLARA).post("/contacts/export.csv?shoe__is=42").status_code == 400
 
 
-def test_an_export_is_noted_before_the_first_row_leaves(client_as, session):
+def test_an_export_is_logged_before_the_first_row_is_sent(client_as, session):
     a_contact("Norte", last_name="Peña")
     a_contact("Norte", last_name="Ruiz")
     reply = client_as(CLARA).post("/contacts/export.csv?q=ruiz&cols=name", buffered=False)
@@ -238,7 +240,7 @@ def test_an_export_is_noted_before_the_first_row_leaves(client_as, session):
     assert "Ruiz" in reply.text
 
 
-def test_an_export_from_the_command_line_is_noted_too(app, session):
+def test_an_export_from_the_command_line_is_logged(app, session):
     a_contact("Norte", last_name="Ruiz")
     done = app.test_cli_runner().invoke(
         args=["contacts", "export", "--where", "last_name=Ruiz", "--columns", "last_name"]
@@ -248,6 +250,6 @@ def test_an_export_from_the_command_line_is_noted_too(app, session):
     assert (fact.actor_name, fact.channel, fact.changes["rows"]) == ("Padrón", "cli", [None, 1])
 
 
-def test_an_old_link_to_a_file_leads_to_the_page_that_asks(client_as, session):
+def test_a_get_of_the_export_file_redirects_to_the_export_page(client_as, session):
     reply = client_as(CLARA).get("/contacts/export.csv?q=ruiz")
     assert reply.location.endswith("/contacts/export?q=ruiz")

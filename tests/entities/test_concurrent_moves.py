@@ -1,4 +1,4 @@
-"""Two who move parts of the organisation at the same moment leave a tree."""
+"""Concurrent moves in the entity tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.factories import an_entity, the_entity
 
 @pytest.fixture
 def served(tmp_path):
-    """Give a program of its own on PostgreSQL, where writers do not wait for each other."""
+    """Return an application of its own on PostgreSQL, where writers run concurrently."""
     with migrated_app("postgres", tmp_path) as app:
         with app.app_context():
             ensure_root(db.session(), "Federación")
@@ -37,36 +37,36 @@ def move(name: str, parent: str) -> None:
     db.session.flush()
 
 
-def at_the_same_moment(app, one: tuple[str, str], other: tuple[str, str]) -> list[str]:
-    """Move one entity, another before that is committed; return what the second was told."""
-    refused: list[str] = []
+def move_concurrently(app, one: tuple[str, str], other: tuple[str, str]) -> list[str]:
+    """Move one entity, and another before that is committed; return the errors of the second."""
+    errors: list[str] = []
 
-    def the_other() -> None:
+    def move_other() -> None:
         with app.app_context():
             try:
-                # What is below is read before the first has moved it.
+                # Load the entities before the first move is committed.
                 known = [the_entity(name) for name in other]
                 move(*other)
                 db.session.commit()
                 known.clear()
             except DomainError as error:
-                refused.append(str(error))
+                errors.append(str(error))
             finally:
                 db.session.remove()
 
     move(*one)
-    thread = threading.Thread(target=the_other)
+    thread = threading.Thread(target=move_other)
     thread.start()
     while thread.is_alive() and not somebody_waits():
         pass
     db.session.commit()
     thread.join(60)
     db.session.expire_all()
-    return refused
+    return errors
 
 
 def paths() -> dict[str, str]:
-    """Return the names on the way to each entity, as its path has them."""
+    """Return the path of each entity with names in place of ids."""
     rows = db.session.execute(select(Entity.id, Entity.name, Entity.path)).all()
     names = {str(pk): name for pk, name, _path in rows}
     return {
@@ -74,15 +74,15 @@ def paths() -> dict[str, str]:
     }
 
 
-def test_two_entities_do_not_both_become_part_of_each_other(served):
+def test_concurrent_moves_cannot_create_a_cycle(served):
     with served.app_context():
-        refused = at_the_same_moment(served, ("Norte", "Sur"), ("Sur", "Norte"))
-        assert refused == ["An entity cannot be part of itself."]
+        errors = move_concurrently(served, ("Norte", "Sur"), ("Sur", "Norte"))
+        assert errors == ["An entity cannot be part of itself."]
         assert paths()["Norte"] == "Federación/Sur/Norte"
 
 
-def test_what_is_moved_from_below_a_moved_entity_goes_where_it_was_sent(served):
+def test_an_entity_moved_while_its_parent_is_moved_gets_the_right_path(served):
     with served.app_context():
-        assert at_the_same_moment(served, ("Norte", "Sur"), ("Bilbao", "Sur")) == []
+        assert move_concurrently(served, ("Norte", "Sur"), ("Bilbao", "Sur")) == []
         assert paths()["Bilbao"] == "Federación/Sur/Bilbao"
         assert paths()["Norte"] == "Federación/Sur/Norte"

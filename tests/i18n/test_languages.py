@@ -1,4 +1,4 @@
-"""Each reader gets their language, on every page."""
+"""The language of pages, and translated labels, dates and numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.factories import a_contact, a_value
 from tests.people import BRUNO
 
 
-def language_of(browser, page="/login/", **headers) -> str:
+def page_language(browser, page="/login/", **headers) -> str:
     text = browser.get(page, headers=headers).text
     return text.split('lang="', 1)[1][:2]
 
@@ -23,30 +23,30 @@ def language_of(browser, page="/login/", **headers) -> str:
     ("asked", "language"),
     [("es-MX,es;q=0.9", "es"), ("en-GB", "en"), ("de, es;q=0.5", "es"), ("fr", "en"), ("", "en")],
 )
-def test_a_visitor_gets_what_the_browser_asks_for(client_as, asked, language):
-    assert language_of(client_as(None), **{"Accept-Language": asked}) == language
+def test_a_visitor_gets_the_language_of_the_browser(client_as, asked, language):
+    assert page_language(client_as(None), **{"Accept-Language": asked}) == language
 
 
 def test_a_visitors_choice_wins_over_the_browser(client_as):
     browser = client_as(None)
     browser.post("/language", data={"language": "es"})
-    assert language_of(browser, **{"Accept-Language": "en"}) == "es"
+    assert page_language(browser, **{"Accept-Language": "en"}) == "es"
 
 
-def test_a_users_choice_is_kept_for_the_next_time(client_as):
+def test_the_language_a_user_chooses_is_stored(client_as):
     client_as(BRUNO).post("/language", data={"language": "es"})
     assert BRUNO.user.language == "es"
-    assert language_of(client_as(BRUNO), "/contacts/list/") == "es"
+    assert page_language(client_as(BRUNO), "/contacts/list/") == "es"
 
 
 @pytest.mark.parametrize("chosen", ["fr", "", "../es", "e" * 5000])
-def test_a_language_there_is_not_changes_nothing(client_as, chosen):
+def test_an_unknown_language_changes_nothing(client_as, chosen):
     reply = client_as(BRUNO).post("/language", data={"language": chosen})
     assert reply.status_code == 302
     assert BRUNO.user.language is None
 
 
-def test_choosing_a_language_leads_back_to_the_page(client_as):
+def test_choosing_a_language_redirects_back_to_the_page(client_as):
     browser = client_as(BRUNO)
     form = {"language": "es", "next": "/contacts/list/?q=ana"}
     assert browser.post("/language", data=form).location == "/contacts/list/?q=ana"
@@ -55,7 +55,7 @@ def test_choosing_a_language_leads_back_to_the_page(client_as):
 
 
 @pytest.mark.parametrize("chosen", ["dark", "light", "auto"])
-def test_the_theme_is_kept_for_the_next_time(client_as, chosen):
+def test_the_theme_a_user_chooses_is_stored(client_as, chosen):
     client_as(BRUNO).post("/theme", data={"theme": chosen})
     assert BRUNO.user.theme == chosen
 
@@ -79,7 +79,7 @@ def test_a_label_missing_in_one_language_falls_back_to_the_other(session):
     assert not tag.is_complete
 
 
-def test_numbers_and_dates_are_written_as_the_reader_does(app):
+def test_numbers_and_dates_are_formatted_in_the_readers_language(app):
     from datetime import date
 
     with app.test_request_context(), force_locale("es"):

@@ -1,4 +1,4 @@
-"""Files as people really send them."""
+"""Reading CSV files as other programs write them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROWS = "Apellidos;Nombre;Teléfono\nPeña Ñíguez;José María;+34927211010\nÁ
 
 @pytest.fixture(autouse=True)
 def _in_context(app):
-    """Give the sentences a language to be written in."""
+    """Push an application context, which messages need for their language."""
     with app.app_context():
         yield
 
 
 @pytest.fixture
 def source(tmp_path):
-    """Give the reader of a file with the given bytes."""
+    """Return a function that opens a file with the given content."""
 
     def read(content: bytes | str, **options) -> Source:
         path = tmp_path / "file.csv"
@@ -48,7 +48,7 @@ def cells(source: Source) -> list[list[str]]:
         ("mac-roman", "mac-roman"),
     ],
 )
-def test_the_encoding_is_found(source, encoding, found):
+def test_the_encoding_is_detected(source, encoding, found):
     file = source(ROWS.encode(encoding))
     assert file.encoding == found
     assert file.headers == ["Apellidos", "Nombre", "Teléfono"]
@@ -65,7 +65,7 @@ def test_the_euro_sign_of_latin_9_is_read(source):
     assert cells(file) == [["Peña", "cuota 5 €"]]
 
 
-def test_a_line_pasted_from_another_encoding_does_not_spoil_the_others(source):
+def test_one_line_in_another_encoding_does_not_affect_the_others(source):
     lines = ["Apellidos,Nombre", *(f"Muñoz {number},Íñigo" for number in range(30))]
     content = "\n".join(lines).encode() + "\nPeña,José\n".encode("cp1252")
     found = cells(source(content))
@@ -74,12 +74,12 @@ def test_a_line_pasted_from_another_encoding_does_not_spoil_the_others(source):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found(source, delimiter):
+def test_the_delimiter_is_detected(source, delimiter):
     content = delimiter.join(("last name", "first name")) + "\n" + delimiter.join(("a", "b"))
     assert source(content).delimiter == delimiter
 
 
-def test_commas_inside_cells_do_not_deceive(source):
+def test_commas_inside_cells_are_not_taken_for_the_delimiter(source):
     file = source("Apellidos;Dirección\nPeña;C/ Mayor, 3, 2º, A\nRuiz;C/ Sol, 1, 4º, B\n")
     assert file.delimiter == ";"
 
@@ -91,28 +91,28 @@ def test_the_first_line_of_excel_names_the_delimiter(source):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_any_line_end_is_one(source, end):
+def test_every_kind_of_line_end_is_accepted(source, end):
     file = source(end.join(("last name,first name", "Peña,Ana", "Ruiz,Eva", "")))
     assert cells(file) == [["Peña", "Ana"], ["Ruiz", "Eva"]]
 
 
-def test_lines_inside_a_cell_are_kept_and_rows_are_counted_as_a_spreadsheet_does(source):
+def test_line_breaks_in_cells_are_kept_and_rows_are_numbered_as_in_a_spreadsheet(source):
     file = source('last name,notes\nPeña,"one\ntwo"\n\nRuiz,x\n')
     assert [(row.number, row.cells[1]) for row in file.rows()] == [(2, "one\ntwo"), (4, "x")]
 
 
-def test_a_column_without_a_name_gets_one_and_no_two_have_the_same(source):
+def test_every_column_gets_a_unique_name(source):
     assert source("phone,,phone\n1,2,3\n").headers == ["phone", "Column 2", "phone (2)"]
 
 
-def test_a_short_row_is_filled_up_and_a_long_one_refused(source):
+def test_a_short_row_is_padded_and_a_long_one_rejected(source):
     short, fitting, long = source("a,b\n1\n1,2,\n1,2,3\n").rows()
     assert (short.cells, short.problem) == (["1", ""], "")
     assert fitting.problem == ""
     assert "3 cells" in long.problem
 
 
-def test_a_quotation_mark_that_is_never_closed_costs_one_row_only(source):
+def test_an_unclosed_quotation_mark_spoils_only_its_own_row(source):
     lines = ["last name,notes", "Peña,x", 'Ruiz,"open', "Vega,y", 'Soler,"fine"', "Mora,z"]
     found = list(source("\n".join(lines)).rows())
     assert [row.cells[0] for row in found if not row.problem] == ["Peña", "Vega", "Soler", "Mora"]
@@ -120,13 +120,13 @@ def test_a_quotation_mark_that_is_never_closed_costs_one_row_only(source):
     assert (broken.number, broken.cells[0]) == (3, "Ruiz")
 
 
-def test_a_file_full_of_open_quotation_marks_is_given_up(source):
+def test_reading_stops_after_too_many_unclosed_quotation_marks(source):
     found = list(source("last name,notes\n" + 'Ruiz,"open\n' * 500).rows())
     assert len(found) < 100
     assert "rest of the file" in found[-1].problem
 
 
-def test_a_cell_of_ten_megabytes_costs_one_row_only(source):
+def test_a_cell_of_ten_megabytes_spoils_only_its_own_row(source):
     file = source("last name,notes\nPeña," + "x" * 10_000_000 + "\nRuiz,y\n")
     long, fine = file.rows()
     assert "too long" in long.problem
@@ -159,7 +159,7 @@ def test_a_file_with_nothing_but_headers_has_no_rows(source):
         (b'"never closed\n1,2\n', "headers"),
     ],
 )
-def test_what_is_no_csv_is_refused_with_a_sentence(source, content, said):
+def test_a_file_that_is_not_csv_is_refused_with_a_reason(source, content, said):
     with pytest.raises(DomainError, match=said):
         source(content)
 
@@ -171,14 +171,14 @@ def test_an_encoding_that_does_not_exist_is_refused(source, name):
 
 
 @pytest.mark.parametrize("name", ["utf-16", "utf-7", "idna", "unicode-escape", "undefined"])
-def test_an_encoding_that_does_not_fit_never_breaks_the_reader(source, name):
-    # What comes out is odd letters or a sentence; nothing else may be raised.
+def test_a_wrong_encoding_raises_nothing_but_domain_errors(source, name):
+    # The result is garbled text or a DomainError.
     with suppress(DomainError):
         list(source(ROWS + "\\N{x}+-/é\n", encoding=name).rows())
 
 
 @pytest.mark.parametrize("delimiter", ["ab", '"', "a", "\n"])
-def test_an_impossible_delimiter_is_refused(source, delimiter):
+def test_an_invalid_delimiter_is_refused(source, delimiter):
     with pytest.raises(DomainError, match="delimiter"):
         source(ROWS, delimiter=delimiter)
 
@@ -187,12 +187,12 @@ DANGEROUS = ["=1+1", "+34600", "-2", "@x", "\tx", "\rx", "\nx", "＝1", "＋1", 
 
 
 @pytest.mark.parametrize("value", [*DANGEROUS, "'=1", "''+1", "'plain", "plain", "", "'"])
-def test_a_guarded_value_comes_back_as_it_was(value):
+def test_an_escaped_value_is_unescaped_to_the_original(value):
     assert unescape_formula(escape_formula(value)) == value
 
 
 @pytest.mark.parametrize("value", [*DANGEROUS, "'=1"])
-def test_what_a_spreadsheet_would_compute_is_guarded(value):
+def test_a_value_that_a_spreadsheet_would_compute_is_escaped(value):
     assert escape_formula(value) == f"'{value}"
 
 

@@ -1,4 +1,4 @@
-"""Honest histories to seal, and a hundred ways to falsify one."""
+"""A log to seal, and a hundred ways to falsify it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_history() -> None:
 
 
 def seal_all(folder: Path) -> int:
-    """Seal everything and note it in the file."""
+    """Seal everything and append the seals to the file."""
     sealed = Sealer().run(db.session())
     append_seals(db.session(), folder)
     return sealed
@@ -94,7 +94,7 @@ def falsifications(ids: list[int], seals: list[tuple[int, int, int]]) -> Iterato
         )
     yield "an entry before the first", _sql(_copy(first - 5, first))
     for entry in (first, middle, last):
-        # A place inside the chain is made by taking another entry away.
+        # A free id inside the sealed range is made by deleting another entry.
         yield (
             f"{entry} instead of its neighbour",
             _sql(
@@ -119,7 +119,7 @@ def falsifications(ids: list[int], seals: list[tuple[int, int, int]]) -> Iterato
                 f"DELETE FROM log_seal WHERE id >= {number}",
             ),
         )
-        yield f"link the chain again from seal {number}", _anew(number, low, middle)
+        yield f"link the chain again from seal {number}", _recompute_chain(number, low, middle)
         yield (
             f"remove what seal {number} covers, and the seal",
             _sql(
@@ -154,8 +154,8 @@ def _sql(*statements: str) -> Falsification:
     return run
 
 
-def _anew(number: int, low: int, entry: int) -> Falsification:
-    """Edit an entry and seal from there again, as somebody with the program's own code would."""
+def _recompute_chain(number: int, low: int, entry: int) -> Falsification:
+    """Edit an entry and seal again from there, as an attacker with the code could."""
 
     def run(session: Session, folder: Path) -> None:
         session.execute(text(_edit("actor_name", "'nobody'", max(low, entry))))
@@ -165,11 +165,11 @@ def _anew(number: int, low: int, entry: int) -> Falsification:
     return run
 
 
-def anchor_lines(folder: Path) -> list[str]:
-    """Return the lines of the file the seals are noted in."""
+def seal_file_lines(folder: Path) -> list[str]:
+    """Return the lines of the file of seals."""
     return seal_file_path(folder).read_text(encoding="utf-8").splitlines()
 
 
-def told(output: str) -> dict:
+def parse_output(output: str) -> dict:
     """Return the JSON object a command printed first."""
     return json.loads(output.splitlines()[0])

@@ -1,4 +1,4 @@
-"""Whatever is done to a file is in its log: who, how, old and new value."""
+"""Every change of a row is logged: who, how, old and new values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def last_entry(row) -> LogEntry:
     return get_entries(db.session(), row, limit=1)[0]
 
 
-def test_a_new_file_is_logged_with_every_value_it_began_with(session):
+def test_a_new_row_is_logged_with_all_its_values(session):
     tag = the_value(Tag, "To be completed")
     contact = a_contact(last_name="Peña", birth_date=date(1978, 3, 14), tags=[tag])
 
@@ -39,7 +39,7 @@ def test_a_new_file_is_logged_with_every_value_it_began_with(session):
     assert "notes" not in entry.changes
 
 
-def test_a_change_is_logged_with_the_old_value_and_the_new(session):
+def test_a_change_is_logged_with_old_and_new_value(session):
     contact = a_contact(last_name="Peña")
     with acting_as(BRUNO.as_actor()):
         contact.last_name = "Peña Ruiz"
@@ -53,7 +53,7 @@ def test_a_change_is_logged_with_the_old_value_and_the_new(session):
     assert entry.version == contact.version
 
 
-def test_the_old_value_is_known_even_of_a_row_that_was_not_loaded(session):
+def test_the_old_value_is_logged_even_if_the_row_was_expired(session):
     contact = a_contact(last_name="Peña")
     db.session.commit()
     assert "last_name" not in contact.__dict__
@@ -62,7 +62,7 @@ def test_the_old_value_is_known_even_of_a_row_that_was_not_loaded(session):
     assert last_entry(contact).changes == {"last_name": ["Peña", "Ruiz"]}
 
 
-def test_links_are_logged_by_number_and_name(session):
+def test_links_are_logged_with_id_and_label(session):
     active, pending = the_value(Status, "Active"), the_value(Status, "Pending")
     contact = a_contact(status=active)
     contact.status = pending
@@ -89,7 +89,7 @@ def test_saving_without_a_change_logs_nothing(session):
     assert len(get_entries(db.session(), contact)) == 1
 
 
-def test_trash_and_restore_and_purge_are_logged_as_such(session):
+def test_trashing_restoring_and_purging_are_logged(session):
     contact = a_contact()
     number = contact.id
     move_to_trash(contact, ALICIA.as_actor())
@@ -106,7 +106,7 @@ def test_trash_and_restore_and_purge_are_logged_as_such(session):
     assert list(events) == ["created", "trashed", "restored", "purged"]
 
 
-def test_what_is_rolled_back_is_not_logged(session):
+def test_a_rolled_back_change_is_not_logged(session):
     contact = a_contact()
     contact.last_name = "Nobody"
     db.session.flush()
@@ -115,13 +115,13 @@ def test_what_is_rolled_back_is_not_logged(session):
 
 
 @pytest.mark.parametrize(("channel", "expected"), [("web", "web"), ("import", "import")])
-def test_the_log_says_through_which_channel_it_came(session, channel, expected):
+def test_the_channel_of_a_change_is_logged(session, channel, expected):
     with acting_as(ALICIA.as_actor().with_channel(channel)):
         contact = a_contact()
     assert last_entry(contact).channel == expected
 
 
-def test_the_command_line_is_the_house_itself(session):
+def test_changes_from_the_command_line_are_logged_as_the_system(session):
     entry = last_entry(a_contact())
     assert (entry.actor_id, entry.actor_name, entry.channel) == (None, "Padrón", "cli")
 
@@ -137,7 +137,7 @@ def test_many_entries_are_written_in_one_statement(session, counting):
     assert len(statements) == 1
 
 
-def test_an_edit_in_the_browser_is_logged_under_the_users_name(client_as):
+def test_an_edit_in_the_browser_is_logged_with_the_users_name(client_as):
     contact = a_contact(last_name="Peña")
     form = {"version": contact.version, "last_name": "Peña Ruiz"}
     assert client_as(BRUNO).post(f"/contacts/edit/{contact.id}", data=form).status_code == 302
@@ -158,7 +158,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_value_can_be_put_back(session, client_as, kind):
+def test_an_old_value_can_be_restored(session, client_as, kind):
     field, old, new = CHANGES[kind]
     contact = a_contact(**{field: old})
     setattr(contact, field, new)
@@ -172,10 +172,10 @@ def test_a_value_can_be_put_back(session, client_as, kind):
     assert last_entry(contact).actor_name == "Bruno García"
 
 
-def test_a_link_and_tags_can_be_put_back(session):
+def test_old_links_and_tags_can_be_restored(session):
     account, tag = an_account(), the_value(Tag, "To be completed")
     contact = a_contact(account=account, tags=[tag])
-    # Read first: otherwise reading the tags writes the account, in an entry of its own.
+    # Load the tags first: autoflush would write the account in an entry of its own.
     assert contact.tags
     contact.account, contact.tags = None, []
     db.session.commit()
@@ -189,7 +189,7 @@ def test_a_link_and_tags_can_be_put_back(session):
     assert contact.tags == [tag]
 
 
-def test_a_link_to_what_is_gone_or_out_of_reach_is_not_put_back(session):
+def test_a_link_to_a_deleted_or_out_of_scope_row_is_not_restored(session):
     gone, far = an_account(), an_account(entity="Sur")
     contact = a_contact(account=gone)
     contact.account = far
@@ -207,7 +207,7 @@ def test_a_link_to_what_is_gone_or_out_of_reach_is_not_put_back(session):
 
 
 @pytest.mark.parametrize("field", ["last_name", "number", "entity_id"])
-def test_what_was_before_a_file_was_made_is_not_put_back(client_as, field):
+def test_the_empty_values_before_creation_are_not_restored(client_as, field):
     contact = a_contact("Norte")
     entry, before = last_entry(contact), getattr(contact, field)
     reply = client_as(BRUNO).post(f"/contacts/putback/{contact.id}/{entry.id}/{field}")
@@ -225,15 +225,15 @@ def fail_the_statement(session, *_more):
     session.execute(text("SELECT nothing_of_this_name"))
 
 
-def overtake(*_more):
+def fail_with_stale_data(*_more):
     raise StaleDataError("somebody was faster")
 
 
 @pytest.mark.parametrize(
     ("fail", "status"),
-    [(fail_the_flush, 409), (overtake, 409), (fail_the_statement, (500, 503))],
+    [(fail_the_flush, 409), (fail_with_stale_data, 409), (fail_the_statement, (500, 503))],
 )
-def test_what_the_database_refuses_leads_to_a_page_that_says_so(
+def test_a_database_error_while_restoring_shows_an_error_page(
     client_as, monkeypatch, fail, status
 ):
 
@@ -245,7 +245,7 @@ def test_what_the_database_refuses_leads_to_a_page_that_says_so(
     assert "<h1" in reply.text
 
 
-def test_another_files_entry_is_not_put_back(session):
+def test_an_entry_of_another_row_is_not_restored(session):
     contact, other = a_contact(last_name="Peña"), a_contact()
     other.last_name = "Ruiz"
     db.session.commit()
@@ -254,7 +254,7 @@ def test_another_files_entry_is_not_put_back(session):
 
 
 @pytest.mark.parametrize("field", ["version", "sort_name", "id", "__class__", "nope"])
-def test_a_field_that_is_not_in_the_entry_is_not_put_back(client_as, field):
+def test_a_field_missing_from_the_entry_is_not_restored(client_as, field):
     contact = a_contact(last_name="Peña")
     contact.last_name = "Ruiz"
     db.session.commit()
@@ -264,7 +264,7 @@ def test_a_field_that_is_not_in_the_entry_is_not_put_back(client_as, field):
     assert contact.version == before
 
 
-def test_a_reader_cannot_put_anything_back(client_as):
+def test_a_user_who_may_only_read_cannot_restore_values(client_as):
 
     contact = a_contact(last_name="Peña")
     contact.last_name = "Ruiz"
@@ -275,7 +275,7 @@ def test_a_reader_cannot_put_anything_back(client_as):
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_the_log_tab_tells_the_story(client_as, language):
+def test_the_log_tab_shows_old_and_new_values_in_the_readers_language(client_as, language):
     contact = a_contact(last_name="Peña", birth_date=date(1978, 3, 14), country="ES")
     contact.birth_date = date(1979, 3, 14)
     contact.country = "IE"

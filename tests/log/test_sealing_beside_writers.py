@@ -1,4 +1,4 @@
-"""Sealing makes no writer wait, and misses nothing that a slow one brings in later."""
+"""Sealing does not block writers and misses no entry that is committed late."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def postgres(engine):
     return engine
 
 
-def write(connection, name: str, how_many: int = 1) -> None:
+def write(connection, name: str, count: int = 1) -> None:
     row = {
         "at": now(), "actor_name": name, "channel": "web", "event": "changed",
         "subject_type": "contact", "subject_id": 1, "subject_name": "", "changes": {"a": [1, 2]},
     }  # fmt: skip
-    connection.execute(insert(LogEntry), [row] * how_many)
+    connection.execute(insert(LogEntry), [row] * count)
 
 
 def sealed_names() -> list[str]:
@@ -53,7 +53,9 @@ def is_sound(folder) -> bool:
     return verdict.is_sound
 
 
-def test_a_slow_writer_with_a_lower_id_is_neither_waited_for_nor_missed(postgres, tmp_path):
+def test_a_long_transaction_with_a_lower_id_neither_blocks_sealing_nor_is_missed(
+    postgres, tmp_path
+):
     sealer = Sealer()
     with postgres.connect() as slow, postgres.connect() as quick:
         write(slow, "slow")
@@ -69,14 +71,14 @@ def test_a_slow_writer_with_a_lower_id_is_neither_waited_for_nor_missed(postgres
     assert is_sound(tmp_path)
 
 
-def test_writers_who_overlap_without_end_only_delay_it(postgres, tmp_path):
+def test_overlapping_transactions_only_delay_sealing(postgres, tmp_path):
     sealer = Sealer()
     with postgres.connect() as first, postgres.connect() as second:
         write(first, "first")
         assert sealer.run(db.session()) == 0
         write(second, "second")
         first.commit()
-        # The second has been writing since before the first ended, and still is.
+        # The second transaction began before the first ended, and is still open.
         assert sealer.run(db.session()) == 1
         assert sealed_names() == ["first"]
         write(first, "third")
@@ -88,8 +90,8 @@ def test_writers_who_overlap_without_end_only_delay_it(postgres, tmp_path):
     assert is_sound(tmp_path)
 
 
-def test_a_writer_who_was_given_an_id_and_has_done_nothing_with_it_is_known(postgres, tmp_path):
-    """Between being given an id and writing the row, a transaction has no number of its own."""
+def test_a_transaction_with_an_allocated_but_unused_id_is_waited_for(postgres, tmp_path):
+    """Between allocating an id and writing the row, a transaction has no transaction id."""
     sealer = Sealer()
     stopped = text(
         "INSERT INTO log_entry (id, at, channel, event, subject_type, subject_id, subject_name,"
@@ -101,7 +103,7 @@ def test_a_writer_who_was_given_an_id_and_has_done_nothing_with_it_is_known(post
         with postgres.begin() as connection:
             connection.execute(stopped)
 
-    # A sequence writes to the journal only now and then, which would give a number at once.
+    # Use the sequence first: only its first use writes to the WAL, which assigns a transaction id.
     with postgres.begin() as connection:
         write(connection, "before")
     with postgres.connect() as gate:
@@ -128,7 +130,7 @@ def test_a_writer_who_was_given_an_id_and_has_done_nothing_with_it_is_known(post
     assert is_sound(tmp_path)
 
 
-def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, monkeypatch):
+def test_sealing_does_not_block_writers(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(sealing, "CHUNK_SIZE", 10)
     with engine.begin() as connection:
         write(connection, "before", 35)
@@ -137,7 +139,7 @@ def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, m
     written = []
 
     def digest_while_somebody_writes(*given):
-        # With no patience at all: to wait for a lock would be an error here.
+        # No lock timeout: waiting for a lock is an error here.
         with engine.connect() as connection:
             connection.exec_driver_sql(at_once)
             write(connection, "meanwhile")
@@ -154,7 +156,7 @@ def test_no_writer_waits_while_entries_are_read_and_digested(engine, tmp_path, m
     assert is_sound(tmp_path)
 
 
-def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, monkeypatch):
+def test_concurrent_sealing_on_two_hosts_makes_one_chain(engine, tmp_path, monkeypatch):
     with engine.begin() as connection:
         write(connection, "before", 30)
     monkeypatch.setattr(sealing, "CHUNK_SIZE", 10)
@@ -174,7 +176,7 @@ def test_hosts_that_seal_at_the_same_moment_make_one_chain(engine, tmp_path, mon
     assert is_sound(tmp_path)
 
 
-def test_many_writers_at_once_raise_no_false_alarm(engine, tmp_path, monkeypatch):
+def test_concurrent_writers_cause_no_discrepancies(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(sealing, "CHUNK_SIZE", 20)
     problems: list[Exception] = []
 

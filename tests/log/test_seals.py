@@ -1,4 +1,4 @@
-"""What was sealed cannot be edited, removed, moved or added to without being found."""
+"""Changes of the sealed part of the log are detected."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.contacts.importing import import_file
 from tests.factories import a_contact
 from tests.log.falsifications import (
     UNLOCK,
-    anchor_lines,
     falsifications,
+    parse_output,
     seal_all,
-    told,
+    seal_file_lines,
     write_history,
 )
 
@@ -46,22 +46,22 @@ def unlock() -> None:
         db.session.execute(text(statement))
 
 
-def findings(folder, **more) -> list[str]:
+def problems(folder, **more) -> list[str]:
     return [
         discrepancy.problem for discrepancy in verify(db.session(), folder, **more).discrepancies
     ]
 
 
-def test_an_honest_history_is_sound(sealed):
+def test_an_unchanged_log_matches_its_seals(sealed):
     result = verify(db.session(), sealed)
     assert result.discrepancies == []
     assert result.notes == []
     assert result.unsealed == 0
     assert result.sealed == len(db.session.scalars(select(LogEntry.id)).all())
-    assert result.seals == result.anchored == len(anchor_lines(sealed)) > 3
+    assert result.seals == result.anchored == len(seal_file_lines(sealed)) > 3
 
 
-def test_every_one_of_a_hundred_falsifications_is_found(sealed):
+def test_each_of_a_hundred_falsifications_is_detected(sealed):
     unlock()
     ids = list(db.session.scalars(select(LogEntry.id).order_by(LogEntry.id)))
     seals = [
@@ -75,14 +75,14 @@ def test_every_one_of_a_hundred_falsifications_is_found(sealed):
         attempt = connection.begin_nested()
         falsify(db.session(), sealed)
         tried += 1
-        if not findings(sealed):
+        if not problems(sealed):
             missed.append(name)
         db.session.rollback()
         attempt.rollback()
         db.session.expire_all()
     assert missed == []
     assert tried >= 100
-    assert findings(sealed) == [], "what was undone leaves no trace"
+    assert problems(sealed) == [], "a rolled-back falsification leaves no trace"
 
 
 def test_every_column_of_an_entry_is_sealed():
@@ -101,7 +101,7 @@ def test_every_column_of_an_entry_is_sealed():
     ],
     ids=["edited", "removed", "digest", "bounds", "seal", "tail"],
 )
-def test_the_finding_says_what_was_done_and_where(sealed, falsify, problem, named):
+def test_a_discrepancy_says_what_was_changed_and_where(sealed, falsify, problem, named):
     unlock()
     third = db.session.scalars(select(LogEntry.id).order_by(LogEntry.id)).all()[2]
     db.session.execute(text(falsify.format(third=third)))
@@ -110,58 +110,58 @@ def test_the_finding_says_what_was_done_and_where(sealed, falsify, problem, name
     assert named.format(third=third) in found[0].message
 
 
-def test_an_entry_put_into_a_sealed_stretch_is_told_as_such(sealed):
+def test_an_entry_inserted_among_sealed_ones_is_reported_as_inserted(sealed):
     unlock()
     first = db.session.scalar(select(LogSeal.first_id).where(LogSeal.id == 1))
     row = {"id": first - 1, "at": now(), "actor_name": "", "channel": "web", "event": "changed"}
     row |= {"subject_type": "contact", "subject_id": 1, "subject_name": ""}
     db.session.execute(insert(LogEntry), [row])
-    assert findings(sealed) == ["inserted"]
+    assert problems(sealed) == ["inserted"]
 
 
-def test_a_chain_made_anew_is_found_by_the_file_outside_the_database(sealed):
+def test_a_recomputed_chain_is_detected_by_the_file_of_seals(sealed):
     unlock()
     db.session.execute(text("UPDATE log_entry SET actor_name = 'nobody'"))
     db.session.execute(text("DELETE FROM log_seal"))
     sealing.Sealer().run(db.session())
-    assert set(findings(sealed)) == {"rewritten"}
+    assert set(problems(sealed)) == {"rewritten"}
     seal_file_path(sealed).unlink()
     result = verify(db.session(), sealed)
     assert result.discrepancies == []
     assert "no file log.seals" in result.notes[0]
 
 
-def test_changes_nested_so_deeply_that_nothing_reads_them_are_found(sealed):
-    """PostgreSQL would not store such a thing; a reader that gives up must find it all the same."""
+def test_changes_nested_too_deeply_to_parse_are_detected(sealed):
+    """PostgreSQL would not store it; a value that cannot be parsed must be detected too."""
     unlock()
     deep = "[" * 5_000 + "]" * 5_000
     edit = text("UPDATE log_entry SET changes = :deep WHERE id = (SELECT min(id) FROM log_entry)")
     db.session.execute(edit, {"deep": deep})
-    assert findings(sealed) == ["edited"]
+    assert problems(sealed) == ["edited"]
 
 
 @pytest.mark.parametrize("edit", ["at = 'never'", "at = x'ff'", "last_id = 'x'"])
-def test_a_seal_that_cannot_be_read_is_told_of_and_not_stumbled_over(sealed, edit):
+def test_an_unreadable_seal_is_reported(sealed, edit):
     if db.engine.dialect.name != "sqlite":
         pytest.skip("only SQLite takes any value for any column")
     unlock()
     db.session.execute(text(f"UPDATE log_seal SET {edit} WHERE id = 2"))
     db.session.expire_all()
-    assert findings(sealed)[-1] == "unreadable"
+    assert problems(sealed)[-1] == "unreadable"
 
 
-def test_a_digest_noted_elsewhere_must_be_in_the_chain(sealed):
+def test_a_digest_kept_elsewhere_must_be_in_the_chain(sealed):
     head = verify(db.session(), sealed).head
     write_history()
     seal_all(sealed)
-    assert findings(sealed, head=head) == []
-    assert findings(sealed, head="0" * 64) == ["head"]
+    assert problems(sealed, head=head) == []
+    assert problems(sealed, head="0" * 64) == ["head"]
 
 
-def test_the_file_is_ours_alone_and_each_seal_is_noted_once(sealed):
-    before = anchor_lines(sealed)
+def test_the_file_of_seals_is_private_and_has_each_seal_once(sealed):
+    before = seal_file_lines(sealed)
     assert append_seals(db.session(), sealed) == 0
-    assert anchor_lines(sealed) == before
+    assert seal_file_lines(sealed) == before
     assert stat.S_IMODE(seal_file_path(sealed).stat().st_mode) == 0o600
 
 
@@ -170,13 +170,13 @@ def test_a_line_cut_short_by_a_crash_is_written_again(sealed):
     seal_file_path(sealed).write_text(whole[:-30])
     assert verify(db.session(), sealed).notes != []
     assert append_seals(db.session(), sealed) == 1
-    assert findings(sealed) == []
-    assert [line.split()[:3] for line in anchor_lines(sealed)] == [
+    assert problems(sealed) == []
+    assert [line.split()[:3] for line in seal_file_lines(sealed)] == [
         line.split()[:3] for line in whole.splitlines()
     ]
 
 
-def test_seals_made_by_another_host_are_said_and_then_noted(sealed):
+def test_seals_made_by_another_host_are_reported_and_then_appended(sealed):
     write_history()
     sealing.Sealer().run(db.session())
     result = verify(db.session(), sealed)
@@ -187,47 +187,47 @@ def test_seals_made_by_another_host_are_said_and_then_noted(sealed):
 
 
 @pytest.mark.parametrize("line", ["nonsense\n", "1 1 x now\n"], ids=["unreadable", "repeated"])
-def test_a_file_that_was_written_to_is_found(sealed, line):
+def test_an_edited_file_of_seals_is_detected(sealed, line):
     with seal_file_path(sealed).open("a") as file:
         file.write(line)
-    assert findings(sealed) == ["anchor"]
+    assert problems(sealed) == ["anchor"]
 
 
-def test_what_is_not_sealed_yet_is_counted(sealed):
+def test_unsealed_entries_are_counted(sealed):
     a_contact()
     result = verify(db.session(), sealed)
     assert (result.discrepancies, result.unsealed) == ([], 1)
 
 
-def test_it_is_told_how_far_the_seals_reach(sealed):
+def test_the_sealed_range_is_reported(sealed):
     last = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc()).limit(1)).one()
     assert get_sealed_range(db.session()) == SealedRange(last.id, last.at, 0)
     a_contact()
     a_contact()
     assert get_sealed_range(db.session()) == SealedRange(last.id, last.at, 2)
-    told = verify(db.session(), sealed).to_dict()
-    assert told["ok"] is True
-    assert (told["sealed_upto"], told["sealed_until"]) == (last.id, last.at.isoformat())
-    assert "Not sealed yet: 2 of the newest entries" in told["notes"][0]
+    data = verify(db.session(), sealed).to_dict()
+    assert data["ok"] is True
+    assert (data["sealed_upto"], data["sealed_until"]) == (last.id, last.at.isoformat())
+    assert "Not sealed yet: 2 of the newest entries" in data["notes"][0]
 
 
-def test_what_is_not_sealed_is_not_counted_without_end(sealed, monkeypatch):
+def test_the_count_of_unsealed_entries_is_capped(sealed, monkeypatch):
     monkeypatch.setattr(sealing, "MAX_UNSEALED_COUNT", 1)
     a_contact()
     a_contact()
     assert get_sealed_range(db.session()).unsealed == 1
 
 
-def test_an_import_is_sealed_without_a_false_alarm(session, tmp_path):
+def test_an_import_is_sealed_without_discrepancies(session, tmp_path):
     file = tmp_path / "people.csv"
     lines = (f"Ruiz {number},r{number}@example.org" for number in range(60))
     file.write_text("\n".join(("Last name,E-mail", *lines)))
     import_file(file)
     assert seal_all(tmp_path) >= 60
-    assert findings(tmp_path) == []
+    assert problems(tmp_path) == []
 
 
-def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, monkeypatch):
+def test_the_periodic_task_seals_and_stops_at_shutdown(app, session, tmp_path, monkeypatch):
     monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
     write_history()
     monkeypatch.setattr("app.log.periodic.is_stopping", lambda: True)
@@ -240,7 +240,7 @@ def test_the_chore_seals_and_notes_and_stops_when_told(app, session, tmp_path, m
     assert (result.unsealed, result.anchored) == (0, result.seals)
 
 
-def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
+def test_only_one_of_several_processes_seals_per_period(app, sealed, monkeypatch):
     monkeypatch.setitem(app.config, "DATA_DIR", str(sealed))
     a_contact()
     sealed_at = last_seal(db.session()).at
@@ -253,7 +253,7 @@ def test_of_several_processes_one_seals_at_a_time(app, sealed, monkeypatch):
     assert get_sealed_range(db.session()).unsealed == 0
 
 
-def test_an_empty_log_is_sound(session, tmp_path):
+def test_an_empty_log_has_no_discrepancies(session, tmp_path):
     unlock()
     db.session.execute(text("DELETE FROM log_entry"))
     assert get_sealed_range(db.session()) == SealedRange(None, None, 0)
@@ -262,12 +262,12 @@ def test_an_empty_log_is_sound(session, tmp_path):
 
 
 @pytest.mark.parametrize("statement", ["UPDATE log_seal SET count = 1", "DELETE FROM log_seal"])
-def test_seals_can_only_be_added(sealed, statement):
+def test_seals_cannot_be_updated_or_deleted(sealed, statement):
     with pytest.raises(DBAPIError, match="only ever added to"), db.session.begin_nested():
         db.session.execute(text(statement))
 
 
-def test_numbers_that_json_writes_in_two_ways_are_one(sealed):
+def test_equal_numbers_in_different_json_notations_are_normalized(sealed):
     assert sealing._normalize("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
     assert sealing._normalize("changes", '{"a": [0.1]}') == {"a": [0.1]}
 
@@ -276,15 +276,15 @@ def test_the_commands_seal_and_verify(app, session, tmp_path, monkeypatch):
     monkeypatch.setitem(app.config, "DATA_DIR", str(tmp_path))
     write_history()
     run = app.test_cli_runner()
-    done = told(run.invoke(args=["log", "seal"]).output)
+    done = parse_output(run.invoke(args=["log", "seal"]).output)
     assert done["sealed"] > 30
     assert not done["put_off"]
     invoked = run.invoke(args=["log", "verify"])
-    data = told(invoked.output)
+    data = parse_output(invoked.output)
     assert (invoked.exit_code, data["ok"], data["unsealed"]) == (0, True, 0)
     assert run.invoke(args=["log", "verify", "--head", data["head"]]).exit_code == 0
     unlock()
     db.session.execute(text("DELETE FROM log_entry WHERE id = (SELECT max(id) FROM log_entry)"))
     result = run.invoke(args=["log", "verify"])
-    assert (result.exit_code, told(result.output)["ok"]) == (1, False)
+    assert (result.exit_code, parse_output(result.output)["ok"]) == (1, False)
     assert "1 entry was removed between the ids" in result.output

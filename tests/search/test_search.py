@@ -1,4 +1,4 @@
-"""The search finds a file by any part of any word that people remember."""
+"""The search finds rows by any part of a word."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.people import ALICIA, BRUNO
 
 @pytest.fixture
 def ana(session):
-    """Write one contact with everything the search reads, and a neighbour without."""
+    """Create a contact with all searched fields filled in, and another one."""
     contact = a_contact(
         first_name="María del Carmen", last_name="Núñez O’Neill", email="mcarmen@example.org",
         mobile="+34612345678", number="A-0042", account=an_account(name="Imprenta Luz, S. L."),
@@ -51,7 +51,7 @@ def test_a_contact_is_found_by(ana, typed):
      "maria -carmen", "'; DROP TABLE contact; --", "zzzz", "maria zzzz", "a-0043", "(maria)",
      "own:maria", "^maria", "NEAR(maria carmen)", "maria\x00zzz"],
 )  # fmt: skip
-def test_signs_are_letters_and_not_commands(ana, typed):
+def test_query_syntax_is_searched_for_literally(ana, typed):
     assert finds(typed) == []
 
 
@@ -62,27 +62,27 @@ def test_a_quotation_mark_can_be_searched_for(session):
 
 
 @pytest.mark.parametrize("sign", ["%", "_", "\\"])
-def test_a_sign_that_is_in_a_name_is_found(session, sign):
+def test_wildcard_characters_are_found_literally(session, sign):
     a_contact(first_name=None, last_name=f"Club 50{sign}x")
     a_contact(first_name=None, last_name="Club 500x")
     assert finds(f"50{sign}x") == [f"Club 50{sign}x"]
 
 
-def test_a_change_is_found_at_once(ana):
+def test_a_changed_name_is_found_immediately(ana):
     ana.last_name = "Ibáñez"
     db.session.commit()
     assert finds("ibanez") == [str(ana)]
     assert finds("nunez") == []
 
 
-def test_a_new_name_of_the_account_is_found_at_once(ana):
+def test_a_contact_is_found_by_the_new_name_of_its_account(ana):
     ana.account.name = "Talleres Sol"
     db.session.commit()
     assert finds("talleres sol") == [str(ana)]
     assert finds("imprenta") == []
 
 
-def test_another_account_is_found_at_once(ana):
+def test_a_contact_is_found_by_its_new_account(ana):
     ana.account = an_account(name="Editorial Ñandú")
     db.session.commit()
     assert finds("nandu carmen") == [str(ana)]
@@ -92,7 +92,7 @@ def test_another_account_is_found_at_once(ana):
     assert finds("nandu") == []
 
 
-def test_what_is_in_the_trash_is_not_found_until_it_is_back(ana):
+def test_a_trashed_contact_is_not_found_until_it_is_restored(ana):
     move_to_trash(ana, ALICIA.as_actor())
     db.session.commit()
     assert finds("carmen") == []
@@ -101,7 +101,7 @@ def test_what_is_in_the_trash_is_not_found_until_it_is_back(ana):
     assert finds("carmen") == [str(ana)]
 
 
-def test_the_texts_can_be_written_again_from_the_rows(ana):
+def test_search_texts_can_be_rebuilt_from_the_rows(ana):
     name = str(ana)
     db.session.execute(Contact.search_table.delete())
     assert finds("imprenta 5678") == []
@@ -109,7 +109,7 @@ def test_the_texts_can_be_written_again_from_the_rows(ana):
     assert finds("imprenta 5678") == [name]
 
 
-def test_a_row_that_is_deleted_for_good_takes_its_text_along(ana):
+def test_the_search_text_of_a_purged_row_is_deleted(ana):
     number = ana.id
     db.session.delete(ana)
     db.session.commit()
@@ -136,15 +136,15 @@ def test_an_account_is_found_by_name_and_tax_number(session):
         ("a b c d e f g h i j k l", tuple("abcdefghij")),
     ],
 )
-def test_what_is_typed_becomes_words(typed, expected):
+def test_a_query_is_split_into_words(typed, expected):
     assert search_words(typed) == expected
 
 
-def test_a_very_long_search_is_cut_rather_than_run(client_as):
+def test_a_very_long_query_is_truncated(client_as):
     assert client_as(ALICIA).get(f"/search?q={'a' * 5000}").status_code == 200
 
 
-def test_the_search_button_finds_contacts_and_accounts(ana, client_as):
+def test_the_global_search_finds_contacts_and_accounts(ana, client_as):
     reply = client_as(ALICIA).get("/search?q=imprenta", headers={"X-Fragment": "1"})
     groups = {group["label"]: group["rows"] for group in reply.get_json()["groups"]}
     assert [row["label"] for row in groups["Contacts"]] == [str(ana)]
@@ -152,7 +152,7 @@ def test_the_search_button_finds_contacts_and_accounts(ana, client_as):
     assert groups["Contacts"][0]["url"] == f"/contacts/show/{ana.id}"
 
 
-def test_the_search_button_finds_nothing_out_of_reach(client_as):
+def test_the_global_search_finds_nothing_out_of_scope(client_as):
     a_contact(entity="Sur", last_name="Lejano")
     a_contact(entity="Bilbao", last_name="Lejano Cerca")
     reply = client_as(BRUNO).get("/search?q=lejano", headers={"X-Fragment": "1"})
@@ -160,10 +160,10 @@ def test_the_search_button_finds_nothing_out_of_reach(client_as):
     assert [row["label"] for row in group["rows"]] == ["Ana Lejano Cerca"]
 
 
-def test_the_search_works_as_a_page_without_scripts(ana, client_as):
+def test_the_global_search_works_without_javascript(ana, client_as):
     assert str(ana).replace("’", "’") in client_as(ALICIA).get("/search?q=carmen").text
 
 
-def test_the_list_is_searched_by_the_same_engine(ana, client_as):
+def test_the_search_box_of_a_list_uses_the_same_search(ana, client_as):
     page = client_as(ALICIA).get("/contacts/list/?q=luz+5678").text
     assert set(re.findall(r"/contacts/show/(\d+)", page)) == {str(ana.id)}

@@ -1,4 +1,4 @@
-"""Deleting puts away; restoring brings everything back; emptying deletes for good."""
+"""Moving rows to the trash, restoring and purging them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
 
-def in_database(row_id: int) -> dict:
+def stored_row(row_id: int) -> dict:
     table = Contact.__table__
     return dict(db.session.execute(select(table).where(table.c.id == row_id)).mappings().one())
 
 
-def bin_contact(**fields) -> Contact:
+def a_trashed_contact(**fields) -> Contact:
     contact = a_contact(**fields)
     move_to_trash(contact, ALICIA.as_actor())
     db.session.commit()
     return contact
 
 
-def test_a_deleted_contact_is_in_the_trash_and_nowhere_else(client_as):
+def test_a_deleted_contact_is_only_in_the_trash(client_as):
     contact = a_contact(last_name="Peña Única")
     browser = client_as(BRUNO)
 
@@ -43,21 +43,21 @@ def test_a_deleted_contact_is_in_the_trash_and_nowhere_else(client_as):
     assert f"/contacts/trash/show/{contact.id}" in browser.get("/contacts/trash/list/").text
     found = browser.get("/search?q=unica", headers={"X-Fragment": "1"}).get_json()["groups"]
     assert found == []
-    assert in_database(contact.id)["trashed_by_id"] == BRUNO.user.id
+    assert stored_row(contact.id)["trashed_by_id"] == BRUNO.user.id
 
 
-def test_restoring_brings_back_exactly_what_was_put_away(client_as):
+def test_restoring_recovers_the_row_unchanged(client_as):
     contact = a_contact(
         last_name="Peña", account=an_account(), status=the_value(Status, "Active"),
         tags=[the_value(Tag, "To be completed")], phone="+34927214567",
     )  # fmt: skip
-    before, tags = in_database(contact.id), list(contact.tags)
+    before, tags = stored_row(contact.id), list(contact.tags)
     browser = client_as(BRUNO)
 
     browser.post(f"/contacts/delete/{contact.id}")
     browser.post(f"/contacts/restore/{contact.id}")
 
-    after = in_database(contact.id)
+    after = stored_row(contact.id)
     changing = ("version", "updated_at")
     assert {k: v for k, v in after.items() if k not in changing} == {
         k: v for k, v in before.items() if k not in changing
@@ -65,18 +65,18 @@ def test_restoring_brings_back_exactly_what_was_put_away(client_as):
     assert db.session.get(Contact, contact.id).tags == tags
 
 
-def test_the_undo_link_stands_in_the_message(client_as):
+def test_the_message_after_deleting_has_an_undo_link(client_as):
     contact = a_contact()
     browser = client_as(BRUNO)
     page = browser.post(f"/contacts/delete/{contact.id}", follow_redirects=True).text
     assert f"/contacts/restore/{contact.id}" in page
 
 
-def test_a_trashed_row_is_left_out_of_counts_joins_and_links(session):
+def test_a_trashed_row_is_excluded_from_counts_joins_and_links(session):
     account = an_account()
     contact = a_contact(account=account)
     other = a_contact(manager=contact)
-    bin_contact(last_name="Other")
+    a_trashed_contact(last_name="Other")
     move_to_trash(contact, ALICIA.as_actor())
     db.session.commit()
     db.session.expire_all()
@@ -89,8 +89,8 @@ def test_a_trashed_row_is_left_out_of_counts_joins_and_links(session):
     assert db.session.scalars(joined).all() == []
 
 
-def test_ticked_contacts_come_back_together(client_as):
-    rows = [bin_contact(last_name=f"Peña {n}") for n in range(3)]
+def test_selected_contacts_are_restored_together(client_as):
+    rows = [a_trashed_contact(last_name=f"Peña {n}") for n in range(3)]
     ticked = {"action": "restore", "rowid": [rows[0].id, rows[2].id]}
 
     client_as(BRUNO).post("/contacts/trash/action_post", data=ticked)
@@ -100,15 +100,15 @@ def test_ticked_contacts_come_back_together(client_as):
 
 
 @pytest.mark.parametrize("word", ["", "delete", "deleteforgood", "yes"])
-def test_the_trash_is_not_emptied_without_the_word(client_as, word):
-    contact = bin_contact()
+def test_the_trash_is_not_emptied_without_the_confirmation_phrase(client_as, word):
+    contact = a_trashed_contact()
     reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": word})
     assert reply.status_code == 422
-    assert in_database(contact.id)
+    assert stored_row(contact.id)
 
 
-def test_emptying_deletes_what_is_in_reach_for_good_and_nothing_else(client_as):
-    gone, far = bin_contact().id, bin_contact(entity="Sur").id
+def test_emptying_the_trash_purges_only_rows_in_scope(client_as):
+    gone, far = a_trashed_contact().id, a_trashed_contact(entity="Sur").id
     kept = a_contact().id
 
     reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": "Delete for good "})
@@ -119,7 +119,7 @@ def test_emptying_deletes_what_is_in_reach_for_good_and_nothing_else(client_as):
     assert gone not in left
 
 
-def test_what_points_to_a_purged_contact_stays_and_loses_the_link(session):
+def test_rows_linked_to_a_purged_row_lose_only_the_link(session):
     account = an_account()
     manager = a_contact(last_name="Jefa", account=account)
     worker = a_contact(last_name="Peña", manager=manager, account=account)
@@ -134,15 +134,15 @@ def test_what_points_to_a_purged_contact_stays_and_loses_the_link(session):
     assert worker.last_name == "Peña"
 
 
-def test_a_large_trash_is_emptied_chunk_by_chunk(session):
+def test_a_large_trash_is_purged_in_chunks(session):
     for number in range(7):
-        bin_contact(last_name=f"Peña {number}")
+        a_trashed_contact(last_name=f"Peña {number}")
     assert purge_all(db.session(), Contact, ALICIA.as_actor(), chunk=3) == 7
     assert db.session.scalars(select_trashed(Contact, ALICIA.as_actor())).all() == []
 
 
-def test_the_member_number_of_a_trashed_contact_is_not_given_again(session, client_as):
-    contact = bin_contact(number="000777")
+def test_the_member_number_of_a_trashed_contact_is_not_reused(session, client_as):
+    contact = a_trashed_contact(number="000777")
     form = {"last_name": "Otra", "number": "000777", "entity": contact.entity_id}
     reply = client_as(ALICIA).post("/contacts/add", data=form)
     assert reply.status_code == 422
@@ -150,15 +150,15 @@ def test_the_member_number_of_a_trashed_contact_is_not_given_again(session, clie
 
 
 def test_the_trash_can_be_searched(client_as):
-    contact = bin_contact(last_name="Peña Única")
+    contact = a_trashed_contact(last_name="Peña Única")
     a_contact(last_name="Única Viva")
     page = client_as(BRUNO).get("/contacts/trash/list/?q=unica").text
     assert re.findall(r"/contacts/trash/show/(\d+)", page)[:1] == [str(contact.id)]
     assert "Viva" not in page
 
 
-def test_a_reader_sees_the_trash_and_cannot_touch_it(client_as):
-    contact = bin_contact()
+def test_a_user_who_may_only_read_can_list_the_trash_but_not_change_it(client_as):
+    contact = a_trashed_contact()
     browser = client_as(CLARA)
     assert browser.get("/contacts/trash/list/").status_code == 200
     assert browser.post(f"/contacts/restore/{contact.id}").status_code == 403
@@ -168,11 +168,11 @@ def test_a_reader_sees_the_trash_and_cannot_touch_it(client_as):
     )
     ticked = {"action": "restore", "rowid": contact.id}
     assert browser.post("/contacts/trash/action_post", data=ticked).status_code == 403
-    assert in_database(contact.id)["trashed_at"] is not None
+    assert stored_row(contact.id)["trashed_at"] is not None
 
 
-def test_the_command_purges_only_what_has_lain_there_for_long(app, session):
-    old, young = bin_contact(last_name="Old"), bin_contact(last_name="Young")
+def test_the_command_purges_only_old_rows(app, session):
+    old, young = a_trashed_contact(last_name="Old"), a_trashed_contact(last_name="Young")
     old.trashed_at = now() - timedelta(days=40)
     db.session.commit()
     ids = old.id, young.id
@@ -188,8 +188,8 @@ def test_the_command_purges_only_what_has_lain_there_for_long(app, session):
     assert left == [ids[1]]
 
 
-def test_restoring_from_the_trash_leads_to_the_file(client_as):
-    contact = bin_contact(last_name="Peña")
+def test_restoring_from_the_trash_redirects_to_the_row(client_as):
+    contact = a_trashed_contact(last_name="Peña")
 
     reply = client_as(BRUNO).post(f"/contacts/trash/restore/{contact.id}")
 

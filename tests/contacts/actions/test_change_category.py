@@ -28,6 +28,6 @@ def test_the_log_puts_one_back():
 
 
 def test_an_answer_is_needed_and_none_is_one():
-    assert not ChangeCategory.form_of({"category": [""]}).validate()
-    assert not ChangeCategory.form_of({"category": ["None"]}).validate()
-    assert ChangeCategory.form_of({"category": ["none"]}).validate()
+    assert not ChangeCategory.build_form({"category": [""]}).validate()
+    assert not ChangeCategory.build_form({"category": ["None"]}).validate()
+    assert ChangeCategory.build_form({"category": ["none"]}).validate()

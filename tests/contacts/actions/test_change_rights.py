@@ -17,7 +17,7 @@ from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
 from tests.factories import a_contact
 from tests.operations.run_actions import do, items_of, preview, undo
-from tests.people import ALICIA, Person, add_person, sign_in
+from tests.people import ALICIA, Person, add_person, force_login
 from tests.staff.test_privileges import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -142,13 +142,13 @@ def test_sessions_of_those_it_happens_to_end_and_others_go_on(app):
     changed, already = a_contact(user=somebody(())), a_contact(user=somebody((READ,)))
     browsers = [app.test_client(), app.test_client()]
     for browser, row in zip(browsers, (changed, already), strict=True):
-        sign_in(browser, row.user.id)
+        force_login(browser, row.user.id)
     assert [browser.get("/account/sessions/").status_code for browser in browsers] == [200, 200]
 
     operation = do(ChangeRights, ALICIA.as_actor(), [changed, already], contacts="read")
     assert [browser.get("/account/sessions/").status_code for browser in browsers] == [302, 200]
 
-    sign_in(browsers[0], changed.user.id)
+    force_login(browsers[0], changed.user.id)
     undo(operation, ALICIA.as_actor())
     assert [browser.get("/account/sessions/").status_code for browser in browsers] == [302, 200]
 

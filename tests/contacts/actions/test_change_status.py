@@ -28,6 +28,6 @@ def test_the_log_puts_one_back():
 
 
 def test_an_answer_is_needed_and_none_is_one():
-    assert not ChangeStatus.form_of({"status": [""]}).validate()
-    assert not ChangeStatus.form_of({"status": ["None"]}).validate()
-    assert ChangeStatus.form_of({"status": ["none"]}).validate()
+    assert not ChangeStatus.build_form({"status": [""]}).validate()
+    assert not ChangeStatus.build_form({"status": ["None"]}).validate()
+    assert ChangeStatus.build_form({"status": ["none"]}).validate()

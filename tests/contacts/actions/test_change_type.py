@@ -28,6 +28,6 @@ def test_the_log_puts_one_back():
 
 
 def test_an_answer_is_needed_and_none_is_one():
-    assert not ChangeType.form_of({"type": [""]}).validate()
-    assert not ChangeType.form_of({"type": ["None"]}).validate()
-    assert ChangeType.form_of({"type": ["none"]}).validate()
+    assert not ChangeType.build_form({"type": [""]}).validate()
+    assert not ChangeType.build_form({"type": ["None"]}).validate()
+    assert ChangeType.build_form({"type": ["none"]}).validate()
