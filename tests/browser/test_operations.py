@@ -1,4 +1,4 @@
-"""Collective actions as people do them: tick, choose, look, run, undo; with and without a mouse."""
+"""Collective actions in the browser: select rows, preview, run, undo; with mouse and touch."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def tag(served) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _english_again(open_page):
+def _reset_language(open_page):
     """Leave the language to the other tests as it was, also when one of these fails."""
     yield
-    speak(open_page(), "en")
+    switch_language(open_page(), "en")
 
 
-def speak(page, language: str) -> None:
+def switch_language(page, language: str) -> None:
     page.goto("/contacts/list/")
     if page.locator("html").get_attribute("lang") == language:
         return
@@ -59,21 +59,21 @@ def rows(page):
     return page.locator("table.rows tbody input")
 
 
-def said(page):
+def action_bar_text(page):
     return page.locator("[data-tickbar] [role=status]")
 
 
-def act(page, name: str) -> None:
+def choose_action(page, name: str) -> None:
     page.locator("[data-acts] summary").click()
     page.locator(f"[data-acts] button[value={name}]").click()
 
 
-def turn(page, to: str) -> None:
+def go_to_page(page, to: str) -> None:
     """Go to the next or the previous page, whatever the language."""
     page.locator(f".pager a[href*='{to}=']:not([href*=last])").click()
 
 
-def look(page, tag: str) -> None:
+def open_preview(page, tag: str) -> None:
     """Answer which tag, and see what would change."""
     page.locator("select[name=tag]").select_option(label=tag)
     page.locator(".savebar .btn-primary").click()
@@ -85,22 +85,22 @@ def numbers(page) -> list[str]:
 
 
 @both_languages
-def test_rows_ticked_on_two_pages_are_changed_and_put_back(open_page, tag, language):
+def test_rows_ticked_on_two_pages_are_changed_and_undone(open_page, tag, language):
     page, words = open_page(), WORDS[language]
-    speak(page, language)
+    switch_language(page, language)
     page.goto(LIST)
     rows(page).nth(0).check()
     rows(page).nth(2).check()
-    turn(page, "after")
-    expect(said(page)).to_contain_text(words["selected"].format(2))
+    go_to_page(page, "after")
+    expect(action_bar_text(page)).to_contain_text(words["selected"].format(2))
     rows(page).nth(1).check()
-    expect(said(page)).to_contain_text(words["selected"].format(3))
-    turn(page, "before")
+    expect(action_bar_text(page)).to_contain_text(words["selected"].format(3))
+    go_to_page(page, "before")
     expect(page.locator("tbody input:checked")).to_have_count(2)
-    expect(said(page)).to_contain_text(words["selected"].format(3))
+    expect(action_bar_text(page)).to_contain_text(words["selected"].format(3))
 
-    act(page, "add_tag")
-    look(page, tag)
+    choose_action(page, "add_tag")
+    open_preview(page, tag)
     assert numbers(page) == ["3", "0", "0", "0"]
     expect(page.locator(".op-sample ins")).to_have_count(3)
     page.get_by_role("button", name=words["run"]).click()
@@ -119,27 +119,27 @@ def test_rows_ticked_on_two_pages_are_changed_and_put_back(open_page, tag, langu
 
 
 @both_languages
-def test_all_that_match_but_one_are_changed_in_the_background(
+def test_all_matching_rows_but_one_are_changed_in_the_background(
     open_page, served, tag, monkeypatch, language
 ):
     app, _address = served
     monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 3)
     page, words = open_page(), WORDS[language]
-    speak(page, language)
+    switch_language(page, language)
     page.goto(SPANIARDS)
     total = page.locator("[data-total]").text_content()
     rows(page).nth(3).check()
     page.locator("[data-every]").check()
     expect(page.locator("tbody input:checked")).to_have_count(25)
     rows(page).nth(1).uncheck()
-    turn(page, "after")
+    go_to_page(page, "after")
     expect(page.locator("tbody input:not(:checked)")).to_have_count(0)
-    turn(page, "before")
+    go_to_page(page, "before")
     expect(page.locator("tbody input:not(:checked)")).to_have_count(1)
-    expect(said(page)).to_contain_text(total)
+    expect(action_bar_text(page)).to_contain_text(total)
 
-    act(page, "add_tag")
-    look(page, tag)
+    choose_action(page, "add_tag")
+    open_preview(page, tag)
     number = int(total) - 1
     assert numbers(page) == [str(number), "0", "0", "0"]
     page.get_by_role("button", name=words["run"]).click()
@@ -151,18 +151,18 @@ def test_all_that_match_but_one_are_changed_in_the_background(
         db.session.remove()
     # The page finds out by itself.
     expect(page.locator("[data-state]")).to_have_text(words["done"])
-    expect(page.locator("[data-counted]")).to_contain_text(str(number))
+    expect(page.locator("[data-count-text]")).to_contain_text(str(number))
     expect(page.locator(".op-undo button")).to_be_visible()
 
 
-def test_a_whole_list_takes_the_number_typed(open_page, tag):
+def test_an_action_on_the_whole_list_asks_for_the_number_of_rows(open_page, tag):
     page = open_page()
     page.goto(LIST)
     total = page.locator("[data-total]").text_content()
     rows(page).nth(0).check()
     page.get_by_label(f"Select all {total}").check()
-    act(page, "add_tag")
-    look(page, tag)
+    choose_action(page, "add_tag")
+    open_preview(page, tag)
     run = page.get_by_role("button", name="Run on")
     run.click()
     expect(page.get_by_text("This is not the number.")).to_be_visible()
@@ -175,25 +175,25 @@ def test_a_whole_list_takes_the_number_typed(open_page, tag):
     expect(page.locator("[data-state]")).to_have_text("done")
 
 
-def test_ticks_survive_sorting_and_filters_but_all_that_match_ends_with_its_filter(open_page):
+def test_ticks_survive_sorting_and_filtering_but_all_matching_does_not(open_page):
     page = open_page()
     page.goto(SPANIARDS)
     rows(page).nth(0).check()
     page.get_by_role("columnheader", name="Name").get_by_role("link").click()
-    expect(said(page)).to_contain_text("1 selected")
+    expect(action_bar_text(page)).to_contain_text("1 selected")
     page.goto("/accounts/list/")
     page.goto(LIST)
-    expect(said(page)).to_contain_text("1 selected")
+    expect(action_bar_text(page)).to_contain_text("1 selected")
     page.goto(SPANIARDS)
     page.locator("[data-every]").check()
     page.goto(f"{SPANIARDS}&sort=-name")
-    expect(said(page)).to_contain_text("All")
+    expect(action_bar_text(page)).to_contain_text("All")
     page.goto(LIST)
     expect(page.locator("tbody input:checked")).to_have_count(0)
     expect(page.locator(".tickbar.is-up")).to_have_count(0)
 
 
-def test_ticks_are_of_one_user_and_end_with_signing_out(open_page):
+def test_ticks_belong_to_one_user_and_end_with_the_session(open_page):
     page = open_page()
     page.goto(LIST)
     rows(page).nth(0).check()
@@ -215,7 +215,7 @@ def test_ticks_are_of_one_user_and_end_with_signing_out(open_page):
     assert page.evaluate("key => sessionStorage.getItem(key)", key) is None
 
 
-def test_more_than_a_thousand_ticks_are_told_and_not_sent(open_page):
+def test_more_than_a_thousand_ticks_are_refused(open_page):
     page = open_page()
     page.goto(LIST)
     rows(page).nth(0).check()
@@ -227,15 +227,15 @@ def test_more_than_a_thousand_ticks_are_told_and_not_sent(open_page):
         }"""
     )
     page.reload()
-    expect(said(page)).to_contain_text("1,001 selected")
-    expect(said(page)).to_contain_text("At most 1,000 can be ticked one by one.")
+    expect(action_bar_text(page)).to_contain_text("1,001 selected")
+    expect(action_bar_text(page)).to_contain_text("At most 1,000 can be ticked one by one.")
     assert page.locator("[data-acts]").evaluate("menu => menu.inert")
     page.get_by_label("Untick all").click()
     expect(page.locator(".tickbar.is-up")).to_have_count(0)
 
 
 @pytest.mark.parametrize("is_whole", [False, True], ids=["ticked", "all"])
-def test_it_works_without_scripts(open_page, tag, is_whole):
+def test_a_collective_action_works_without_javascript(open_page, tag, is_whole):
     page = open_page(java_script_enabled=False)
     page.goto(f"{SPANIARDS}")
     total = int(page.locator("[data-total]").text_content())
@@ -244,8 +244,8 @@ def test_it_works_without_scripts(open_page, tag, is_whole):
     else:
         rows(page).nth(0).check()
         rows(page).nth(4).check()
-    act(page, "add_tag")
-    look(page, tag)
+    choose_action(page, "add_tag")
+    open_preview(page, tag)
     assert numbers(page)[0] == str(total if is_whole else 2)
     page.get_by_role("button", name="Run on").click()
     expect(page.locator("[data-state]")).to_have_text("done")
@@ -255,9 +255,9 @@ def test_it_works_without_scripts(open_page, tag, is_whole):
 
 @both_languages
 @both_themes
-def test_axe_finds_nothing_on_the_way(open_page, tag, language, theme):
+def test_axe_finds_no_violations_on_the_pages_of_an_action(open_page, tag, language, theme):
     page = open_page(color_scheme=theme)
-    speak(page, language)
+    switch_language(page, language)
     page.goto(LIST)
     rows(page).nth(0).check()
     page.locator("[data-acts] summary").click()
@@ -270,16 +270,16 @@ def test_axe_finds_nothing_on_the_way(open_page, tag, language, theme):
     found += violations(page)
     page.goto(LIST)
     page.locator("[data-every]").check()
-    act(page, "add_tag")
-    look(page, tag)
+    choose_action(page, "add_tag")
+    open_preview(page, tag)
     found += violations(page)
     assert found == []
 
 
 @both_languages
-def test_the_bar_and_its_pages_fit_a_telephone(open_page, tag, language):
+def test_the_action_bar_and_its_pages_fit_a_phone(open_page, tag, language):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
-    speak(page, language)
+    switch_language(page, language)
 
     def fits() -> None:
         assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
@@ -304,11 +304,11 @@ def test_the_bar_and_its_pages_fit_a_telephone(open_page, tag, language):
     page.locator("[data-acts] button[value=add_tag]").click()
     page.wait_for_url("**/operations/*/")
     fits()
-    look(page, tag)
+    open_preview(page, tag)
     fits()
 
 
-def test_a_file_that_is_deleted_is_ticked_no_more(open_page):
+def test_a_deleted_row_is_no_longer_ticked(open_page):
     page = open_page()
     page.goto(LIST)
     rows(page).nth(0).check()
@@ -317,6 +317,6 @@ def test_a_file_that_is_deleted_is_ticked_no_more(open_page):
     page.locator("summary[aria-label=More]").click()
     page.get_by_role("button", name="Delete").click()
     page.locator("#ask").get_by_role("button", name="Delete").click()
-    expect(said(page)).to_contain_text("1 selected")
+    expect(action_bar_text(page)).to_contain_text("1 selected")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
