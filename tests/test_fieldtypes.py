@@ -1,4 +1,4 @@
-"""Kinds of value: read from what people type, in both languages."""
+"""Field types parse what users type, in both languages, and format it again."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from app.i18n.places import countries, find_country, find_province, province_nam
 CONTACT, ACCOUNT = Contact.__table__.c, Account.__table__.c
 SPAIN, STATES = Hints(country="ES"), Hints(country="US", day_first=False)
 
-in_both = pytest.mark.parametrize("language", ["en", "es"])
+in_both_languages = pytest.mark.parametrize("language", ["en", "es"])
 
 
 @pytest.fixture(autouse=True)
 def context(app):
-    """Messages are written in the reader's language, so these need an application."""
+    """Push an application context: error messages are translated."""
     with app.app_context():
         yield
 
@@ -36,7 +36,7 @@ def parse(column, typed, hints=SPAIN):
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "stored"),
     [
         ("927 21 45 67", "+34927214567"),
         ("(927) 21-45-67", "+34927214567"),
@@ -47,41 +47,41 @@ def parse(column, typed, hints=SPAIN):
         ("   ", None),
     ],
 )
-def test_a_telephone_number_is_kept_in_one_form(typed, kept):
-    assert parse(CONTACT.phone, typed) == kept
+def test_a_phone_number_is_normalized_to_e164(typed, stored):
+    assert parse(CONTACT.phone, typed) == stored
 
 
-def test_a_telephone_number_is_read_where_the_contact_lives():
+def test_a_phone_number_without_prefix_belongs_to_the_given_country():
     assert parse(CONTACT.phone, "(212) 555-0123", STATES) == "+12125550123"
 
 
 @pytest.mark.parametrize("typed", ["927 21", "call me", "+34", "1" * 40])
-def test_what_is_no_telephone_number_is_refused(typed):
+def test_an_invalid_phone_number_is_refused(typed):
     with pytest.raises(DomainError, match="telephone"):
         parse(CONTACT.phone, typed)
 
 
-def test_a_telephone_number_that_is_shown_or_written_can_be_read_again():
-    kind = get_field_type(CONTACT.phone)
-    for kept in ("+34927214567", "+12125550123", "+34927214567;ext=12"):
-        assert kind.parse(kind.show(kept), SPAIN) == kept
-        assert kind.parse(kind.write(kept), SPAIN) == kept
+def test_a_formatted_phone_number_parses_to_the_same_value():
+    field_type = get_field_type(CONTACT.phone)
+    for stored in ("+34927214567", "+12125550123", "+34927214567;ext=12"):
+        assert field_type.parse(field_type.show(stored), SPAIN) == stored
+        assert field_type.parse(field_type.write(stored), SPAIN) == stored
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "stored"),
     [
         (" Ana.Garcia@Example.ORG ", "ana.garcia@example.org"),
         ("ana+tag@example.org", "ana+tag@example.org"),
         ("josé@ñandú.es", "josé@ñandú.es"),
     ],
 )
-def test_an_email_address_is_kept_in_one_form(typed, kept):
-    assert parse(CONTACT.email, typed) == kept
+def test_an_email_address_is_normalized(typed, stored):
+    assert parse(CONTACT.email, typed) == stored
 
 
 @pytest.mark.parametrize("typed", ["ana", "ana@", "@example.org", "a b@example.org", "ana@x..y"])
-def test_what_is_no_email_address_is_refused(typed):
+def test_an_invalid_email_address_is_refused(typed):
     with pytest.raises(DomainError, match="e-mail"):
         parse(CONTACT.email, typed)
 
@@ -100,41 +100,41 @@ def test_what_is_no_email_address_is_refused(typed):
         ("1978-03-14T00:00:00", SPAIN, date(1978, 3, 14)),
     ],
 )
-def test_a_date_is_read_as_people_write_it(typed, hints, day):
+def test_a_date_is_parsed_in_the_usual_formats(typed, hints, day):
     assert parse(CONTACT.birth_date, typed, hints) == day
 
 
 @pytest.mark.parametrize(
     "typed", ["31/02/1978", "14/03/78", "yesterday", "1978", "0/0/2000", "-1-2-3", "٣/٣/٢٠٠٠"]
 )
-def test_what_is_no_date_is_refused(typed):
+def test_an_invalid_date_is_refused(typed):
     with pytest.raises(DomainError, match="date"):
         parse(CONTACT.birth_date, typed)
 
 
 @given(st.dates())
-def test_a_date_that_is_written_can_be_read_again(day):
+def test_a_formatted_date_parses_to_the_same_value(day):
     assert parse_date(day.isoformat(), day_first=True) == day
 
 
-@in_both
+@in_both_languages
 @pytest.mark.parametrize(
     ("typed", "code"),
     [("Spain", "ES"), ("España", "ES"), ("espana", "ES"), ("ESP", "ES"), ("es", "ES"),
      ("Estados Unidos", "US"), ("USA", "US"), ("EE. UU.", "US"), ("Reino Unido", "GB")],
 )  # fmt: skip
-def test_a_country_is_read_in_either_language(language, typed, code):
+def test_a_country_is_parsed_in_both_languages(language, typed, code):
     with force_locale(language):
         assert parse(CONTACT.country, typed) == code
 
 
-@in_both
-def test_every_country_can_be_read_by_the_name_it_is_shown_by(language):
+@in_both_languages
+def test_every_country_is_found_by_its_displayed_name(language):
     for code, name in countries(language):
         assert find_country(name) == code
 
 
-def test_what_is_no_country_is_refused():
+def test_an_unknown_country_is_refused():
     with pytest.raises(DomainError, match="not a country"):
         parse(CONTACT.country, "Atlantis")
 
@@ -144,62 +144,62 @@ def test_what_is_no_country_is_refused():
     [("Cáceres", "ES-CC"), ("caceres", "ES-CC"), ("CC", "ES-CC"), ("Alicante", "ES-A"),
      ("Bizkaia", "ES-BI"), ("Nowhere", "Nowhere")],
 )  # fmt: skip
-def test_a_province_is_kept_by_its_code_or_else_as_typed(typed, code):
+def test_a_province_is_stored_as_code_or_as_typed(typed, code):
     assert find_province(typed, "ES") == code
 
 
-@in_both
-def test_every_province_of_spain_can_be_read_by_the_name_it_is_shown_by(language):
+@in_both_languages
+def test_every_province_of_spain_is_found_by_its_displayed_name(language):
     for code, _name in provinces("ES", language):
         assert find_province(province_name(code, language), "ES") == code
 
 
-@in_both
+@in_both_languages
 @pytest.mark.parametrize(
     ("typed", "code"),
     [("Mr", "mr"), ("Sr.", "mr"), ("doña", "ms"), ("DRA", "dr"), ("Prof.", "prof"), ("mx", "mx")],
 )
-def test_a_salutation_is_read_in_either_language(language, typed, code):
+def test_a_salutation_is_parsed_in_both_languages(language, typed, code):
     with force_locale(language):
         assert parse(CONTACT.salutation, typed) == code
 
 
 @pytest.mark.parametrize("typed", ["Inglés", "English", "en"])
-def test_a_language_is_read_in_either_language(typed):
+def test_a_language_is_parsed_in_both_languages(typed):
     assert parse(CONTACT.language, typed) == "en"
 
 
-def test_what_is_not_one_of_the_choices_is_refused():
+def test_an_unknown_choice_is_refused():
     with pytest.raises(DomainError, match="choices"):
         parse(ACCOUNT.type, "friend")
 
 
-def test_text_that_is_too_long_is_refused_rather_than_cut():
+def test_text_that_is_too_long_is_refused_and_not_truncated():
     assert parse(CONTACT.first_name, "a" * 80) == "a" * 80
     with pytest.raises(DomainError, match="80 characters"):
         parse(CONTACT.first_name, "a" * 81)
 
 
-def test_length_is_counted_in_letters_not_in_bytes():
+def test_length_is_counted_in_characters_and_not_in_bytes():
     assert parse(CONTACT.first_name, "ñ" * 80) == "ñ" * 80
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "stored"),
     [("example.org", "https://example.org"), ("http://example.org/x", "http://example.org/x")],
 )
-def test_a_web_address_gets_its_scheme(typed, kept):
-    assert parse(ACCOUNT.website, typed) == kept
+def test_a_url_without_scheme_gets_https(typed, stored):
+    assert parse(ACCOUNT.website, typed) == stored
 
 
 @pytest.mark.parametrize("typed", ["javascript:alert(1)", "ftp://example.org", "nothing"])
-def test_what_is_no_web_address_is_refused(typed):
+def test_an_invalid_url_is_refused(typed):
     with pytest.raises(DomainError, match="web address"):
         parse(ACCOUNT.website, typed)
 
 
 @pytest.mark.parametrize("typed", ["http://[::1", "https://exa mple.org"])
-def test_an_odd_web_address_never_breaks_the_form(typed):
+def test_a_malformed_url_raises_nothing_but_a_domain_error(typed):
     with contextlib.suppress(DomainError):
         parse(ACCOUNT.website, typed)
 
@@ -208,12 +208,12 @@ def test_an_odd_web_address_never_breaks_the_form(typed):
     ("typed", "value"),
     [("1.234,56", "1234.56"), ("1,234.56", "1234.56"), ("12,5", "12.5"), ("-3", "-3")],
 )
-def test_a_number_is_read_with_either_decimal_sign(typed, value):
+def test_a_number_is_parsed_with_either_decimal_sign(typed, value):
     assert fieldtypes.Decimal().parse(typed, SPAIN) == Decimal(value)
 
 
 @pytest.mark.parametrize("typed", ["NaN", "Infinity", "1e999999999", "abc", "--1"])
-def test_what_is_no_number_is_refused(typed):
+def test_an_invalid_number_is_refused(typed):
     with pytest.raises(DomainError):
         fieldtypes.Decimal().parse(typed, SPAIN)
 
@@ -221,5 +221,5 @@ def test_what_is_no_number_is_refused(typed):
 @pytest.mark.parametrize(
     ("typed", "value"), [("sí", True), ("X", True), ("No", False), ("0", False)]
 )
-def test_yes_and_no_are_read_in_either_language(typed, value):
+def test_yes_and_no_are_parsed_in_both_languages(typed, value):
     assert Boolean().parse(typed, SPAIN) is value

@@ -1,1 +1,1 @@
-"""What people see, in real Chromium."""
+"""Tests in Chromium."""

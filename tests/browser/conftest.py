@@ -1,4 +1,4 @@
-"""A served program with demo data, and a browser that forgives nothing."""
+"""Fixtures: a running server with demo data, and pages that fail on any script error."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.databases import empty_database, make_app
 from tests.servers import running
 
 PASSWORD = "demo-padron-2026"
-# Milliseconds: the machine of the tests may be busy with others.
-PATIENCE = 20_000
-expect.set_options(timeout=PATIENCE)
+# The test machine may be busy.
+TIMEOUT_MS = 20_000
+expect.set_options(timeout=TIMEOUT_MS)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
 def pytest_collection_modifyitems(items):
-    """Keep these tests in one process, which serves the program once."""
+    """Run these tests in one worker process, which starts one server."""
     for item in items:
         if Path(__file__).parent in Path(item.path).parents:
             item.add_marker(pytest.mark.xdist_group("browser"))
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
-    """Serve the program as ``make run`` does, on a port of its own; give it and its address."""
+    """Serve the app as ``make run`` does, on a free port; yield (app, URL)."""
     folder = tmp_path_factory.mktemp("served")
     with empty_database("sqlite", folder) as url:
         app = make_app(url, folder, WTF_CSRF_ENABLED=True, ADMIN_PASSWORD=PASSWORD, TESTING=False)
@@ -46,7 +46,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def address(served):
-    """Give the address of the served program."""
+    """Return the URL of the server."""
     return served[1]
 
 
@@ -68,7 +68,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def signed_in(chromium, address):
-    """Sign in once, through the door, and keep the cookie."""
+    """Log in once; return the browser's storage state with the session cookie."""
     context = chromium.new_context(locale="en-GB")
     page = context.new_page()
     page.goto(f"{address}/login/")
@@ -83,23 +83,25 @@ def signed_in(chromium, address):
 
 @pytest.fixture
 def open_page(chromium, address, signed_in):
-    """Give pages in which any error of a script, a policy or the server fails the test."""
-    contexts, wrong = [], []
+    """Yield a function that opens pages; script, CSP and server errors fail the test."""
+    contexts, errors = [], []
 
     def open_(*, visitor: bool = False, **options):
         options = {"locale": "en-GB", "viewport": {"width": 1440, "height": 900}} | options
         if not visitor:
             options["storage_state"] = signed_in
         context = chromium.new_context(base_url=address, reduced_motion="reduce", **options)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("console", lambda note: wrong.append(note.text) if _is_wrong(note) else None)
+        page.on("pageerror", lambda error: errors.append(f"script: {error}"))
+        page.on(
+            "console", lambda message: errors.append(message.text) if _is_error(message) else None
+        )
         page.on(
             "response",
             lambda reply: (
-                wrong.append(f"{reply.status} {reply.url}")
+                errors.append(f"{reply.status} {reply.url}")
                 if reply.status >= 500 or reply.status == 404
                 else None
             ),
@@ -109,20 +111,20 @@ def open_page(chromium, address, signed_in):
     yield open_
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert errors == []
 
 
-def _is_wrong(note) -> bool:
-    # Chromium reports a form that came back with its mistakes (409, 422) as a failed load.
-    return note.type in ("error", "warning") and "Failed to load resource" not in note.text
+def _is_error(message) -> bool:
+    # Chromium reports a response of 409 or 422 as a failed load.
+    return message.type in ("error", "warning") and "Failed to load resource" not in message.text
 
 
 @pytest.fixture
 def page(open_page):
-    """Give a page of the signed-in administrator, in English, on a desktop."""
+    """Yield a desktop page of the logged-in administrator, in English."""
     page = open_page()
     yield page
-    # A page of its own: the test's may still be on its way somewhere.
+    # A new page: that of the test may still be loading.
     page = page.context.new_page()
     page.goto("/contacts/list/")
     if page.locator("html").get_attribute("lang") != "en":

@@ -1,4 +1,4 @@
-"""A day at the desk: find, open, make, change, duplicate, delete, bring back."""
+"""Contacts in the browser: search, add, edit, duplicate, delete, restore."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _number = count(1)
 
 
 @pytest.fixture
-def a_name() -> str:
-    """Give a last name that nobody else has."""
+def unique_last_name() -> str:
+    """Return a last name that no contact has."""
     return f"Prueba{next(_number):03d}"
 
 
-def make(page: Page, last_name: str, **fields: str) -> None:
+def add_contact(page: Page, last_name: str, **fields: str) -> None:
     page.goto("/contacts/add")
     page.get_by_label("Last name").fill(last_name)
     for label, value in fields.items():
@@ -30,12 +30,12 @@ def save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
 
 
-def more(page: Page, choice: str) -> None:
+def choose_in_menu(page: Page, choice: str) -> None:
     page.locator("main summary[aria-label='More']").click()
     page.locator("main").get_by_text(choice, exact=True).first.click()
 
 
-def test_signing_in_wrongly_says_so_and_rightly_opens_the_list(open_page):
+def test_a_failed_login_shows_an_error_and_a_successful_one_opens_the_list(open_page):
     page = open_page(visitor=True)
     page.goto("/contacts/list/?q=ana")
     page.get_by_label("User name").fill("admin")
@@ -48,14 +48,16 @@ def test_signing_in_wrongly_says_so_and_rightly_opens_the_list(open_page):
     expect(page).to_have_url(re.compile(r"/contacts/list/\?q=ana"))
 
 
-def test_the_palette_finds_a_contact_with_the_keyboard_alone(page, a_name):
-    make(page, a_name, First_name="Íñigo")
+def test_the_search_palette_works_by_keyboard(page, unique_last_name):
+    add_contact(page, unique_last_name, First_name="Íñigo")
     page.goto("/accounts/list/")
     page.keyboard.press("Control+k")
-    page.keyboard.type(f"inigo {a_name[-6:]}")
-    expect(page.locator("#palette-list").get_by_role("option").first).to_contain_text(a_name)
+    page.keyboard.type(f"inigo {unique_last_name[-6:]}")
+    expect(page.locator("#palette-list").get_by_role("option").first).to_contain_text(
+        unique_last_name
+    )
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text(a_name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(unique_last_name)
 
 
 def test_escape_closes_the_palette(page):
@@ -66,9 +68,9 @@ def test_escape_closes_the_palette(page):
     expect(page.locator("#palette")).to_be_hidden()
 
 
-def test_a_mistake_is_shown_beside_the_field_and_what_was_typed_stays(page, a_name):
+def test_an_error_is_shown_beside_its_field_and_the_typed_text_stays(page, unique_last_name):
     page.goto("/contacts/add")
-    page.get_by_label("Last name").fill(a_name)
+    page.get_by_label("Last name").fill(unique_last_name)
     page.get_by_label("E-mail", exact=True).fill("nobody")
     page.get_by_label("City", exact=True).fill("Cáceres")
     save(page)
@@ -78,15 +80,15 @@ def test_a_mistake_is_shown_beside_the_field_and_what_was_typed_stays(page, a_na
     expect(field).to_have_value("nobody")
     expect(page.get_by_label("City", exact=True)).to_have_value("Cáceres")
     expect(page.get_by_role("alert")).to_contain_text("is not an e-mail address")
-    expect(page.get_by_label("Last name")).to_have_value(a_name)
+    expect(page.get_by_label("Last name")).to_have_value(unique_last_name)
 
     field.fill("someone@example.org")
     save(page)
-    expect(page.get_by_role("heading", level=1)).to_contain_text(a_name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(unique_last_name)
 
 
-def test_a_contact_is_changed_and_the_log_tells_of_it(page, a_name):
-    make(page, a_name, City="Cáceres")
+def test_a_change_of_a_contact_is_logged(page, unique_last_name):
+    add_contact(page, unique_last_name, City="Cáceres")
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("City", exact=True).fill("Badajoz")
     save(page)
@@ -98,46 +100,46 @@ def test_a_contact_is_changed_and_the_log_tells_of_it(page, a_name):
     expect(entry).to_contain_text("Admin")
 
 
-def test_a_duplicate_begins_with_the_same_values(page, a_name):
-    make(page, a_name, City="Cáceres")
-    more(page, "Duplicate")
-    expect(page.get_by_label("Last name")).to_have_value(a_name)
+def test_a_duplicate_has_the_same_values(page, unique_last_name):
+    add_contact(page, unique_last_name, City="Cáceres")
+    choose_in_menu(page, "Duplicate")
+    expect(page.get_by_label("Last name")).to_have_value(unique_last_name)
     expect(page.get_by_label("City", exact=True)).to_have_value("Cáceres")
     expect(page.get_by_label("Member number")).to_have_value("")
     page.get_by_label("First name").fill("Copia")
     save(page)
-    expect(page.get_by_role("heading", level=1)).to_contain_text(f"Copia {a_name}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"Copia {unique_last_name}")
 
 
 def delete(page: Page) -> None:
-    more(page, "Delete")
+    choose_in_menu(page, "Delete")
     page.locator("#ask").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile("/contacts/list/"))
 
 
-def test_deleting_asks_first_and_can_be_undone_at_once(page, a_name):
-    make(page, a_name)
-    more(page, "Delete")
+def test_deleting_asks_for_confirmation_and_can_be_undone(page, unique_last_name):
+    add_contact(page, unique_last_name)
+    choose_in_menu(page, "Delete")
     page.locator("#ask").get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(a_name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(unique_last_name)
     page.keyboard.press("Escape")
     page.reload()
 
     delete(page)
     page.get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("heading", level=1)).to_contain_text(a_name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(unique_last_name)
 
 
-def test_a_contact_comes_back_from_the_trash(page, a_name):
-    make(page, a_name)
+def test_a_contact_is_restored_from_the_trash(page, unique_last_name):
+    add_contact(page, unique_last_name)
     delete(page)
-    page.goto(f"/contacts/trash/list/?q={a_name}")
-    page.locator("table").get_by_role("checkbox", name=a_name).check()
+    page.goto(f"/contacts/trash/list/?q={unique_last_name}")
+    page.locator("table").get_by_role("checkbox", name=unique_last_name).check()
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_text("1 file is back.")).to_be_visible()
-    page.goto(f"/contacts/list/?q={a_name}")
-    expect(page.locator("table").get_by_role("link", name=a_name)).to_be_visible()
+    page.goto(f"/contacts/list/?q={unique_last_name}")
+    expect(page.locator("table").get_by_role("link", name=unique_last_name)).to_be_visible()
 
 
 def test_leaving_a_changed_form_warns(page):
@@ -149,8 +151,8 @@ def test_leaving_a_changed_form_warns(page):
     assert asked == ["beforeunload"]
 
 
-def test_two_people_at_once_lose_nothing(open_page, page, a_name):
-    make(page, a_name, City="Cáceres")
+def test_a_concurrent_edit_shows_the_conflict(open_page, page, unique_last_name):
+    add_contact(page, unique_last_name, City="Cáceres")
     address = page.url.replace("/show/", "/edit/")
     page.goto(address)
     other = open_page()
@@ -167,9 +169,9 @@ def test_two_people_at_once_lose_nothing(open_page, page, a_name):
     expect(page.locator("main")).to_contain_text("Badajoz")
 
 
-def test_an_account_is_chosen_by_typing_a_part_of_its_name(page, a_name):
+def test_the_picker_finds_an_account_by_a_part_of_its_name(page, unique_last_name):
     page.goto("/contacts/add")
-    page.get_by_label("Last name").fill(a_name)
+    page.get_by_label("Last name").fill(unique_last_name)
     field = page.locator("[data-field='account']")
     field.locator("input:visible, [role=combobox]:visible").first.click()
     page.keyboard.type("guadiana")

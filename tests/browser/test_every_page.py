@@ -1,4 +1,4 @@
-"""Every main page: accessible in both themes and languages, and fit for a telephone."""
+"""Accessibility of the main pages in both themes and languages, and layout on a phone."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def violations(page) -> list[str]:
 
 @both_languages
 @both_themes
-def test_axe_finds_nothing(open_page, language, theme):
+def test_axe_finds_no_violations(open_page, language, theme):
     page = open_page(color_scheme=theme)
     page.goto("/contacts/list/")
     page.locator(f".segment button[value={language}]").click()
@@ -83,14 +83,14 @@ def test_axe_finds_nothing(open_page, language, theme):
 
 @both_languages
 @both_themes
-def test_axe_finds_nothing_at_the_door(open_page, language, theme):
+def test_axe_finds_no_violations_on_the_login_page(open_page, language, theme):
     page = open_page(visitor=True, color_scheme=theme, locale=language)
     page.goto("/login/")
     assert page.locator("html").get_attribute("lang") == language
     assert violations(page) == []
 
 
-def test_no_page_scrolls_sideways_on_a_telephone(open_page):
+def test_no_page_scrolls_horizontally_on_a_phone(open_page):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     wide = []
     for address in PAGES:
@@ -99,7 +99,7 @@ def test_no_page_scrolls_sideways_on_a_telephone(open_page):
         if width > PHONE["width"]:
             wide.append((address, width))
     assert wide == []
-    # A page that is only reached with a file.
+    # This page needs an uploaded file.
     page.goto("/contacts/import")
     people = {"name": "people.csv", "mimeType": "text/csv", "buffer": b"Name;City\nAna;Bilbao\n"}
     page.locator("input[type=file]").set_input_files(people)
@@ -108,14 +108,14 @@ def test_no_page_scrolls_sideways_on_a_telephone(open_page):
     assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
 
 
-def test_the_tab_one_is_on_is_in_sight_on_a_telephone(open_page):
+def test_the_current_tab_is_visible_on_a_phone(open_page):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     page.goto("/account/keys/")
     tab = page.locator(".tabs [aria-current]")
     expect(tab).to_be_in_viewport(ratio=0.9)
 
 
-def test_the_menu_opens_and_closes_on_a_telephone(open_page):
+def test_the_menu_opens_and_closes_on_a_phone(open_page):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     page.goto("/contacts/list/")
     page.get_by_role("link", name="Open the menu").tap()
@@ -123,7 +123,7 @@ def test_the_menu_opens_and_closes_on_a_telephone(open_page):
     page.wait_for_url("**/accounts/list/")
 
 
-def test_every_link_of_the_menu_leads_to_a_page(open_page):
+def test_every_menu_link_opens_a_page(open_page):
     page = open_page()
     page.goto("/contacts/list/")
     links = page.locator("#side .side-scroll a").evaluate_all("all => all.map(a => a.href)")
@@ -132,7 +132,7 @@ def test_every_link_of_the_menu_leads_to_a_page(open_page):
         assert page.goto(link).status == 200
 
 
-def test_the_skip_link_comes_first_and_leads_to_the_contents(open_page):
+def test_the_skip_link_is_first_and_leads_to_the_content(open_page):
     page = open_page()
     page.goto("/contacts/list/")
     page.keyboard.press("Tab")

@@ -21,7 +21,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_a_forgotten_password_is_chosen_anew(open_page, served, language):
+def test_a_forgotten_password_can_be_reset(open_page, served, language):
     app, address = served
     name = f"olga-{language}"
     with app.app_context():
@@ -45,19 +45,19 @@ def test_a_forgotten_password_is_chosen_anew(open_page, served, language):
     page.locator("#name").fill(name)
     page.get_by_role("button", name=send).click()
     page.wait_for_selector(".banner")
-    assert found_by_axe(page) == []
+    assert axe_violations(page) == []
     with app.app_context():
         deliver_due(app)
 
     # Not in the language of the mail: an administrator reads it in their own.
     reader = open_page()
     reader.goto("/outbox/")
-    assert found_by_axe(reader) == []
+    assert axe_violations(reader) == []
     reader.locator(".mail").first.click()
     link = reader.locator(".mail-part pre a").first.get_attribute("href")
     frame = reader.frame_locator(".mail-part iframe")
     assert frame.locator("h1").inner_text()
-    assert found_by_axe(reader) == []
+    assert axe_violations(reader) == []
 
     # The program is served on a port that its settings do not know.
     assert link.startswith(f"{app.config['PUBLIC_URL']}/login/choose/")
@@ -65,7 +65,7 @@ def test_a_forgotten_password_is_chosen_anew(open_page, served, language):
     page.locator("#password").fill("short")
     page.get_by_role("button", name=keep).click()
     page.wait_for_selector("#password-error")
-    assert found_by_axe(page) == []
+    assert axe_violations(page) == []
     page.locator("#password").fill(NEW)
     page.locator("#again").fill(NEW)
     page.get_by_role("button", name=keep).click()
@@ -76,7 +76,7 @@ def test_a_forgotten_password_is_chosen_anew(open_page, served, language):
     page.wait_for_url(re.compile("/(account|users/userinfo)"))
 
 
-def found_by_axe(page) -> list[str]:
+def axe_violations(page) -> list[str]:
     return [
         f"{each['id']}: {node['html'][:120]}"
         for each in Axe().run(page).response["violations"]

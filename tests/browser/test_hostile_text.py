@@ -32,7 +32,7 @@ PAYLOADS = (
     "<script src=//evil.test/x.js></script>", "<noscript><img src=x onerror=alert(42)></noscript>",
 )  # fmt: skip
 
-# Runs in the page: reads each form of ours and sends it with what it is given.
+# Runs in the page: fills in and submits each form.
 SEND = """async ([url, changes]) => {
   const page = new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html");
   const form = [...page.querySelectorAll("form[method=post]")].find((f) => !f.getAttribute("action"));
@@ -61,8 +61,8 @@ FORMS = {
 
 
 @pytest.fixture
-def watched(open_page):
-    """Give a page that notes every dialog; errors and broken policies fail the test as ever."""
+def watched_page(open_page):
+    """Yield a page that records every dialog; script and CSP errors fail the test."""
     page, dialogs = open_page(), []
 
     def note(dialog):
@@ -75,7 +75,7 @@ def watched(open_page):
 
 
 def fill_everything(page: Page) -> list[str]:
-    """Write every payload into every text of a form; return the files that were made."""
+    """Submit every payload in every text field of the forms; return the created rows."""
     page.goto("/contacts/list/")
     made = []
     for url, names in FORMS.items():
@@ -94,8 +94,8 @@ def fill_everything(page: Page) -> list[str]:
     return made
 
 
-def test_no_text_runs_on_any_page(watched):
-    page = watched
+def test_no_stored_text_runs_as_script(watched_page):
+    page = watched_page
     made = fill_everything(page)
     for path in made:
         for address in (path, f"{path}?tab=log", path.replace("/show/", "/edit/")):
@@ -113,10 +113,10 @@ def test_no_text_runs_on_any_page(watched):
     ):  # fmt: skip
         page.goto(address)
 
-    _in_the_palette_the_picker_and_the_trash(page, contact)
+    _visit_palette_picker_and_trash(page, contact)
 
 
-def _in_the_palette_the_picker_and_the_trash(page: Page, contact: str) -> None:
+def _visit_palette_picker_and_trash(page: Page, contact: str) -> None:
     page.goto("/contacts/list/")
     page.keyboard.press("Control+k")
     page.keyboard.type("script alert")
@@ -133,8 +133,8 @@ def _in_the_palette_the_picker_and_the_trash(page: Page, contact: str) -> None:
     page.goto(contact.replace("/contacts/", "/contacts/trash/"))
 
 
-def test_no_header_or_name_of_a_file_runs_in_an_import(watched):
-    page = watched
+def test_no_header_or_file_name_of_an_import_runs_as_script(watched_page):
+    page = watched_page
     headers = ";".join(json.dumps(text.replace('"', "'"), ensure_ascii=False) for text in PAYLOADS)
     lines = f"{headers}\n{headers}\n"
     page.goto("/contacts/import")

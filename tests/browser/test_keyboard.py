@@ -1,4 +1,4 @@
-"""Collective actions without a mouse: from row to bar and back, to the end and to the undoing."""
+"""Collective actions by keyboard: select rows, run an action, undo it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.test_every_page import both_languages
-from tests.browser.test_operations import LIST, WORDS, _english_again, said, speak, tag
+from tests.browser.test_operations import (
+    LIST,
+    WORDS,
+    _reset_language,
+    action_bar_text,
+    switch_language,
+    tag,
+)
 
-# Fixtures of those pages, for these.
-__all__ = ["_english_again", "tag"]
+# Imported fixtures.
+__all__ = ["_reset_language", "tag"]
 
 
 def tab_to(page, selector: str, key: str = "Tab") -> None:
     """Press Tab until something has the focus, and never lose it on the way."""
     for _step in range(120):
         page.keyboard.press(key)
-        if page.evaluate("at => document.activeElement.matches(at)", selector):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
     raise AssertionError(f"{selector} is not reached")
 
@@ -26,7 +33,7 @@ def focused(page, selector: str):
     expect(page.locator(selector).first).to_be_focused()
 
 
-def from_the_bar_to_the_preview(page, tag: str) -> None:
+def open_preview_from_action_bar(page, tag: str) -> None:
     """Choose “Add a tag” in the menu that has the focus, and answer which."""
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
@@ -41,22 +48,22 @@ def from_the_bar_to_the_preview(page, tag: str) -> None:
 
 
 @both_languages
-def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
+def test_a_collective_action_is_done_and_undone_by_keyboard(open_page, tag, language):
     page, words = open_page(), WORDS[language]
-    speak(page, language)
+    switch_language(page, language)
     page.goto(LIST)
     tab_to(page, "tbody tr:nth-child(1) input")
     page.keyboard.press("Space")
     tab_to(page, "tbody tr:nth-child(2) input")
     page.keyboard.press("Space")
-    expect(said(page)).to_contain_text(words["selected"].format(2))
+    expect(action_bar_text(page)).to_contain_text(words["selected"].format(2))
     # Back and forth over the whole list: unticking the last tick leaves the focus where it is.
     tab_to(page, "[data-every]")
     page.keyboard.press("Space")
-    expect(said(page)).to_contain_text(words["all"])
+    expect(action_bar_text(page)).to_contain_text(words["all"])
     expect(page.locator("tbody input:checked")).to_have_count(25)
     page.keyboard.press("Space")
-    expect(said(page)).to_contain_text(words["selected"].format(25))
+    expect(action_bar_text(page)).to_contain_text(words["selected"].format(25))
     tab_to(page, "[data-untick]")
     page.keyboard.press("Enter")
     expect(page.locator("[data-tick-all]")).to_be_focused()
@@ -81,7 +88,7 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     tab_to(page, "[data-skip-link]", "Shift+Tab")
     page.keyboard.press("Enter")
     focused(page, "[data-acts] summary")
-    from_the_bar_to_the_preview(page, tag)
+    open_preview_from_action_bar(page, tag)
 
     # Back to the questions, back to the list: the focus is where it was left.
     tab_to(page, ".savebar a")
@@ -92,7 +99,7 @@ def test_everything_is_done_by_keyboard_alone(open_page, tag, language):
     page.wait_for_url("**/contacts/list/**")
     expect(page.locator("tbody input:checked")).to_have_count(1)
     focused(page, "[data-acts] summary")
-    from_the_bar_to_the_preview(page, tag)
+    open_preview_from_action_bar(page, tag)
     tab_to(page, ".savebar .btn-primary")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/jobs/\d+/$"))

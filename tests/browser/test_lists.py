@@ -1,4 +1,4 @@
-"""A list as somebody likes it: filters, views, columns, pages."""
+"""Lists in the browser: filters, saved views, columns, paging, language and theme."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def rows(page: Page):
     return page.locator("table.rows tbody tr")
 
 
-def test_a_filter_becomes_a_chip_and_goes_away_again(page):
+def test_a_filter_is_shown_as_a_chip_and_can_be_removed(page):
     page.goto("/contacts/list/")
     everybody = page.locator(".count").inner_text()
     page.get_by_role("link", name="Add filter").click()
@@ -47,7 +47,7 @@ def test_a_view_is_saved_and_deleted(page):
     expect(page.locator(".tabs").get_by_role("link", name="Spaniards")).to_have_count(0)
 
 
-def test_columns_and_page_size_are_chosen_and_remembered(page):
+def test_columns_and_page_size_are_saved(page):
     page.goto("/contacts/list/")
     page.get_by_role("link", name="Columns").click()
     panel = page.locator("#panel")
@@ -63,7 +63,7 @@ def test_columns_and_page_size_are_chosen_and_remembered(page):
     expect(page.get_by_role("columnheader", name="Birth date")).to_have_count(0)
 
 
-def test_the_pager_leads_there_and_back(page):
+def test_the_pager_goes_forwards_and_backwards(page):
     page.goto("/contacts/list/?size=25")
     first = rows(page).first.inner_text()
     page.get_by_role("link", name="Next page").click()
@@ -78,7 +78,7 @@ def test_the_pager_leads_there_and_back(page):
     assert rows(page).first.inner_text() == first
 
 
-def test_a_heading_sorts_and_turns_the_order_round(page):
+def test_a_column_heading_sorts_and_reverses(page):
     page.goto("/contacts/list/")
     heading = page.get_by_role("columnheader", name="Name").first
     heading.get_by_role("link").click()
@@ -87,7 +87,7 @@ def test_a_heading_sorts_and_turns_the_order_round(page):
     )
 
 
-def test_the_list_is_searched_as_one_types_and_sends(page):
+def test_the_list_is_searched_on_submit(page):
     page.goto("/contacts/list/")
     field = page.get_by_role("searchbox", name="Search in this list")
     field.fill("zzzzzz")
@@ -96,7 +96,7 @@ def test_the_list_is_searched_as_one_types_and_sends(page):
     expect(page.locator("main")).not_to_contain_text("Traceback")
 
 
-def test_the_language_changes_on_every_page_and_is_kept(page):
+def test_the_language_is_switched_and_saved(page):
     page.goto("/contacts/list/?sort=-name")
     page.get_by_role("button", name="ES: Español").click()
     expect(page.locator("html")).to_have_attribute("lang", "es")
@@ -108,7 +108,7 @@ def test_the_language_changes_on_every_page_and_is_kept(page):
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
-def test_the_theme_changes_at_once_and_is_kept(page):
+def test_the_theme_is_switched_and_saved(page):
     page.goto("/contacts/list/")
     for theme in ("Dark", "Light", "As the system"):
         page.locator(".theme-menu summary").click()

@@ -1,4 +1,4 @@
-"""At the door in a real browser: the second factor, a forced one, a session that ends too soon."""
+"""Login in the browser: two-factor login, optional and required, and an expired session."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LIST = re.compile("/contacts/list/")
 
 
 @pytest.fixture
-def person(served):
-    """Make somebody who edits contacts; return how to change their rows."""
+def editor(served):
+    """Create a user who edits contacts; return a function that changes their row."""
     with served[0].app_context():
         number = len(db.session.scalars(select(StaffUser.id)).all())
         role = select(Role).where(Role.name == role_name(Area.CONTACTS, Level.EDIT))
@@ -40,38 +40,38 @@ def person(served):
         return user.username, user.id
 
 
-def give_password(page, name):
+def submit_password(page, name):
     page.goto("/login/?next=/contacts/list/")
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
-def shown_secret(page) -> str:
+def displayed_secret(page) -> str:
     page.locator("summary", has_text="cannot be scanned").click()
     assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 100
     return page.locator(".secret").inner_text().replace(" ", "")
 
 
-def set_up(page) -> tuple[str, list[str]]:
-    secret = shown_secret(page)
+def set_up_second_factor(page) -> tuple[str, list[str]]:
+    secret = displayed_secret(page)
     page.get_by_label("Type the code").fill(pyotp.TOTP(secret).now())
     page.get_by_role("button", name="Turn on").click()
     page.get_by_role("heading", name="Recovery codes").wait_for()
     return secret, page.locator(".recovery-codes code").all_inner_texts()
 
 
-def test_the_second_factor_from_turning_it_on_to_turning_it_off(open_page, person):
+def test_two_factor_login_is_turned_on_used_and_turned_off(open_page, editor):
     page = open_page(visitor=True)
-    give_password(page, person[0])
+    submit_password(page, editor[0])
     page.wait_for_url(LIST)
     page.goto("/account/two-factor/")
     page.get_by_label("Present password").fill(PASSWORD)
-    _secret, codes = set_up(page)
+    _secret, codes = set_up_second_factor(page)
     assert len(set(codes)) == 10
 
     other = open_page(visitor=True)
-    give_password(other, person[0])
+    submit_password(other, editor[0])
     other.get_by_label("Code of six digits").fill("000000")
     other.get_by_role("button", name="Go on").click()
     other.get_by_text("This code opens nothing").wait_for()
@@ -88,49 +88,53 @@ def test_the_second_factor_from_turning_it_on_to_turning_it_off(open_page, perso
     other.get_by_role("heading", name="Two-factor sign-in is off").wait_for()
 
 
-def test_a_role_that_asks_for_it_is_obeyed_at_the_next_sign_in(open_page, served, person):
+def test_a_role_that_requires_two_factor_login_enforces_it_at_the_next_login(
+    open_page, served, editor
+):
     with served[0].app_context():
-        role = Role(name=f"With a telephone {person[1]}", needs_second_factor=True)
-        user = db.session.get(StaffUser, person[1])
+        role = Role(name=f"With a telephone {editor[1]}", needs_second_factor=True)
+        user = db.session.get(StaffUser, editor[1])
         user.roles = [*user.roles, role]
         db.session.commit()
     page = open_page(visitor=True)
-    give_password(page, person[0])
+    submit_password(page, editor[0])
     page.get_by_role("heading", name="Set up two-factor sign-in").wait_for()
     page.goto("/contacts/list/")
     page.get_by_role("heading", name="Sign in to Padrón").wait_for()
     page.goto("/login/setup")
-    secret, _codes = set_up(page)
+    secret, _codes = set_up_second_factor(page)
     page.get_by_role("link", name="I have kept them").click()
     page.wait_for_url(LIST)
 
     again = open_page(visitor=True)
-    give_password(again, person[0])
+    submit_password(again, editor[0])
     # The code of the next half minute: the one of this was used to set it up.
-    again.get_by_label("Code of six digits").fill(pyotp.TOTP(secret).at(int(time()) + STEP_SECONDS))
+    again.get_by_label("Code of six digits").fill(
+        pyotp.TOTP(secret).at(int(time()) + STEP_SECONDS)
+    )
     again.get_by_role("button", name="Go on").click()
     again.wait_for_url(LIST)
 
 
 @pytest.mark.parametrize("has_scripts", [True, False])
-def test_what_was_typed_when_the_session_ended_is_saved_after_all(
-    has_scripts, open_page, served, person
+def test_a_form_submitted_after_the_session_ended_can_be_saved(
+    has_scripts, open_page, served, editor
 ):
     page = open_page(visitor=True, java_script_enabled=has_scripts)
-    give_password(page, person[0])
+    submit_password(page, editor[0])
     page.wait_for_url(LIST)
     page.goto("/contacts/add")
     page.locator("#last_name").fill("O'Neil <i>Gómez</i>")
     notes = page.locator("[name=notes]")
     notes.fill("first line\nsecond “line”")
     with served[0].app_context():
-        end_sessions(db.session(), [person[1]], "ended")
+        end_sessions(db.session(), [editor[1]], "ended")
         db.session.commit()
     page.get_by_role("button", name="Save", exact=True).click()
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Sign in in a new tab").click()
     tab = opened.value
-    give_password(tab, person[0])
+    submit_password(tab, editor[0])
     tab.wait_for_url(LIST)
     if has_scripts:
         page.get_by_role("button", name="Save now").click()

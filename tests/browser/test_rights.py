@@ -1,4 +1,4 @@
-"""Roles and rights as administrators set them, in Chromium."""
+"""Roles and permissions in the browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 from playwright.sync_api import expect
 
 
-def test_a_level_ticks_what_it_means_and_ticks_tell_the_level(page):
+def test_a_level_ticks_its_permissions_and_ticks_select_the_level(page):
     page.goto("/roles/add")
     contacts = page.locator("[data-area]").first
     every = contacts.locator("input[type=checkbox]")
@@ -26,7 +26,7 @@ def test_a_level_ticks_what_it_means_and_ticks_tell_the_level(page):
     page.once("dialog", lambda dialog: dialog.accept())
 
 
-def test_a_contact_is_given_access_and_rights_without_leaving_their_file(page):
+def test_a_contact_is_given_a_user_account_on_their_page(page):
     name = uuid4().hex[:8]
     page.goto("/contacts/add")
     page.get_by_label("Last name").fill(f"Ruiz {name}")

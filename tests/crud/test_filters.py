@@ -1,4 +1,4 @@
-"""Each filter finds what it says, and nothing else."""
+"""Each list filter matches the right rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.people import ALICIA, BRUNO
 
 @pytest.fixture
 def people(session):
-    """Write three contacts who differ in everything, and return them by name."""
+    """Create three contacts who differ in every field; return them by name."""
     company = an_account(name="Imprenta Luz")
     tags = [the_value(Tag, "To be completed")]
     ana = a_contact(
@@ -41,8 +41,8 @@ def value_of(model, label):
     return str(the_value(model, label).id)
 
 
-def found(browser, people, query) -> set[str]:
-    """Return the names of those a list shows."""
+def names_found(browser, people, query) -> set[str]:
+    """Return the names that a list shows."""
     reply = browser.get(f"/contacts/list/?{query}")
     assert reply.status_code == 200, query
     shown = set(re.findall(r"/contacts/show/(\d+)", reply.text))
@@ -55,7 +55,7 @@ def found(browser, people, query) -> set[str]:
         ("last_name__contains=garcia", "ana"),
         ("last_name__contains=MARGALLO", "ana"),
         ("last_name__contains=a-m", "ana"),
-        # Signs alone are no words of the search, and are found all the same.
+        # Punctuation is not indexed for the search, but a filter finds it.
         ("last_name__contains=-", "ana"),
         ("last_name__contains=%2B", ""),
         ("last_name__starts=o'n", "brian"),
@@ -104,8 +104,8 @@ def found(browser, people, query) -> set[str]:
         ("last_name__contains=AND", ""),
     ],
 )
-def test_a_filter_finds_what_it_says(people, client_as, query, names):
-    assert found(client_as(ALICIA), people, query) == set(names.split())
+def test_a_filter_matches_the_right_rows(people, client_as, query, names):
+    assert names_found(client_as(ALICIA), people, query) == set(names.split())
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_a_filter_finds_what_it_says(people, client_as, query, names):
         ("tags", Tag, "not", ["To be completed"], "brian carmen"),
     ],
 )
-def test_a_filter_by_a_repository_finds_what_it_says(
+def test_a_filter_on_a_repository_matches_the_right_rows(
     people, client_as, field, model, operator, labels, names
 ):
     values = ",".join(value_of(model, label) for label in labels)
     query = f"{field}__{operator}={values}"
-    assert found(client_as(ALICIA), people, query) == set(names.split())
+    assert names_found(client_as(ALICIA), people, query) == set(names.split())
 
 
 @pytest.mark.parametrize(
@@ -138,37 +138,39 @@ def test_a_filter_by_a_repository_finds_what_it_says(
         ("under", "Sur", "carmen"),
     ],
 )
-def test_a_filter_by_entity_knows_what_lies_below(people, client_as, operator, entity, names):
+def test_a_filter_on_the_entity_can_include_its_descendants(
+    people, client_as, operator, entity, names
+):
     query = f"entity__{operator}={the_entity(entity).id}"
-    assert found(client_as(ALICIA), people, query) == set(names.split())
+    assert names_found(client_as(ALICIA), people, query) == set(names.split())
 
 
-def test_a_filter_by_account_or_manager_finds_what_it_says(people, client_as):
+def test_a_filter_on_account_or_manager_matches_the_right_rows(people, client_as):
     browser = client_as(ALICIA)
-    assert found(browser, people, f"account__is={people['ana'].account_id}") == {"ana"}
-    assert found(browser, people, f"manager__is={people['ana'].id}") == {"brian"}
+    assert names_found(browser, people, f"account__is={people['ana'].account_id}") == {"ana"}
+    assert names_found(browser, people, f"manager__is={people['ana'].id}") == {"brian"}
 
 
-def test_a_filter_never_widens_what_somebody_sees(people, client_as):
-    assert found(client_as(BRUNO), people, "country__not=FR") == {"ana", "brian"}
+def test_a_filter_never_shows_rows_out_of_scope(people, client_as):
+    assert names_found(client_as(BRUNO), people, "country__not=FR") == {"ana", "brian"}
     sur = the_entity("Sur").id
-    assert found(client_as(BRUNO), people, f"entity__under={sur}") == set()
+    assert names_found(client_as(BRUNO), people, f"entity__under={sur}") == set()
 
 
-def test_a_filter_names_nothing_that_is_out_of_reach(people, client_as):
+def test_a_filter_chip_does_not_name_rows_out_of_scope(people, client_as):
     far = an_account(entity="Sur", name="Secreta")
     page = client_as(BRUNO).get(f"/contacts/list/?account__is={far.id}").text
     assert "Secreta" not in page
 
 
-def test_a_chip_says_what_the_filter_means(people, client_as):
+def test_a_filter_chip_shows_label_operator_and_value(people, client_as):
     page = client_as(ALICIA).get("/contacts/list/?country__is=IE").text
     assert "Ireland" in page
 
 
 @pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
-def test_every_filter_on_offer_can_be_used(view, app, client_as):
-    """Each operator of each attribute answers with a list, whatever the database."""
+def test_every_offered_filter_works(view, app, client_as):
+    """Each operator of each attribute returns a list on both databases."""
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
     browser = client_as(ALICIA)
     examples = {"text": "1", "day": "2020-02-29", "whole": "1", "pick": "1", "none": "1"}
@@ -182,7 +184,7 @@ def test_every_filter_on_offer_can_be_used(view, app, client_as):
 
 
 @pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
-def test_every_column_and_every_order_on_offer_can_be_used(view, app, client_as):
+def test_every_offered_column_and_sort_works(view, app, client_as):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
     browser = client_as(ALICIA)
     every = ",".join(screen.columns)
@@ -193,8 +195,8 @@ def test_every_column_and_every_order_on_offer_can_be_used(view, app, client_as)
             assert reply.status_code == 200, sort
 
 
-def test_every_order_on_offer_has_an_index(app):
-    """An order without one reads the whole table for every page."""
+def test_every_offered_sort_has_an_index(app):
+    """A sort without an index reads the whole table for every page."""
     for view in app.appbuilder.baseviews:
         if not isinstance(view, ModelView) or view.datamodel.obj not in (Contact,):
             continue
@@ -209,7 +211,7 @@ def test_too_many_filters_at_once_are_refused(client_as):
     assert client_as(ALICIA).get(f"/contacts/list/?{query}").status_code == 400
 
 
-def test_the_dialog_leads_back_to_the_list_with_the_new_filter(people, client_as):
+def test_the_filter_dialog_redirects_to_the_list_with_the_new_filter(people, client_as):
     reply = client_as(ALICIA).get(
         "/contacts/filter?on=q%3Dana&filter=country__is&value=ES&value=IE"
     )

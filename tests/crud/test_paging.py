@@ -1,4 +1,4 @@
-"""Walking through a list visits every row once, in order, there and back."""
+"""Paging visits every row once, in order, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SORTS = ("sort_name", "birth_date", "email", "number", "created_at", "id")
 
 @pytest.fixture
 def contacts(session):
-    """Write 23 contacts with many equal and many missing values."""
+    """Create 23 contacts with many equal and many missing values."""
     home = the_entity("Norte")
     names = ["Peña", "Ruiz", "Ñíguez", "peña", "Núñez"]
     for number in range(23):
@@ -37,8 +37,8 @@ def contacts(session):
     session.commit()
 
 
-def walk(order, size, backwards):
-    """Return the pages of a walk from one end of the list to the other."""
+def fetch_all_pages(order, size, backwards):
+    """Return the pages from one end of the list to the other."""
 
     def run(statement, is_descending):
         return db.session.execute(statement).all()
@@ -52,12 +52,12 @@ def walk(order, size, backwards):
         way = {"before": cursor} if backwards else {"after": cursor}
         page = fetch(run, query, order, size, **way)
         pages.append(page)
-        assert len(pages) < 60, "the walk does not end"
+        assert len(pages) < 60, "paging does not end"
     return pages[::-1] if backwards else pages
 
 
 def expected(sort, descending):
-    """Return the ids in the order the list promises: values, then blanks; ids among equals."""
+    """Return the ids in the expected order: by value, missing values last, then by id."""
     rows = db.session.execute(select(Contact.id, getattr(Contact, sort))).all()
     filled = sorted((value, number) for number, value in rows if value is not None)
     blank = sorted(number for number, value in rows if value is None)
@@ -73,14 +73,14 @@ def test_every_row_is_visited_once_and_in_order(contacts, sort, descending, back
     attribute = getattr(Contact, sort)
     order = Order(attribute, Contact.id, descending, attribute.expression.nullable)
     for size in SIZES:
-        pages = walk(order, size, backwards)
+        pages = fetch_all_pages(order, size, backwards)
         visited = [row[0] for page in pages for row in page.rows]
         assert visited == expected(sort, descending), size
 
 
-def test_the_ends_of_the_list_know_they_are_ends(contacts):
+def test_the_first_page_has_no_previous_and_the_last_no_next(contacts):
     order = Order(Contact.sort_name, Contact.id, False, False)
-    pages = walk(order, 10, backwards=False)
+    pages = fetch_all_pages(order, 10, backwards=False)
     assert [(page.has_previous, page.has_next) for page in pages] == [
         (False, True),
         (True, True),
@@ -89,7 +89,7 @@ def test_the_ends_of_the_list_know_they_are_ends(contacts):
 
 
 @pytest.mark.parametrize("value", ["Peña", None, "", "~", "a/b+c=d", "ñ" * 200])
-def test_a_cursor_survives_its_journey_through_the_address(value):
+def test_a_cursor_can_be_parsed_from_its_string(value):
     cursor = Cursor(value, 7, 12)
     assert Cursor.read(str(cursor), str) == cursor
     assert re.fullmatch(r"[\w-]+", str(cursor))
@@ -97,13 +97,13 @@ def test_a_cursor_survives_its_journey_through_the_address(value):
 
 @pytest.mark.parametrize("kind", [str, int, date])
 @pytest.mark.parametrize("text", ["", "abc", "W10", "bnVsbA", "e30", "WzEsMl0", "MQ", "_" * 5000])
-def test_a_cursor_that_was_tampered_with_is_refused(text, kind):
+def test_an_invalid_cursor_is_refused(text, kind):
     with pytest.raises(InvalidPage):
         Cursor.read(text, kind)
 
 
-def test_the_pages_of_the_program_lead_through_the_whole_list(contacts, client_as):
-    """Follow the links as a person does, with the smallest page there is."""
+def test_the_links_of_the_pager_lead_through_the_whole_list(contacts, client_as):
+    """Follow the links of the pager with the smallest page size."""
     home = the_entity("Norte")
     for number in range(60):
         db.session.add(Contact(last_name="Zapata", number=f"Z{number:03d}", entity=home))
@@ -120,12 +120,12 @@ def test_the_pages_of_the_program_lead_through_the_whole_list(contacts, client_a
     assert [int(number) for number in seen] == expected("sort_name", False)
 
 
-def test_the_last_page_is_one_click_away_and_shows_the_last_row(contacts, client_as):
+def test_the_last_page_shows_the_last_row(contacts, client_as):
     page = client_as(ALICIA).get("/contacts/list/?size=25&page=last&sort=name").text
     assert f"/contacts/show/{expected('sort_name', False)[-1]}" in page
 
 
-def test_a_page_that_has_moved_under_the_reader_loses_and_repeats_nothing(contacts):
+def test_rows_inserted_while_paging_cause_no_gap_and_no_repetition(contacts):
     order = Order(Contact.sort_name, Contact.id, False, False)
 
     def run(statement, is_descending):

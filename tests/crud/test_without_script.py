@@ -1,4 +1,4 @@
-"""Without JavaScript whom a file is linked to is found by a search box and a button."""
+"""Without JavaScript related rows are searched by an input and a button."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ def contact(session):
 
 
 def options(reply, name: str) -> list[str]:
-    """Return what a list of the page offers, beyond nothing."""
+    """Return the non-empty options of a select."""
     listed = re.search(rf'<select[^>]*name="{name}"[^>]*>(.*?)</select>', reply.text, re.S)[1]
     return re.findall(r'<option value="\d+"[^>]*>([^<]+)', listed)
 
 
-def typed(contact, **more):
-    """Return what the form sends, with more typed in."""
+def form_data(contact, **more):
+    """Return the data of the edit form."""
     home = str(the_entity("Norte").id)
     return {"version": str(contact.version), "last_name": "Ruiz", "entity": home} | more
 
 
-def test_looking_something_up_saves_nothing_and_keeps_what_is_typed(client_as, contact):
-    sent = typed(contact, city="Mérida", account_find="luz", _find="account")
+def test_searching_saves_nothing_and_keeps_the_form(client_as, contact):
+    sent = form_data(contact, city="Mérida", account_find="luz", _find="account")
 
     reply = client_as(BRUNO).post(f"/contacts/edit/{contact.id}", data=sent)
 
     assert reply.status_code == 422
-    # The account of an entity out of reach is not among them.
+    # An account out of scope is not offered.
     assert options(reply, "account") == ["Imprenta Luz"]
     assert "Mérida" in reply.text
     assert contact.last_name == "Peña"
 
 
-def test_the_button_alone_lists_the_first_within_reach(client_as, contact):
+def test_the_search_button_without_text_offers_the_first_rows_in_scope(client_as, contact):
     reply = client_as(BRUNO).post("/contacts/add", data={"_find": "account", "account_find": ""})
 
     assert options(reply, "account") == ["Clínica Vega", "Imprenta Luz"]
-    # Nobody is blamed for what is not typed yet.
+    # Required fields are not reported yet.
     assert "Fill this in." not in reply.text
 
 
-def test_enter_in_the_box_looks_and_a_second_time_saves(client_as, contact):
+def test_enter_in_the_search_input_searches_and_then_saves(client_as, contact):
     browser, address = client_as(BRUNO), f"/contacts/edit/{contact.id}"
-    sent = typed(contact, account_find="luz", account_found="")
+    sent = form_data(contact, account_find="luz", account_found="")
     reply = browser.post(address, data=sent)
     chosen = re.search(r'<option value="(\d+)">Imprenta Luz', reply.text)[1]
 
@@ -64,21 +64,21 @@ def test_enter_in_the_box_looks_and_a_second_time_saves(client_as, contact):
 
 
 @pytest.mark.parametrize("text", ["zzzz", "%\x00<b>", "9" * 300])
-def test_what_is_not_there_saves_nothing_either(client_as, contact, text):
-    sent = typed(contact, account_find=text, _find="account")
+def test_a_search_without_results_saves_nothing(client_as, contact, text):
+    sent = form_data(contact, account_find=text, _find="account")
     reply = client_as(ALICIA).post(f"/contacts/edit/{contact.id}", data=sent)
     assert reply.status_code == 422
     assert contact.last_name == "Peña"
 
 
-def test_a_long_list_stays_short(client_as, contact, session):
+def test_the_number_of_results_is_limited(client_as, contact, session):
     some_contacts(60)
     reply = client_as(ALICIA).post("/contacts/add", data={"_find": "manager"})
     assert len(options(reply, "manager")) == 50
     assert "The first 50" in reply.text
 
 
-def test_a_filter_is_looked_up_in_the_page_of_filters(client_as, contact):
+def test_related_rows_of_a_filter_can_be_searched(client_as, contact):
     on = "city__contains=C%C3%A1ceres"
     asked = {"on": on, "filter": "account__not", "find": "account", "text": "luz"}
     browser = client_as(BRUNO)
@@ -93,7 +93,7 @@ def test_a_filter_is_looked_up_in_the_page_of_filters(client_as, contact):
     assert browser.get("/contacts/filters?find=nothing&text=x").status_code == 200
 
 
-def test_an_action_asks_for_an_entity_the_same_way(client_as, contact):
+def test_related_rows_of_an_action_can_be_searched(client_as, contact):
     browser = client_as(ALICIA)
     begun = browser.post(
         "/contacts/action_post", data={"action": "change_entity", "rowid": str(contact.id)}

@@ -1,4 +1,4 @@
-"""A list sorted by a moment is read to its end, each row once, also within one day."""
+"""Paging a list that is sorted by a datetime visits every row once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.factories import a_contact
 from tests.people import ALICIA
 
 
-def test_a_list_sorted_by_a_moment_shows_every_row_once(client_as):
+def test_a_list_sorted_by_a_datetime_shows_every_row_once(client_as):
     made = [a_contact() for _number in range(60)]
     for number, contact in enumerate(made):
         contact.created_at = contact.created_at.replace(hour=number // 60, minute=number % 60)
