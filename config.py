@@ -1,7 +1,7 @@
-"""Read Padrón's settings from the environment; nothing else in the program reads it.
+"""Read the settings from environment variables; no other module reads them.
 
-Every setting is a ``PADRON_…`` variable, described in README.md. A value that cannot work
-is refused here, at start, with a sentence that says what to write instead.
+Every setting is a ``PADRON_…`` variable, described in README.md. An invalid value raises
+SettingsError at start, with a message that says what to write instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from email_validator import EmailNotValidError, validate_email
 ROOT = Path(__file__).resolve().parent
 VERSION = "0.1.0"
 
-KNOWN = {
+KNOWN_VARIABLES = {
     "PADRON_ADMIN_PASSWORD",
     "PADRON_BACKGROUND_ABOVE",
     "PADRON_COUNTRY",
@@ -53,7 +53,7 @@ KNOWN = {
 
 
 class SettingsError(SystemExit):
-    """A setting cannot work; the message says which, and what to write instead."""
+    """A setting is invalid; the message says which, and what to write instead."""
 
 
 def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -66,46 +66,46 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     _refuse_unknown(env)
     data_dir = Path(env.get("PADRON_DATA_DIR", str(ROOT / "instance"))).expanduser().resolve()
     host = env.get("PADRON_HOST", "127.0.0.1")
-    port = _whole(env, "PADRON_PORT", 8080, 1, 65535)
-    public_url = _url(env.get("PADRON_PUBLIC_URL", f"http://127.0.0.1:{port}"))
+    port = _integer(env, "PADRON_PORT", 8080, 1, 65535)
+    public_url = _public_url(env.get("PADRON_PUBLIC_URL", f"http://127.0.0.1:{port}"))
     https = public_url.startswith("https://")
-    database = _database(env.get("PADRON_DATABASE_URL"), data_dir)
+    database = _database_url(env.get("PADRON_DATABASE_URL"), data_dir)
     language = env.get("PADRON_LANGUAGE", "en")
     if language not in ("en", "es"):
         raise SettingsError(f"PADRON_LANGUAGE is “{language}”; write en or es.")
-    processes = _whole(env, "PADRON_PROCESSES", 1, 1, 64)
-    hours = _whole(env, "PADRON_SESSION_HOURS", 12, 1, 168)
+    processes = _integer(env, "PADRON_PROCESSES", 1, 1, 64)
+    hours = _integer(env, "PADRON_SESSION_HOURS", 12, 1, 168)
     return {
         "VERSION": VERSION,
-        "DATA_DIR": _folder(data_dir),
-        "SECRET_KEY": _secret(env.get("PADRON_SECRET_KEY"), data_dir),
+        "DATA_DIR": _create_folder(data_dir),
+        "SECRET_KEY": _secret_key(env.get("PADRON_SECRET_KEY"), data_dir),
         "ADMIN_PASSWORD": env.get("PADRON_ADMIN_PASSWORD"),
         "HOST": host,
         "PORT": port,
-        # Threads of one process take turns: fewer of them answer more when there are more processes.
-        "THREADS": _whole(env, "PADRON_THREADS", 8 if processes == 1 else 4, 1, 256),
+        # Threads of a process share one core (GIL): with several processes fewer threads are faster.
+        "THREADS": _integer(env, "PADRON_THREADS", 8 if processes == 1 else 4, 1, 256),
         "PROCESSES": processes,
         # A collective action on more rows than this is done in the background.
-        "BACKGROUND_ABOVE": _whole(env, "PADRON_BACKGROUND_ABOVE", 200, 0, 5_000),
-        "PROXIES": _whole(env, "PADRON_PROXIES", 0, 0, 10),
+        "BACKGROUND_ABOVE": _integer(env, "PADRON_BACKGROUND_ABOVE", 200, 0, 5_000),
+        "PROXIES": _integer(env, "PADRON_PROXIES", 0, 0, 10),
         "PUBLIC_URL": public_url,
-        "TRUSTED_HOSTS": _hosts(env.get("PADRON_TRUSTED_HOSTS"), public_url, host),
+        "TRUSTED_HOSTS": _trusted_hosts(env.get("PADRON_TRUSTED_HOSTS"), public_url, host),
         "TIMEZONE": _timezone(env.get("PADRON_TIMEZONE", "Europe/Madrid")),
         "COUNTRY": _country(env.get("PADRON_COUNTRY", "ES")),
         "ORGANISATION": env.get("PADRON_ORGANISATION", "Padrón"),
-        "MAX_CONTENT_LENGTH": _whole(env, "PADRON_MAX_UPLOAD_MB", 25, 1, 2048) * 1024 * 1024,
+        "MAX_CONTENT_LENGTH": _integer(env, "PADRON_MAX_UPLOAD_MB", 25, 1, 2048) * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,
-        **_mail(
+        **_mail_settings(
             env.get("PADRON_MAIL_URL"),
             env.get("PADRON_MAIL_FROM"),
             env.get("PADRON_ORGANISATION", "Padrón"),
         ),
-        # Jobs: where kicks travel, and how many threads of a serving process take them up
-        "REDIS_URL": _redis(env.get("PADRON_REDIS_URL")),
-        "WORKERS": _whole(env, "PADRON_WORKERS", 2, 0, 64),
+        # Jobs: the Redis server of the queue, and the worker threads of each web process
+        "REDIS_URL": _redis_url(env.get("PADRON_REDIS_URL")),
+        "WORKERS": _integer(env, "PADRON_WORKERS", 2, 0, 64),
         "JOB_QUEUE_ENABLED": True,
         # Flask, its session and its cookies
-        # Browsers hold a cookie with this prefix to https, to this host and to its root.
+        # With the prefix __Host- browsers accept the cookie only over HTTPS, for this host and path /.
         "SESSION_COOKIE_NAME": "__Host-padron" if https else "padron",
         "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_HTTPONLY": True,
@@ -114,9 +114,9 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=hours),
         "SESSION_REFRESH_EACH_REQUEST": False,
         "SESSION_HOURS": hours,
-        "IDLE_MINUTES": _whole(env, "PADRON_IDLE_MINUTES", 30, 5, 1440),
+        "IDLE_MINUTES": _integer(env, "PADRON_IDLE_MINUTES", 30, 5, 1440),
         "WTF_CSRF_TIME_LIMIT": None,
-        # app/security/origins.py asks more exactly, also on pages that send no referrer.
+        # app/security/origins.py checks more strictly, also requests without a referrer.
         "WTF_CSRF_SSL_STRICT": False,
         # The database
         "SQLALCHEMY_DATABASE_URI": database,
@@ -137,30 +137,34 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "FAB_ROLES": {},
         "FAB_SAFE_REDIRECT_HOSTS": [],
         "AUTH_USERNAME_CI": True,
-        # OWASP's minimum for scrypt, in the form that takes 32 MiB for a hash instead of 128:
-        # several people sign in at once, and a small server has to bear it.
+        # OWASP's minimum for scrypt, in the variant that takes 32 MiB per hash instead of 128, so
+        # that several concurrent logins fit into the memory of a small server.
         "FAB_PASSWORD_HASH_METHOD": "scrypt:32768:8:3",
         "RATELIMIT_ENABLED": False,
     }
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:
-    for name in sorted(set(env) - KNOWN):
-        # They all begin alike, which makes none of them more like this one.
-        known = [known.removeprefix("PADRON_") for known in sorted(KNOWN)]
-        near = difflib.get_close_matches(name.removeprefix("PADRON_"), known, 1)
-        hint = f" Did you mean PADRON_{near[0]}?" if near else " README.md lists them all."
+    for name in sorted(set(env) - KNOWN_VARIABLES):
+        # Compare without the common prefix, which would make all names similar.
+        known = [known.removeprefix("PADRON_") for known in sorted(KNOWN_VARIABLES)]
+        suggestions = difflib.get_close_matches(name.removeprefix("PADRON_"), known, 1)
+        hint = (
+            f" Did you mean PADRON_{suggestions[0]}?"
+            if suggestions
+            else " README.md lists them all."
+        )
         raise SettingsError(f"{name} is not a setting of Padrón.{hint}")
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise SettingsError(f"{name} is “{text}”; write a whole number from {low} to {high}.")
     return int(text)
 
 
-def _folder(path: Path) -> str:
+def _create_folder(path: Path) -> str:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -170,8 +174,8 @@ def _folder(path: Path) -> str:
     return str(path)
 
 
-def _secret(given: str | None, data_dir: Path) -> str:
-    """Return the key that signs sessions; make one on the first start, readable by us alone."""
+def _secret_key(given: str | None, data_dir: Path) -> str:
+    """Return the key that signs sessions; generate it on the first start, in a private file."""
     if given is not None:
         if len(given) < 32:
             raise SettingsError("PADRON_SECRET_KEY is too short; write at least 32 characters.")
@@ -186,7 +190,7 @@ def _secret(given: str | None, data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def _database(url: str | None, data_dir: Path) -> str:
+def _database_url(url: str | None, data_dir: Path) -> str:
     if url is None:
         return f"sqlite:///{data_dir / 'padron.sqlite3'}"
     scheme, _, rest = url.partition("://")
@@ -214,8 +218,8 @@ _POSTGRES = (
     "timezone=UTC",
     # A generic plan made a rare search flip between 23 and 960 ms.
     "plan_cache_mode=force_custom_plan",
-    # Pages are many short queries: compiling one, or starting workers for it, costs more than
-    # it saves, and the indexes they read are in memory or on an SSD.
+    # Pages run many short queries: JIT and parallel workers cost more than they save. Random
+    # reads are cheap, because indexes are cached or on an SSD.
     "jit=off",
     "max_parallel_workers_per_gather=0",
     "random_page_cost=1.1",
@@ -223,7 +227,7 @@ _POSTGRES = (
 )
 
 
-def _url(url: str) -> str:
+def _public_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(
@@ -233,8 +237,8 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _mail(url: str | None, sender: str | None, organisation: str) -> dict[str, Any]:
-    """Return Flask-Mail's settings; no server means that mails are kept for the Outbox page."""
+def _mail_settings(url: str | None, sender: str | None, organisation: str) -> dict[str, Any]:
+    """Return Flask-Mail's settings; without a URL there is no server and mails stay in the outbox."""
     if url is None:
         address = _sender(sender) if sender else (organisation, "padron@example.org")
         return {"MAIL_SERVER": None, "MAIL_DEFAULT_SENDER": address}
@@ -243,8 +247,8 @@ def _mail(url: str | None, sender: str | None, organisation: str) -> dict[str, A
             "PADRON_MAIL_FROM is missing; write whom mails come from, such as "
             "Padrón <padron@example.org>."
         )
-    # What is wrong is not shown: there is a password in it.
-    wrong = SettingsError(
+    # The value is not shown: it contains a password.
+    invalid = SettingsError(
         "PADRON_MAIL_URL cannot be used; write smtp://user:password@host:587 or "
         "smtps://user:password@host:465, special characters as %40, or leave user and password out."
     )
@@ -252,21 +256,27 @@ def _mail(url: str | None, sender: str | None, organisation: str) -> dict[str, A
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise wrong from None
+        raise invalid from None
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    is_odd = any(not c.isprintable() for c in f"{host}{user}{password}")
-    is_more = parts.path.strip("/") or parts.fragment or parts.query not in ("", "tls=no")
-    if parts.scheme not in ("smtp", "smtps") or not host or is_odd or is_more or port == 0:
-        raise wrong
+    has_unprintable = any(not c.isprintable() for c in f"{host}{user}{password}")
+    has_extra_parts = parts.path.strip("/") or parts.fragment or parts.query not in ("", "tls=no")
+    if (
+        parts.scheme not in ("smtp", "smtps")
+        or not host
+        or has_unprintable
+        or has_extra_parts
+        or port == 0
+    ):
+        raise invalid
     if bool(user) != bool(password) or (parts.scheme == "smtps" and parts.query):
-        raise wrong
-    is_safe = parts.scheme == "smtps"
+        raise invalid
+    is_tls = parts.scheme == "smtps"
     return {
         "MAIL_SERVER": host,
-        "MAIL_PORT": port or (465 if is_safe else 587),
-        "MAIL_USE_SSL": is_safe,
-        # Nobody listens between this machine and itself.
-        "MAIL_USE_TLS": not (is_safe or parts.query or host in ("localhost", "127.0.0.1", "::1")),
+        "MAIL_PORT": port or (465 if is_tls else 587),
+        "MAIL_USE_SSL": is_tls,
+        # No TLS on the loopback interface.
+        "MAIL_USE_TLS": not (is_tls or parts.query or host in ("localhost", "127.0.0.1", "::1")),
         "MAIL_USERNAME": user or None,
         "MAIL_PASSWORD": password or None,
         "MAIL_DEFAULT_SENDER": _sender(sender),
@@ -274,26 +284,26 @@ def _mail(url: str | None, sender: str | None, organisation: str) -> dict[str, A
 
 
 def _sender(text: str) -> tuple[str, str]:
-    """Return the name and the address mails come from."""
+    """Return the name and the address of the sender."""
     name, address = parseaddr(text)
     try:
-        found = validate_email(address, check_deliverability=False, globally_deliverable=False)
+        validated = validate_email(address, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
-        found = None
-    if found is None or not found.ascii_email or any(not c.isprintable() for c in text):
+        validated = None
+    if validated is None or not validated.ascii_email or any(not c.isprintable() for c in text):
         raise SettingsError(
             f"PADRON_MAIL_FROM is “{text}”; write an address, or a name and an address, such as "
             "Padrón <padron@example.org>."
         )
-    return name, found.ascii_email
+    return name, validated.ascii_email
 
 
-def _redis(url: str | None) -> str | None:
-    """Return the address of the Redis server, looked at as far as one can without asking it."""
+def _redis_url(url: str | None) -> str | None:
+    """Validate the URL of the Redis server without connecting to it."""
     if url is None:
         return None
-    # What is wrong is not shown: there may be a password in it.
-    wrong = SettingsError(
+    # The value is not shown: it may contain a password.
+    invalid = SettingsError(
         "PADRON_REDIS_URL cannot be used; write redis://user:password@host:6379/0, rediss://… with "
         "TLS or unix:///path/to/redis.sock?db=0, special characters as %40."
     )
@@ -301,19 +311,19 @@ def _redis(url: str | None) -> str | None:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise wrong from None
+        raise invalid from None
     if parts.scheme == "unix":
-        is_whole = parts.path.startswith("/") and not host
+        is_valid = parts.path.startswith("/") and not host
     else:
         number = parts.path.strip("/")
         is_number = number.isascii() and number.isdigit()
-        is_whole = parts.scheme in ("redis", "rediss") and bool(host) and (is_number or not number)
-    if not is_whole or parts.fragment or any(not c.isprintable() for c in url):
-        raise wrong
+        is_valid = parts.scheme in ("redis", "rediss") and bool(host) and (is_number or not number)
+    if not is_valid or parts.fragment or any(not c.isprintable() for c in url):
+        raise invalid
     return url
 
 
-def _hosts(given: str | None, public_url: str, host: str) -> list[str]:
+def _trusted_hosts(given: str | None, public_url: str, host: str) -> list[str]:
     if given:
         return [name.strip() for name in given.split(",") if name.strip()]
     names = ["127.0.0.1", "localhost", "[::1]", urlsplit(public_url).hostname or ""]
