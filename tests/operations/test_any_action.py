@@ -256,7 +256,7 @@ def test_what_could_not_be_told_or_undone_is_no_action():
     mixed.set(Contact.position, "x")
     with pytest.raises(ValueError, match="changed twice"):
         twice.unlink(Contact.tags, tags[1])
-    with pytest.raises(ValueError, match="row by row"):
+    with pytest.raises(ValueError, match="only verb"):
         mixed.each(Contact.id > 0, print, print)
     with pytest.raises(ValueError, match="last_name"):
         Batch(Contact, SYSTEM).set(Contact.last_name, "x")

@@ -16,7 +16,7 @@ from app.security.areas import Area, Level
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.factories import a_contact, an_operation, the_entity, the_value
 from tests.operations.run_actions import selection_of
-from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, with_key
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, api_key_header
 
 URL = "/api/v1/operations/"
 
@@ -28,7 +28,7 @@ def call(client_as):
 
     def ask(method: str, url: str, sent=None, who: Person = BRUNO, key=None, **headers: str):
         if who.name not in keys:
-            keys[who.name] = with_key(who.user.id)
+            keys[who.name] = api_key_header(who.user.id)
         shown = (key or keys[who.name]) | {k.replace("_", "-"): v for k, v in headers.items()}
         return browser.open(url, method=method, json=sent, headers=shown)
 
@@ -255,7 +255,7 @@ def test_what_the_answer_leads_to_must_be_within_reach_too(call, members):
 def test_a_key_reaches_no_further_than_its_scopes_and_its_owner(
     who, scopes, action, status, call, members
 ):
-    key = with_key(who.user.id, scopes)
+    key = api_key_header(who.user.id, scopes)
     answers = {"contacts": "read"} if action == "change-rights" else {"status": "Active"}
     sent = to_active(action=action, answers=answers, dry_run=True)
     assert call("POST", URL, sent, key=key).status_code == status
@@ -266,12 +266,12 @@ def test_a_key_reaches_no_further_than_its_scopes_and_its_owner(
 def test_an_operation_is_its_owners_and_a_key_must_open_its_rows(call, members):
     told = call("POST", URL, to_active()).get_json()
     ways = (("GET", ""), ("GET", "/items"), ("POST", "/undo"), ("POST", "/cancel"))
-    no_contacts = with_key(BRUNO.user.id, {Area.SETTINGS: Level.EDIT})
+    no_contacts = api_key_header(BRUNO.user.id, {Area.SETTINGS: Level.EDIT})
     for who, key in ((ALICIA, None), (CLARA, None), (DIEGO, None), (BRUNO, no_contacts)):
         for method, way in ways:
             assert call(method, told["url"] + way, who=who, key=key).status_code == 404
         assert call("GET", URL, who=who, key=key).get_json()["results"] == []
-    reads = with_key(BRUNO.user.id, {Area.CONTACTS: Level.READ})
+    reads = api_key_header(BRUNO.user.id, {Area.CONTACTS: Level.READ})
     codes = [call(method, told["url"] + way, key=reads).status_code for method, way in ways]
     assert codes == [200, 200, 403, 403]
     assert statuses(members) == ["Active"] * 3
@@ -352,7 +352,7 @@ def test_actions_say_what_they_ask_for_and_where_it_is_found(call, session):
 
 
 def test_only_json_is_taken_and_not_too_much_of_it(client_as, session):
-    browser, key = client_as(None), with_key(BRUNO.user.id)
+    browser, key = client_as(None), api_key_header(BRUNO.user.id)
     for body, kind, status in (
         (b"{}", "text/plain", 415),
         (b"{", "application/json", 400),

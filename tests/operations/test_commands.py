@@ -15,10 +15,10 @@ from app.operations.models import Operation
 from app.operations.selection import Selection
 from app.security.rights import ADMINISTRATOR
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.factories import a_contact, a_value, the_entity, the_value
 from tests.operations.run_actions import items_of
-from tests.people import ALICIA, BRUNO, CLARA, Person, add_person, move_in
+from tests.people import ALICIA, BRUNO, CLARA, Person, add_person
 
 MEMBERS = ("--where", "type=member")
 TO_ACTIVE = ("--set", "status=active")
@@ -280,12 +280,10 @@ def test_what_is_left_out_is_counted_with_its_reason_once_done(told):
     }
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_in_life_every_command_opens_and_ends_its_own_transactions(kind, tmp_path):
+def test_in_life_every_command_opens_and_ends_its_own_transactions(database, tmp_path):
     """Elsewhere all that a test does is one transaction, in which what only reads may write."""
-    with migrated_app(kind, tmp_path) as app:
+    with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():
-            move_in(app.appbuilder.grants())
             a_contact(last_name="Peña", type=the_value(ContactType, "Member"))
         commands = [
             ("contacts", "export", "--where", "q=peña"),

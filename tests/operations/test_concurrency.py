@@ -14,20 +14,19 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.log.models import LogEntry
 from app.operations.models import Operation
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.factories import a_contact, a_value
-from tests.people import BRUNO, move_in, sign_in, with_key
+from tests.people import BRUNO, force_login, api_key_header
 
 URL = "/api/v1/operations/"
 MANY = 12
 
 
-@pytest.fixture(params=BOTH)
-def own_app(request, tmp_path):
+@pytest.fixture
+def own_app(database, tmp_path):
     """Give a program over a database of its own, which other threads can see."""
-    with migrated_app(request.param, tmp_path) as app:
+    with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():
-            move_in(app.appbuilder.grants())
             for _number in range(5):
                 a_contact()
         yield app
@@ -57,7 +56,7 @@ def test_one_request_is_one_operation_and_one_undoing(own_app):
         "answers": {"status": "Active"},
     }  # fmt: skip
     with own_app.app_context():
-        headers = with_key(BRUNO.user.id) | {"Idempotency-Key": "once"}
+        headers = api_key_header(BRUNO.user.id) | {"Idempotency-Key": "once"}
 
     replies = at_once(own_app, URL, sent, headers)
     assert {reply.status_code for reply in replies} <= {201, 202}
@@ -81,7 +80,7 @@ def test_one_draft_confirmed_in_many_windows_is_done_once_as_the_first_said(own_
         user, values = BRUNO.user.id, [a_value(Status).id for _number in range(MANY)]
         browsers = [own_app.test_client() for _number in range(MANY)]
         for browser in browsers:
-            sign_in(browser, user)
+            force_login(browser, user)
         ids = list(db.session.scalars(select(Contact.id)))
         ticked = {"action": "change_status", "rowid": ids}
         at = browsers[0].post("/contacts/action_post", data=ticked).location

@@ -34,7 +34,7 @@ from tests.factories import a_value, the_entity
 from tests.jobs.processes import process_settings, redis_server
 from tests.operations.run_actions import action_with, selection_of
 from tests.operations.worker_processes import CALM, Nursery
-from tests.people import BRUNO, move_in
+from tests.people import BRUNO, seed_people
 from tests.ports import free_port
 
 NORTHERN, SOUTHERN = 50_000, 1_000
@@ -150,7 +150,7 @@ def house(request, tmp_path_factory) -> Iterator[House]:
         app = stack.enter_context(migrated_app(request.param, folder))
         stack.enter_context(app.app_context())
         says = stack.enter_context((folder / "says.txt").open("wb"))
-        move_in(app.appbuilder.grants())
+        seed_people(app.appbuilder.grants())
         status, tag = a_value(Status).id, a_value(Tag).id
         write_contacts(status, tag)
         cases = [

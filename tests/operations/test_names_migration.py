@@ -16,19 +16,19 @@ from app.contacts.models import Contact, Status
 from app.extensions import db
 from app.operations.models import Operation
 from app.security.actor import acting_as
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import create_draft_for, do, undo
-from tests.people import ALICIA, move_in, sign_in
+from tests.people import ALICIA, seed_people, force_login
 
 OLD, NEW = "0004", "0005"
 
 
-@pytest.fixture(params=BOTH)
-def own_app(request, tmp_path) -> Iterator[Flask]:
+@pytest.fixture
+def own_app(database, tmp_path) -> Iterator[Flask]:
     """Give a program over a migrated database of its own, with people in it."""
-    with migrated_app(request.param, tmp_path) as app, app.app_context():
-        move_in(app.appbuilder.grants())
+    with migrated_app(database, tmp_path) as app, app.app_context():
+        seed_people(app.appbuilder.grants())
         yield app
 
 
@@ -79,7 +79,7 @@ def test_an_operation_in_the_old_format_is_migrated_and_undone(own_app, plugs):
     assert before(ids[1]) == {"move_to_trash": [1]}
     operation = db.session.get_one(Operation, number)
     browser = own_app.test_client()
-    sign_in(browser, ALICIA.user.id)
+    force_login(browser, ALICIA.user.id)
     page = browser.get(f"/jobs/{operation.job_id}/").text
     assert 'href="/contacts/list/"' in page
     assert f'action="/operations/{number}/undo"' in page

@@ -16,7 +16,7 @@ from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from tests.factories import a_contact, a_value, the_entity
 from tests.operations.run_actions import create_draft_for, do
-from tests.people import ALICIA, BRUNO, Person, add_person, with_key
+from tests.people import ALICIA, BRUNO, Person, add_person, api_key_header
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -95,7 +95,7 @@ def test_a_local_administrator_does_not_undo_what_is_out_of_reach(client_as):
 
 def test_a_request_whose_job_is_forgotten_is_still_answered(app):
     contact, status = a_contact(), a_value(Status)
-    header = with_key(BRUNO.user.id) | {"Idempotency-Key": "uno"}
+    header = api_key_header(BRUNO.user.id) | {"Idempotency-Key": "uno"}
     body = {
         "action": "change-status", "resource": "contacts",
         "ids": [contact.id], "answers": {"status": status.id},

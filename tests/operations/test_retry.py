@@ -22,7 +22,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import confirm, create_draft_for, undo
 from tests.operations.test_pages import text_of
 from tests.operations.test_undo_again import first_chunk
-from tests.people import ALICIA, BRUNO, CLARA, with_key
+from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -144,10 +144,10 @@ def test_what_is_forgotten_is_not_there(client_as, failed):
 def test_programs_and_the_shell_try_again_too(app, failed):
     operation, tag, _contacts = failed
     at, browser = f"{URL}{operation.id}/resume", app.test_client()
-    assert browser.post(at, headers=with_key(CLARA.user.id)).status_code == 404
-    reading_only = with_key(BRUNO.user.id, {Area.CONTACTS: Level.READ})
+    assert browser.post(at, headers=api_key_header(CLARA.user.id)).status_code == 404
+    reading_only = api_key_header(BRUNO.user.id, {Area.CONTACTS: Level.READ})
     assert browser.post(at, headers=reading_only).status_code == 403
-    header = with_key(BRUNO.user.id)
+    header = api_key_header(BRUNO.user.id)
     reply = browser.post(at, headers=header)
     assert (reply.status_code, reply.json["state"]) == (202, "queued")
     run_job(operation.job_id)
@@ -172,7 +172,7 @@ def by_key(monkeypatch, app, upto: int = 5) -> tuple[Operation, ApiKey]:
         "action": "add-tag", "resource": "contacts", "answers": {"tag": a_value(Tag).id},
         "ids": [a_contact().id for _each in range(upto)],
     }  # fmt: skip
-    reply = app.test_client().post(URL, json=body, headers=with_key(BRUNO.user.id))
+    reply = app.test_client().post(URL, json=body, headers=api_key_header(BRUNO.user.id))
     assert reply.status_code == 202
     operation = db.session.get_one(Operation, reply.json["operation"])
     first_chunk(operation.job, monkeypatch, 2)

@@ -46,7 +46,7 @@ def first_chunk(job: Job, monkeypatch, size: int) -> None:
     """Let a worker do one chunk of so many rows, and go."""
     monkeypatch.setattr("app.jobs.chunk_sizing.MIN_CHUNK_SIZE", size)
     monkeypatch.setattr("app.jobs.chunk_sizing.ChunkSizer._clamp", lambda self, _size: size)
-    run_job(job.id, is_enough=lambda: True)
+    run_job(job.id, should_yield=lambda: True)
 
 
 def test_an_undoing_that_was_stopped_half_way_goes_on_when_asked_again(monkeypatch):

@@ -246,7 +246,7 @@ def _describe_action(kind: type[Action]) -> dict[str, Any]:
         for api in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
         if isinstance(api, ModelApi)
     }
-    for field, described in zip(answer_fields(kind.form_of()), action["fields"], strict=True):
+    for field, described in zip(answer_fields(kind.build_form()), action["fields"], strict=True):
         is_many = described["choices"] is None and hasattr(field, "model")
         described["choices_at"] = apis.get(field.model) if is_many else None
     return action
