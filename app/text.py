@@ -19,7 +19,7 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
 _SPACES = re.compile(r"[\s\u2028\u2029]+")
-# Combining marks result per letter, as in Unicode's stream-safe text format. Ordering them takes
+# Combining marks kept per letter, as in Unicode's stream-safe text format. Ordering them takes
 # quadratic time, and a form may contain a million.
 MAX_MARKS = 30
 _LONG_RUN = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1},}}")

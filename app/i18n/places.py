@@ -15,8 +15,8 @@ from app.text import fold, sort_key
 def countries(language: str) -> tuple[tuple[str, str], ...]:
     """Return (code, name) of every country, sorted by name."""
     names = Locale(language).territories
-    found = ((c.alpha_2, names.get(c.alpha_2, c.name)) for c in pycountry.countries)
-    return tuple(sorted(found, key=lambda pair: sort_key(pair[1])))
+    named = ((c.alpha_2, names.get(c.alpha_2, c.name)) for c in pycountry.countries)
+    return tuple(sorted(named, key=lambda pair: sort_key(pair[1])))
 
 
 def country_name(code: str | None, language: str) -> str:
@@ -52,11 +52,11 @@ def find_country(text: str) -> str | None:
 @lru_cache(maxsize=512)
 def provinces(country: str, language: str) -> tuple[tuple[str, str], ...]:
     """Return (code, name) of the provinces of a country, sorted by name."""
-    found = pycountry.subdivisions.get(country_code=country) or ()
+    subdivisions = pycountry.subdivisions.get(country_code=country) or ()
     # In countries with regions and provinces (Spain, Italy, France…) addresses name the province.
-    parents = {s.parent_code for s in found if s.parent_code}
+    parents = {s.parent_code for s in subdivisions if s.parent_code}
     translate = _translator(language)
-    named = ((s.code, translate(s.name)) for s in found if s.code not in parents)
+    named = ((s.code, translate(s.name)) for s in subdivisions if s.code not in parents)
     return tuple(sorted(named, key=lambda pair: sort_key(pair[1])))
 
 

@@ -24,10 +24,10 @@ log = command(AppGroup("log", help="The log of every change, and its seals."))
     "--wait",
     type=click.FloatRange(0, 3600),
     default=10.0,
-    help="Seconds to wait for whoever is writing. Default: 10.",
+    help="Seconds to wait for open transactions. Default: 10.",
 )
 def seal(wait: float) -> None:
-    """Seal what has been written; nobody waits for it. Prints one JSON object."""
+    """Seal new entries without blocking writers. Prints one JSON object."""
     session = db.session()
     sealer = Sealer()
     sealed = sealer.run(session, wait)
@@ -37,13 +37,11 @@ def seal(wait: float) -> None:
 
 
 @log.command("verify")
-@click.option(
-    "--head", metavar="DIGEST", help="A digest noted elsewhere: it must be in the chain."
-)
+@click.option("--head", metavar="DIGEST", help="A digest kept elsewhere: it must be in the chain.")
 def verify_(head: str | None) -> None:
-    """Find any entry that was edited, removed or put in since it was sealed.
+    """Report entries that were edited, removed or inserted since they were sealed.
 
-    Prints one JSON object; ends with status 1 if something was found.
+    Prints one JSON object; the exit status is 1 if there are any.
     """
     with reading():
         result = verify(db.session(), current_app.config["DATA_DIR"], head=head)

@@ -27,13 +27,13 @@ def link_to_json(row: Any) -> list | None:
 def foreign_keys(model: type) -> dict[str, tuple[str, type]]:
     """Map each foreign key attribute of a model to its relationship's name and target."""
     mapper = inspect(model)
-    found = {}
+    targets = {}
     for relation in mapper.relationships:
         if relation.direction is RelationshipDirection.MANYTOONE:
             for column in relation.local_columns:
                 key = mapper.get_property_by_column(column).key
-                found[key] = (relation.key, relation.mapper.class_)
-    return found
+                targets[key] = (relation.key, relation.mapper.class_)
+    return targets
 
 
 @lru_cache(maxsize=128)

@@ -49,11 +49,11 @@ def _has_all_words(
     if dialect == "sqlite" and long:
         phrase = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
         fts = f"{table.name}_fts"
-        found = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(
+        row_ids = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(
             phrase=phrase
         )
         conditions = [
-            literal_column(f"{table.name}.row_id").in_(found),
+            literal_column(f"{table.name}.row_id").in_(row_ids),
             *(table.c.text.like(f"%{escape_like(w)}%", escape="\\") for w in words if len(w) < 3),
         ]
     return and_(*conditions)
@@ -64,9 +64,9 @@ def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[
     table = model.search_table
     dialect = session.get_bind().dialect.name
     condition = _has_all_words(model, search_words(typed), dialect)
-    found = model.id.in_(select(table.c.row_id).where(condition))
+    matches = model.id.in_(select(table.c.row_id).where(condition))
     if model.search_linked is None or current_actor().entity_ids is None:
-        return found
+        return matches
     # The name of a linked row out of scope must not match: it could be guessed letter by letter.
     relation = inspect(model).relationships[model.search_linked]
     column = next(iter(relation.local_columns))
@@ -76,7 +76,7 @@ def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[
     own = own_text(table, dialect)
     has_own = [own.like(f"%{escape_like(word)}%", escape="\\") for word in search_words(typed)]
     return and_(
-        found,
+        matches,
         or_(
             key.is_(None),
             key.in_(visible_targets.with_only_columns(target.id)),

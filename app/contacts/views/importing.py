@@ -176,8 +176,8 @@ class ImportExportPages(ExportPages):
     @has_access
     @permission_name("import")
     def import_run(self, token: str):
-        """Import what was looked at; asked for twice, it is done once."""
-        # A file makes and changes contacts: whoever may not by hand may not by a file.
+        """Run the import; a second request for the same upload does nothing."""
+        # An import creates and edits contacts, so it needs the permissions to do so.
         if not (self.can("can_add") and self.can("can_edit")):
             abort(403)
         upload = self._upload(token)
