@@ -2,29 +2,78 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from flask import has_request_context, request
+from flask import Flask, has_request_context, request
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
+from app.database import is_read_only
 from app.domains import load_all
-from app.extensions import db, only_reads
-from tests.databases import BOTH, migrated_app, undone
-from tests.people import PEOPLE, Person, move_in, sign_in
+from app.extensions import db
+from tests import ordering
+from tests.databases import BOTH, TEMPLATES, migrated_app, undone
+from tests.people import PEOPLE, Person, force_login
 
 # Tests are parametrised over views, tabs and other plugs, so these come first.
 load_all()
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--in-order", action="store_true", help="run the tests in the order of the files"
+    )
+
+
+def pytest_report_header(config):
+    return ordering.header(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    items[:], left_out = ordering.sampled(config, items)
+    config.hook.pytest_deselected(items=left_out)
+    if not config.option.in_order:
+        items[:] = ordering.shuffled(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ordering.UnitScheduling(config, log) if config.option.dist == "load" else None
+
+
+def pytest_sessionfinish():
+    TEMPLATES.close()
+
+
 @pytest.fixture(scope="session", params=BOTH)
-def app(request, tmp_path_factory):
-    """One application for each database, for the whole run; building it is the slow part."""
-    with migrated_app(request.param, tmp_path_factory.mktemp("data")) as app:
-        with app.app_context():
-            move_in(app.appbuilder.grants())
-        yield app
+def database(request) -> str:
+    """Name each of the databases in turn; tests/ordering.py leaves out what is only sampled."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def _apps(tmp_path_factory):
+    """Give one application for each database, with people in it, for the whole run."""
+    made: dict[str, Flask] = {}
+    with ExitStack() as stack:
+
+        def app_over(database: str) -> Flask:
+            if database not in made:
+                folder = tmp_path_factory.mktemp("data")
+                made[database] = stack.enter_context(
+                    migrated_app(database, folder, with_people=True)
+                )
+            return made[database]
+
+        yield app_over
+
+
+@pytest.fixture(scope="session")
+def app(database, _apps) -> Flask:
+    """Give the application of the whole run over each database."""
+    return _apps(database)
 
 
 @pytest.fixture
@@ -47,7 +96,7 @@ def client_as(app, session):
     def open_browser(person: Person | None) -> FlaskClient:
         browser = app.test_client()
         if person is not None:
-            sign_in(browser, person.user.id)
+            force_login(browser, person.user.id)
         return browser
 
     return open_browser
@@ -62,7 +111,7 @@ def person(request) -> Person:
 @event.listens_for(Engine, "before_cursor_execute")
 def _looking_writes_nothing(connection, cursor, statement, parameters, context, many):
     """Refuse a write during a GET, on both databases; SQLite refuses it outside of tests."""
-    if has_request_context() and request.method in ("GET", "HEAD") and only_reads():
+    if has_request_context() and request.method in ("GET", "HEAD") and is_read_only():
         verb = statement.lstrip().split(None, 1)[0].upper()
         assert verb not in ("INSERT", "UPDATE", "DELETE"), f"a GET writes: {statement}"
 

@@ -31,10 +31,10 @@ from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
 from app.staff.models import StaffUser
 from app.trash.models import Trashable
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.databases import BOTH, migrated_app, undone
 from tests.factories import a_row, an_operation
-from tests.people import ALICIA, Person, add_person, move_in, with_key
+from tests.people import ALICIA, Person, add_person, seed_people, api_key_header
 
 DESCRIPTION = "/api/v1/openapi.json"
 NAMES = (
@@ -83,7 +83,7 @@ def fuzz(
 
     load_all_checks()
     checks = [CHECKS.get_one(name) for name in NAMES if key or name != "ignored_auth"]
-    described = key or with_key(ALICIA.user.id)
+    described = key or api_key_header(ALICIA.user.id)
     schema = schemathesis.openapi.from_wsgi(DESCRIPTION, wsgi, headers=described)
     sent = 0
     for result in schema.get_all_operations():
@@ -153,7 +153,7 @@ def _caller(caller: str) -> tuple[StaffUser, dict[str, str]]:
     name = caller.replace(" ", "-")
     user = add_person(Person(name, "Norte", role))
     db.session.commit()
-    return user, with_key(user.id, scopes)
+    return user, api_key_header(user.id, scopes)
 
 
 def _ids(user: StaffUser) -> dict[str, list[int]]:
@@ -164,7 +164,7 @@ def _ids(user: StaffUser) -> dict[str, list[int]]:
         model = api.view.datamodel.obj
         rows = [a_row(model) for _n in range(3)] + [a_row(model, "Sur"), a_row(model)]
         if issubclass(model, Trashable):
-            put_away(rows[-1], ALICIA.as_actor())
+            move_to_trash(rows[-1], ALICIA.as_actor())
         db.session.commit()
         numbers[api.view.route_base.strip("/")] = [row.id for row in rows]
     return numbers
@@ -182,7 +182,7 @@ def main(examples: int, kinds: Collection[str]) -> None:
                 migrated_app(kind, Path(folder)) as app,
                 app.app_context(),
             ):
-                move_in(app.appbuilder.grants())
+                seed_people(app.appbuilder.grants())
                 with undone():
                     sent = fuzz(app, caller, examples, found=found)
             print(

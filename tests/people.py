@@ -1,7 +1,7 @@
-"""Persons with fixed parts: who works where, and what they may do.
+"""The users of the tests, each with an entity and a role.
 
 Alicia administers everything. Bruno edits the contacts of the Northern entity, Clara may only
-read them. Diego signs in and holds no role.
+read them. Diego can log in and has no role.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READS_CONTACTS = role_name(Area.CONTACTS, Level.READ)
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who signs in."""
+    """A user of the tests."""
 
     name: str
     entity: str
@@ -40,11 +40,11 @@ class Person:
 
     @property
     def user(self) -> StaffUser:
-        """Return the person's row."""
+        """Return the user's row."""
         return db.session.scalars(select(StaffUser).where(StaffUser.username == self.name)).one()
 
     def as_actor(self) -> Actor:
-        """Return the person as the author of changes."""
+        """Return the user as an actor."""
         return self.user.as_actor()
 
 
@@ -55,8 +55,8 @@ DIEGO = Person("diego", "Norte", None)
 PEOPLE = (ALICIA, BRUNO, CLARA, DIEGO)
 
 
-def move_in(grants) -> None:
-    """Write roles, a tree of entities, the usual repositories and the persons."""
+def seed_people(grants) -> None:
+    """Write roles, a tree of entities, the repositories and the users."""
     sync_roles(grants)
     top = ensure_root(db.session(), "Federación")
     north = Entity(name="Norte", parent_id=top.id)
@@ -71,8 +71,8 @@ def move_in(grants) -> None:
     db.session.commit()
 
 
-def sign_in(browser: FlaskClient, user_id: int) -> str:
-    """Open a session for somebody in a browser of the tests; return its token."""
+def force_login(browser: FlaskClient, user_id: int) -> str:
+    """Log a user in without the login form; return the session's token."""
     token = create_session(db.session(), user_id)
     db.session.commit()
     with browser.session_transaction() as cookie:
@@ -83,8 +83,8 @@ def sign_in(browser: FlaskClient, user_id: int) -> str:
     return token
 
 
-def with_key(user_id: int, scopes: Scopes | None = None) -> dict[str, str]:
-    """Make an API key for somebody, for everything they hold; return the header that shows it."""
+def api_key_header(user_id: int, scopes: Scopes | None = None) -> dict[str, str]:
+    """Create an API key for a user, with all scopes by default; return its request header."""
     everything = dict.fromkeys(Area, Level.EDIT)
     until = now() + timedelta(days=1)
     _key, secret = make_key(
@@ -95,7 +95,7 @@ def with_key(user_id: int, scopes: Scopes | None = None) -> dict[str, str]:
 
 
 def add_person(person: Person) -> StaffUser:
-    """Write somebody who signs in."""
+    """Write a user."""
     user = StaffUser(
         username=person.name,
         first_name=person.name.capitalize(),

@@ -1,12 +1,12 @@
-"""Who may open what: route by route, asked of the program itself.
+"""The permission matrix: which role may open which route, found by requesting all of them.
 
-``make permissions`` writes ``permissions.txt`` again; the change is then reviewed. A line names
-those who get past the door. Of an address that takes a number it also says what somebody of the
-Northern entity who gets in is told about a row of their own, one of the Southern entity
-(foreign), one in the trash and one that is not there (missing).
+``make permissions`` writes ``permissions.txt`` again; review the change. A line names the roles
+that are not refused. For a URL with a row id it also gives the status codes that users of the
+Northern entity get for a row of theirs (own), one of the Southern entity (foreign), one in the
+trash (trashed) and one that does not exist (missing).
 
-Nothing that is asked stays: each request is undone, and after those that were refused the whole
-database is compared with what it was before.
+Each request is rolled back; after refused ones the whole database is compared with its state
+before.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from app.security.roles import LIMITED_ADMINISTRATOR, role_name
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.types import now
-from tests.databases import migrated_app, undone
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.url_values import RowPool, url_cases
 from tests.contracts.pagereader import find_post_form
-from tests.contracts.routes import build_path, is_api_rule, methods, rules, get_view
-from tests.people import Person, add_person, move_in, sign_in, with_key
+from tests.contracts.routes import build_path, get_view, is_api_rule, methods, rules
+from tests.contracts.url_values import RowPool, url_cases
+from tests.databases import migrated_app, undone
+from tests.people import Person, add_person, api_key_header, force_login, seed_people
 
 FILE = Path(__file__).with_name("permissions.txt")
-VISITOR, HALF_OPEN, NO_ROLE = "Visitor", "Half-open door", "No role"
-OF_AREAS = tuple(
+VISITOR, PENDING, NO_ROLE = "Visitor", "Pending session", "No role"
+AREA_ROLES = tuple(
     role_name(area, level)
     for area in (Area.CONTACTS, Area.SETTINGS, Area.SECURITY)
     for level in (Level.READ, Level.EDIT)
 )
-ROLES = (*OF_AREAS, LIMITED_ADMINISTRATOR, ADMINISTRATOR)
-EVERYBODY = (VISITOR, HALF_OPEN, NO_ROLE, *ROLES)
+ROLES = (*AREA_ROLES, LIMITED_ADMINISTRATOR, ADMINISTRATOR)
+ALL_ROLES = (VISITOR, PENDING, NO_ROLE, *ROLES)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A route and a method of it; perhaps an action on ticked rows."""
+class MatrixRequest:
+    """A method of a route; with ``form``, an action on selected rows."""
 
     method: str
     rule: Rule
@@ -62,19 +62,19 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """Return how the line begins."""
+        """Return the beginning of the line."""
         action = f" action={self.form['action']}" if "action" in self.form else ""
         return f"{self.method:<5} {self.rule.rule + action:<60}"
 
     @property
     def names_a_row(self) -> bool:
-        """Say whether it is about one row."""
+        """Return True if the request is about one row."""
         return bool(self.rule.arguments) or "action" in self.form
 
 
 @dataclass
 class Matrix:
-    """Asks every route; ``lines`` is the file, ``changed`` what a refusal changed."""
+    """Requests every route; ``lines`` is the file, ``changed`` lists refusals that changed data."""
 
     app: Flask
     connection: Connection
@@ -84,88 +84,94 @@ class Matrix:
     def __post_init__(self) -> None:
         self.users: dict[str, StaffUser | None] = {VISITOR: None}
         self.cookies = {VISITOR: ""}
-        self.keys: dict[str, dict[str, str]] = {VISITOR: {}, HALF_OPEN: {}}
-        for role in EVERYBODY[1:]:
-            self.users[role], self.cookies[role] = self._somebody(role)
+        self.keys: dict[str, dict[str, str]] = {VISITOR: {}, PENDING: {}}
+        for role in ALL_ROLES[1:]:
+            self.users[role], self.cookies[role] = self._add_user(role)
         db.session.commit()
         self.things = RowPool()
 
-    def _somebody(self, role: str) -> tuple[StaffUser, str]:
+    def _add_user(self, role: str) -> tuple[StaffUser, str]:
         name = role.lower().replace(": ", "-").replace(" ", "-")
-        held = None if role in (HALF_OPEN, NO_ROLE) else role
+        held = None if role in (PENDING, NO_ROLE) else role
         user, browser = add_person(Person(name, "Norte", held)), self.app.test_client()
-        if role == HALF_OPEN:
+        if role == PENDING:
             token = create_session(db.session(), user.id, is_full=False)
             with browser.session_transaction() as cookies:
                 cookies["pending_token"], cookies["pending_since"] = token, int(now().timestamp())
         else:
-            sign_in(browser, user.id)
+            force_login(browser, user.id)
         cookie = browser.get_cookie(self.app.config["SESSION_COOKIE_NAME"])
         assert cookie is not None
-        if role != HALF_OPEN:
-            self.keys[role] = with_key(user.id)
+        if role != PENDING:
+            self.keys[role] = api_key_header(user.id)
         return user, cookie.value
 
     def _browser(self, role: str) -> FlaskClient:
-        """Return a browser in which somebody has just signed in, whatever they did in another."""
+        """Return a new browser with the original session cookie of a role's user."""
         browser = self.app.test_client()
         if self.cookies[role]:
             browser.set_cookie(self.app.config["SESSION_COOKIE_NAME"], self.cookies[role])
         return browser
 
-    def ask_everything(self, only: str = "") -> Matrix:
-        """Fill in ``lines`` and ``changed``; ``only`` those whose address begins so."""
-        for asked in everything(self.app):
-            if asked.rule.rule.startswith(only):
-                may = self._who_gets_in(asked)
-                told = self._what_they_are_told(asked, may) if asked.names_a_row else ""
-                self.lines.append(f"{asked.label}{_said(may):<62}{told}".rstrip())
+    def request_everything(self, only: str = "") -> Matrix:
+        """Fill in ``lines`` and ``changed``, for routes that begin with ``only``."""
+        for request in all_requests(self.app):
+            if request.rule.rule.startswith(only):
+                may = self._allowed_roles(request)
+                codes = self._status_codes(request, may) if request.names_a_row else ""
+                self.lines.append(f"{request.label}{_describe_roles(may):<62}{codes}".rstrip())
         return self
 
-    def _who_gets_in(self, asked: Asked) -> list[str]:
-        url = build_path(asked.rule)
-        requests = [(role, role, url, asked.form) for role in EVERYBODY]
-        replies = dict(self._send(asked, requests, keep_in=True))
-        return [role for role in EVERYBODY if replies[role] is not None]
+    def _allowed_roles(self, request: MatrixRequest) -> list[str]:
+        url = build_path(request.rule)
+        requests = [(role, role, url, request.form) for role in ALL_ROLES]
+        replies = dict(self._send(request, requests, refused_as_none=True))
+        return [role for role in ALL_ROLES if replies[role] is not None]
 
-    def _what_they_are_told(self, asked: Asked, may: list[str]) -> str:
-        """Return the codes for rows of each kind, once if everybody is told the same."""
-        told: dict[str, list[str]] = {}
+    def _status_codes(self, request: MatrixRequest, may: list[str]) -> str:
+        """Return the status codes for rows of each kind, by role where they differ."""
+        by_codes: dict[str, list[str]] = {}
         for role in may:
             if (user := self.users[role]) is None:
                 continue
             requests = []
-            for which, url, form in self._rows(asked, user):
-                form = form if which != "own" else self._filled_in(asked, role, url, form)
+            for which, url, form in self._rows(request, user):
+                form = form if which != "own" else self._filled_in(request, role, url, form)
                 requests.append((which, role, url, form))
-            codes = ", ".join(f"{which} {code}" for which, code in self._send(asked, requests))
-            told.setdefault(codes, []).append(role)
-        if len(told) <= 1:
-            return "".join(told)
-        return "; ".join(f"{codes} ({_said(roles)})" for codes, roles in told.items())
+            codes = ", ".join(f"{which} {code}" for which, code in self._send(request, requests))
+            by_codes.setdefault(codes, []).append(role)
+        if len(by_codes) <= 1:
+            return "".join(by_codes)
+        return "; ".join(
+            f"{codes} ({_describe_roles(roles)})" for codes, roles in by_codes.items()
+        )
 
-    def _rows(self, asked: Asked, user: StaffUser) -> Iterator[tuple[str, str, dict]]:
-        if "action" in asked.form:
-            rule = next(r for r in rules(self.app) if r.endpoint == f"{asked.view.endpoint}.show")
-            for which, arguments in url_cases(self.things, asked.view, rule, user):
-                yield which, asked.rule.rule, asked.form | {"rowid": str(arguments["pk"])}
+    def _rows(self, request: MatrixRequest, user: StaffUser) -> Iterator[tuple[str, str, dict]]:
+        if "action" in request.form:
+            rule = next(
+                r for r in rules(self.app) if r.endpoint == f"{request.view.endpoint}.show"
+            )
+            for which, arguments in url_cases(self.things, request.view, rule, user):
+                yield which, request.rule.rule, request.form | {"rowid": str(arguments["pk"])}
             return
-        for which, arguments in url_cases(self.things, asked.view, asked.rule, user):
+        for which, arguments in url_cases(self.things, request.view, request.rule, user):
             with self.app.test_request_context():
-                url = self.app.url_for(asked.rule.endpoint, **arguments)
-            yield which, url, asked.form
+                url = self.app.url_for(request.rule.endpoint, **arguments)
+            yield which, url, request.form
 
-    def _filled_in(self, asked: Asked, role: str, url: str, form: dict) -> dict:
-        """Return what the page's own form would send, where there is a page to send it from."""
-        if asked.method != "POST" or "GET" not in (asked.rule.methods or ()):
+    def _filled_in(self, request: MatrixRequest, role: str, url: str, form: dict) -> dict:
+        """Return the values that the page's own form submits, if there is a page."""
+        if request.method != "POST" or "GET" not in (request.rule.methods or ()):
             return form
         page = self._browser(role).get(url)
         return find_post_form(page.text).submitted() if page.status_code == 200 else form
 
-    def _send(self, asked: Asked, requests: list, keep_in: bool = False) -> Iterator[tuple]:
-        """Yield what each request is told; undo them, and compare after those refused.
+    def _send(
+        self, request: MatrixRequest, requests: list, refused_as_none: bool = False
+    ) -> Iterator[tuple]:
+        """Yield (name, status code) of each request; roll back, and compare after refusals.
 
-        With ``keep_in`` None is yielded for those who do not get in.
+        With ``refused_as_none`` the code is None if access was refused.
         """
         before = fingerprint(self.connection)
         refused = []
@@ -173,46 +179,46 @@ class Matrix:
             for name, role, url, form in requests:
                 db.session.commit()
                 one = self.connection.begin_nested()
-                reply = self._reply(asked, role, url, form)
+                reply = self._reply(request, role, url, form)
                 code = reply.status_code
-                at_the_door = (
-                    role in (VISITOR, HALF_OPEN)
-                    and not is_public(self.app, asked.rule.endpoint)
+                is_sent_to_login = (
+                    role in (VISITOR, PENDING)
+                    and not is_public(self.app, request.rule.endpoint)
                     and code == 302
                     and (reply.location or "").startswith("/login/")
                 )
-                if code >= 400 or at_the_door:
+                if code >= 400 or is_sent_to_login:
                     refused.append(f"{name} {code}")
                     one.commit()
                 else:
                     one.rollback()
-                gets_in = not (at_the_door or code in (401, 403))
-                yield name, (code if gets_in else None) if keep_in else code
+                is_refused = is_sent_to_login or code in (401, 403)
+                yield name, None if refused_as_none and is_refused else code
             changed = differing(before, fingerprint(self.connection))
         if changed:
-            self.changed.append(f"{asked.label.strip()} ({'; '.join(refused)}): {changed}")
+            self.changed.append(f"{request.label.strip()} ({'; '.join(refused)}): {changed}")
 
-    def _reply(self, asked: Asked, role: str, url: str, form: dict) -> Any:
-        """Send a request: from a browser, or to the API from a program with a key."""
+    def _reply(self, request: MatrixRequest, role: str, url: str, form: dict) -> Any:
+        """Send a request: with a session, or to the API with a key."""
         browser = self._browser(role)
-        if not is_api_rule(asked.rule):
-            return browser.open(url, method=asked.method, data=form, buffered=True)
-        shown = {"headers": self.keys[role], "buffered": True}
-        if asked.method == "PATCH":
-            read = browser.get(url, **shown).get_json()
-            return browser.patch(url, json={"version": read.get("version", 0)}, **shown)
-        body = {"json": {}} if asked.method == "POST" else {}
-        return browser.open(url, method=asked.method, **shown, **body)
+        if not is_api_rule(request.rule):
+            return browser.open(url, method=request.method, data=form, buffered=True)
+        options = {"headers": self.keys[role], "buffered": True}
+        if request.method == "PATCH":
+            read = browser.get(url, **options).get_json()
+            return browser.patch(url, json={"version": read.get("version", 0)}, **options)
+        body = {"json": {}} if request.method == "POST" else {}
+        return browser.open(url, method=request.method, **options, **body)
 
 
 class undo:  # noqa: N801 - reads as a verb
-    """Undo what happens in the block."""
+    """Roll back the changes made in the block."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def __enter__(self) -> None:
-        # What the session began before would end after, and take this with it.
+        # A transaction begun before would end inside the block, with the savepoint.
         db.session.commit()
         self.work = self.connection.begin_nested()
 
@@ -221,23 +227,23 @@ class undo:  # noqa: N801 - reads as a verb
         self.work.rollback()
 
 
-def everything(app: Flask) -> Iterator[Asked]:
-    """Yield every route with every method, then every action."""
+def all_requests(app: Flask) -> Iterator[MatrixRequest]:
+    """Yield every method of every route, then every action."""
     for rule in rules(app):
         for method in methods(rule):
-            yield Asked(method, rule, get_view(app, rule))
+            yield MatrixRequest(method, rule, get_view(app, rule))
     by_endpoint = {rule.endpoint: rule for rule in rules(app)}
     for view in sorted(app.appbuilder.baseviews, key=lambda view: view.route_base or ""):
         if isinstance(view, ModelView):
             for name in sorted(view.actions):
                 rule = by_endpoint[f"{view.endpoint}.action_post"]
-                yield Asked("POST", rule, view, {"action": name})
+                yield MatrixRequest("POST", rule, view, {"action": name})
 
 
-def _said(may: list[str]) -> str:
-    if may == list(EVERYBODY):
+def _describe_roles(may: list[str]) -> str:
+    if may == list(ALL_ROLES):
         return "everybody"
-    if may == list(EVERYBODY[2:]):
+    if may == list(ALL_ROLES[2:]):
         return "whoever is signed in"
     if may == list(ROLES):
         return "whoever holds a role"
@@ -245,16 +251,16 @@ def _said(may: list[str]) -> str:
 
 
 def main(only: str) -> None:
-    """Write the file; or print the lines of the addresses that begin so."""
+    """Write the file; with ``only``, print the lines of the routes that begin with it."""
     logging.disable(logging.WARNING)
     with (
         tempfile.TemporaryDirectory() as folder,
         migrated_app("sqlite", Path(folder)) as app,
         app.app_context(),
     ):
-        move_in(app.appbuilder.grants())
+        seed_people(app.appbuilder.grants())
         with undone() as connection:
-            matrix = Matrix(app, connection).ask_everything(only)
+            matrix = Matrix(app, connection).request_everything(only)
     if only:
         print("\n".join(matrix.lines))
     else:

@@ -1,4 +1,4 @@
-"""No page is open by accident, and none changes anything when it is merely looked at."""
+"""Every route requires a login and a CSRF token unless it is listed, and opens without errors."""
 
 from __future__ import annotations
 
@@ -8,54 +8,52 @@ from pathlib import Path
 import pytest
 
 from app.extensions import db
-from tests.databases import make_app
 from tests.contracts.routes import STATIC, build_path, is_api_rule, methods, rules
+from tests.databases import make_app
 from tests.people import ALICIA, DIEGO
 
-OPEN_TO_ALL = {
+PUBLIC_PATHS = {
     "/healthz", "/language", "/login/", "/login/choose/<token>", "/login/forgotten", "/theme",
 }  # fmt: skip
 
 
-def test_every_other_page_asks_who_you_are(app, client_as):
+def test_every_other_page_requires_a_login(app, client_as):
     visitor = client_as(None)
     opened = []
     for rule in rules(app):
         for method in methods(rule):
             reply = visitor.open(build_path(rule), method=method)
-            at_the_door = reply.status_code == 302 and "/login/" in reply.location
-            at_the_door |= reply.status_code == 401 and rule.rule.startswith("/api/")
-            if not at_the_door and rule.rule not in OPEN_TO_ALL:
+            is_refused = reply.status_code == 302 and "/login/" in reply.location
+            is_refused |= reply.status_code == 401 and rule.rule.startswith("/api/")
+            if not is_refused and rule.rule not in PUBLIC_PATHS:
                 opened.append((method, rule.rule, reply.status_code))
     assert opened == []
 
 
-def test_a_page_that_is_fetched_says_401_rather_than_show_the_door(client_as):
+def test_a_fetched_page_answers_401_instead_of_redirecting_to_login(client_as):
     reply = client_as(None).get("/search?q=ana", headers={"X-Fragment": "1"})
     assert reply.status_code == 401
 
 
-def test_nothing_is_sent_without_the_token_against_forgery(app, client_as, monkeypatch):
+def test_every_post_requires_the_csrf_token(app, client_as, monkeypatch):
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
-    taken = [
+    accepted = [
         (method, rule.rule)
         for rule in rules(app)
         for method in methods(rule)
         if method != "GET"
         and not is_api_rule(rule)
-        # Whoever is signed in already is led on from the door, and nothing is done.
+        # The login page only redirects a logged-in user.
         and client_as(None if rule.rule == "/login/" else ALICIA)
         .open(build_path(rule), method=method)
         .status_code
         != 400
     ]
-    assert taken == []
+    assert accepted == []
 
 
-def test_a_cookie_opens_nothing_of_the_api_so_that_no_other_site_can_forge_a_request(
-    app, client_as
-):
-    """Without cookies there is nothing to forge, so the API asks for no token against it."""
+def test_the_api_ignores_cookies_which_rules_out_csrf(app, client_as):
+    """So the API needs no CSRF token."""
     alicia = client_as(ALICIA)
     opened = [
         (method, rule.rule, status)
@@ -67,7 +65,7 @@ def test_a_cookie_opens_nothing_of_the_api_so_that_no_other_site_can_forge_a_req
     assert opened == []
 
 
-def test_no_page_breaks_when_it_is_merely_opened(app, client_as):
+def test_every_page_opens_without_an_error(app, client_as):
     alicia = client_as(ALICIA)
     broken = [
         (rule.rule, status)
@@ -79,7 +77,7 @@ def test_no_page_breaks_when_it_is_merely_opened(app, client_as):
     assert broken == []
 
 
-def test_whoever_holds_no_role_gets_no_further_than_their_own_profile_and_jobs(app, client_as):
+def test_users_without_a_role_reach_only_their_profile_and_jobs(app, client_as):
     diego = client_as(DIEGO)
     opened = {
         rule.rule
@@ -95,20 +93,20 @@ def test_whoever_holds_no_role_gets_no_further_than_their_own_profile_and_jobs(a
     }  # fmt: skip
 
 
-def test_pages_with_personal_data_are_kept_out_of_caches(client_as):
+def test_pages_with_personal_data_are_not_cached(client_as):
     reply = client_as(ALICIA).get("/contacts/list/")
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["X-Frame-Options"] == "DENY"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_static_files_are_the_only_ones_beside_the_rules(app):
+def test_only_static_files_are_outside_of_the_rules(app):
     assert {rule.endpoint for rule in app.url_map.iter_rules()} >= set(STATIC[:1])
 
 
-def test_starting_and_opening_the_door_writes_nothing(app, session):
+def test_starting_and_opening_the_login_page_writes_nothing(app, session):
     if db.engine.dialect.name != "sqlite":
-        pytest.skip("the file of SQLite is what is compared")
+        pytest.skip("compares the file of SQLite")
     file = Path(db.engine.url.database)
     before = _contents(file)
 
@@ -120,5 +118,5 @@ def test_starting_and_opening_the_door_writes_nothing(app, session):
 
 
 def _contents(file: Path) -> list[str]:
-    found = [file, *file.parent.glob(f"{file.name}-wal")]
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in found]
+    files = [file, *file.parent.glob(f"{file.name}-wal")]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]

@@ -1,12 +1,12 @@
-"""The permission matrix is a file, so that every change of it is seen in review."""
+"""The permission matrix is a reviewed file: ``permissions.txt`` must match the program."""
 
 from __future__ import annotations
 
 from tests.contracts.matrix import FILE, Matrix
 
 
-def test_the_matrix_is_the_one_we_agreed_on_and_no_refusal_changes_anything(app, connection):
-    matrix = Matrix(app, connection).ask_everything()
+def test_the_matrix_matches_the_file_and_no_refusal_changes_anything(app, connection):
+    matrix = Matrix(app, connection).request_everything()
     assert matrix.changed == []
     assert matrix.lines == FILE.read_text(encoding="utf-8").splitlines(), (
         "run `make permissions` and have the change reviewed"

@@ -1,4 +1,4 @@
-"""What every reply says of itself: to caches, to frames, to scripts of others."""
+"""Security headers: caching, framing, Content-Security-Policy, cookies."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from flask import render_template_string
 from config import settings
 from tests.databases import Browser, make_app
 from tests.factories import a_contact
-from tests.people import ALICIA, sign_in
+from tests.people import ALICIA, force_login
 
-STRICT = "script-src 'self'; style-src 'self'; img-src 'self' data: blob:; object-src 'none'"
+STRICT_POLICY = (
+    "script-src 'self'; style-src 'self'; img-src 'self' data: blob:; object-src 'none'"
+)
 
 
-def policy_of(reply):
-    """Return what a reply allows, but for the mark of its own scripts."""
+def strip_nonce(reply):
+    """Return the policy of a response without its nonce."""
     return re.sub(" 'nonce-[^']+'", "", reply.headers["Content-Security-Policy"])
 
 
 @pytest.fixture
 def over_https(app, session, tmp_path):
-    """Give a browser of Alicia's at a house whose address begins with https."""
+    """Return a browser of Alicia's at an installation with an https:// URL."""
     https = settings(
         {"PADRON_DATA_DIR": str(tmp_path), "PADRON_PUBLIC_URL": "https://padron.example.org"}
     )
@@ -37,7 +39,7 @@ PAGES = ("/contacts/list/", "/contacts/show/{}", "/nowhere", "/search?q=ana", "/
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_whatever_a_signed_in_person_is_sent_is_kept_by_nobody(page, client_as):
+def test_pages_of_a_logged_in_user_are_not_cached(page, client_as):
     reply = client_as(ALICIA).get(page.format(a_contact().id))
     assert reply.headers["Cache-Control"] == "no-store"
     assert "Cookie" in reply.vary
@@ -47,34 +49,34 @@ def test_whatever_a_signed_in_person_is_sent_is_kept_by_nobody(page, client_as):
     assert reply.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "camera=()" in reply.headers["Permissions-Policy"]
-    assert STRICT in policy_of(reply)
+    assert STRICT_POLICY in strip_nonce(reply)
     assert "unsafe" not in reply.headers["Content-Security-Policy"]
     assert "Strict-Transport-Security" not in reply.headers
 
 
 @pytest.mark.parametrize("page", ["/login/", "/healthz", "/contacts/list/", "/nowhere"])
-def test_what_a_visitor_is_sent_is_kept_by_nobody(page, client_as):
+def test_pages_of_a_visitor_are_not_cached(page, client_as):
     reply = client_as(None).get(page)
     assert "no-store" in reply.headers["Cache-Control"]
     assert "Cookie" in reply.vary
-    assert STRICT in policy_of(reply)
+    assert STRICT_POLICY in strip_nonce(reply)
 
 
-def test_a_file_of_the_program_may_be_kept_by_everybody(client_as):
+def test_static_files_may_be_cached(client_as):
     reply = client_as(ALICIA).get("/static/padron.svg", buffered=True)
     assert "max-age=31536000" in reply.headers["Cache-Control"]
     assert "Cookie" not in reply.vary
     assert "Set-Cookie" not in reply.headers
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
-    assert STRICT in policy_of(reply)
+    assert STRICT_POLICY in strip_nonce(reply)
 
 
-def test_a_missing_file_of_the_program_is_a_page_like_others(client_as):
+def test_a_missing_static_file_is_a_page_like_others(client_as):
     reply = client_as(ALICIA).get("/static/nope.css")
     assert (reply.status_code, reply.headers["Cache-Control"]) == (404, "no-store")
 
 
-def test_a_reply_that_nothing_changed_is_kept_by_nobody_either(client_as):
+def test_a_not_modified_response_is_not_cached(client_as):
     reply = client_as(ALICIA).get("/contacts/list/", headers={"If-None-Match": "*"})
     assert reply.headers["Cache-Control"] == "no-store"
 
@@ -94,7 +96,7 @@ def test_only_a_page_that_asks_for_a_nonce_gets_one(app, session):
 @pytest.mark.parametrize(
     "address", ["/contacts/list/", "/account/", "/nowhere", "/login/choose/x"]
 )
-def test_every_script_of_a_page_carries_the_mark_its_policy_names(client_as, address):
+def test_every_inline_script_has_the_nonce_of_the_policy(client_as, address):
     reply = client_as(ALICIA).get(address)
     scripts = re.findall(r"<script\b([^>]*)>", reply.text)
     marks = {mark for tag in scripts for mark in re.findall(r'nonce="([^"]+)"', tag)}
@@ -105,7 +107,7 @@ def test_every_script_of_a_page_carries_the_mark_its_policy_names(client_as, add
     )
 
 
-def test_over_https_the_cookie_is_held_to_this_host(over_https):
+def test_over_https_the_cookie_has_the_host_prefix(over_https):
     reply = over_https.post(
         "/language", data={"language": "en"}, base_url="https://padron.example.org"
     )
@@ -117,7 +119,7 @@ def test_over_https_the_cookie_is_held_to_this_host(over_https):
     assert "Domain" not in cookie
 
 
-def test_over_https_browsers_are_told_to_come_back_so(over_https):
+def test_over_https_responses_have_hsts(over_https):
     reply = over_https.get("/login/", base_url="https://padron.example.org")
     assert reply.headers["Strict-Transport-Security"].startswith("max-age=63072000")
 
@@ -130,8 +132,8 @@ def test_over_http_the_cookie_needs_no_https(client_as):
     assert "Domain" not in cookie
 
 
-def test_a_signed_in_person_is_known_over_https(over_https):
-    sign_in(over_https, ALICIA.user.id)
+def test_a_session_works_over_https(over_https):
+    force_login(over_https, ALICIA.user.id)
     reply = over_https.get("/contacts/list/", base_url="https://padron.example.org")
     assert reply.status_code in (200, 302)
 
@@ -146,7 +148,7 @@ def test_a_signed_in_person_is_known_over_https(over_https):
         ("private, max-age=86400, immutable", 304, "private, max-age=86400, immutable"),
     ],
 )
-def test_only_what_is_the_readers_own_may_stay_with_them(app, session, said, status, kept):
+def test_only_private_pictures_may_be_cached_by_the_browser(app, session, said, status, kept):
     with app.test_request_context("/contacts/photo/1/a"):
         reply = app.response_class(status=status, headers={"Cache-Control": said})
         assert app.process_response(reply).headers["Cache-Control"] == kept

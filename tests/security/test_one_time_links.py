@@ -1,4 +1,4 @@
-"""A one-time link lives shortly, works once, and dies with whatever made it true."""
+"""One-time links: expiry, single use, revocation, binding to the owner's data."""
 
 from __future__ import annotations
 
@@ -29,61 +29,61 @@ def token(session):
     return made
 
 
-def whose(token, purpose=CHOOSE_PASSWORD):
+def link_owner_name(token, purpose=CHOOSE_PASSWORD):
     db.session.commit()
     return find_link_owner(db.session(), StaffUser, token, purpose)
 
 
-def the_link() -> OneTimeLink:
+def stored_link() -> OneTimeLink:
     return db.session.scalars(select(OneTimeLink)).one()
 
 
-def test_a_link_has_256_random_bits_of_which_only_a_digest_is_kept(token):
+def test_a_link_has_256_random_bits_and_only_its_hash_is_stored(token):
     assert len(token) == 43
-    link = the_link()
+    link = stored_link()
     assert link.token_hash == hash_token(token)
     assert token not in str(vars(link))
 
 
-def test_looking_uses_nothing_up(token):
-    assert [whose(token) for _look in range(5)] == [BRUNO.user] * 5
+def test_finding_a_link_does_not_use_it(token):
+    assert [link_owner_name(token) for _look in range(5)] == [BRUNO.user] * 5
 
 
 def test_a_link_works_once(token):
     assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) == BRUNO.user
     assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
-    assert whose(token) is None
+    assert link_owner_name(token) is None
 
 
-def test_a_link_lives_for_thirty_minutes(token):
-    link = the_link()
+def test_a_link_is_valid_for_thirty_minutes(token):
+    link = stored_link()
     assert timedelta(minutes=29) < link.expires_at - now() <= timedelta(minutes=30)
     link.expires_at = now() - timedelta(seconds=1)
-    assert whose(token) is None
+    assert link_owner_name(token) is None
 
 
-def test_a_newer_link_kills_the_older_one(token):
+def test_a_newer_link_invalidates_the_older_one(token):
     newer = make_link(db.session(), BRUNO.user, CHOOSE_PASSWORD, 30)
-    assert whose(token) is None
-    assert whose(newer) == BRUNO.user
+    assert link_owner_name(token) is None
+    assert link_owner_name(newer) == BRUNO.user
 
 
-def test_of_two_links_made_at_the_same_moment_only_the_last_lives(token):
-    link = the_link()
+def test_of_two_links_created_at_the_same_moment_only_the_last_is_valid(token):
+    link = stored_link()
     fields = {"user_id": link.user_id, "purpose": link.purpose, "binding": link.binding}
     other = OneTimeLink(token_hash=hash_token("other"), expires_at=link.expires_at, **fields)
     db.session.add(other)
-    assert whose(token) is None
-    assert whose("other") == BRUNO.user
+    assert link_owner_name(token) is None
+    assert link_owner_name("other") == BRUNO.user
 
 
-def test_the_link_of_somebody_else_lives_on(token):
+def test_links_of_other_users_stay_valid(token):
     make_link(db.session(), CLARA.user, CHOOSE_PASSWORD, 30)
-    assert whose(token) == BRUNO.user
+    assert link_owner_name(token) == BRUNO.user
 
 
 def test_a_link_is_for_one_purpose(token):
-    assert whose(token, "email") is None
+    assert link_owner_name(token, "email") is None
 
 
 @pytest.mark.parametrize(
@@ -97,25 +97,25 @@ def test_a_link_is_for_one_purpose(token):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_what_happens_to_its_owner_kills_a_link(token, change):
+def test_a_change_of_the_owner_invalidates_a_link(token, change):
     for name, value in change.items():
         setattr(BRUNO.user, name, value)
     db.session.commit()
-    assert whose(token) is None
+    assert link_owner_name(token) is None
     assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
 
 
-def test_a_link_goes_with_its_owner(token):
-    db.session.execute(delete(StaffUser).where(StaffUser.id == the_link().user_id))
-    assert whose(token) is None
+def test_a_link_is_deleted_with_its_owner(token):
+    db.session.execute(delete(StaffUser).where(StaffUser.id == stored_link().user_id))
+    assert link_owner_name(token) is None
     assert db.session.scalars(select(OneTimeLink)).all() == []
 
 
-def test_links_can_be_killed(token):
+def test_links_can_be_revoked(token):
     revoke_links(db.session(), BRUNO.user.id, CHOOSE_PASSWORD)
-    assert whose(token) is None
+    assert link_owner_name(token) is None
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "ñ" * 9999, "\x00", "' OR 1=1 --"], ids=ascii)
-def test_what_is_no_token_is_nobodys(token, wrong):
-    assert whose(wrong) is None
+def test_an_invalid_token_finds_nobody(token, wrong):
+    assert link_owner_name(wrong) is None

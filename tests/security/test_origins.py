@@ -1,4 +1,4 @@
-"""Whose page a request comes from, and which address it was sent to."""
+"""Cross-site requests and forged hosts are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORWARDED = (
     {"X-Forwarded-Prefix": "//evil.test"},
     {"X-Forwarded-For": "evil.test", "X-Real-IP": "evil.test"},
 )
-FOREIGN = (
+CROSS_SITE = (
     {"Origin": "https://evil.test"},
     {"Origin": "http://localhost.evil.test"},
     {"Origin": "http://localhost:9999"},
@@ -44,7 +44,7 @@ FOREIGN = (
 )
 
 
-def how_many() -> int:
+def count_contacts() -> int:
     return db.session.scalar(select(func.count(Contact.id)))
 
 
@@ -57,18 +57,18 @@ def test_a_forged_host_is_refused(host, method, client_as):
 
 
 @pytest.mark.parametrize("headers", FORWARDED, ids=str)
-def test_what_a_proxy_would_say_is_not_believed(headers, client_as):
+def test_forwarded_headers_are_ignored_without_a_proxy(headers, client_as):
     reply = client_as(None).get("/contacts/list/", headers=headers)
     assert reply.location == "/login/?next=/contacts/list/"
     assert "evil" not in client_as(ALICIA).get("/contacts/list/", headers=headers).text
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_a_change_that_another_sites_page_asks_for_is_refused(headers, client_as):
-    browser, before = client_as(BRUNO), how_many()
+@pytest.mark.parametrize("headers", CROSS_SITE, ids=str)
+def test_a_cross_site_change_is_refused(headers, client_as):
+    browser, before = client_as(BRUNO), count_contacts()
     reply = browser.post("/contacts/add", data={"last_name": "Intruder"}, headers=headers)
     assert reply.status_code == 400
-    assert how_many() == before
+    assert count_contacts() == before
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_a_change_that_another_sites_page_asks_for_is_refused(headers, client_as
     ],
     ids=str,
 )
-def test_a_change_that_our_own_page_asks_for_is_made(headers, client_as):
+def test_a_same_site_change_is_made(headers, client_as):
     reply = client_as(BRUNO).post("/theme", data={"theme": "dark"}, headers=headers)
     assert reply.status_code == 302
 
 
-def test_the_token_of_somebody_else_opens_nothing(app, client_as, monkeypatch):
+def test_the_csrf_token_of_another_user_is_refused(app, client_as, monkeypatch):
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
     bruno, clara = client_as(BRUNO), client_as(CLARA)
     mine = token(bruno.get("/contacts/add").text)
     theirs = token(clara.get("/account/").text)
-    before = how_many()
+    before = count_contacts()
     typed = {"last_name": "Ruiz", "entity": BRUNO.user.entity_id, "language": "es"}
 
     refused = bruno.post("/contacts/add", data=typed | {"csrf_token": theirs})
-    assert (refused.status_code, how_many()) == (400, before)
+    assert (refused.status_code, count_contacts()) == (400, before)
     taken = bruno.post("/contacts/add", data=typed | {"csrf_token": mine})
-    assert (taken.status_code, how_many()) == (302, before + 1)
+    assert (taken.status_code, count_contacts()) == (302, before + 1)
 
 
 def token(page: str) -> str:

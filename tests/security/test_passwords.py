@@ -1,4 +1,4 @@
-"""Passwords: what is kept of them, how long a comparison takes, which are refused."""
+"""Passwords: hashing, cost of a comparison, strength."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from app.security import passwords
 from app.security.passwords import check_password, hash_password, needs_rehash, password_problem
 from config import settings
 
-GOOD = "lluvia tractor violín nogal"
+STRONG_PASSWORD = "lluvia tractor violín nogal"
 
 
 @pytest.fixture(autouse=True)
 def _in_the_program(session):
-    """Every test here reads the program's settings."""
+    """Provide an application context: passwords depend on settings."""
 
 
 @pytest.fixture
-def hashed(monkeypatch):
-    """Collect the method of every hash that is computed."""
+def recorded_hashes(monkeypatch):
+    """Record the method of every computed hash."""
     found: list[str] = []
     compute = security._hash_internal
 
@@ -37,15 +37,15 @@ def hashed(monkeypatch):
     return found
 
 
-def test_a_password_is_known_again_and_nothing_else_is():
-    kept = hash_password(GOOD)
-    assert GOOD not in kept
-    assert check_password(kept, GOOD)
-    for other in (GOOD + " ", GOOD.upper(), "", "\x00", "x" * 201, kept):
+def test_only_the_password_itself_matches():
+    kept = hash_password(STRONG_PASSWORD)
+    assert STRONG_PASSWORD not in kept
+    assert check_password(kept, STRONG_PASSWORD)
+    for other in (STRONG_PASSWORD + " ", STRONG_PASSWORD.upper(), "", "\x00", "x" * 201, kept):
         assert not check_password(kept, other)
 
 
-def test_the_same_letters_from_another_keyboard_are_the_same_password():
+def test_composed_and_decomposed_letters_are_the_same_password():
     assert check_password(hash_password("vi\u00f3lin nogal lluvia"), "vio\u0301lin nogal lluvia")
 
 
@@ -56,29 +56,31 @@ def test_no_password_is_the_password_of_an_account_without_one(kept):
 
 
 @pytest.mark.parametrize("kind", ["right", "wrong", "none", "unusable"])
-def test_every_comparison_costs_the_same(kind, hashed, app, monkeypatch):
+def test_every_comparison_costs_the_same(kind, recorded_hashes, app, monkeypatch):
     method = settings({"PADRON_SECRET_KEY": "x" * 32})["FAB_PASSWORD_HASH_METHOD"]
     monkeypatch.setitem(app.config, "FAB_PASSWORD_HASH_METHOD", method)
-    kept = {"none": None, "unusable": "cannot sign in by password"}.get(kind, hash_password(GOOD))
-    hashed.clear()
-    check_password(kept, GOOD if kind == "right" else "something else")
-    assert hashed == [method] == ["scrypt:32768:8:3"]
+    kept = {"none": None, "unusable": "cannot sign in by password"}.get(
+        kind, hash_password(STRONG_PASSWORD)
+    )
+    recorded_hashes.clear()
+    check_password(kept, STRONG_PASSWORD if kind == "right" else "something else")
+    assert recorded_hashes == [method] == ["scrypt:32768:8:3"]
 
 
-def test_an_older_hash_is_compared_at_the_price_of_a_new_one(hashed, app, monkeypatch):
+def test_comparing_an_older_hash_costs_as_much_as_a_new_one(recorded_hashes, app, monkeypatch):
     monkeypatch.setitem(app.config, "FAB_PASSWORD_HASH_METHOD", "scrypt:32768:8:3")
-    old = generate_password_hash(GOOD, "scrypt:32768:8:1")
-    hashed.clear()
-    assert check_password(old, GOOD)
+    old = generate_password_hash(STRONG_PASSWORD, "scrypt:32768:8:1")
+    recorded_hashes.clear()
+    assert check_password(old, STRONG_PASSWORD)
     assert needs_rehash(old)
-    assert sum(int(method.rpartition(":")[2]) for method in hashed) == 3
+    assert sum(int(method.rpartition(":")[2]) for method in recorded_hashes) == 3
 
 
-def test_what_is_too_long_is_not_even_hashed(hashed):
-    kept = hash_password(GOOD)
-    hashed.clear()
+def test_too_long_passwords_are_not_hashed(recorded_hashes):
+    kept = hash_password(STRONG_PASSWORD)
+    recorded_hashes.clear()
     assert not check_password(kept, "x" * 100_000)
-    assert hashed == []
+    assert recorded_hashes == []
 
 
 @pytest.mark.parametrize(
@@ -94,9 +96,10 @@ def test_a_password_that_can_be_guessed_is_refused(password):
 
 
 @pytest.mark.parametrize(
-    "password", [GOOD, "x7#Kq9!mZ2$w", "日本語のパスワードです長い文", "ñ" + GOOD * 7]
+    "password",
+    [STRONG_PASSWORD, "x7#Kq9!mZ2$w", "日本語のパスワードです長い文", "ñ" + STRONG_PASSWORD * 7],
 )
-def test_a_good_password_is_taken(password):
+def test_a_strong_password_is_accepted(password):
     assert password_problem(password, "Bruno", None, "") is None
 
 
@@ -110,20 +113,20 @@ def test_the_refusal_is_in_the_readers_language():
 SIGNS = "4@8({[<369!1|70$5+2%"
 SHUFFLED = ["".join(Random(seed).choices(SIGNS, k=200)) for seed in range(20)]
 HOSTILE = (
-    *SHUFFLED, SIGNS * 10, f"{GOOD} {SIGNS}" * 4, "p@$$w0rd" * 25, "a" * 150 + SIGNS,
+    *SHUFFLED, SIGNS * 10, f"{STRONG_PASSWORD} {SIGNS}" * 4, "p@$$w0rd" * 25, "a" * 150 + SIGNS,
     "1qaz2wsx3edc!QAZ" * 12, "01/02/2003" * 20, "19" * 100, "$a" * 100, "0123456789" * 20,
 )  # fmt: skip
 
 
-def work(text: str) -> int:
-    """Return how many pieces zxcvbn looks up, in how many readings."""
+def scoring_work(text: str) -> int:
+    """Return the number of substrings times the number of l33t combinations."""
     ways = prod(sum(sign in text for sign in signs) or 1 for signs in L33T_TABLE.values())
     return ways * len(text) ** 2
 
 
 @pytest.fixture
-def handed_over(monkeypatch):
-    """Collect what is given to zxcvbn, which is spared the work."""
+def scored_texts(monkeypatch):
+    """Record the texts passed to zxcvbn instead of scoring them."""
     found: list[str] = []
 
     def note(text, user_inputs):
@@ -135,21 +138,21 @@ def handed_over(monkeypatch):
 
 
 @pytest.mark.parametrize("password", HOSTILE, ids=range(len(HOSTILE)))
-def test_no_password_takes_seconds_to_judge(password, handed_over):
+def test_no_password_takes_seconds_to_score(password, scored_texts):
     assert password_problem(password[:200]) is None
-    assert password.startswith(handed_over[0])
-    assert len(handed_over[0]) >= passwords.MIN_LENGTH
-    assert work(handed_over[0]) <= 45_000
+    assert password.startswith(scored_texts[0])
+    assert len(scored_texts[0]) >= passwords.MIN_LENGTH
+    assert scoring_work(scored_texts[0]) <= 45_000
 
 
-@pytest.mark.parametrize("password", [GOOD * 3, "x7#Kq9!mZ2$w", "1234567890!@#$%^&*()"])
-def test_a_usual_password_is_judged_as_a_whole(password, handed_over):
+@pytest.mark.parametrize("password", [STRONG_PASSWORD * 3, "x7#Kq9!mZ2$w", "1234567890!@#$%^&*()"])
+def test_a_usual_password_is_scored_as_a_whole(password, scored_texts):
     password_problem(password)
-    assert handed_over == [password[:72]]
+    assert scored_texts == [password[:72]]
 
 
 @pytest.mark.parametrize(
     "password", ["1234567890!@#$%^&*()", "p@$$w0rd" * 9, "4@8" * 24, "aA1$" * 18, "!" * 200]
 )
-def test_what_is_weak_with_many_signs_stays_weak(password):
+def test_a_weak_password_with_many_symbols_is_refused(password):
     assert password_problem(password)

@@ -1,4 +1,4 @@
-"""Where a page leads that was asked for in an address: on this site, whatever was asked."""
+"""Redirect targets from requests never lead off the site."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ HOSTILE = (
     "?next=//evil.test", "#//evil.test", "", " ", "/\x7f/evil.test", "///", "//",
 )  # fmt: skip
 
-OURS = (
+SAFE = (
     "/", "/contacts/list/", "/contacts/list/?q=garc%C3%ADa&sort=-name", "/contacts/show/3?tab=log",
     "/users/userinfo/", "/search?q=//example.org", "/contacts/list/?q=a%5Cb", "/a#part",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("asked", [*HOSTILE, None], ids=ascii)
-def test_what_leads_elsewhere_leads_home(asked):
+def test_an_unsafe_target_redirects_to_the_start_page(asked):
     assert safe_redirect_target(asked) == "/"
 
 
-@pytest.mark.parametrize("asked", OURS)
-def test_a_page_of_ours_is_led_to(asked):
+@pytest.mark.parametrize("asked", SAFE)
+def test_a_path_of_this_site_is_a_safe_target(asked):
     assert safe_redirect_target(asked) == asked
 
 
-def test_letters_with_accents_are_written_as_addresses_are():
+def test_non_ascii_targets_are_percent_encoded():
     assert safe_redirect_target("/contacts/list/?q=peña") == "/contacts/list/?q=pe%C3%B1a"
 
 
-def test_no_door_leads_off_the_site(client_as):
+def test_no_view_redirects_off_the_site(client_as):
     visitor, alicia = client_as(None), client_as(ALICIA)
     for asked in HOSTILE:
         sent = asked.encode("utf-8", "surrogatepass")
@@ -62,7 +62,7 @@ def test_no_door_leads_off_the_site(client_as):
             assert not {*reply.location} & {*"\r\n\t\\"}, asked
 
 
-def test_what_a_visitor_asked_for_is_where_they_go_once_signed_in(client_as):
+def test_after_login_a_visitor_gets_the_page_they_requested(client_as):
     at_the_door = client_as(None).get("/contacts/list/?q=pe%C3%B1a")
     reply = client_as(ALICIA).get(at_the_door.location)
     assert reply.location == "/contacts/list/?q=pe%C3%B1a"

@@ -1,4 +1,4 @@
-"""Attempts are counted in the database: each once, whoever asks at the same moment."""
+"""Throttling: attempts are counted in the database, parallel ones included."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from app.security.throttle import (
     reset_count,
     uncount_attempt,
 )
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that only goes when it is told to."""
+    """Replace the module's clock with one that is set by the test."""
 
     class Clock:
         moment = NOON
 
-        def go(self, **by) -> None:
+        def advance(self, **by) -> None:
             self.moment += timedelta(**by)
 
     it = Clock()
@@ -40,29 +40,29 @@ def clock(monkeypatch):
     return it
 
 
-def test_five_are_let_through_and_no_more(session, clock):
+def test_five_attempts_are_within_the_limit_and_no_more(session, clock):
     assert [count_within_limit(session, "a", 5, 15) for _n in range(8)] == [True] * 5 + [False] * 3
     assert count_within_limit(session, "another", 5, 15)
 
 
-def test_after_the_time_is_over_it_begins_anew(session, clock):
+def test_a_count_restarts_after_its_window(session, clock):
     for _n in range(8):
         count_within_limit(session, "a", 5, 15)
-    clock.go(minutes=14, seconds=59)
+    clock.advance(minutes=14, seconds=59)
     assert not count_within_limit(session, "a", 5, 15)
-    clock.go(seconds=1)
+    clock.advance(seconds=1)
     assert [count_within_limit(session, "a", 5, 15) for _n in range(6)] == [True] * 5 + [False]
 
 
-def test_a_clock_that_was_wrong_shuts_nobody_out(session, clock):
-    clock.go(days=1)
+def test_a_clock_that_was_wrong_blocks_nobody(session, clock):
+    clock.advance(days=1)
     for _n in range(8):
         count_within_limit(session, "a", 5, 15)
-    clock.go(days=-1)
+    clock.advance(days=-1)
     assert count_within_limit(session, "a", 5, 15)
 
 
-def test_a_good_attempt_is_given_back_and_a_count_can_be_forgotten(session, clock):
+def test_an_attempt_can_be_uncounted_and_a_count_reset(session, clock):
     for _n in range(5):
         count_within_limit(session, "a", 5, 15)
     uncount_attempt(session, "a")
@@ -75,7 +75,7 @@ def test_a_good_attempt_is_given_back_and_a_count_can_be_forgotten(session, cloc
     assert count_attempt(session, "a", 15) == 1
 
 
-def test_what_was_typed_cannot_be_read_in_the_key(session):
+def test_the_key_does_not_reveal_the_typed_text(session):
     assert "bruno" not in key_for_text("sign-in", "bruno")
     assert key_for_text("sign-in", "bruno") == key_for_text("sign-in", "bruno")
     assert key_for_text("sign-in", "bruno") != key_for_text("code", "bruno")
@@ -93,21 +93,20 @@ def test_what_was_typed_cannot_be_read_in_the_key(session):
         ("not an address", "neither is this", False),
     ],
 )
-def test_addresses_of_one_house_count_together(session, one, other, are_same):
+def test_ipv6_addresses_of_one_network_count_together(session, one, other, are_same):
     assert (key_for_address("x", one) == key_for_address("x", other)) is are_same
 
 
-def test_old_counts_are_swept_away(session, clock):
+def test_old_counts_are_deleted(session, clock):
     count_within_limit(session, "old", 5, 15)
-    clock.go(hours=30)
+    clock.advance(hours=30)
     count_within_limit(session, "new", 5, 15)
     delete_old_counts(session)
     assert session.scalars(select(AttemptCounter.key)).all() == ["new"]
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_forty_at_the_same_moment_are_counted_one_by_one(kind, tmp_path):
-    with migrated_app(kind, tmp_path) as app:
+def test_forty_parallel_attempts_are_all_counted(database, tmp_path):
+    with migrated_app(database, tmp_path) as app:
 
         def attempt(_number: int) -> bool:
             with app.app_context():

@@ -1,4 +1,4 @@
-"""A clock to set, accounts of every kind, and how people sign in."""
+"""Helpers for tests of the login: a clock, accounts of every kind, the login form."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from app.types import now
 from tests.people import ALICIA, BRUNO, Person, add_person
 
 PASSWORD = "lluvia tractor violín nogal"
-NEW = "nube cuchara montaña quince"
-KINDS = ("existing", "missing", "inactive", "trashed", "left", "locked")
-# Everything at the door that asks what time it is.
-ASKERS = (browser, sessions, throttle, two_factor)
+NEW_PASSWORD = "nube cuchara montaña quince"
+ACCOUNT_KINDS = ("existing", "missing", "inactive", "trashed", "left", "locked")
+# The modules of the login that read the clock.
+CLOCK_MODULES = (browser, sessions, throttle, two_factor)
 
 
 class Clock:
-    """A clock that goes only when it is told to."""
+    """A clock set by the test, which replaces ``now`` in the modules of the login."""
 
     def __init__(self, monkeypatch) -> None:
         self.moment = now()
-        for module in ASKERS:
+        for module in CLOCK_MODULES:
             monkeypatch.setattr(module, "now", lambda: self.moment)
 
         class Calendar(datetime):
@@ -39,12 +39,12 @@ class Clock:
 
         monkeypatch.setattr(calendar, "datetime", Calendar)
 
-    def go(self, **by) -> None:
+    def advance(self, **by) -> None:
         self.moment += timedelta(**by)
 
 
-def give_password(user: StaffUser, text: str = PASSWORD) -> None:
-    """Give somebody a password without ending their sessions."""
+def set_password(user: StaffUser, text: str = PASSWORD) -> None:
+    """Set a user's password without ending their sessions."""
     db.session.execute(
         StaffUser.__table__.update()
         .where(StaffUser.__table__.c.id == user.id)
@@ -53,8 +53,8 @@ def give_password(user: StaffUser, text: str = PASSWORD) -> None:
     db.session.commit()
 
 
-def give_telephone(user: StaffUser) -> str:
-    """Turn on somebody's second factor; return its secret."""
+def enable_two_factor(user: StaffUser) -> str:
+    """Turn on a user's second factor; return its secret."""
     secret = pyotp.random_base32()
     db.session.execute(
         StaffUser.__table__.update()
@@ -65,17 +65,17 @@ def give_telephone(user: StaffUser) -> str:
     return secret
 
 
-def code_of(secret: str, moment: datetime | None = None) -> str:
-    """Return the code a telephone shows."""
+def current_code(secret: str, moment: datetime | None = None) -> str:
+    """Return the TOTP code of a moment."""
     return pyotp.TOTP(secret).at(moment or two_factor.now())
 
 
-def account(kind: str) -> str:
-    """Make an account of one kind; return its user name, always of five letters."""
+def make_account(kind: str) -> str:
+    """Create an account of one kind; return its user name, always of five letters."""
     if kind == "missing":
         return "nadia"
     user = add_person(Person("elena", "Norte", BRUNO.role))
-    give_password(user)
+    set_password(user)
     if kind == "inactive":
         user.active = False
     elif kind == "trashed":
@@ -90,14 +90,14 @@ def account(kind: str) -> str:
 
 
 def throttle_limit() -> int:
-    """Return how many wrong passwords an account takes."""
+    """Return the number of wrong passwords allowed per account."""
     from app.staff.login import MAX_PER_ACCOUNT
 
     return MAX_PER_ACCOUNT
 
 
-def sign_in(client, name="bruno", password=PASSWORD, target="", address="10.1.1.1"):
-    """Send the form of the door."""
+def log_in(client, name="bruno", password=PASSWORD, target="", address="10.1.1.1"):
+    """Submit the login form."""
     return client.post(
         f"/login/?next={target}",
         data={"username": name, "password": password},
@@ -106,8 +106,8 @@ def sign_in(client, name="bruno", password=PASSWORD, target="", address="10.1.1.
 
 
 @contextmanager
-def counted_hashes(monkeypatch):
-    """Collect the method of every hash that is computed inside the block."""
+def record_hashes(monkeypatch):
+    """Record the method of every hash computed inside the block."""
     from werkzeug import security
 
     found: list[str] = []

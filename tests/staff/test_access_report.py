@@ -1,4 +1,4 @@
-"""“Why can they see this?”: the tab says what the doors do, with role and entity."""
+"""The tab “Who sees this” agrees with the pages, and names role and entity."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.people import (
     READS_CONTACTS,
     Person,
     add_person,
-    sign_in,
+    force_login,
 )
 
 
-def asked(browser, row, who: str, base: str = "contacts") -> str:
+def explanation_page(browser, row, who: str, base: str = "contacts") -> str:
     return browser.get(f"/{base}/show/{row.id}?tab=sight&who={who}").text
 
 
 @pytest.mark.parametrize("base", ["contacts", "accounts"])
-def test_the_tab_names_exactly_those_whom_the_door_lets_in(app, client_as, base):
+def test_the_report_lists_exactly_the_users_who_can_open_the_page(app, client_as, base):
     opens = db.session.scalars(
         select(PermissionView).where(
             PermissionView.permission.has(name="can_show"),
@@ -55,14 +55,14 @@ def test_the_tab_names_exactly_those_whom_the_door_lets_in(app, client_as, base)
     wrong = []
     for user in db.session.scalars(select(StaffUser)).all():
         browser = app.test_client()
-        sign_in(browser, user.id)
+        force_login(browser, user.id)
         gets_in = browser.get(f"/{base}/show/{row.id}").status_code == 200
         if gets_in != (f'href="/users/show/{user.id}?' in page):
             wrong.append((user.username, gets_in))
     assert wrong == []
 
 
-def test_an_answer_names_the_role_and_the_entity(client_as):
+def test_an_explanation_names_the_role_and_the_entity(client_as):
     add_person(Person("above", "Federación", READS_CONTACTS))
     add_person(Person("beside", "Sur", EDITS_CONTACTS))
     row, alicia = a_contact("Bilbao"), client_as(ALICIA)
@@ -74,13 +74,13 @@ def test_an_answer_names_the_role_and_the_entity(client_as):
         "beside": "would let them, but they work in Sur, and this file belongs to Bilbao",
         "nobody": "No user within your reach is called that",
     }.items():
-        assert str(escape(answer)) in asked(alicia, row, who), who
+        assert str(escape(answer)) in explanation_page(alicia, row, who), who
     BRUNO.user.active = False
     db.session.commit()
-    assert "they cannot sign in" in asked(alicia, row, "bruno")
+    assert "they cannot sign in" in explanation_page(alicia, row, "bruno")
 
 
-def test_only_users_within_the_readers_reach_are_named(client_as):
+def test_only_visible_users_are_listed(client_as):
     nora = Person("nora", "Norte", ADMINISTRATOR)
     add_person(nora)
     add_person(Person("fermin", "Federación", ADMINISTRATOR))
@@ -89,10 +89,10 @@ def test_only_users_within_the_readers_reach_are_named(client_as):
     page = browser.get(f"/contacts/show/{row.id}?tab=sight").text
     assert "Bruno" in page
     assert "Fermin" not in page
-    assert "Fermin" not in asked(browser, row, "fermin").replace('value="fermin"', "")
+    assert "Fermin" not in explanation_page(browser, row, "fermin").replace('value="fermin"', "")
 
 
-def test_whoever_may_not_see_users_has_no_such_tab(client_as):
+def test_those_who_may_not_see_users_do_not_have_the_tab(client_as):
     row = a_contact()
     for person in (BRUNO, CLARA):
         browser = client_as(person)
@@ -100,7 +100,7 @@ def test_whoever_may_not_see_users_has_no_such_tab(client_as):
         assert "tab=sight" not in browser.get(f"/contacts/show/{row.id}").text
 
 
-def test_two_hundred_users_take_no_more_statements_than_a_few(client_as, counting):
+def test_the_number_of_statements_does_not_grow_with_users(client_as, counting):
     row, browser = a_contact(), client_as(ALICIA)
     with counting() as few:
         browser.get(f"/contacts/show/{row.id}?tab=sight")
@@ -119,7 +119,7 @@ def test_two_hundred_users_take_no_more_statements_than_a_few(client_as, countin
     assert len(few) <= 20
 
 
-def test_a_list_that_is_cut_says_so(client_as, monkeypatch):
+def test_a_truncated_list_says_so(client_as, monkeypatch):
     from app.staff.tabs import AccessReportTab
 
     monkeypatch.setattr(AccessReportTab, "max_users", 2)
@@ -128,8 +128,8 @@ def test_a_list_that_is_cut_says_so(client_as, monkeypatch):
     assert "Only the first 2 users are looked at" in page
 
 
-def test_it_asks_the_doors_own_question(session, monkeypatch):
-    """Were the scope of contacts another one, the answer would be another one too."""
+def test_the_report_uses_the_scope_of_the_model(session, monkeypatch):
+    """A changed scope of contacts changes the report."""
     from sqlalchemy import false
 
     from app.contacts.models import Contact

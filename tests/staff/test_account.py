@@ -1,4 +1,4 @@
-"""Your account: what everybody changes on themselves, and what it takes."""
+"""Account pages: profile and password."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from app.security.one_time_links import CHOOSE_PASSWORD, find_link_owner, make_l
 from app.security.passwords import check_password
 from app.staff.models import StaffUser
 from tests.people import BRUNO, CLARA
-from tests.staff.logging_in import NEW, PASSWORD, give_password
+from tests.staff.logging_in import NEW_PASSWORD, PASSWORD, set_password
 
 
 @pytest.fixture
 def bruno(session):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     return BRUNO.user
 
 
@@ -29,7 +29,7 @@ def profile(**more):
     return form | more
 
 
-def test_the_parts_lead_to_each_other(client_as):
+def test_account_pages_link_to_each_other(client_as):
     page = client_as(BRUNO).get("/account/").text
     for part in ("/account/password/", "/account/two-factor/", "/account/sessions/"):
         assert f'href="{part}"' in page
@@ -37,7 +37,7 @@ def test_the_parts_lead_to_each_other(client_as):
     assert client_as(BRUNO).get("/users/userinfo/").location == "/account/"
 
 
-def test_ones_own_name_and_language_can_be_changed(client_as, bruno):
+def test_users_can_change_their_name_and_language(client_as, bruno):
     browser = client_as(BRUNO)
     form = profile(first_name="Brunó", last_name="Gil", language="es")
     assert browser.post("/account/", data=form).status_code == 302
@@ -52,7 +52,7 @@ def test_ones_own_name_and_language_can_be_changed(client_as, bruno):
      {"email": "Clara@example.org", "present": PASSWORD}, {"language": "fr"}],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_is_refused_beside_the_field_and_stays(wrong, client_as, bruno):
+def test_invalid_values_are_refused_beside_the_field_and_stay(wrong, client_as, bruno):
     reply = client_as(BRUNO).post("/account/", data=profile(first_name="Brunó") | wrong)
     assert reply.status_code == 422
     assert re.search("needs? your attention", reply.text)
@@ -63,7 +63,7 @@ def test_what_cannot_be_is_refused_beside_the_field_and_stays(wrong, client_as, 
     assert PASSWORD not in reply.text
 
 
-def test_an_email_that_is_somebodys_user_name_is_not_ones_own(client_as, bruno):
+def test_an_email_that_is_another_users_name_is_refused(client_as, bruno):
     CLARA.user.username = "clara@example.net"
     db.session.commit()
     form = profile(email="Clara@example.net", present=PASSWORD)
@@ -71,7 +71,7 @@ def test_an_email_that_is_somebodys_user_name_is_not_ones_own(client_as, bruno):
     assert BRUNO.user.email == "bruno@example.org"
 
 
-def test_another_email_takes_the_password_and_kills_links(client_as, bruno):
+def test_a_new_email_requires_the_password_and_revokes_links(client_as, bruno):
     token = make_link(db.session(), bruno, CHOOSE_PASSWORD, 30)
     db.session.commit()
     form = profile(email="new@example.org", present=PASSWORD)
@@ -88,13 +88,13 @@ def test_nothing_else_can_be_changed_through_the_form(client_as, bruno):
     assert [role.name for role in BRUNO.user.roles] == [BRUNO.role]
 
 
-def passwords(present=PASSWORD, new=NEW, again=None):
+def passwords(present=PASSWORD, new=NEW_PASSWORD, again=None):
     return {"present": present, "password": new, "again": new if again is None else again}
 
 
-def test_a_password_is_changed_and_noted(client_as, bruno, session):
+def test_a_password_change_is_logged(client_as, bruno, session):
     assert client_as(BRUNO).post("/account/password/", data=passwords()).status_code == 302
-    assert check_password(BRUNO.user.password, NEW)
+    assert check_password(BRUNO.user.password, NEW_PASSWORD)
     entry = session.scalars(select(LogEntry).filter_by(event="password_changed")).one()
     assert entry.actor_id == entry.subject_id == BRUNO.user.id
 
@@ -115,7 +115,7 @@ def test_a_password_is_refused_beside_its_field_and_never_shown(form, client_as,
     assert PASSWORD not in reply.text
 
 
-def test_the_present_password_cannot_be_guessed_by_who_found_a_browser_open(client_as, bruno):
+def test_the_current_password_cannot_be_guessed_in_an_open_session(client_as, bruno):
     browser = client_as(BRUNO)
     for _n in range(5):
         browser.post("/account/password/", data=passwords(present="wrong"))

@@ -1,4 +1,4 @@
-"""API keys end with the password and the sessions, unless their owner unticks it."""
+"""API keys are revoked with the password and the sessions, unless the owner unticks it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.staff.password_links import create_link_path
 from app.types import now
-from tests.people import ALICIA, BRUNO, CLARA, with_key
-from tests.staff.test_api_keys import LIST, NEW, PASSWORD, give_password
+from tests.people import ALICIA, BRUNO, CLARA, api_key_header
+from tests.staff.test_api_keys import LIST, NEW_PASSWORD, PASSWORD, set_password
 
 
 @pytest.fixture
 def program(client_as):
-    """Give a browser nobody is signed in with, as a program would be."""
+    """Return a client without a session, as a program has."""
     return client_as(None)
 
 
-def ticked(page: str) -> bool:
+def is_checked(page: str) -> bool:
     return bool(re.search(r'name="keys" value="y" checked', page))
 
 
-PASSWORDS = {"present": PASSWORD, "password": NEW, "again": NEW}
+PASSWORDS = {"present": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ PASSWORDS = {"present": PASSWORD, "password": NEW, "again": NEW}
     ],
 )
 @pytest.mark.parametrize("ends", [True, False])
-def test_keys_end_with_the_password_and_the_sessions_unless_unticked(
+def test_keys_are_revoked_with_the_password_and_the_sessions_unless_unticked(
     ends, path, form, client_as, program
 ):
-    give_password(BRUNO)
-    shown, other = with_key(BRUNO.user.id), with_key(CLARA.user.id)
+    set_password(BRUNO)
+    shown, other = api_key_header(BRUNO.user.id), api_key_header(CLARA.user.id)
     bruno = client_as(BRUNO)
     page = "/account/sessions/" if "end" in path else path
-    assert ticked(bruno.get(page).text)
+    assert is_checked(bruno.get(page).text)
 
     reply = bruno.post(path, data=form | ({"keys": "y"} if ends else {}))
 
@@ -56,38 +56,38 @@ def test_keys_end_with_the_password_and_the_sessions_unless_unticked(
     assert len(told) == int(ends)
 
 
-def test_a_refused_password_keeps_the_box_as_it_was(client_as):
-    give_password(BRUNO)
-    with_key(BRUNO.user.id)
+def test_a_refused_password_keeps_the_checkbox_as_it_was(client_as):
+    set_password(BRUNO)
+    api_key_header(BRUNO.user.id)
     bruno = client_as(BRUNO)
-    wrong = {"present": "no", "password": NEW, "again": NEW}
-    assert not ticked(bruno.post("/account/password/", data=wrong).text)
-    assert ticked(bruno.post("/account/password/", data=wrong | {"keys": "y"}).text)
+    wrong = {"present": "no", "password": NEW_PASSWORD, "again": NEW_PASSWORD}
+    assert not is_checked(bruno.post("/account/password/", data=wrong).text)
+    assert is_checked(bruno.post("/account/password/", data=wrong | {"keys": "y"}).text)
 
 
 @pytest.mark.parametrize("page", ["/account/password/", "/account/sessions/"])
-def test_who_has_no_key_that_works_is_not_asked_about_keys(page, client_as):
-    with_key(BRUNO.user.id)
+def test_users_without_valid_keys_are_not_asked_about_keys(page, client_as):
+    api_key_header(BRUNO.user.id)
     db.session.execute(update(ApiKey).values(expires_on=now()))
     db.session.commit()
     assert 'name="keys"' not in client_as(BRUNO).get(page).text
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_keys_end_with_a_forgotten_password_unless_unticked(ends, client_as, program):
-    shown = with_key(BRUNO.user.id)
+def test_keys_are_revoked_with_a_forgotten_password_unless_unticked(ends, client_as, program):
+    shown = api_key_header(BRUNO.user.id)
     link = create_link_path(db.session(), BRUNO.user, 30)
     db.session.commit()
     stranger = client_as(None)
-    assert ticked(stranger.get(link).text)
-    form = {"password": NEW, "again": NEW} | ({"keys": "y"} if ends else {})
-    assert ticked(stranger.post(link, data=form | {"again": "else"}).text) == ends
+    assert is_checked(stranger.get(link).text)
+    form = {"password": NEW_PASSWORD, "again": NEW_PASSWORD} | ({"keys": "y"} if ends else {})
+    assert is_checked(stranger.post(link, data=form | {"again": "else"}).text) == ends
     assert stranger.post(link, data=form).status_code == 302
     assert program.get(LIST, headers=shown).status_code == (401 if ends else 200)
 
 
-def test_keys_end_when_an_administrator_resets_the_password(client_as, program):
-    shown = with_key(BRUNO.user.id)
+def test_keys_are_revoked_when_an_administrator_resets_the_password(client_as, program):
+    shown = api_key_header(BRUNO.user.id)
     client_as(ALICIA).post(f"/users/link/{BRUNO.user.id}")
     assert program.get(LIST, headers=shown).status_code == 401
     told = db.session.scalars(select(LogEntry).filter_by(event="api_key_revoked")).one()

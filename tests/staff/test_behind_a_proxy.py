@@ -1,4 +1,4 @@
-"""The server that “serve” starts: whose address a request has, with a proxy in front and without."""
+"""The server of “serve”: the client's address with and without a proxy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from app.staff import commands
 from tests.servers import running
 
 
-def server_of(app: Flask, monkeypatch):
-    """Start what “serve” would start, beside the test instead of in its place."""
+def start_server(app: Flask, monkeypatch):
+    """Run the WSGI application as “serve” configures it, in a thread."""
     monkeypatch.setattr(commands.signal, "signal", lambda *_args: None)
     monkeypatch.setattr(commands.gc, "freeze", lambda: None)
     for name in ("start", "stop"):
@@ -33,14 +33,16 @@ def server_of(app: Flask, monkeypatch):
 @pytest.mark.parametrize(
     ("proxies", "address"), [(0, "127.0.0.1"), (1, "198.51.100.7"), (2, "192.0.2.1")]
 )
-def test_an_address_is_believed_from_as_many_proxies_as_there_are(proxies, address, monkeypatch):
+def test_forwarded_addresses_are_trusted_from_the_configured_proxies_only(
+    proxies, address, monkeypatch
+):
     app = Flask("house")
     app.config.update(THREADS=1, PROXIES=proxies, MAX_CONTENT_LENGTH=1000)
     app.config.update(REDIS_URL=None, JOB_QUEUE_ENABLED=False, WORKERS=0)
     app.add_url_rule("/", view_func=lambda: request.remote_addr)
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies)
-    server, port = server_of(app, monkeypatch)
+    server, port = start_server(app, monkeypatch)
     headers = {"X-Forwarded-For": "203.0.113.9, 192.0.2.1, 198.51.100.7"}
     with running(server):
         asked = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=headers)

@@ -1,4 +1,4 @@
-"""Who has forgotten their password gets a link by mail, and nobody learns who that is."""
+"""Forgotten passwords: a link by mail, without revealing which accounts exist."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from app.staff.models import StaffUser
 from app.types import now
 from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, CLARA
-from tests.staff.logging_in import PASSWORD, give_password
+from tests.staff.logging_in import PASSWORD, set_password
 
 NEW = "tren verde caracol martillo"
 
 
-def ask(browser, name="bruno", **headers):
+def request_link(browser, name="bruno", **headers):
     return browser.post("/login/forgotten", data={"name": name}, headers=headers)
 
 
-def delivered(app) -> Mail:
-    """Deliver what waits; return the last mail."""
+def deliver_mails(app) -> Mail:
+    """Deliver the queued mails; return the last one."""
     deliver_due(app)
     return db.session.scalars(select(Mail).order_by(Mail.id.desc()).limit(1)).one()
 
 
-def path_of_link(mail: Mail) -> str:
+def link_path(mail: Mail) -> str:
     return re.search(r"/login/choose/[\w-]{43}", mail.content.replace("=\r\n", ""))[0]
 
 
 @pytest.fixture
 def link(app, client_as):
-    """Give the path of the link that Bruno got."""
-    ask(client_as(None))
-    return path_of_link(delivered(app))
+    """Return the path of the link sent to Bruno."""
+    request_link(client_as(None))
+    return link_path(deliver_mails(app))
 
 
-def choose(browser, link, password=NEW, again=None):
+def choose_password(browser, link, password=NEW, again=None):
     form = {"password": password, "again": password if again is None else again}
     return browser.post(link, data=form)
 
@@ -61,7 +61,7 @@ KINDS = {
 }
 
 
-def test_everybody_gets_the_same_answer_for_the_same_work(app, client_as, counting):
+def test_every_account_gets_the_same_response_for_the_same_work(app, client_as, counting):
     answers, work = {}, {}
     for kind, change in KINDS.items():
         user = BRUNO.user if "username" not in change else None
@@ -71,7 +71,7 @@ def test_everybody_gets_the_same_answer_for_the_same_work(app, client_as, counti
         db.session.commit()
         browser = client_as(None)
         with counting() as statements:
-            reply = ask(browser, "bruno" if user else "nobody")
+            reply = request_link(browser, "bruno" if user else "nobody")
         cookies = re.sub(r"[\w.-]{40,}", "", str(reply.headers.getlist("Set-Cookie")))
         body = re.sub(r'value="[\w.-]{40,}"|nonce="[^"]*"', "", reply.text)
         headers = sorted(name for name, _value in reply.headers)
@@ -89,69 +89,69 @@ def test_everybody_gets_the_same_answer_for_the_same_work(app, client_as, counti
 @pytest.mark.parametrize(
     "kind", [kind for kind in KINDS if kind not in ("there", "never chose one")]
 )
-def test_nobody_else_gets_a_mail_and_what_was_typed_is_forgotten(app, client_as, kind):
+def test_only_active_users_get_a_mail_and_the_typed_text_is_deleted(app, client_as, kind):
     change = KINDS[kind]
     if "username" not in change:
         for name, value in change.items():
             setattr(BRUNO.user, name, value)
-    ask(client_as(None), "nobody, but my password" if "username" in change else "bruno")
-    mail = delivered(app)
+    request_link(client_as(None), "nobody, but my password" if "username" in change else "bruno")
+    mail = deliver_mails(app)
     assert (mail.state, mail.data, mail.content) == ("dropped", None, None)
     assert db.session.scalars(select(OneTimeLink)).all() == []
 
 
 @pytest.mark.parametrize("typed", ["bruno", "BRUNO", " bruno ", "Bruno@Example.org"])
 def test_the_mail_goes_to_the_address_on_the_account(app, client_as, typed):
-    ask(client_as(None), typed)
-    mail = delivered(app)
+    request_link(client_as(None), typed)
+    mail = deliver_mails(app)
     assert (mail.state, mail.recipient, mail.data) == ("kept", "bruno@example.org", None)
     assert "/login/choose/" in mail.content
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("has_chosen", [True, False])
-def test_the_mail_is_in_the_language_of_its_reader(
+def test_the_mail_is_in_the_language_of_its_recipient(
     app, client_as, monkeypatch, language, has_chosen
 ):
     monkeypatch.setattr(emails, "_", lambda text, **_values: f"{get_locale()}: {text}")
     BRUNO.user.language = language if has_chosen else None
     other = "en" if language == "es" else "es"
-    ask(client_as(None), **{"Accept-Language": other if has_chosen else language})
-    assert delivered(app).subject == f"{language}: Choose a new password"
+    request_link(client_as(None), **{"Accept-Language": other if has_chosen else language})
+    assert deliver_mails(app).subject == f"{language}: Choose a new password"
 
 
-def test_the_link_leads_to_a_new_password_and_the_door(client_as, link):
+def test_a_password_chosen_with_the_link_works_at_login(client_as, link):
     browser = client_as(None)
     assert browser.get(link).status_code == 200
-    assert choose(browser, link).location == "/login/"
+    assert choose_password(browser, link).location == "/login/"
     assert check_password_hash(BRUNO.user.password, NEW)
     assert browser.get("/contacts/list/").status_code == 302, "it signs nobody in"
 
 
-def test_looking_at_the_page_changes_nothing(client_as, link):
+def test_opening_the_page_changes_nothing(client_as, link):
     for _look in range(4):
         assert client_as(None).get(link).status_code == 200
-    assert choose(client_as(None), link).status_code == 302
+    assert choose_password(client_as(None), link).status_code == 302
 
 
-def test_the_page_tells_its_address_to_nobody(client_as, link):
+def test_the_page_does_not_leak_its_url(client_as, link):
     for reply in (
         client_as(None).get(link),
-        choose(client_as(None), link, "short"),
-        choose(client_as(None), link),
+        choose_password(client_as(None), link, "short"),
+        choose_password(client_as(None), link),
         client_as(None).get(link),
     ):
         assert reply.headers["Referrer-Policy"] == "no-referrer"
         assert reply.headers["Cache-Control"] == "no-store"
 
 
-def test_a_link_works_once_and_every_dead_one_looks_the_same(client_as, link):
-    choose(client_as(None), link)
+def test_a_link_works_once_and_all_invalid_ones_look_the_same(client_as, link):
+    choose_password(client_as(None), link)
     dead = [
         client_as(None).get(link),
-        choose(client_as(None), link),
+        choose_password(client_as(None), link),
         client_as(None).get("/login/choose/nobodys"),
-        choose(client_as(None), "/login/choose/" + "x" * 3000),
+        choose_password(client_as(None), "/login/choose/" + "x" * 3000),
     ]
     assert {reply.status_code for reply in dead} == {410}
     page = r'(value|nonce)="[^"]*"'
@@ -170,16 +170,18 @@ def test_a_link_works_once_and_every_dead_one_looks_the_same(client_as, link):
         (NEW, "tren verde caracol martilla", "again"),
     ],
 )
-def test_a_weak_password_is_refused_and_the_link_lives_on(client_as, link, password, again, field):
-    reply = choose(client_as(None), link, password, again)
+def test_a_weak_password_is_refused_and_the_link_stays_valid(
+    client_as, link, password, again, field
+):
+    reply = choose_password(client_as(None), link, password, again)
     assert reply.status_code == 422
     assert f'id="{field}-error"' in reply.text
-    assert choose(client_as(None), link).status_code == 302
+    assert choose_password(client_as(None), link).status_code == 302
 
 
-def test_every_session_ends_and_others_go_on(client_as, link):
+def test_all_sessions_of_the_user_end_and_others_continue(client_as, link):
     bruno, other, clara = client_as(BRUNO), client_as(BRUNO), client_as(CLARA)
-    choose(client_as(None), link)
+    choose_password(client_as(None), link)
     assert bruno.get("/contacts/list/").status_code == 302
     assert other.get("/contacts/list/").status_code == 302
     assert clara.get("/contacts/list/").status_code == 200
@@ -189,9 +191,9 @@ def test_every_session_ends_and_others_go_on(client_as, link):
     assert set(ended) == {"password"}
 
 
-def test_the_owner_is_told_and_the_log_too(app, client_as, link):
-    choose(client_as(None), link)
-    notice = delivered(app)
+def test_the_owner_is_notified_and_the_change_is_logged(app, client_as, link):
+    choose_password(client_as(None), link)
+    notice = deliver_mails(app)
     assert (notice.kind, notice.recipient) == ("notice", "bruno@example.org")
     assert "/login/choose/" not in notice.content
     query = select(LogEntry).where(LogEntry.subject_type == "security").order_by(LogEntry.id)
@@ -202,23 +204,23 @@ def test_the_owner_is_told_and_the_log_too(app, client_as, link):
 
 
 def test_the_last_administrator_can_choose_a_new_password_too(app, client_as):
-    ask(client_as(None), "alicia")
-    assert choose(client_as(None), path_of_link(delivered(app))).status_code == 302
+    request_link(client_as(None), "alicia")
+    assert choose_password(client_as(None), link_path(deliver_mails(app))).status_code == 302
     assert check_password_hash(ALICIA.user.password, NEW)
 
 
 def test_three_links_an_hour_for_an_account_and_ten_from_an_address(app, client_as):
-    replies = [ask(client_as(None)) for _again in range(5)]
+    replies = [request_link(client_as(None)) for _again in range(5)]
     assert len({re.sub(r'(value|nonce)="[^"]*"', "", reply.text) for reply in replies}) == 1
     assert {reply.status_code for reply in replies} == {200}
     assert len(db.session.scalars(select(Mail)).all()) == 3
     for number in range(20):
-        ask(client_as(None), f"somebody{number}")
+        request_link(client_as(None), f"somebody{number}")
     assert len(db.session.scalars(select(Mail)).all()) == 8
 
 
 def test_the_name_is_asked_for_when_it_is_missing(client_as):
-    reply = ask(client_as(None), "  ")
+    reply = request_link(client_as(None), "  ")
     assert reply.status_code == 422
     assert 'id="name-error"' in reply.text
     assert db.session.scalars(select(Mail)).all() == []
@@ -227,8 +229,8 @@ def test_the_name_is_asked_for_when_it_is_missing(client_as):
 def test_the_account_named_by_its_user_name_comes_first(app, client_as):
     CLARA.user.username = "bruno@example.org"
     db.session.commit()
-    ask(client_as(None), "bruno@example.org")
-    assert delivered(app).recipient == "clara@example.org"
+    request_link(client_as(None), "bruno@example.org")
+    assert deliver_mails(app).recipient == "clara@example.org"
 
 
 FORGED = [
@@ -246,8 +248,8 @@ FORGED = [
 
 
 @pytest.mark.parametrize("headers", FORGED, ids=str)
-def test_links_in_mails_lead_to_us_whatever_a_request_claims(app, client_as, headers):
-    ask(client_as(None), **headers)
+def test_links_in_mails_ignore_the_host_header(app, client_as, headers):
+    request_link(client_as(None), **headers)
     client_as(ALICIA).post(f"/users/link/{BRUNO.user.id}", headers=headers)
     deliver_due(app)
     for mail in db.session.scalars(select(Mail)):
@@ -257,33 +259,33 @@ def test_links_in_mails_lead_to_us_whatever_a_request_claims(app, client_as, hea
         assert addresses <= {app.config["PUBLIC_URL"]}
 
 
-def test_the_wrong_passwords_of_before_count_no_more(client_as, link):
+def test_earlier_wrong_passwords_no_longer_count(client_as, link):
     for _again in range(7):
         client_as(None).post("/login/", data={"username": "bruno", "password": "wrong"})
-    choose(client_as(None), link)
+    choose_password(client_as(None), link)
     reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
     assert reply.status_code == 302
 
 
-def test_the_owner_gets_in_by_a_link_while_account_and_address_are_shut_out(app, client_as):
+def test_a_link_works_while_account_and_address_are_throttled(app, client_as):
     """Figure T29."""
     for _again in range(25):
         reply = client_as(None).post("/login/", data={"username": "bruno", "password": "wrong"})
     assert reply.status_code == 429
-    ask(client_as(None))
-    choose(client_as(None), path_of_link(delivered(app)))
+    request_link(client_as(None))
+    choose_password(client_as(None), link_path(deliver_mails(app)))
     reply = client_as(None).post("/login/", data={"username": "bruno", "password": NEW})
     assert (reply.status_code, reply.location) == (302, "/")
 
 
 def own_password(app, client_as):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     form = {"present": PASSWORD, "password": NEW, "again": NEW}
     assert client_as(BRUNO).post("/account/password/", data=form).status_code == 302
 
 
 def own_email(app, client_as):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     form = {"first_name": "Bruno", "last_name": "García", "language": "", "present": PASSWORD}
     form["email"] = "new@example.org"
     assert client_as(BRUNO).post("/account/", data=form).status_code == 302
@@ -300,8 +302,8 @@ def email_by_an_administrator(app, client_as):
 
 
 def new_request(app, client_as):
-    ask(client_as(None))
-    delivered(app)
+    request_link(client_as(None))
+    deliver_mails(app)
 
 
 def deactivation(app, client_as):
@@ -328,16 +330,16 @@ KILLERS = (
 
 
 @pytest.mark.parametrize("killer", KILLERS, ids=lambda killer: killer.__name__)
-def test_what_happens_meanwhile_kills_the_link_for_good(killer, app, client_as, link):
-    """Figure T32; who was let in again needs a new one."""
+def test_a_change_of_the_account_invalidates_the_link_for_good(killer, app, client_as, link):
+    """Figure T32; after a reactivation a new link is needed."""
     killer(app, client_as)
     before = db.session.scalars(select(StaffUser.password)).all()
     assert client_as(None).get(link).status_code == 410
-    assert choose(client_as(None), link).status_code == 410
+    assert choose_password(client_as(None), link).status_code == 410
     assert db.session.scalars(select(StaffUser.password)).all() == before
 
 
-def test_of_two_tabs_one_wins(client_as, link, monkeypatch):
+def test_only_one_of_two_tabs_can_use_the_link(client_as, link, monkeypatch):
     from app.staff.views import password_links
 
     first, second = "tren verde caracol uno", "tren verde caracol dos"
@@ -345,24 +347,24 @@ def test_of_two_tabs_one_wins(client_as, link, monkeypatch):
 
     def meanwhile(text):
         monkeypatch.setattr(password_links, "hash_password", judged)
-        choose(client_as(None), link, first)
+        choose_password(client_as(None), link, first)
         return judged(text)
 
     monkeypatch.setattr(password_links, "hash_password", meanwhile)
-    assert choose(client_as(None), link, second).status_code == 410
+    assert choose_password(client_as(None), link, second).status_code == 410
     assert check_password_hash(BRUNO.user.password, first)
 
 
 def test_a_user_without_an_address_gets_none(app, client_as):
     db.session.execute(StaffUser.__table__.update().values(email=StaffUser.username))
-    ask(client_as(None))
-    mail = delivered(app)
+    request_link(client_as(None))
+    mail = deliver_mails(app)
     assert (mail.state, mail.error) == ("failed", "address")
 
 
-def test_what_was_typed_is_not_kept_with_a_mail_that_comes_too_late(app, client_as):
-    """Some type their password where their name belongs."""
-    ask(client_as(None), "My secret, typed by mistake")
+def test_the_typed_text_of_an_expired_mail_is_deleted(app, client_as):
+    """The typed text may be a password."""
+    request_link(client_as(None), "My secret, typed by mistake")
     mail = db.session.scalars(select(Mail)).one()
     mail.created_at -= emails.PasswordResetEmail.keeps + timedelta(minutes=1)
     db.session.commit()

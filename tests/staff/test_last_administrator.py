@@ -1,4 +1,4 @@
-"""Somebody can always administer, whoever demotes whom, and at whatever moment."""
+"""There is always a permanent administrator, parallel changes included."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOTH_OF_THEM = (
 
 
 def demote(who: Person, whom: Person) -> StaffUser:
-    """Take every role from somebody in the name of somebody else, and write it, uncommitted."""
+    """Remove all roles of ``whom`` as ``who``; flush without committing."""
     user = whom.user
     with acting_as(who.as_actor()):
         user.roles = []
@@ -36,8 +36,8 @@ def demote(who: Person, whom: Person) -> StaffUser:
 
 
 @pytest.fixture
-def served(tmp_path):
-    """Give a program of its own on PostgreSQL, where writers do not wait for each other."""
+def postgres_app(tmp_path):
+    """Return a program on PostgreSQL, where writers run in parallel."""
     with migrated_app("postgres", tmp_path) as app:
         with app.app_context():
             sync_roles(app.appbuilder.grants())
@@ -48,12 +48,12 @@ def served(tmp_path):
         yield app
 
 
-def test_two_who_demote_each_other_at_the_same_moment_do_not_both_succeed(served):
+def test_two_administrators_cannot_demote_each_other_in_parallel(postgres_app):
     ana, berta = BOTH_OF_THEM
     refused: list[str] = []
 
     def the_other() -> None:
-        with served.app_context():
+        with postgres_app.app_context():
             try:
                 demote(berta, ana)
                 db.session.commit()
@@ -63,7 +63,7 @@ def test_two_who_demote_each_other_at_the_same_moment_do_not_both_succeed(served
             finally:
                 db.session.remove()
 
-    with served.app_context():
+    with postgres_app.app_context():
         demote(ana, berta)
         other = threading.Thread(target=the_other)
         other.start()
@@ -80,8 +80,8 @@ def test_two_who_demote_each_other_at_the_same_moment_do_not_both_succeed(served
     assert refused == ["This is the last administrator: make somebody else one first."]
 
 
-def test_the_last_one_is_not_demoted_from_the_log(client_as):
-    """Put back what was so before they administered: the log is a door as any other."""
+def test_the_last_administrator_is_not_demoted_by_putting_back_from_the_log(client_as):
+    """Put back the roles from before, with the button of the log."""
     second = add_person(Person("second", "Federación", None))
     db.session.commit()
     second.roles = list(ALICIA.user.roles)
@@ -96,16 +96,16 @@ def test_the_last_one_is_not_demoted_from_the_log(client_as):
     ALICIA.user.roles = []
     db.session.commit()
     with pytest.raises(DomainError, match="last administrator"):
-        _by_the_house(second)
+        _demote_as_system(second)
     db.session.rollback()
 
 
-def _by_the_house(user: StaffUser) -> None:
+def _demote_as_system(user: StaffUser) -> None:
     user.roles = []
     db.session.flush()
 
 
-def test_the_top_of_the_tree_is_not_moved_from_under_them(session):
+def test_the_root_entity_cannot_be_moved(session):
     top = the_entity("Federación")
     top.parent = the_entity("Norte")
     with pytest.raises(DomainError):
@@ -115,8 +115,8 @@ def test_the_top_of_the_tree_is_not_moved_from_under_them(session):
     assert session.scalar(tops) == 1
 
 
-def test_an_entity_is_not_made_a_second_top_from_its_log(client_as):
-    """It was made under nothing, says its first entry; back there its staff would see all."""
+def test_putting_back_from_the_log_creates_no_second_root_entity(client_as):
+    """Its first log entry has no parent; as a root, its staff would see everything."""
     norte = the_entity("Norte")
     entries = db.session.scalars(
         select(LogEntry.id).where(

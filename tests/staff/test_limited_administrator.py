@@ -1,4 +1,4 @@
-"""The limited administrator looks after settings and roles, and never sees anybody's data."""
+"""The limited administrator manages settings and roles, and sees no personal data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lima(client_as):
 
 
 def fill_with_canaries() -> set[int]:
-    """Write people everywhere people are written; return the numbers of all files."""
+    """Write personal data into every table that has some; return the ids of all rows."""
     person = add_person(Person(CANARY.lower(), "Norte", EDITS_CONTACTS))
     person.first_name = person.last_name = CANARY
     person.email = f"{CANARY}@example.org"
@@ -53,7 +53,7 @@ def fill_with_canaries() -> set[int]:
     return found | set(range(1, 8))
 
 
-def test_no_page_and_no_tab_shows_anybodys_data(app, lima):
+def test_no_page_and_no_tab_shows_personal_data(app, lima):
     numbers = fill_with_canaries()
     written = db.session.scalars(
         select(LogEntry.subject_type).where(LogEntry.actor_name.contains(CANARY))
@@ -82,11 +82,11 @@ def test_no_page_and_no_tab_shows_anybodys_data(app, lima):
 @pytest.mark.parametrize(
     "page", ["contacts", "accounts", "users", "contacts/trash", "users/trash"]
 )
-def test_lists_of_people_stay_closed(lima, page):
+def test_lists_of_people_are_forbidden(lima, page):
     assert lima.get(f"/{page}/list/").status_code in (302, 403)
 
 
-def test_repositories_and_entities_are_theirs_to_look_after(lima):
+def test_they_can_edit_repositories_and_entities(lima):
     status = a_value(Status)
     form = {"version": 1, "label_en": "Paused", "label_es": "En pausa", "position": "3"}
     form |= {"colour": "grey", "is_active": "1"}
@@ -97,7 +97,7 @@ def test_repositories_and_entities_are_theirs_to_look_after(lima):
     assert db.session.scalar(select(Entity.id).where(Entity.name == "Vigo"))
 
 
-def test_they_make_roles_of_what_they_hold_and_of_nothing_else(lima):
+def test_they_can_create_roles_with_their_own_permissions_only(lima):
     def number(permission: str, resource: str) -> int:
         return db.session.scalars(
             select(PermissionView.id).where(

@@ -1,4 +1,4 @@
-"""What people are called at the door: one name, one person; a locked door has no key left outside."""
+"""User names and e-mails identify one user each; links end with the account."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.staff.models import StaffUser
 from app.staff.password_links import create_link_path
 from app.trash.services import move_to_trash, restore
 from tests.people import ALICIA, BRUNO, DIEGO
-from tests.staff.logging_in import PASSWORD, give_password
+from tests.staff.logging_in import PASSWORD, set_password
 
 
-def call(browser, username: str, email: str = "nuevo@example.org"):
-    """Send the form of a new user."""
+def create_user(browser, username: str, email: str = "nuevo@example.org"):
+    """Submit the form of a new user."""
     entity = db.session.scalar(select(Entity.id).where(Entity.name == "Norte"))
     form = {"first_name": "Ana", "last_name": "Vega", "active": "y", "entity": entity}
     return browser.post("/users/add", data=form | {"username": username, "email": email})
@@ -26,23 +26,23 @@ def call(browser, username: str, email: str = "nuevo@example.org"):
     ("first", "second"),
     [("Ñandú", "ñandú"), ("Ñandú", "ÑANDÚ"), ("ñandú", "ÑANDÚ"), ("Ñandú", "Ñandú")],
 )
-def test_capitals_make_no_second_name_of_one(client_as, first, second):
+def test_user_names_are_unique_ignoring_case(client_as, first, second):
     browser = client_as(ALICIA)
-    assert call(browser, first, "uno@example.org").status_code == 302
-    assert call(browser, second, "dos@example.org").status_code == 422
+    assert create_user(browser, first, "uno@example.org").status_code == 302
+    assert create_user(browser, second, "dos@example.org").status_code == 422
     found = db.session.scalars(select(StaffUser.username))
     assert [name for name in found if name.lower() == "ñandú"] == [first]
 
 
-def test_nobody_is_called_by_the_e_mail_of_somebody_else(client_as):
-    reply = call(client_as(ALICIA), "Bruno@example.org")
+def test_a_user_name_must_not_be_another_users_email(client_as):
+    reply = create_user(client_as(ALICIA), "Bruno@example.org")
     assert reply.status_code == 422
     assert "is already in use" in reply.text
 
 
-def test_nobody_takes_an_e_mail_that_somebody_is_called_by(client_as, session):
-    assert call(client_as(ALICIA), "casa@example.org").status_code == 302
-    give_password(DIEGO.user)
+def test_an_email_must_not_be_another_users_name(client_as, session):
+    assert create_user(client_as(ALICIA), "casa@example.org").status_code == 302
+    set_password(DIEGO.user)
     form = {"first_name": "Diego", "last_name": "García", "language": "en", "present": PASSWORD}
     reply = client_as(DIEGO).post("/account/", data=form | {"email": "casa@example.org"})
     assert reply.status_code == 422
@@ -50,7 +50,7 @@ def test_nobody_takes_an_e_mail_that_somebody_is_called_by(client_as, session):
 
 
 @pytest.mark.parametrize("way", ["active", "trash"])
-def test_a_link_dies_with_the_account_and_does_not_come_back_with_it(client_as, session, way):
+def test_a_link_stays_invalid_after_the_account_is_restored(client_as, session, way):
     user = BRUNO.user
     address = create_link_path(db.session(), user, 30)
     with acting_as(SYSTEM):

@@ -1,4 +1,4 @@
-"""Signing in and out, one's own settings, and the screens of users."""
+"""Login and logout pages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def bruno(session):
     return user
 
 
-def sign_in(browser, name="bruno", password=PASSWORD, target=""):
+def log_in(browser, name="bruno", password=PASSWORD, target=""):
     form = {"username": name, "password": password}
     return browser.post(f"/login/?next={target}", data=form)
 
 
-def test_the_right_password_opens_the_door(client_as, bruno):
+def test_the_right_password_logs_in(client_as, bruno):
     browser = client_as(None)
-    reply = sign_in(browser, target="/contacts/list/")
+    reply = log_in(browser, target="/contacts/list/")
     assert reply.location == "/contacts/list/"
     assert browser.get("/contacts/list/").status_code == 200
 
@@ -36,16 +36,16 @@ def test_the_right_password_opens_the_door(client_as, bruno):
     [("bruno", "wrong"), ("nobody", PASSWORD), ("bruno", ""), ("", ""), ("bruno\x00", "x"),
      ("x" * 5000, "y" * 5000)],
 )  # fmt: skip
-def test_anything_else_does_not_and_says_the_same(client_as, bruno, name, password):
+def test_anything_else_is_refused_with_the_same_message(client_as, bruno, name, password):
     browser = client_as(None)
-    reply = sign_in(browser, name, password)
+    reply = log_in(browser, name, password)
     assert reply.status_code in (200, 401)
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_a_wrong_name_and_a_wrong_password_get_the_same_words(client_as, bruno):
-    one = sign_in(client_as(None), "bruno", "wrong").text
-    other = sign_in(client_as(None), "nobody", "wrong").text
+def test_a_wrong_name_and_a_wrong_password_get_the_same_message(client_as, bruno):
+    one = log_in(client_as(None), "bruno", "wrong").text
+    other = log_in(client_as(None), "nobody", "wrong").text
     assert "Wrong user name or password" in one
     assert "Wrong user name or password" in other
 
@@ -53,28 +53,28 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_words(client_as, bruno):
 @pytest.mark.parametrize(
     "target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
 )
-def test_the_door_never_leads_out_of_the_house(client_as, bruno, target):
-    location = sign_in(client_as(None), target=target).location
+def test_login_never_redirects_off_the_site(client_as, bruno, target):
+    location = log_in(client_as(None), target=target).location
     assert not location.startswith(("https://evil", "//", "/\\", "javascript:"))
 
 
-def test_whoever_may_no_longer_sign_in_is_out_at_the_next_click(client_as, bruno):
+def test_a_deactivated_user_is_logged_out_at_the_next_request(client_as, bruno):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     bruno.active = False
     db.session.commit()
     assert browser.get("/contacts/list/").status_code == 302
-    assert sign_in(client_as(None)).status_code == 401
+    assert log_in(client_as(None)).status_code == 401
 
 
-def test_signing_out_closes_the_door(client_as, bruno):
+def test_logout_ends_the_session(client_as, bruno):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     browser.post("/logout/")
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_signing_out_is_not_a_link(client_as):
+def test_logout_requires_post(client_as):
     assert client_as(BRUNO).get("/logout/").status_code == 405
 
 

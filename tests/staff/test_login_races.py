@@ -1,4 +1,4 @@
-"""What is changed while a password is judged counts: nobody comes in with what was right before."""
+"""A password changed while the old one is being checked does not let anybody in."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from app.security.actor import SYSTEM, acting_as
 from app.staff import login
 from app.staff.views import account, second_factor
 from tests.people import BRUNO
-from tests.staff.logging_in import NEW, PASSWORD, code_of, give_password, give_telephone, sign_in
+from tests.staff.logging_in import (
+    NEW_PASSWORD,
+    PASSWORD,
+    current_code,
+    enable_two_factor,
+    log_in,
+    set_password,
+)
 
 
 @pytest.fixture
 def bruno(session):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     return BRUNO.user
 
 
-def locked_out_during(monkeypatch, module, name: str) -> None:
-    """Let an administrator set Bruno's password anew at the end of a function, once."""
+def reset_password_during(monkeypatch, module, name: str) -> None:
+    """Let an administrator reset Bruno's password when a function returns, once."""
     slow = getattr(module, name)
 
     def interrupted(*args):
@@ -33,34 +40,32 @@ def locked_out_during(monkeypatch, module, name: str) -> None:
     monkeypatch.setattr(module, name, interrupted)
 
 
-def is_in(browser) -> bool:
+def is_logged_in(browser) -> bool:
     return browser.get("/contacts/list/").status_code == 200
 
 
-def test_a_password_changed_while_it_was_judged_opens_nothing(client_as, bruno, monkeypatch):
-    locked_out_during(monkeypatch, login, "check_password")
+def test_a_password_changed_during_its_check_does_not_log_in(client_as, bruno, monkeypatch):
+    reset_password_during(monkeypatch, login, "check_password")
     browser = client_as(None)
-    assert sign_in(browser).status_code == 401
-    assert not is_in(browser)
+    assert log_in(browser).status_code == 401
+    assert not is_logged_in(browser)
 
 
-def test_a_code_opens_nothing_once_the_password_before_it_was_changed(
-    client_as, bruno, monkeypatch
-):
-    secret = give_telephone(bruno)
+def test_a_code_is_refused_after_the_password_was_changed(client_as, bruno, monkeypatch):
+    secret = enable_two_factor(bruno)
     browser = client_as(None)
-    sign_in(browser)
-    locked_out_during(monkeypatch, second_factor, "count_code_attempt")
-    assert browser.post("/login/code", data={"code": code_of(secret)}).location == "/login/"
-    assert not is_in(browser)
+    log_in(browser)
+    reset_password_during(monkeypatch, second_factor, "count_code_attempt")
+    assert browser.post("/login/code", data={"code": current_code(secret)}).location == "/login/"
+    assert not is_logged_in(browser)
 
 
-def test_a_thief_who_is_being_put_out_cannot_change_the_password_on_the_way(
+def test_an_ended_session_cannot_change_the_password_in_a_parallel_request(
     client_as, bruno, monkeypatch
 ):
     browser = client_as(BRUNO)
-    locked_out_during(monkeypatch, account, "hash_password")
-    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    reset_password_during(monkeypatch, account, "hash_password")
+    form = {"present": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}
     browser.post("/account/password/", data=form)
-    assert not is_in(browser)
+    assert not is_logged_in(browser)
     assert BRUNO.user.password == "nobody knows"

@@ -1,4 +1,4 @@
-"""What changes on an account is told to its owner by mail, in their language, without secrets."""
+"""Users are notified of changes of their account, in their language, without secrets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,28 @@ from app.mails.delivery import deliver_due
 from app.mails.models import Mail
 from app.staff.emails import NOTICES
 from tests.contracts.pagereader import find_post_form
-from tests.people import ALICIA, BRUNO, with_key
-from tests.staff.logging_in import NEW, PASSWORD, code_of, give_password, give_telephone
+from tests.people import ALICIA, BRUNO, api_key_header
+from tests.staff.logging_in import (
+    NEW_PASSWORD,
+    PASSWORD,
+    current_code,
+    enable_two_factor,
+    set_password,
+)
 
 WORKS = {"present": PASSWORD}
 
 
 @pytest.fixture
 def bruno(session):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     BRUNO.user.language = "es"
     session.commit()
     return BRUNO.user
 
 
 def mails(app) -> list[tuple[str, str, str]]:
-    """Deliver what waits; return whom each mail went to, its subject and its text."""
+    """Deliver the queued mails; return (recipient, subject, text) of each."""
     deliver_due(app)
     found = []
     for mail in db.session.scalars(select(Mail).order_by(Mail.id)):
@@ -47,43 +53,43 @@ def turn_on(client_as):
     browser = client_as(BRUNO)
     page = browser.get("/account/two-factor/").text
     secret = re.search(r'class="secret">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
-    form = {"code": code_of(secret)}
+    form = {"code": current_code(secret)}
     assert browser.post("/account/two-factor/", data=form | WORKS).status_code == 200
 
 
 def turn_off(client_as):
-    form = {"code": code_of(give_telephone(BRUNO.user))}
+    form = {"code": current_code(enable_two_factor(BRUNO.user))}
     assert client_as(BRUNO).post("/account/two-factor/off", data=form | WORKS).status_code == 302
 
 
-def taken_off(client_as):
-    give_telephone(BRUNO.user)
+def remove_by_administrator(client_as):
+    enable_two_factor(BRUNO.user)
     client_as(ALICIA).post(f"/users/nofactor/{BRUNO.user.id}")
 
 
 def renew_codes(client_as):
-    form = {"code": code_of(give_telephone(BRUNO.user))}
+    form = {"code": current_code(enable_two_factor(BRUNO.user))}
     assert client_as(BRUNO).post("/account/two-factor/codes", data=form | WORKS).status_code == 200
 
 
 def change_password(client_as):
-    form = {"password": NEW, "again": NEW}
+    form = {"password": NEW_PASSWORD, "again": NEW_PASSWORD}
     assert client_as(BRUNO).post("/account/password/", data=form | WORKS).status_code == 302
 
 
-DONE = {
+CHANGES = {
     "api_key_made": make_key,
     "second_factor_on": turn_on,
     "second_factor_off": turn_off,
-    "second_factor_off, by a colleague": taken_off,
+    "second_factor_off, by a colleague": remove_by_administrator,
     "recovery_codes_made": renew_codes,
     "password_changed": change_password,
 }
 
 
-@pytest.mark.parametrize("what", DONE)
-def test_the_owner_is_told_once_and_in_their_language(what, app, client_as, bruno):
-    DONE[what](client_as)
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_owner_is_notified_once_in_their_language(what, app, client_as, bruno):
+    CHANGES[what](client_as)
     subject = str(NOTICES[what.partition(",")[0]][0])
     [(to, told, text)] = mails(app)
     assert to == "bruno@example.org"
@@ -91,13 +97,13 @@ def test_the_owner_is_told_once_and_in_their_language(what, app, client_as, brun
     assert "Hola" in text
     assert "bruno" in text
     assert ("Alicia García" in text) == what.endswith("by a colleague")
-    for secret in (PASSWORD, NEW, "padron_", "/login/choose/"):
+    for secret in (PASSWORD, NEW_PASSWORD, "padron_", "/login/choose/"):
         assert secret not in text
     links = set(re.findall(r"https?://\S+", text))
     assert {link.partition("8080")[2] for link in links} <= {"", "/login/forgotten"}
 
 
-def test_the_mail_of_a_key_names_it_and_not_its_secret(app, client_as, bruno):
+def test_the_notice_of_a_new_key_names_it_without_its_secret(app, client_as, bruno):
     make_key(client_as)
     assert "Página web" in mails(app)[0][2]
 
@@ -116,9 +122,7 @@ def by_an_administrator(client_as):
 
 
 @pytest.mark.parametrize("change", [by_oneself, by_an_administrator])
-def test_another_email_is_told_to_the_old_address_whoever_changed_it(
-    change, app, client_as, bruno
-):
+def test_a_new_email_is_notified_to_the_old_address(change, app, client_as, bruno):
     change(client_as)
     assert BRUNO.user.email == "new@example.org"
     [(to, _subject, text)] = mails(app)
@@ -129,13 +133,13 @@ def test_another_email_is_told_to_the_old_address_whoever_changed_it(
     assert "new@example.org" not in text
 
 
-def test_another_name_is_told_to_nobody(app, client_as, bruno):
+def test_a_new_name_is_not_notified(app, client_as, bruno):
     form = {"first_name": "Bru", "last_name": "Gil", "email": "bruno@example.org", "language": ""}
     client_as(BRUNO).post("/account/", data=form)
     assert mails(app) == []
 
 
-def test_every_notice_can_be_written_in_both_languages(app, bruno):
+def test_every_notice_renders_in_both_languages(app, bruno):
     for language in ("en", "es"):
         bruno.language = language
         for what in NOTICES:
@@ -146,10 +150,10 @@ def test_every_notice_can_be_written_in_both_languages(app, bruno):
     assert {mail.state for mail in db.session.scalars(select(Mail))} == {"kept"}
 
 
-def test_how_many_keys_ended_with_the_password_is_told(app, client_as, bruno):
-    with_key(bruno.id)
-    with_key(bruno.id)
-    form = {"password": NEW, "again": NEW, "keys": "y"}
+def test_the_notice_says_how_many_keys_were_revoked(app, client_as, bruno):
+    api_key_header(bruno.id)
+    api_key_header(bruno.id)
+    form = {"password": NEW_PASSWORD, "again": NEW_PASSWORD, "keys": "y"}
     client_as(BRUNO).post("/account/password/", data=form | WORKS)
     assert "2 claves" in mails(app)[0][2]
     assert not any(db.session.scalars(select(ApiKey.active)))

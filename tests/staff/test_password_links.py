@@ -1,4 +1,4 @@
-"""A colleague can be made to choose a new password; the shell rescues who lost everything."""
+"""Password links sent by administrators and printed by the command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bruno(session):
     return user.id
 
 
-def send(browser, user_id):
+def send_link(browser, user_id):
     return browser.post(f"/users/link/{user_id}", follow_redirects=True)
 
 
@@ -40,9 +40,9 @@ def mails() -> list[Mail]:
     return list(db.session.scalars(select(Mail)))
 
 
-def test_an_administrator_sends_somebody_a_link(app, client_as, bruno):
+def test_an_administrator_can_send_a_user_a_link(app, client_as, bruno):
     browser = client_as(BRUNO)
-    reply = send(client_as(ALICIA), bruno)
+    reply = send_link(client_as(ALICIA), bruno)
     assert "bruno@example.org" in reply.text
     assert browser.get("/contacts/list/").status_code == 302, "their sessions end"
     assert not check_password_hash(BRUNO.user.password, OLD), "the old password works no more"
@@ -56,7 +56,7 @@ def test_an_administrator_sends_somebody_a_link(app, client_as, bruno):
 
 
 @pytest.mark.parametrize("person", [BRUNO, CLARA, DIEGO], ids=lambda person: person.name)
-def test_nobody_without_the_right_does(client_as, bruno, person):
+def test_a_link_cannot_be_sent_without_the_permission(client_as, bruno, person):
     before = BRUNO.user.password
     reply = client_as(person).post(f"/users/link/{ALICIA.user.id}")
     assert reply.status_code in (302, 403)
@@ -64,16 +64,16 @@ def test_nobody_without_the_right_does(client_as, bruno, person):
     assert BRUNO.user.password == before
 
 
-def test_nobody_does_it_to_somebody_above_them(client_as):
+def test_a_link_cannot_be_sent_to_a_user_above(client_as):
     add_person(EVA)
     before = BRUNO.user.password
-    reply = send(client_as(EVA), BRUNO.user.id)
+    reply = send_link(client_as(EVA), BRUNO.user.id)
     assert "rights that you do not have" in reply.text
     assert BRUNO.user.password == before
     assert mails() == []
 
 
-def test_somebody_out_of_reach_is_not_there(client_as):
+def test_a_user_out_of_scope_is_a_404(client_as):
     add_person(EVA)
     far = add_person(Person("lejos", "Sur", None))
     assert client_as(EVA).post(f"/users/link/{far.id}").status_code == 404
@@ -81,36 +81,36 @@ def test_somebody_out_of_reach_is_not_there(client_as):
     assert client_as(EVA).post("/users/link/x").status_code == 404
 
 
-def test_nobody_does_it_to_themselves(client_as):
+def test_users_cannot_send_themselves_a_link(client_as):
     before = ALICIA.user.password
-    assert "You change your own password" in send(client_as(ALICIA), ALICIA.user.id).text
+    assert "You change your own password" in send_link(client_as(ALICIA), ALICIA.user.id).text
     assert ALICIA.user.password == before
 
 
-def test_not_to_the_last_administrator_either(client_as):
+def test_a_link_cannot_be_sent_to_the_last_administrator(client_as):
     other = add_person(Person("fugaz", "Federación", ALICIA.role))
     other.employed_until = date(2999, 1, 1)
     db.session.commit()
     before = ALICIA.user.password
-    reply = send(client_as(Person("fugaz", "Federación", ALICIA.role)), ALICIA.user.id)
+    reply = send_link(client_as(Person("fugaz", "Federación", ALICIA.role)), ALICIA.user.id)
     assert "the last administrator" in reply.text
     assert ALICIA.user.password == before
     assert mails() == []
 
 
-def test_not_to_somebody_who_may_not_sign_in(client_as, bruno):
+def test_a_link_cannot_be_sent_to_a_user_who_may_not_log_in(client_as, bruno):
     BRUNO.user.active = False
-    assert "may not sign in" in send(client_as(ALICIA), bruno).text
+    assert "may not sign in" in send_link(client_as(ALICIA), bruno).text
     assert mails() == []
 
 
-def test_the_way_to_it_stands_on_the_file_of_who_it_can_be_sent_to(client_as, bruno):
+def test_the_button_is_shown_only_where_a_link_can_be_sent(client_as, bruno):
     alicia = client_as(ALICIA)
     assert f"/users/link/{bruno}" in alicia.get(f"/users/show/{bruno}").text
     assert "/users/link/" not in alicia.get(f"/users/show/{ALICIA.user.id}").text
 
 
-def test_somebody_new_is_welcomed_in_their_language(app, session):
+def test_a_new_user_is_welcomed_in_their_language(app, session):
     user = add_person(Person("nueva", "Norte", None))
     user.language = "es"
     queue_mail(db.session(), "welcome", user_id=user.id)
@@ -122,7 +122,7 @@ def test_somebody_new_is_welcomed_in_their_language(app, session):
     assert "/login/choose/" in mail.content
 
 
-def test_a_change_of_address_is_told_to_the_old_one(app, session):
+def test_a_change_of_email_is_notified_to_the_old_address(app, session):
     data = {"what": "email_changed", "to": "antes@example.org"}
     queue_mail(db.session(), "notice", user_id=BRUNO.user.id, data=data)
     db.session.commit()
@@ -130,7 +130,7 @@ def test_a_change_of_address_is_told_to_the_old_one(app, session):
     assert mails()[0].recipient == "antes@example.org"
 
 
-def test_the_shell_prints_a_link_for_who_has_lost_everything(app, session, client_as):
+def test_the_command_prints_a_link(app, session, client_as):
     runner = app.test_cli_runner()
     done = runner.invoke(args=["users", "link", "BRUNO"])
     assert done.exit_code == 0, done.output
@@ -143,7 +143,7 @@ def test_the_shell_prints_a_link_for_who_has_lost_everything(app, session, clien
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "inactiva"])
-def test_the_shell_has_no_link_for_who_may_not_sign_in(app, session, name):
+def test_the_command_refuses_users_who_may_not_log_in(app, session, name):
     user = StaffUser(
         username="inactiva", first_name="I", last_name="N", email="i@example.org", active=False,
         password="!", entity=the_entity("Norte"), roles=db.session.scalars(select(Role)).all()[:0],

@@ -1,4 +1,4 @@
-"""Who may give what to whom: every pair of ranks, every place, at the lowest door."""
+"""Privilege checks in the session listeners, for every pair of ranks and every entity."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def role(name: str) -> Role:
     return db.session.scalars(select(Role).where(Role.name == name)).one()
 
 
-def push(name: str, user: StaffUser) -> None:
-    """Give a role from its own side, as no page does."""
+def assign_by_backref(name: str, user: StaffUser) -> None:
+    """Assign a role through ``Role.user``, as no page does."""
     given = role(name)
     given.user.append(user)
     db.session.flush()
 
 
-def somebody(rank: str, entity: str, name: str = "") -> StaffUser:
+def user_of_rank(rank: str, entity: str, name: str = "") -> StaffUser:
     user = add_person(Person(name or f"{rank}-{entity.lower()}", entity, None))
     user.roles = [role(each) for each in RANKS[rank][0]]
     return user
@@ -57,7 +57,7 @@ def somebody(rank: str, entity: str, name: str = "") -> StaffUser:
 
 @pytest.fixture
 def ranks(session):
-    """Write the custom role, and somebody of each rank in each place."""
+    """Write the custom role, and a user of each rank in each entity."""
     right = session.scalars(
         select(PermissionView).where(
             PermissionView.permission.has(name="can_list"),
@@ -67,15 +67,15 @@ def ranks(session):
     session.add(Role(name=CUSTOM, permissions=[right]))
     session.flush()
     users = {
-        (rank, place): somebody(rank, entity)
+        (rank, place): user_of_rank(rank, entity)
         for rank, (place, entity) in product(RANKS, PLACES.items())
     }
     session.commit()
     return users
 
 
-def stored() -> list:
-    """Return every table a change of rights could have touched, as the database holds it."""
+def stored_rows() -> list:
+    """Return the rows of every table that a change of rights could affect."""
     tables = ("ab_user", "ab_user_role", "ab_role", "ab_permission_view_role", "entity")
     contents = [
         sorted(map(str, db.session.execute(select(db.metadata.tables[name])))) for name in tables
@@ -84,7 +84,7 @@ def stored() -> list:
 
 
 def is_allowed(change) -> bool:
-    """Try a change and take it back; whether it was refused."""
+    """Try a change and roll it back; return False if it was refused."""
     with db.session.begin_nested() as attempt:
         try:
             change()
@@ -97,10 +97,10 @@ def is_allowed(change) -> bool:
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_a_grant_is_allowed_if_actor_holds_it_and_all_the_target_holds_within_reach(rank, ranks):
-    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+def test_a_grant_requires_the_permissions_of_the_role_and_of_the_user(rank, ranks):
+    actor, mine = user_of_rank(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
     db.session.commit()
-    before, wrong = stored(), []
+    before, wrong = stored_rows(), []
     for (target, place), granted in product(ranks, RANKS):
         if granted == target:
             continue
@@ -113,13 +113,13 @@ def test_a_grant_is_allowed_if_actor_holds_it_and_all_the_target_holds_within_re
             ):
                 wrong.append((target, place, granted, expected))
         if not expected:
-            assert stored() == before
+            assert stored_rows() == before
     assert wrong == []
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_nothing_is_done_to_somebody_above_or_elsewhere(rank, ranks):
-    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+def test_users_above_or_elsewhere_cannot_be_changed(rank, ranks):
+    actor, mine = user_of_rank(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
     db.session.commit()
     changes = {
         "active": False, "password": "x", "email": "x@example.org", "username": "x",
@@ -136,13 +136,13 @@ def test_nothing_is_done_to_somebody_above_or_elsewhere(rank, ranks):
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_a_new_user_gets_no_more_than_their_maker_has(rank, session, ranks):
-    actor, mine = somebody(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
+def test_a_new_user_gets_no_more_permissions_than_their_creator(rank, session, ranks):
+    actor, mine = user_of_rank(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
     db.session.commit()
     wrong = []
     for granted, (place, entity) in product(RANKS, PLACES.items()):
         with acting_as(actor):
-            done = is_allowed(lambda g=granted, e=entity: somebody(g, e, "new"))
+            done = is_allowed(lambda g=granted, e=entity: user_of_rank(g, e, "new"))
         if done != (place in IN_REACH and RANKS[granted][1] <= mine):
             wrong.append((granted, place))
     assert wrong == []
@@ -157,13 +157,13 @@ def test_a_new_user_gets_no_more_than_their_maker_has(rank, session, ranks):
         lambda me: setattr(me, "active", False),
         lambda me: setattr(me, "entity", the_entity("Bilbao")),
         lambda me: setattr(me, "entity_id", the_entity("Federación").id),
-        lambda me: push(CUSTOM if me.roles[:1] != [role(CUSTOM)] else READ, me),
+        lambda me: assign_by_backref(CUSTOM if me.roles[:1] != [role(CUSTOM)] else READ, me),
         lambda me: db.session.delete(me),
     ],
     ids=["no roles", "more roles", "locked", "lower", "higher", "from the role", "gone"],
 )
 def test_nobody_changes_their_own_rights(rank, change, ranks):
-    me = somebody(rank, "Norte", "actor")
+    me = user_of_rank(rank, "Norte", "actor")
     db.session.commit()
     if rank == "edits":
         me.roles = [role(READ)]
@@ -180,9 +180,9 @@ def test_nobody_changes_their_own_rights(rank, change, ranks):
         assert not is_allowed(lambda: change(me))
 
 
-def test_an_entity_given_by_number_is_looked_at_as_well_as_one_given_by_row(ranks):
-    """A row that is loaded already says where somebody was, not where they are going."""
-    user, actor = ranks["nothing", "own"], somebody("both", "Norte", "actor").as_actor()
+def test_an_entity_is_checked_whether_set_by_id_or_by_object(ranks):
+    """The loaded relationship still shows the old entity."""
+    user, actor = ranks["nothing", "own"], user_of_rank("both", "Norte", "actor").as_actor()
     assert user.entity.name == "Norte"
     sur = the_entity("Sur")
     with acting_as(actor):
@@ -192,20 +192,20 @@ def test_an_entity_given_by_number_is_looked_at_as_well_as_one_given_by_row(rank
         assert is_allowed(lambda: setattr(user, "entity", the_entity("Bilbao")))
 
 
-def test_a_role_cannot_be_pushed_on_somebody_from_its_own_side(ranks):
-    user, actor = ranks["nothing", "own"], somebody("security", "Norte", "actor").as_actor()
+def test_a_role_cannot_be_assigned_through_the_backref(ranks):
+    user, actor = ranks["nothing", "own"], user_of_rank("security", "Norte", "actor").as_actor()
     number = user.id
     db.session.expire_all()
     with acting_as(actor):
-        assert not is_allowed(lambda: push(EDIT, user))
-        assert not is_allowed(lambda: push(EDIT, ranks["all", "own"]))
+        assert not is_allowed(lambda: assign_by_backref(EDIT, user))
+        assert not is_allowed(lambda: assign_by_backref(EDIT, ranks["all", "own"]))
     db.session.expunge_all()
     plain = db.session.get(User, number)
     with acting_as(actor):
         assert not is_allowed(lambda: setattr(plain, "active", False))
 
 
-def test_a_group_gives_nobody_anything(ranks, client_as):
+def test_groups_grant_no_permissions(ranks, client_as):
     number, admin, actor = BRUNO.user.id, role(ADMINISTRATOR), BRUNO.as_actor()
     with acting_as(actor):
         assert not is_allowed(lambda: db.session.add(Group(name="Everybody", roles=[admin])))
@@ -220,8 +220,8 @@ def test_a_group_gives_nobody_anything(ranks, client_as):
 
 
 @pytest.mark.parametrize("rank", ["security", "both", "limited"])
-def test_a_role_one_holds_is_changed_by_somebody_else(rank, ranks, session):
-    me = somebody(rank, "Norte", "actor")
+def test_users_cannot_change_a_role_they_have(rank, ranks, session):
+    me = user_of_rank(rank, "Norte", "actor")
     custom = role(CUSTOM)
     me.roles = [*me.roles, custom]
     db.session.commit()
@@ -230,14 +230,14 @@ def test_a_role_one_holds_is_changed_by_somebody_else(rank, ranks, session):
         assert not is_allowed(lambda: db.session.delete(custom))
 
 
-def test_a_role_whose_holders_are_above_or_elsewhere_stays_as_it_is(ranks, session):
+def test_a_role_of_users_above_or_elsewhere_cannot_be_changed(ranks, session):
     for name in ("custom", "all"):
         session.delete(ranks[name, "own"])
     mine = Role(name="Mine", permissions=list(role(CUSTOM).permissions))
     session.add(mine)
     ranks["nothing", "own"].roles = [mine]
     session.commit()
-    actor = somebody("both", "Norte", "actor").as_actor()
+    actor = user_of_rank("both", "Norte", "actor").as_actor()
     with acting_as(actor):
         assert is_allowed(lambda: setattr(mine, "permissions", []))
         assert not is_allowed(lambda: session.delete(mine)), "somebody has it"
@@ -251,7 +251,7 @@ def test_a_role_whose_holders_are_above_or_elsewhere_stays_as_it_is(ranks, sessi
 
 
 @pytest.mark.parametrize("name", [ADMINISTRATOR, LIMITED_ADMINISTRATOR, READ])
-def test_the_programs_own_roles_only_learn_to_ask_for_a_second_factor(name, ranks, session):
+def test_seeded_roles_can_only_require_a_second_factor(name, ranks, session):
     seeded = role(name)
     right = session.scalars(select(PermissionView).limit(1)).one()
     lower = ranks["all", "own"].as_actor()
@@ -264,9 +264,9 @@ def test_the_programs_own_roles_only_learn_to_ask_for_a_second_factor(name, rank
         assert not is_allowed(lambda: setattr(seeded, "needs_second_factor", True))
 
 
-def test_nobody_widens_a_reach_by_moving_entities(ranks, session):
+def test_nobody_widens_a_scope_by_moving_entities(ranks, session):
     norte, bilbao, sur = the_entity("Norte"), the_entity("Bilbao"), the_entity("Sur")
-    with acting_as(somebody("all", "Norte", "actor").as_actor()):
+    with acting_as(user_of_rank("all", "Norte", "actor").as_actor()):
         assert is_allowed(lambda: setattr(bilbao, "name", "Bilbo"))
         assert not is_allowed(lambda: setattr(norte, "parent_id", None))
         assert not is_allowed(lambda: setattr(norte, "parent", None))

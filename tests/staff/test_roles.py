@@ -1,4 +1,4 @@
-"""Roles on screen: in plain words, made of what one holds, the program's own left alone."""
+"""Pages of roles: plain labels, privilege checks, seeded roles are read-only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.log.models import LogEntry
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LIMITED_ADMINISTRATOR, area_permission, is_seeded, role_name
-from tests.people import ALICIA, BRUNO, DIEGO, EDITS_CONTACTS, Person, add_person, sign_in
+from tests.people import ALICIA, BRUNO, DIEGO, EDITS_CONTACTS, Person, add_person, force_login
 
 SECURITY = Person("sofia", "Norte", role_name(Area.SECURITY, Level.EDIT))
 
@@ -36,7 +36,7 @@ def a_role(name: str = "Secretaría", *rights: PermissionView) -> Role:
     return row
 
 
-def test_a_role_is_made_of_rights_by_area(client_as):
+def test_a_role_is_created_with_permissions_by_area(client_as):
     ticked = [right("can_list", "ContactView").id, right("can_show", "ContactView").id]
     form = {"name": " Secretaría ", "permissions": ["", *ticked], "needs_second_factor": "1"}
     reply = client_as(ALICIA).post("/roles/add", data=form)
@@ -46,7 +46,7 @@ def test_a_role_is_made_of_rights_by_area(client_as):
     assert made.needs_second_factor
 
 
-def test_the_form_speaks_plainly(client_as):
+def test_the_form_labels_permissions_in_plain_words(client_as):
     page = client_as(ALICIA).get("/roles/add").text
     for technical in ("ContactView", "can_list", "can list", "menu_access", "Area contacts"):
         assert f">{technical}" not in page
@@ -56,7 +56,7 @@ def test_the_form_speaks_plainly(client_as):
     assert "also what is added later" in page
 
 
-def test_what_only_administrators_may_do_is_in_no_role(app, client_as):
+def test_administrator_permissions_are_in_no_role(app, client_as):
     alone = next(grant for grant in app.appbuilder.grants() if grant.level is Level.ADMIN)
     barred = right(alone.permission, alone.resource).id
     browser = client_as(ALICIA)
@@ -69,7 +69,7 @@ def test_what_only_administrators_may_do_is_in_no_role(app, client_as):
 @pytest.mark.parametrize(
     "name", [role_name(Area.SALES, Level.EDIT), ADMINISTRATOR, LIMITED_ADMINISTRATOR]
 )
-def test_of_the_programs_own_roles_only_the_second_factor_changes(client_as, name):
+def test_the_form_of_a_seeded_role_changes_only_the_second_factor(client_as, name):
     row, browser = role(name), client_as(ALICIA)
     page = browser.get(f"/roles/edit/{row.id}").text
     assert 'name="permissions"' not in page
@@ -94,7 +94,7 @@ def test_a_name_that_is_taken_or_empty_is_refused(client_as, name):
     assert len(db.session.scalars(select(Role)).all()) == count
 
 
-def test_a_copy_begins_with_the_same_rights(client_as):
+def test_a_copied_role_has_the_same_permissions(client_as):
     original = role(EDITS_CONTACTS)
     page = client_as(ALICIA).get(f"/roles/duplicate/{original.id}").text
     assert 'value="Copy of Contacts: edit"' in page
@@ -103,7 +103,7 @@ def test_a_copy_begins_with_the_same_rights(client_as):
     assert page.count(" checked") >= len(original.permissions)
 
 
-def test_who_holds_less_gives_less(client_as):
+def test_users_can_grant_only_permissions_they_have(client_as):
     add_person(SECURITY)
     browser = client_as(SECURITY)
     mine, above = right("can_list", "UserView").id, right("can_list", "ContactView").id
@@ -117,7 +117,7 @@ def test_who_holds_less_gives_less(client_as):
     assert reply.status_code == 302
 
 
-def test_a_role_above_or_ones_own_is_only_looked_at(client_as):
+def test_a_role_above_or_of_ones_own_is_read_only(client_as):
     user = add_person(SECURITY)
     above, own = a_role("Above", right("can_list", "ContactView")), a_role("Own")
     user.roles = [*user.roles, own]
@@ -134,7 +134,7 @@ def test_a_role_above_or_ones_own_is_only_looked_at(client_as):
         assert db.session.scalar(select(Role.id).where(Role.id == row.id))
 
 
-def test_a_role_somebody_has_is_not_deleted_even_from_the_trash(client_as):
+def test_a_role_in_use_cannot_be_deleted_even_if_its_user_is_trashed(client_as):
     row, user, browser = a_role(), DIEGO.user, client_as(ALICIA)
     user.roles = [row]
     db.session.commit()
@@ -155,13 +155,13 @@ def test_a_stale_form_of_a_role_is_a_conflict(client_as):
     assert role("Theirs") is not None
 
 
-def test_a_changed_role_signs_its_holders_out_but_not_whoever_changes_it(app, client_as):
+def test_a_changed_role_logs_its_users_out_but_not_the_editor(app, client_as):
     row = a_role("Secretaría", right("can_list", "ContactView"))
     for user in (DIEGO.user, ALICIA.user):
         user.roles = [*user.roles, row]
     db.session.commit()
     diego, alicia, elsewhere = client_as(DIEGO), client_as(ALICIA), app.test_client()
-    sign_in(elsewhere, ALICIA.user.id)
+    force_login(elsewhere, ALICIA.user.id)
     form = {"version": row.version, "name": "Secretaría", "permissions": ""}
     assert alicia.post(f"/roles/edit/{row.id}", data=form).status_code == 302
     assert diego.get("/contacts/list/").status_code == 302
@@ -169,14 +169,14 @@ def test_a_changed_role_signs_its_holders_out_but_not_whoever_changes_it(app, cl
     assert elsewhere.get("/contacts/list/").status_code == 302
 
 
-def test_the_list_says_what_a_role_allows_and_how_many_have_it(client_as):
+def test_the_list_shows_permissions_and_users_of_a_role(client_as):
     a_role("Secretaría", right("can_list", "ContactView"))
     page = client_as(ALICIA).get("/roles/list/?size=200").text
     assert "Contacts: read, in part" in page
     assert "Everything, everywhere" in page
 
 
-def test_the_log_of_a_role_names_rights_in_words(client_as):
+def test_the_log_of_a_role_labels_permissions(client_as):
     row, browser = a_role("Secretaría", right("can_list", "ContactView")), client_as(ALICIA)
     whole = right(*area_permission(Area.CONTACTS, Level.READ))
     form = {"version": row.version, "name": "Secretaría", "permissions": ["", whole.id]}
@@ -189,7 +189,7 @@ def test_the_log_of_a_role_names_rights_in_words(client_as):
     assert any(entry.event == "role_changed" or entry.changes for entry in entries)
 
 
-def test_a_long_change_of_rights_is_told_by_what_went_and_came(client_as, counting):
+def test_a_long_change_of_permissions_is_logged_as_additions_and_removals(client_as, counting):
     many = db.session.scalars(select(PermissionView).order_by(PermissionView.id).limit(40)).all()
     row, browser = a_role("Secretaría", *many), client_as(ALICIA)
     kept, gone = many[1:], many[0]

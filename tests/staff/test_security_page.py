@@ -1,4 +1,4 @@
-"""The security page: who signed in, who did not, what was done to rights, what was exported."""
+"""The security page: events, live sessions, findings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.security.models import SignInSession
 from app.security.sessions import create_session
 from app.staff.views import security
 from tests.factories import the_entity
-from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person, sign_in
+from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person, force_login
 
 SPANISH = {"Accept-Language": "es"}
 
@@ -34,7 +34,7 @@ def _checks_found_nothing(monkeypatch):
     monkeypatch.setattr(security, "_findings", lambda app, session: [])
 
 
-def some_facts(how_many: int) -> None:
+def write_events(how_many: int) -> None:
     bruno, alicia = BRUNO.user, ALICIA.as_actor()
     session = db.session()
     for number in range(how_many):
@@ -56,23 +56,23 @@ def some_facts(how_many: int) -> None:
     session.commit()
 
 
-def shown(page: str) -> int:
+def count_shown(page: str) -> int:
     return page.count('<li class="fact">')
 
 
 @pytest.mark.parametrize("part", security.SECTIONS)
-def test_every_part_opens_empty_and_full_in_both_languages(client_as, part):
+def test_every_section_opens_empty_and_full_in_both_languages(client_as, part):
     browser = client_as(ALICIA)
     for _round in range(2):
         for language in ("en", "es"):
             reply = browser.get(f"/security/?part={part}", headers={"Accept-Language": language})
             assert reply.status_code == 200
-        some_facts(2)
-    assert shown(reply.text) >= 2
+        write_events(2)
+    assert count_shown(reply.text) >= 2
 
 
-def test_a_part_shows_its_own_facts_and_leads_to_the_files(client_as):
-    some_facts(1)
+def test_a_section_shows_its_own_events_and_links_to_the_rows(client_as):
+    write_events(1)
     browser = client_as(ALICIA)
     page = browser.get("/security/?part=rights").text
     assert "rights changed" in page
@@ -84,7 +84,7 @@ def test_a_part_shows_its_own_facts_and_leads_to_the_files(client_as):
     assert re.search(r"Bruno García</a></b> · exported · Contacts", page)
 
 
-def test_a_change_of_rights_is_told_with_what_it_was_and_what_it_became(client_as):
+def test_a_change_of_rights_shows_old_and_new_values(client_as):
     with acting_as(ALICIA.as_actor()):
         bruno, south = BRUNO.user, the_entity("Sur")
         roles = [the_role("Contacts: read"), the_role("Settings: read")]
@@ -116,7 +116,7 @@ def the_role(name: str) -> Role:
     return db.session.scalars(select(Role).where(Role.name == name)).one()
 
 
-def test_names_are_text_and_never_markup(client_as):
+def test_names_are_escaped(client_as):
     record_security_event(
         db.session(), "sign_in_failed", NOBODY, name="<script>alert(1)</script>", address="<b>"
     )
@@ -125,22 +125,22 @@ def test_names_are_text_and_never_markup(client_as):
     assert "<b></span>" not in page
 
 
-def test_pages_follow_one_another_and_lose_nothing(client_as, monkeypatch):
-    some_facts(7)
+def test_paging_loses_nothing(client_as, monkeypatch):
+    write_events(7)
     monkeypatch.setattr(security, "PAGE_SIZE", 3)
     browser = client_as(ALICIA)
     for part, expected in (("failed", 7), ("rights", 7), ("sessions", 8)):
         seen, address = 0, f"?part={part}"
         while address:
             page = browser.get(f"/security/{address}").text
-            seen += shown(page)
+            seen += count_shown(page)
             older = re.search(r'href="(\?part=\w+&amp;before=\d+)', page)
             address = older and older[1].replace("&amp;", "&")
         assert seen == expected
 
 
-def test_paging_reads_the_facts_of_several_events_in_the_order_they_happened(session):
-    some_facts(5)
+def test_paging_merges_several_events_in_order(session):
+    write_events(5)
     page, older = security_events_page(
         db.session(), RIGHTS_EVENTS + FAILED_LOGIN_EVENTS, None, limit=4
     )
@@ -153,8 +153,8 @@ def test_paging_reads_the_facts_of_several_events_in_the_order_they_happened(ses
     assert end is None
 
 
-def test_the_numbers_are_those_of_the_log(session):
-    some_facts(12)
+def test_the_counts_match_the_log(session):
+    write_events(12)
     counts = count_security_events(db.session(), None)
     assert counts == {
         "failed_day": 12, "failed_week": 12, "accounts": 1, "addresses": 9,
@@ -165,19 +165,19 @@ def test_the_numbers_are_those_of_the_log(session):
 def test_the_page_takes_a_fixed_number_of_statements(client_as, counting):
     browser = client_as(ALICIA)
     for part in security.SECTIONS:
-        some_facts(1)
+        write_events(1)
         with counting() as few:
             assert browser.get(f"/security/?part={part}").status_code == 200
-        some_facts(60)
+        write_events(60)
         with counting() as many:
             assert browser.get(f"/security/?part={part}").status_code == 200
         assert len(many) == len(few)
         assert len(many) <= 12, many
 
 
-def test_a_session_is_ended_from_here_and_noted(client_as, app):
+def test_a_session_can_be_ended_and_it_is_logged(client_as, app):
     other = app.test_client()
-    sign_in(other, BRUNO.user.id)
+    force_login(other, BRUNO.user.id)
     row = db.session.scalars(
         select(SignInSession).where(SignInSession.user_id == BRUNO.user.id)
     ).one()
@@ -190,10 +190,10 @@ def test_a_session_is_ended_from_here_and_noted(client_as, app):
     assert client_as(ALICIA).post(f"/security/end/{row.id}").status_code == 404
 
 
-def test_an_administrator_of_a_part_sees_that_part_alone(client_as):
+def test_an_administrator_of_an_entity_sees_that_entity_only(client_as):
     north = Person("elena", "Norte", "Admin")
     add_person(north)
-    some_facts(1)
+    write_events(1)
     record_security_event(
         db.session(), "signed_in", ALICIA.as_actor(), about=ALICIA.user.id, name="Alicia García"
     )
@@ -206,7 +206,7 @@ def test_an_administrator_of_a_part_sees_that_part_alone(client_as):
     page = browser.get("/security/?part=all").text
     assert "Bruno García" in page
     assert "signed in · Alicia" not in page
-    assert shown(browser.get("/security/?part=signins").text) == 1
+    assert count_shown(browser.get("/security/?part=signins").text) == 1
     assert "Alicia" not in browser.get("/security/?part=sessions").text
     assert browser.post(f"/security/end/{alicias}").status_code == 404
 
@@ -222,11 +222,11 @@ def test_only_administrators_open_it(client_as, person):
 
 
 @pytest.mark.parametrize("query", ["part=nope", "part=all&before=x", "before=99999999999"])
-def test_an_impossible_address_is_a_404(client_as, query):
+def test_an_invalid_url_is_a_404(client_as, query):
     assert client_as(ALICIA).get(f"/security/?{query}").status_code == 404
 
 
-def test_findings_stand_at_the_top_advice_folded(client_as, monkeypatch):
+def test_findings_are_at_the_top_and_advice_is_folded(client_as, monkeypatch):
     found = [
         CheckMessage(DANGER, "Bad <thing>", "Mend it"),
         CheckMessage(ADVICE, "Better", "Do it"),
@@ -238,10 +238,10 @@ def test_findings_stand_at_the_top_advice_folded(client_as, monkeypatch):
     assert page.index("Bad &lt;") < page.index("1 piece of advice") < page.index("Better")
 
 
-def test_checks_are_made_again_when_asked(app, client_as, monkeypatch):
+def test_the_checks_run_again_on_request(app, client_as, monkeypatch):
     monkeypatch.undo()
     made = []
-    monkeypatch.setattr(security, "findings", lambda app, session: made.append(1) or [])
+    monkeypatch.setattr(security, "run_checks", lambda app, session: made.append(1) or [])
     app.extensions.pop("findings", None)
     browser = client_as(ALICIA)
     browser.get("/security/")
@@ -260,10 +260,10 @@ def test_it_says_how_far_the_log_is_sealed(client_as, app, session):
     page = alicia.get("/security/").text
     assert "The log is sealed up to entry" in page
     assert "not sealed yet" not in page
-    some_facts(3)
+    write_events(3)
     assert re.search(r"\d newer entries are not sealed yet", alicia.get("/security/").text)
 
 
-def test_every_fact_has_its_part():
+def test_every_security_event_has_a_section():
     told = {event for _label, events in security.SECTIONS.values() for event in events}
     assert told == set(SECURITY_EVENTS)

@@ -1,4 +1,4 @@
-"""Sessions end, everywhere and at once, when they should; one's own are seen and ended."""
+"""Sessions: what ends them, timeouts, the list on the account page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.security.user_agents import describe_user_agent
 from app.staff.models import StaffUser
 from app.trash.services import move_to_trash
 from tests.people import ALICIA, BRUNO, CLARA
-from tests.staff.logging_in import NEW, PASSWORD, Clock, give_password, sign_in
+from tests.staff.logging_in import NEW_PASSWORD, PASSWORD, Clock, log_in, set_password
 
 PAGE = "/contacts/list/"
 
@@ -30,20 +30,20 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def bruno(session):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     return BRUNO.user
 
 
 def change_own_password(client_as):
-    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    form = {"present": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}
     assert client_as(BRUNO).post("/account/password/", data=form).status_code == 302
 
 
-def sign_out_everywhere(client_as):
+def log_out_everywhere(client_as):
     client_as(BRUNO).post("/account/sessions/end-all")
 
 
-def sign_out_elsewhere(client_as):
+def log_out_elsewhere(client_as):
     client_as(BRUNO).post("/account/sessions/end-others")
 
 
@@ -94,12 +94,12 @@ def role_asks_for_a_second_factor(user):
 
 TRIGGERS = (
     change_own_password, rights_change, entity_changes, deactivation, trash, reset_by_staff,
-    last_day_is_over, role_asks_for_a_second_factor, sign_out_everywhere, sign_out_elsewhere,
+    last_day_is_over, role_asks_for_a_second_factor, log_out_everywhere, log_out_elsewhere,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.__name__)
-def test_the_very_next_request_elsewhere_is_refused(trigger, client_as, bruno):
+def test_a_change_of_the_account_ends_other_sessions_at_once(trigger, client_as, bruno):
     """Figure 16."""
     page, fragment, data = client_as(BRUNO), client_as(BRUNO), client_as(BRUNO)
     other = client_as(CLARA)
@@ -116,12 +116,12 @@ def test_the_very_next_request_elsewhere_is_refused(trigger, client_as, bruno):
         assert other.get(PAGE).status_code == 200
 
 
-def test_who_changes_their_password_goes_on_with_a_new_session(client_as, bruno):
+def test_changing_the_password_renews_the_current_session(client_as, bruno):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     with browser.session_transaction() as cookie:
         before = dict(cookie)
-    form = {"present": PASSWORD, "password": NEW, "again": NEW}
+    form = {"present": PASSWORD, "password": NEW_PASSWORD, "again": NEW_PASSWORD}
     browser.post("/account/password/", data=form)
     assert browser.get(PAGE).status_code == 200
     with browser.session_transaction() as cookie:
@@ -131,23 +131,23 @@ def test_who_changes_their_password_goes_on_with_a_new_session(client_as, bruno)
     assert browser.get(PAGE).status_code == 302
 
 
-def test_a_session_left_alone_for_half_an_hour_is_over(client_as, bruno, clock):
+def test_a_session_idle_for_half_an_hour_ends(client_as, bruno, clock):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     for _n in range(3):
-        clock.go(minutes=29)
+        clock.advance(minutes=29)
         assert browser.get(PAGE).status_code == 200
-    clock.go(minutes=30, seconds=1)
+    clock.advance(minutes=30, seconds=1)
     assert browser.get(PAGE).status_code == 302
 
 
 def test_no_session_lasts_longer_than_twelve_hours(client_as, bruno, clock):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     for _n in range(28):
-        clock.go(minutes=25)
+        clock.advance(minutes=25)
         assert browser.get(PAGE).status_code == 200
-    clock.go(minutes=25)
+    clock.advance(minutes=25)
     assert browser.get(PAGE).status_code == 302
 
 
@@ -155,11 +155,11 @@ def test_the_cookie_is_written_once_a_minute_and_no_get_writes_to_the_database(
     client_as, bruno, clock
 ):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     browser.get(PAGE)
-    clock.go(seconds=50)
+    clock.advance(seconds=50)
     assert "Set-Cookie" not in browser.get("/search?q=x").headers
-    clock.go(seconds=11)
+    clock.advance(seconds=11)
     assert "Set-Cookie" in browser.get("/search?q=x").headers
     assert "Set-Cookie" not in browser.get("/search?q=x").headers
 
@@ -173,21 +173,21 @@ def test_the_cookie_is_written_once_a_minute_and_no_get_writes_to_the_database(
     ],
     ids=["winter", "the day summer begins", "the day summer ends"],
 )
-def test_the_last_day_is_over_at_midnight_where_the_organisation_is(
+def test_the_last_day_ends_at_midnight_in_the_organisations_time_zone(
     last_day, before_midnight, client_as, bruno, clock
 ):
     bruno.employed_until = datetime.fromisoformat(last_day).date()
     db.session.commit()
     clock.moment = before_midnight
     browser = client_as(None)
-    assert sign_in(browser).status_code == 302
+    assert log_in(browser).status_code == 302
     assert browser.get(PAGE).status_code == 200
-    clock.go(seconds=11)
+    clock.advance(seconds=11)
     assert browser.get(PAGE).status_code == 302
-    assert sign_in(client_as(None)).status_code == 401
+    assert log_in(client_as(None)).status_code == 401
 
 
-def test_who_had_left_and_comes_back_signs_in_anew(client_as, bruno, session):
+def test_a_user_who_returns_must_log_in_again(client_as, bruno, session):
     browser = client_as(BRUNO)
     for last_day in (datetime.now(UTC).date() - timedelta(days=2), None):
         with acting_as(ALICIA.as_actor()):
@@ -197,7 +197,7 @@ def test_who_had_left_and_comes_back_signs_in_anew(client_as, bruno, session):
     assert session.scalars(select(SignInSession)).one().ended_because == "locked"
 
 
-def test_an_end_that_is_still_to_come_signs_nobody_out(client_as, bruno):
+def test_a_future_last_day_ends_no_session(client_as, bruno):
     browser = client_as(BRUNO)
     with acting_as(ALICIA.as_actor()):
         BRUNO.user.employed_until = datetime.now(UTC).date() + timedelta(days=9)
@@ -205,7 +205,7 @@ def test_an_end_that_is_still_to_come_signs_nobody_out(client_as, bruno):
     assert browser.get(PAGE).status_code == 200
 
 
-def test_ones_own_sessions_are_listed_in_words_and_ended_one_by_one(client_as, bruno, session):
+def test_users_can_list_and_end_their_sessions(client_as, bruno, session):
     firefox = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
     other, mine = client_as(None), client_as(None)
     form = {"username": "bruno", "password": PASSWORD}
@@ -222,7 +222,7 @@ def test_ones_own_sessions_are_listed_in_words_and_ended_one_by_one(client_as, b
 
 
 @pytest.mark.parametrize("number", ["0", "abc", "99999999999999999999"])
-def test_a_session_that_is_not_ones_own_cannot_be_ended(number, client_as, session):
+def test_the_session_of_another_user_cannot_be_ended(number, client_as, session):
     clara = client_as(CLARA)
     theirs = session.scalars(select(SignInSession)).one()
     for one in (theirs.id, number):
@@ -230,27 +230,29 @@ def test_a_session_that_is_not_ones_own_cannot_be_ended(number, client_as, sessi
     assert clara.get(PAGE).status_code == 200
 
 
-def test_what_was_used_when_is_written_by_a_chore(app, client_as, bruno, clock, session):
+def test_the_last_use_of_a_session_is_written_by_a_periodic_task(
+    app, client_as, bruno, clock, session
+):
     browser = client_as(None)
-    sign_in(browser)
-    clock.go(minutes=10)
+    log_in(browser)
+    clock.advance(minutes=10)
     browser.get(PAGE)
     assert run_once(app, RecordLastUse)
     session.expire_all()
     assert session.scalars(select(SignInSession)).one().seen_at == clock.moment
 
 
-def test_old_sessions_are_swept_away(app, client_as, bruno, clock, session):
-    sign_in(client_as(None))
-    clock.go(days=31)
-    sign_in(client_as(None))
+def test_old_sessions_are_deleted(app, client_as, bruno, clock, session):
+    log_in(client_as(None))
+    clock.advance(days=31)
+    log_in(client_as(None))
     assert run_once(app, DeleteExpiredSessions)
     assert len(session.scalars(select(SignInSession)).all()) == 1
 
 
-def test_signing_out_ends_the_session_itself_and_is_noted(client_as, bruno, session):
+def test_logout_ends_the_session_row_and_is_logged(client_as, bruno, session):
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     with browser.session_transaction() as cookie:
         stolen = dict(cookie)
     browser.post("/logout/")
@@ -272,11 +274,11 @@ def test_signing_out_ends_the_session_itself_and_is_noted(client_as, bruno, sess
         ("", ("", "")),
     ],
 )  # fmt: skip
-def test_a_browser_is_named_in_words(agent, words):
+def test_a_user_agent_is_described(agent, words):
     assert describe_user_agent(agent) == words
 
 
-def test_a_session_of_somebody_who_was_deleted_opens_nothing(client_as, session):
+def test_a_session_of_a_deleted_user_is_refused(client_as, session):
     browser = client_as(CLARA)
     session.execute(StaffUser.__table__.delete().where(StaffUser.__table__.c.username == "clara"))
     session.commit()

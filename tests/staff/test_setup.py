@@ -1,15 +1,14 @@
-"""``setup`` and ``sync`` make the program ready, and a second time change nothing."""
+"""The commands ``setup`` and ``sync`` are idempotent."""
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import func, select
 
 from app.contacts.models import Contact
 from app.extensions import db
 from app.security.roles import sync_roles
 from app.staff.models import StaffUser
-from tests.databases import BOTH, empty_database, make_app
+from tests.databases import empty_database, make_app
 
 
 def contents() -> dict:
@@ -21,9 +20,8 @@ def contents() -> dict:
     }
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_setting_up_twice_changes_nothing(kind, tmp_path):
-    with empty_database(kind, tmp_path) as url:
+def test_setting_up_twice_changes_nothing(database, tmp_path):
+    with empty_database(database, tmp_path) as url:
         app = make_app(url, tmp_path)
         first = app.test_cli_runner().invoke(args=["setup"])
         assert first.exit_code == 0, first.output
@@ -43,7 +41,7 @@ def test_setting_up_twice_changes_nothing(kind, tmp_path):
     assert after == before
 
 
-def test_without_demo_data_nobody_is_in_the_house(tmp_path):
+def test_without_demo_data_there_are_no_contacts(tmp_path):
     with empty_database("sqlite", tmp_path) as url:
         app = make_app(url, tmp_path)
         assert app.test_cli_runner().invoke(args=["setup", "--no-demo"]).exit_code == 0
@@ -60,7 +58,7 @@ def test_a_second_sync_changes_nothing(app, session):
     assert contents() == before
 
 
-def test_a_role_made_on_screen_keeps_what_it_holds(app, session):
+def test_a_custom_role_keeps_its_permissions(app, session):
     from flask_appbuilder.security.sqla.models import PermissionView, Role
 
     some = session.scalars(select(PermissionView).limit(3)).all()

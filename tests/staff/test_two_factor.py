@@ -1,4 +1,4 @@
-"""The second factor: who needs it gets no further than its pages, and each code works once."""
+"""Two-factor authentication: pending sessions, codes, recovery codes, requirement by role."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ from app.security.two_factor import (
 )
 from app.staff.models import StaffUser
 from tests.contracts.fingerprint import differing, fingerprint
-from tests.contracts.routes import methods, rules, get_view
+from tests.contracts.routes import get_view, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
-from tests.databases import BOTH, migrated_app
-from tests.people import ALICIA, BRUNO, CLARA, move_in
-from tests.staff.logging_in import PASSWORD, Clock, code_of, give_password, give_telephone, sign_in
+from tests.databases import migrated_app
+from tests.people import ALICIA, BRUNO, CLARA
+from tests.staff.logging_in import (
+    PASSWORD,
+    Clock,
+    current_code,
+    enable_two_factor,
+    log_in,
+    set_password,
+)
 
-HALF_OPEN = {
+PENDING_PAGES = {
     "/healthz", "/language", "/login/", "/login/code", "/login/setup", "/login/forgotten",
     "/login/choose/<token>", "/logout/", "/theme",
 }  # fmt: skip
@@ -43,12 +50,12 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def bruno(session):
-    give_password(BRUNO.user)
+    set_password(BRUNO.user)
     return BRUNO.user
 
 
-def enforce() -> None:
-    """Let Bruno's role ask for a second factor."""
+def require_second_factor() -> None:
+    """Require a second factor in Bruno's role."""
     db.session.execute(
         Role.__table__.update().where(Role.__table__.c.name == BRUNO.role)
         .values(needs_second_factor=True)
@@ -56,39 +63,39 @@ def enforce() -> None:
     db.session.commit()
 
 
-def secret_on(page: str) -> str:
-    """Return the secret a page shows."""
+def shown_secret(page: str) -> str:
+    """Return the secret shown on a page."""
     return re.search(r'class="secret">([A-Z2-7 ]+)<', page).group(1).replace(" ", "")
 
 
-def codes_on(page: str) -> list[str]:
+def shown_codes(page: str) -> list[str]:
     return re.findall(r"<li><code>([A-Z0-9-]{19})</code>", page)
 
 
-def test_the_password_alone_leads_to_the_code_and_the_code_into_the_house(client_as, bruno, clock):
-    secret = give_telephone(bruno)
+def test_login_takes_the_password_and_then_the_code(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
     browser = client_as(None)
-    assert sign_in(browser, target="/contacts/list/").location == "/login/code"
-    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert log_in(browser, target="/contacts/list/").location == "/login/code"
+    reply = browser.post("/login/code", data={"code": current_code(secret, clock.moment)})
     assert reply.location == "/contacts/list/"
     assert browser.get("/contacts/list/").status_code == 200
 
 
 @pytest.mark.parametrize("has_telephone", [True, False])
-def test_a_half_open_session_reaches_nothing_but_the_pages_of_the_door(
+def test_a_pending_session_reaches_only_the_login_pages(
     has_telephone, app, client_as, bruno, connection
 ):
-    """Figure T34: the whole matrix, with rows that are one's own."""
+    """Figure T34: the whole matrix, with rows visible to the user."""
     if has_telephone:
-        give_telephone(bruno)
+        enable_two_factor(bruno)
     else:
-        enforce()
+        require_second_factor()
     things, browser = RowPool(), client_as(None)
-    sign_in(browser)
+    log_in(browser)
     asked = [
         (method, url)
         for rule in rules(app)
-        if rule.rule not in HALF_OPEN
+        if rule.rule not in PENDING_PAGES
         for url in own_addresses(app, rule, things)
         for method in methods(rule)
     ]
@@ -103,7 +110,7 @@ def test_a_half_open_session_reaches_nothing_but_the_pages_of_the_door(
 
 
 def own_addresses(app, rule, things) -> list[str]:
-    """Return the addresses under a rule that are about a row within one's reach."""
+    """Return the URLs of a rule for rows visible to the user."""
     if not rule.arguments:
         return [rule.rule]
     found = list(url_cases(things, get_view(app, rule), rule, BRUNO.user))
@@ -112,148 +119,148 @@ def own_addresses(app, rule, things) -> list[str]:
 
 
 def test_a_code_works_once_only(client_as, bruno, clock):
-    secret = give_telephone(bruno)
-    code = code_of(secret, clock.moment)
+    secret = enable_two_factor(bruno)
+    code = current_code(secret, clock.moment)
     for expected in (302, 401):
         browser = client_as(None)
-        sign_in(browser)
+        log_in(browser)
         assert browser.post("/login/code", data={"code": code}).status_code == expected
 
 
 @pytest.mark.parametrize(
     ("steps", "is_taken"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)]
 )
-def test_a_clock_may_be_half_a_minute_wrong(steps, is_taken, session, clock):
+def test_a_clock_may_be_off_by_half_a_minute(steps, is_taken, session, clock):
     secret = new_secret()
-    code = code_of(secret, clock.moment + timedelta(seconds=30 * steps))
+    code = current_code(secret, clock.moment + timedelta(seconds=30 * steps))
     assert (matching_step(secret, f"{code[:3]} {code[3:]}") is not None) is is_taken
 
 
 @pytest.mark.parametrize(
     "typed", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "000000\x00", "x" * 5000]
 )
-def test_what_is_no_code_opens_nothing(typed, client_as, bruno):
-    give_telephone(bruno)
+def test_an_invalid_code_is_refused(typed, client_as, bruno):
+    enable_two_factor(bruno)
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     assert browser.post("/login/code", data={"code": typed}).status_code == 401
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_five_codes_are_tried_and_signing_in_again_gives_no_more(client_as, bruno, clock):
-    secret = give_telephone(bruno)
+def test_five_codes_can_be_tried_and_a_new_login_gives_no_more(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
     statuses = []
     for number in range(7):
         browser = client_as(None)
-        assert sign_in(browser, address=f"10.4.{number}.1").status_code == 302
-        right = code_of(secret, clock.moment) if number >= 5 else "000000"
+        assert log_in(browser, address=f"10.4.{number}.1").status_code == 302
+        right = current_code(secret, clock.moment) if number >= 5 else "000000"
         statuses.append(browser.post("/login/code", data={"code": right}).status_code)
     assert statuses == [401] * 5 + [429] * 2
-    clock.go(minutes=15, seconds=1)
+    clock.advance(minutes=15, seconds=1)
     browser = client_as(None)
-    sign_in(browser)
-    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    log_in(browser)
+    reply = browser.post("/login/code", data={"code": current_code(secret, clock.moment)})
     assert reply.status_code == 302
 
 
-def test_a_half_open_door_shuts_after_ten_minutes(client_as, bruno, clock):
-    secret = give_telephone(bruno)
+def test_a_pending_session_expires_after_ten_minutes(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
     browser = client_as(None)
-    sign_in(browser)
-    clock.go(minutes=10, seconds=1)
-    reply = browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    log_in(browser)
+    clock.advance(minutes=10, seconds=1)
+    reply = browser.post("/login/code", data={"code": current_code(secret, clock.moment)})
     assert reply.location == "/login/"
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_whoever_was_locked_out_meanwhile_is_not_let_in_by_a_code(client_as, bruno, clock):
-    secret = give_telephone(bruno)
+def test_a_user_locked_meanwhile_cannot_log_in_with_a_code(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
     browser = client_as(None)
-    sign_in(browser)
+    log_in(browser)
     bruno.active = False
     db.session.commit()
-    browser.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    browser.post("/login/code", data={"code": current_code(secret, clock.moment)})
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_a_recovery_code_opens_the_door_once_however_it_is_typed(client_as, bruno, session):
-    give_telephone(bruno)
+def test_a_recovery_code_works_once_however_it_is_typed(client_as, bruno, session):
+    enable_two_factor(bruno)
     code = make_recovery_codes(session, bruno.id)[3]
     session.commit()
     for typed, expected in ((code.lower().replace("-", " "), 302), (code, 401)):
         browser = client_as(None)
-        sign_in(browser)
+        log_in(browser)
         assert browser.post("/login/code", data={"code": typed}).status_code == expected
     assert session.scalars(select(LogEntry).filter_by(event="recovery_code_used")).one()
     kept = session.scalars(select(RecoveryCode.code_hash)).all()
     assert not any(code in hashed or code.replace("-", "") in hashed for hashed in kept)
 
 
-def test_a_role_that_asks_for_it_leads_to_setting_it_up(client_as, bruno, clock, session):
-    enforce()
+def test_a_role_that_requires_it_leads_to_the_set_up(client_as, bruno, clock, session):
+    require_second_factor()
     browser = client_as(None)
-    assert sign_in(browser, target="/contacts/list/").location == "/login/setup"
-    secret = secret_on(browser.get("/login/setup").text)
+    assert log_in(browser, target="/contacts/list/").location == "/login/setup"
+    secret = shown_secret(browser.get("/login/setup").text)
     assert browser.post("/login/setup", data={"code": "000000"}).status_code == 422
-    assert secret_on(browser.get("/login/setup").text) == secret
-    page = browser.post("/login/setup", data={"code": code_of(secret, clock.moment)}).text
-    assert len(set(codes_on(page))) == 10
+    assert shown_secret(browser.get("/login/setup").text) == secret
+    page = browser.post("/login/setup", data={"code": current_code(secret, clock.moment)}).text
+    assert len(set(shown_codes(page))) == 10
     assert 'href="/contacts/list/"' in page
     assert browser.get("/contacts/list/").status_code == 200
     assert secret not in BRUNO.user.totp_secret
-    clock.go(seconds=31)
+    clock.advance(seconds=31)
     again = client_as(None)
-    assert sign_in(again).location == "/login/code"
-    reply = again.post("/login/code", data={"code": code_of(secret, clock.moment)})
+    assert log_in(again).location == "/login/code"
+    reply = again.post("/login/code", data={"code": current_code(secret, clock.moment)})
     assert reply.status_code == 302
 
 
-def test_an_open_session_does_not_get_around_a_role_that_asks_for_it(client_as, bruno):
+def test_an_open_session_does_not_bypass_a_role_that_requires_it(client_as, bruno):
     browser = client_as(BRUNO)
     assert browser.get("/contacts/list/").status_code == 200
-    enforce()
+    require_second_factor()
     assert not has_required_second_factor(BRUNO.user)
     assert browser.get("/contacts/list/").status_code == 302
 
 
 def test_turning_it_on_ends_sessions_elsewhere_and_shows_the_codes_once(client_as, bruno, clock):
     elsewhere, browser = client_as(BRUNO), client_as(BRUNO)
-    secret = secret_on(browser.get("/account/two-factor/").text)
-    form = {"code": code_of(secret, clock.moment), "present": PASSWORD}
+    secret = shown_secret(browser.get("/account/two-factor/").text)
+    form = {"code": current_code(secret, clock.moment), "present": PASSWORD}
     page = browser.post("/account/two-factor/", data=form).text
-    assert len(codes_on(page)) == 10
-    assert codes_on(browser.get("/account/two-factor/").text) == []
+    assert len(shown_codes(page)) == 10
+    assert shown_codes(browser.get("/account/two-factor/").text) == []
     assert secret not in browser.get("/account/two-factor/").text
     assert browser.get("/contacts/list/").status_code == 200
     assert elsewhere.get("/contacts/list/").status_code == 302
 
 
-def test_turning_it_off_takes_the_password_and_a_code(client_as, bruno, clock):
-    secret = give_telephone(bruno)
+def test_turning_it_off_requires_the_password_and_a_code(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
     browser = client_as(BRUNO)
-    for wrong in ({"present": PASSWORD}, {"code": code_of(secret, clock.moment)},
-                  {"present": "wrong", "code": code_of(secret, clock.moment)}):  # fmt: skip
+    for wrong in ({"present": PASSWORD}, {"code": current_code(secret, clock.moment)},
+                  {"present": "wrong", "code": current_code(secret, clock.moment)}):  # fmt: skip
         assert browser.post("/account/two-factor/off", data=wrong).status_code == 422
         assert BRUNO.user.totp_secret
-    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
+    right = {"present": PASSWORD, "code": current_code(secret, clock.moment)}
     assert browser.post("/account/two-factor/off", data=right).status_code == 302
     assert BRUNO.user.totp_secret is None
 
 
-def test_where_a_role_asks_for_it_it_stays_on(client_as, bruno, clock):
-    secret = give_telephone(bruno)
-    enforce()
-    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
+def test_it_cannot_be_turned_off_if_a_role_requires_it(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
+    require_second_factor()
+    right = {"present": PASSWORD, "code": current_code(secret, clock.moment)}
     assert client_as(BRUNO).post("/account/two-factor/off", data=right).status_code == 422
     assert BRUNO.user.totp_secret
 
 
-def test_new_recovery_codes_take_the_place_of_the_old_ones(client_as, bruno, clock, session):
-    secret = give_telephone(bruno)
+def test_new_recovery_codes_replace_the_old_ones(client_as, bruno, clock, session):
+    secret = enable_two_factor(bruno)
     old = make_recovery_codes(session, bruno.id)
     session.commit()
-    right = {"present": PASSWORD, "code": code_of(secret, clock.moment)}
-    new = codes_on(client_as(BRUNO).post("/account/two-factor/codes", data=right).text)
+    right = {"present": PASSWORD, "code": current_code(secret, clock.moment)}
+    new = shown_codes(client_as(BRUNO).post("/account/two-factor/codes", data=right).text)
     assert len(new) == 10
     assert not set(new) & set(old)
     assert session.scalar(select(func.count(RecoveryCode.id))) == 10
@@ -261,16 +268,16 @@ def test_new_recovery_codes_take_the_place_of_the_old_ones(client_as, bruno, clo
     assert use_code(session, bruno.id, None, new[0]) == "recovery"
 
 
-def test_an_administrator_takes_it_off_a_lost_telephone(client_as, bruno):
-    give_telephone(bruno)
+def test_an_administrator_can_remove_the_second_factor_of_a_user(client_as, bruno):
+    enable_two_factor(bruno)
     browser = client_as(BRUNO)
     assert client_as(ALICIA).post(f"/users/nofactor/{bruno.id}").status_code == 302
     assert BRUNO.user.totp_secret is None
     assert browser.get("/contacts/list/").status_code == 302
 
 
-def test_nobody_takes_it_off_somebody_above_them(client_as, session):
-    give_telephone(ALICIA.user)
+def test_the_second_factor_of_a_user_above_cannot_be_removed(client_as, session):
+    enable_two_factor(ALICIA.user)
     clara = CLARA.user
     clara.roles = [
         *clara.roles,
@@ -284,7 +291,7 @@ def test_nobody_takes_it_off_somebody_above_them(client_as, session):
     assert ALICIA.user.totp_secret
 
 
-def test_a_secret_is_kept_encrypted_and_is_of_no_use_with_another_key(session, app, monkeypatch):
+def test_a_secret_is_stored_encrypted_with_the_secret_key(session, app, monkeypatch):
     secret = new_secret()
     kept = encrypt_secret(secret)
     assert secret not in kept
@@ -294,14 +301,12 @@ def test_a_secret_is_kept_encrypted_and_is_of_no_use_with_another_key(session, a
     assert decrypt_secret(None) is None
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_of_two_browsers_with_the_same_code_one_gets_in(kind, tmp_path):
-    with migrated_app(kind, tmp_path) as app:
+def test_only_one_of_two_browsers_can_use_the_same_code(database, tmp_path):
+    with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():
-            move_in(app.appbuilder.grants())
             user = db.session.scalars(select(StaffUser).filter_by(username="bruno")).one()
-            secret = give_telephone(user)
-            user_id, kept, code = user.id, user.totp_secret, code_of(secret)
+            secret = enable_two_factor(user)
+            user_id, kept, code = user.id, user.totp_secret, current_code(secret)
             recovery = make_recovery_codes(db.session(), user_id)[0]
             db.session.commit()
 

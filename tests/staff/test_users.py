@@ -1,4 +1,4 @@
-"""The screens of users: made without a password, changed within one's rank, trashed, restored."""
+"""Pages of users: creation, access rights, trash."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def eva() -> StaffUser | None:
 
 @pytest.fixture
 def sofia(client_as):
-    """Sign in somebody who may change users and roles of the North, and holds nothing else."""
+    """Return the browser of a user who may only edit the users and roles of the North."""
     add_person(SECURITY)
     return client_as(SECURITY)
 
@@ -54,7 +54,7 @@ def test_a_new_user_has_no_password_and_is_invited_by_mail(client_as):
     assert (mail.kind, mail.user_id) == ("welcome", user.id)
 
 
-def test_a_user_who_may_not_sign_in_is_not_invited(client_as):
+def test_a_user_who_may_not_log_in_is_not_invited(client_as):
     client_as(ALICIA).post("/users/add", data=user_form(active=""))
     assert eva() is not None
     assert db.session.scalars(select(Mail)).all() == []
@@ -79,7 +79,7 @@ def test_a_form_never_asks_for_a_password(client_as):
     ],
     ids=str,
 )
-def test_a_user_that_cannot_be_is_refused_beside_the_field(client_as, wrong):
+def test_invalid_values_of_a_user_are_refused_beside_the_field(client_as, wrong):
     reply = client_as(ALICIA).post("/users/add", data=user_form(**wrong))
     assert reply.status_code == 422
     assert eva() is None
@@ -103,7 +103,7 @@ def test_a_name_in_the_trash_is_still_taken_and_the_form_says_so(client_as, fiel
         {"username": "eva", "email": "name@example.org"},
     ],
 )
-def test_nobody_takes_the_name_that_somebody_else_signs_in_with(client_as, names):
+def test_a_login_name_in_use_is_refused(client_as, names):
     BRUNO.user.username = "name@example.org"
     db.session.commit()
     page = client_as(ALICIA).post("/users/add", data=user_form(**names))
@@ -112,14 +112,14 @@ def test_nobody_takes_the_name_that_somebody_else_signs_in_with(client_as, names
     assert eva() is None
 
 
-def test_levels_and_ticks_together_make_the_roles(client_as):
+def test_area_levels_and_checkboxes_are_combined_into_roles(client_as):
     level = role(role_name(Area.SALES, Level.READ))
     form = user_form(**{"roles-sales": level.id, "roles": ["", role(EDITS_CONTACTS).id]})
     assert client_as(ALICIA).post("/users/add", data=form).status_code == 302
     assert {each.name for each in eva().roles} == {level.name, EDITS_CONTACTS}
 
 
-def test_nobody_changes_their_own_rights_by_the_form(client_as):
+def test_users_cannot_change_their_own_rights_with_the_form(client_as):
     user, browser = ALICIA.user, client_as(ALICIA)
     page = browser.get(f"/users/edit/{user.id}").text
     assert 'name="roles"' not in page
@@ -143,7 +143,7 @@ def test_nobody_changes_their_own_rights_by_the_form(client_as):
     assert not ALICIA.user.is_trashed
 
 
-def test_somebody_above_is_shown_and_not_changed(sofia):
+def test_a_user_above_is_read_only(sofia):
     page = sofia.get(f"/users/show/{BRUNO.user.id}?tab=access").text
     assert "This person has rights that you do not have yourself." in page
     assert "Save the rights" not in page
@@ -157,7 +157,7 @@ def test_somebody_above_is_shown_and_not_changed(sofia):
     assert not BRUNO.user.is_trashed
 
 
-def test_what_one_does_not_hold_is_greyed_out_and_refused_when_it_is_sent(sofia):
+def test_roles_the_user_lacks_are_disabled_and_refused(sofia):
     user, wanted = DIEGO.user, role(EDITS_CONTACTS)
     page = sofia.get(f"/users/show/{user.id}?tab=access").text
     assert "you do not have it yourself" in page
@@ -172,7 +172,7 @@ def test_what_one_does_not_hold_is_greyed_out_and_refused_when_it_is_sent(sofia)
     assert DIEGO.user.roles == [mine]
 
 
-def test_a_stale_form_of_rights_changes_nothing_and_keeps_what_was_ticked(client_as):
+def test_a_stale_form_of_rights_changes_nothing_and_keeps_the_choices(client_as):
     user, wanted, browser = DIEGO.user, role(EDITS_CONTACTS), client_as(ALICIA)
     form = {"version": user.version, "entity": user.entity_id, "active": "1", "roles": wanted.id}
     user.first_name = "Santiago"
@@ -190,7 +190,7 @@ def test_a_stale_form_of_rights_changes_nothing_and_keeps_what_was_ticked(client
     assert DIEGO.user.roles == [wanted]
 
 
-def test_rights_lead_back_within_the_house_only(client_as):
+def test_saving_rights_redirects_within_the_site_only(client_as):
     user = DIEGO.user
     form = {"version": user.version, "entity": user.entity_id, "active": "1", "roles": ""}
     reply = client_as(ALICIA).post(
@@ -199,14 +199,14 @@ def test_rights_lead_back_within_the_house_only(client_as):
     assert "evil" not in reply.location
 
 
-def test_the_tab_says_where_each_right_comes_from(client_as):
+def test_the_tab_shows_the_roles_behind_each_level(client_as):
     page = client_as(ALICIA).get(f"/users/show/{BRUNO.user.id}?tab=access").text
     assert "Contacts: edit" in page
     everything = client_as(ALICIA).get(f"/users/show/{ALICIA.user.id}?tab=access").text
     assert everything.count("Administrator") >= 7
 
 
-def test_a_trashed_user_is_out_and_comes_back(client_as):
+def test_a_trashed_user_is_logged_out_and_can_be_restored(client_as):
     user, alicia, bruno = BRUNO.user, client_as(ALICIA), client_as(BRUNO)
     assert bruno.get("/contacts/list/").status_code == 200
     alicia.post(f"/users/delete/{user.id}")
@@ -217,7 +217,7 @@ def test_a_trashed_user_is_out_and_comes_back(client_as):
     assert bruno.get("/contacts/list/").status_code == 302, "the old session stays ended"
 
 
-def test_restoring_obeys_ranks(client_as, sofia):
+def test_restoring_a_user_requires_their_permissions(client_as, sofia):
     above, other = BRUNO.user, DIEGO.user
     for user in (above, other):
         move_to_trash(user, ALICIA.as_actor())
@@ -235,7 +235,7 @@ def test_restoring_obeys_ranks(client_as, sofia):
     assert not DIEGO.user.is_trashed
 
 
-def test_the_trash_of_users_is_never_emptied_by_hand(client_as):
+def test_the_trash_of_users_cannot_be_emptied(client_as):
     assert client_as(ALICIA).post("/users/trash/empty").status_code in (404, 405)
 
 
@@ -249,8 +249,8 @@ def test_the_trash_of_users_is_never_emptied_by_hand(client_as):
     ],
     ids=str,
 )
-def test_the_last_administrator_stays_one(client_as, change):
-    """Another administrator may change this one only while there are two."""
+def test_the_last_administrator_cannot_be_demoted(client_as, change):
+    """Demoting an administrator requires that another one remains."""
     second = add_person(Person("second", "Federación", ADMINISTRATOR))
     db.session.commit()
     user, browser = ALICIA.user, client_as(Person("second", "Federación", ADMINISTRATOR))
@@ -272,7 +272,7 @@ def test_the_last_administrator_stays_one(client_as, change):
 
 
 def is_last(change) -> bool:
-    """Try a change in the name of the house; whether it is refused for the last administrator."""
+    """Try a change as the system; return True if it is refused for the last administrator."""
     change()
     try:
         db.session.flush()
