@@ -1,12 +1,16 @@
-"""The two databases every test runs on, made new for each run and thrown away after it."""
+"""The two databases of the tests: made once by the migrations, then copied for each use."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import psycopg
@@ -20,20 +24,49 @@ from sqlalchemy import Connection, text
 from app import create_app
 from app.extensions import db
 from config import settings
+from tests.people import seed_people
 
 SERVER = os.environ.get(
     "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
 )
 BOTH = ("sqlite", "postgres")
+# Before PostgreSQL drops a database it writes all others to disk; nobody has to wait for that.
+_background = ThreadPoolExecutor(1, thread_name_prefix="drop-databases")
+_drops: list[Future] = []
 
 
 @contextmanager
 def empty_database(kind: str, folder: Path) -> Iterator[str]:
     """Give the address of an empty database, gone when the block ends."""
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / f'{secrets.token_hex(4)}.sqlite3'}"
-        return
+    with _made(kind, folder) as url:
+        yield url
+
+
+@contextmanager
+def _made(kind: str, folder: Path, template: str = "") -> Iterator[str]:
+    """Make a database, empty or as a copy; give its address; drop it when the block ends."""
     name = f"padron_test_{secrets.token_hex(6)}"
+    if kind == "sqlite":
+        file = folder / f"{name}.sqlite3"
+        if template:
+            shutil.copyfile(template.removeprefix("sqlite:///"), file)
+        yield f"sqlite:///{file}"
+        return
+    source = f'TEMPLATE "{template.rpartition("/")[2]}"' if template else ""
+    _ask_server(
+        f'CREATE DATABASE "{name}" {source}',
+        # A commit survives the death of a process all the same, if not that of the server.
+        f'ALTER DATABASE "{name}" SET synchronous_commit = off',
+    )
+    try:
+        yield f"{SERVER.rpartition('/')[0]}/{name}"
+    finally:
+        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
+        _drops.append(_background.submit(_ask_server, drop))
+
+
+def _ask_server(*statements: str) -> None:
+    """Run statements on the server of PostgreSQL, outside of any transaction."""
     try:
         server = psycopg.connect(SERVER, autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
@@ -42,12 +75,45 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
             pytest.fail(sentence)
         pytest.skip(sentence)
     with server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{SERVER.rpartition('/')[0]}/{name}"
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    server.close()
+        for statement in statements:
+            server.execute(statement)
+
+
+class Templates:
+    """Databases to be copied, each made by the migrations when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._urls: dict[tuple[str, bool], str] = {}
+
+    def url(self, kind: str, with_people: bool) -> str:
+        """Return the address of a database with all tables, perhaps with people in them."""
+        if (kind, with_people) not in self._urls:
+            template = self.url(kind, False) if with_people else ""
+            folder = Path(self._stack.enter_context(TemporaryDirectory()))
+            url = self._stack.enter_context(_made(kind, folder, template))
+            app = make_app(url, folder)
+            with app.app_context():
+                if with_people:
+                    seed_people(app.appbuilder.grants())
+                else:
+                    upgrade()
+                db.session.remove()
+                # The last connection that is closed takes SQLite's -wal with it.
+                db.engine.dispose()
+            self._urls[kind, with_people] = url
+        return self._urls[kind, with_people]
+
+    def close(self) -> None:
+        """Drop them, and wait for whatever else is being dropped."""
+        self._urls.clear()
+        self._stack.close()
+        while _drops:
+            _drops.pop().result()
+
+
+TEMPLATES = Templates()
+atexit.register(TEMPLATES.close)
 
 
 def somebody_waits() -> bool:
@@ -111,12 +177,10 @@ def make_app(url: str, folder: Path, **more) -> Flask:
 
 
 @contextmanager
-def migrated_app(kind: str, folder: Path, **more) -> Iterator[Flask]:
-    """Give an application over a new database with all its tables, made by the migrations."""
-    with empty_database(kind, folder) as url:
+def migrated_app(kind: str, folder: Path, *, with_people: bool = False, **more) -> Iterator[Flask]:
+    """Give an application over a database of its own with all tables, perhaps with people too."""
+    with _made(kind, folder, TEMPLATES.url(kind, with_people)) as url:
         app = make_app(url, folder, **more)
-        with app.app_context():
-            upgrade()
         yield app
         with app.app_context():
             db.session.remove()

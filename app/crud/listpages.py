@@ -126,7 +126,7 @@ class ListPages:
             columns=columns,
             find=find,
             typed=typed,
-            found=lookup_rows(model, typed, MAX_LOOKUP_ROWS) if model else [],
+            lookup_results=lookup_rows(model, typed, MAX_LOOKUP_ROWS) if model else [],
         )
 
     @expose("/filter")
@@ -261,11 +261,11 @@ class ListPages:
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
         model = self.datamodel.get_related_model(name)
-        found = [
+        results = [
             {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
             for row in lookup_rows(model, typed, 20)
         ]
-        return jsonify(results=found, create=get_add_url(model))
+        return jsonify(results=results, create=get_add_url(model))
 
     # Actions on ticked rows
 

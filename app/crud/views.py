@@ -50,8 +50,8 @@ class PlaceView(Page):
     @expose("/provinces/<string:country>")
     def provinces(self, country: str):
         """Return the names of the provinces of a country, in the user's language."""
-        found = provinces(country.upper()[:2], current_language())
-        return jsonify(names=[name for _code, name in found])
+        names = provinces(country.upper()[:2], current_language())
+        return jsonify(names=[name for _code, name in names])
 
 
 class RepositoriesView(Page):

@@ -174,14 +174,14 @@ class _OperationJob(JobKind, abstract=True):
             .limit(limit)
         ).all()
         view = find_screen(operation.selection["list"])
-        names = {}
-        if view is not None and may_list(current_actor(), operation):
-            names = load_names(session, kind.model, [item[0] for item in items])
+        base = "" if view is None else view.route_base
+        may_see = may_list(current_actor(), operation)
+        names = load_names(session, kind.model, [item[0] for item in items]) if may_see else {}
         return [
             ReportRow(
                 pk,
                 names[pk][0] if pk in names else _("somebody or something you may not see"),
-                f"{view.route_base}/show/{pk}" if pk in names and not names[pk][1] else "",
+                f"{base}/show/{pk}" if pk in names and not names[pk][1] else "",
                 outcome or NOT_STARTED,
                 str(cls.outcomes.get(outcome, NOT_STARTED_LABEL)),
                 kind.reason_text(why),

@@ -21,7 +21,7 @@ from app.security.scope import Scoped
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.factories import a_row
-from tests.people import ALICIA, DIEGO, Person, add_person, with_key
+from tests.people import ALICIA, DIEGO, Person, add_person, api_key_header
 
 NORA = Person("nora", "Norte", ADMINISTRATOR)
 NO_NUMBERS = ("999999", "0", "-1", "1.5", "abc", "%00", "9" * 20, "²", "1%20OR%201", "null")
@@ -58,7 +58,7 @@ def call(client_as):
         if person.name not in keys:
             if person not in (ALICIA, DIEGO):
                 add_person(person)
-            keys[person.name] = with_key(person.user.id)
+            keys[person.name] = api_key_header(person.user.id)
         headers = keys[person.name] | more.pop("headers", {})
         return browser.open(url, method=method, json=json, headers=headers, **more)
 

@@ -12,7 +12,7 @@ from app.log.models import LogEntry
 from app.operations.models import OperationItem
 from tests.databases import empty_database, make_app
 from tests.factories import a_contact, a_row, a_value, an_account, an_operation
-from tests.people import BRUNO, move_in
+from tests.people import BRUNO, seed_people
 
 # What somebody made beside the program's own.
 THEIRS = {
@@ -30,7 +30,7 @@ def before(tmp_path):
         app = make_app(url, tmp_path)
         with app.app_context():
             upgrade(revision="0003")
-            move_in(app.appbuilder.grants())
+            seed_people(app.appbuilder.grants())
             boss = a_contact(account=an_account(), tags=[a_value(Tag)], email="jefa@example.org")
             a_contact(manager=boss, user=BRUNO.user)
             gone = a_contact()

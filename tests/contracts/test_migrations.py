@@ -8,23 +8,19 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.factories import a_contact, an_account
-from tests.people import move_in
-
-on_both = pytest.mark.parametrize("kind", BOTH)
+from tests.people import seed_people
 
 
-@on_both
-def test_models_and_migrations_say_the_same(kind, tmp_path):
-    with migrated_app(kind, tmp_path) as app, app.app_context():
+def test_models_and_migrations_say_the_same(database, tmp_path):
+    with migrated_app(database, tmp_path) as app, app.app_context():
         check()
 
 
-@on_both
-def test_up_down_and_up_again_works_with_data_in_the_tables(kind, tmp_path):
-    with migrated_app(kind, tmp_path) as app, app.app_context():
-        move_in(app.appbuilder.grants())
+def test_up_down_and_up_again_works_with_data_in_the_tables(database, tmp_path):
+    with migrated_app(database, tmp_path) as app, app.app_context():
+        seed_people(app.appbuilder.grants())
         a_contact(account=an_account())
         db.session.remove()
 

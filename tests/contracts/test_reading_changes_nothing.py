@@ -5,13 +5,13 @@ from __future__ import annotations
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.url_values import RowPool, url_cases
 from tests.contracts.routes import is_api_rule, methods, rules, get_view
-from tests.people import ALICIA, with_key
+from tests.people import ALICIA, api_key_header
 
 
 def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_as):
     things, alicia = RowPool(), ALICIA.user
     readers = [client_as(ALICIA), client_as(None)]
-    key = with_key(alicia.id)
+    key = api_key_header(alicia.id)
     changing = []
     for rule in rules(app):
         if "GET" not in methods(rule):

@@ -33,7 +33,7 @@ from app.storage.services import photo_folder
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation
-from tests.people import ALICIA, with_key
+from tests.people import ALICIA, api_key_header
 
 MISSING_ID = 2**31 - 2
 # (name of the case, arguments of the rule)
@@ -239,7 +239,7 @@ def _links(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 def _keys(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, owner in (("own", user), ("foreign", ALICIA.user)):
-        with_key(owner.id)
+        api_key_header(owner.id)
         yield which, {"key_id": db.session.scalar(select(func.max(ApiKey.id)))}
     yield "missing", {"key_id": MISSING_ID}
 

@@ -89,20 +89,20 @@ class ApiField(ListColumn):
 
     def _schema(self, is_nullable: bool) -> dict[str, Any]:
         name = self.field_type.name
-        found: dict[str, Any] = {"type": _TYPES.get(name, "string")}
+        schema: dict[str, Any] = {"type": _TYPES.get(name, "string")}
         if name in _FORMATS:
-            found["format"] = _FORMATS[name]
+            schema["format"] = _FORMATS[name]
         if name == "whole":
-            found |= {"minimum": -999_999_999, "maximum": 999_999_999}
+            schema |= {"minimum": -999_999_999, "maximum": 999_999_999}
         if name in ("choice", "colour"):
-            found["enum"] = list(self.field_type.choices)
+            schema["enum"] = list(self.field_type.choices)
         elif self.field_type.max_length and name != "country":
-            found["maxLength"] = self.field_type.max_length
+            schema["maxLength"] = self.field_type.max_length
         if is_nullable:
-            found["type"] = [found["type"], "null"]
-            if "enum" in found:
-                found["enum"] = [*found["enum"], None]
-        return found | {"title": str(self.label)}
+            schema["type"] = [schema["type"], "null"]
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]
+        return schema | {"title": str(self.label)}
 
 
 _TYPES = {"flag": "boolean", "whole": "integer"}
@@ -153,10 +153,10 @@ class ApiLinks(ChipsColumn):
         )
         if hasattr(model, "scope"):
             query = query.where(target.scope(current_actor()))
-        found: dict[int, list[Any]] = {}
+        links: dict[int, list[Any]] = {}
         for row in db.session.execute(query):
-            found.setdefault(row[0], []).append(_link_json(row[1:]))
-        return found
+            links.setdefault(row[0], []).append(_link_json(row[1:]))
+        return links
 
     def cell(self, values: tuple) -> Any:
         return (values[0] if values else None) or []
