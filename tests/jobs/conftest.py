@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.extensions import db
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.jobs.counting_job import Tally, make_table
 
 
@@ -22,10 +22,10 @@ def table(session):
     make_table()
 
 
-@pytest.fixture(params=BOTH)
-def own_app(request, tmp_path):
+@pytest.fixture
+def own_app(database, tmp_path):
     """Give an app on a database of its own, which other threads and processes can see."""
-    with migrated_app(request.param, tmp_path) as app, app.app_context():
+    with migrated_app(database, tmp_path) as app, app.app_context():
         make_table()
         yield app
         db.session.remove()

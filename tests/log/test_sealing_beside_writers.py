@@ -14,12 +14,12 @@ from app.log.models import LogEntry, LogSeal
 from app.log.sealing import Sealer
 from app.log.verification import verify
 from app.types import now
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 
 
-@pytest.fixture(params=BOTH)
-def engine(request, tmp_path):
-    with migrated_app(request.param, tmp_path) as app, app.app_context():
+@pytest.fixture
+def engine(database, tmp_path):
+    with migrated_app(database, tmp_path) as app, app.app_context():
         yield db.engine
 
 

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.mails.delivery import LEASE_DURATION, deliver_due
 from app.mails.models import Mail
 from app.mails.services import queue_mail
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.mails.conftest import connect
 from tests.mails.smtp_server import smtp_sink
 
@@ -39,10 +39,10 @@ with app.app_context():
 """
 
 
-@pytest.fixture(params=BOTH)
-def own_app(request, tmp_path, monkeypatch):
+@pytest.fixture
+def own_app(database, tmp_path, monkeypatch):
     """Give an app on a database of its own, which other processes can see."""
-    with migrated_app(request.param, tmp_path) as app:
+    with migrated_app(database, tmp_path) as app:
         yield app
 
 

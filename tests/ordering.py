@@ -1,0 +1,79 @@
+"""In which order the tests run, which of them, and which worker of pytest-xdist runs what.
+
+A *unit* is what one file has for one database. Units come in random order, tests within a unit
+too; one worker runs a whole unit, so that fixtures of a module are made once. Files marked
+``long`` come first: what begins last would otherwise keep one worker busy while the others rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.sampling import SEED, chance, is_chosen
+
+# Of the tests that do not depend on the database, so many run on PostgreSQL too.
+SHARE = 1 / 10
+_DATABASE = re.compile(r"[\[-](sqlite|postgres)[]-]")
+
+
+def unit_of(nodeid: str) -> str:
+    """Return the name of the unit a test belongs to."""
+    path = nodeid.partition("::")[0]
+    if path.startswith("tests/browser/"):
+        # Chromium and the program it looks at are started once.
+        return "tests/browser"
+    found = _DATABASE.search(nodeid)
+    return f"{path} {found[1] if found else ''}"
+
+
+class UnitScheduling(LoadScopeScheduling):
+    """Gives whole units to workers, in the order in which the workers list them.
+
+    ``--dist loadgroup`` of xdist 3.8 groups nothing under pytest 9: it renames tests through an
+    attribute that pytest no longer reads.
+    """
+
+    def __init__(self, config: pytest.Config, log=None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+def sampled(config: pytest.Config, items: list[pytest.Item]) -> tuple[list, list]:
+    """Return the tests that run, and those that this run leaves out on PostgreSQL."""
+    is_asked_for = "postgres" in config.option.keyword or any("::" in arg for arg in config.args)
+    left: tuple[list, list] = ([], [])
+    for item in items:
+        goes_without = (
+            not is_asked_for
+            and getattr(item, "callspec", None) is not None
+            and item.callspec.params.get("database") == "postgres"
+            and item.get_closest_marker("both_databases") is None
+            and not is_chosen(item.nodeid, SHARE)
+        )
+        left[goes_without].append(item)
+    return left
+
+
+def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests in the order of this run's seed, unit by unit, long ones first."""
+    units: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        units[unit_of(item.nodeid)].append(item)
+    names = sorted(units)
+    chance("units").shuffle(names)
+    names.sort(key=lambda name: not any(item.get_closest_marker("long") for item in units[name]))
+    for name in names:
+        chance(name).shuffle(units[name])
+    return [item for name in names for item in units[name]]
+
+
+def header(_config) -> str:
+    """Return what the run says of itself before it begins."""
+    return f"PADRON_TEST_SEED={SEED}"
