@@ -50,7 +50,7 @@ class TrashView(ModelView, abstract=True):
     def empty(self):
         """Purge the trash after the user has typed a word to confirm."""
         count = db.session.scalar(
-            trash.trashed(self.datamodel.obj, current_actor()).with_only_columns(func.count())
+            trash.select_trashed(self.datamodel.obj, current_actor()).with_only_columns(func.count())
         )
         word = _("delete for good")
         error = ""
