@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.extensions import db
 from config import VERSION
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_health_is_public_and_reports_status_database_and_version(app, client_as):

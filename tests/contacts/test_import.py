@@ -20,6 +20,8 @@ from tests.contacts.importing import counts, import_file
 from tests.factories import a_contact, a_value, an_account, the_entity, the_value
 from tests.people import BRUNO
 
+pytestmark = pytest.mark.both_databases
+
 DATA = Path(__file__).parent.parent / "data"
 
 

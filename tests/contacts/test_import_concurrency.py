@@ -14,6 +14,8 @@ from tests.contacts.importing import counts
 from tests.contacts.test_import import get_contact, load
 from tests.factories import a_contact
 
+pytestmark = pytest.mark.both_databases
+
 # ``load`` is a fixture.
 __all__ = ["load"]
 

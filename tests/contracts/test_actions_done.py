@@ -41,7 +41,7 @@ from tests.operations.run_actions import (
 )
 from tests.people import ALICIA
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def mixture(kind: type[Action], answers: dict[str, Any]) -> list[Any]:

@@ -22,11 +22,11 @@ from app.crud.listing import read_state
 from app.crud.modelview import ModelView
 from app.crud.paging import Cursor
 from app.errors import DomainError
-from tests.factories import a_contact, some_contacts
 from tests.contracts.hostile import ALL_VALUES, VALUES_BY_FAMILY, pick_value
-from tests.contracts.url_values import RowPool, url_cases
 from tests.contracts.replies import IS_FULL_RUN, find_fault
-from tests.contracts.routes import methods, rules, get_view
+from tests.contracts.routes import get_view, methods, rules
+from tests.contracts.url_values import RowPool, url_cases
+from tests.factories import a_contact, some_contacts
 from tests.people import ALICIA
 
 every_view = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
@@ -56,6 +56,7 @@ def faults(browser, urls) -> list[tuple[str, str]]:
     return [(url, wrong) for url, wrong in found if wrong]
 
 
+@pytest.mark.both_databases
 @every_view
 def test_every_filter_takes_or_refuses_every_value(view, app, client_as):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)

@@ -19,9 +19,11 @@ from app.entities.models import Entity
 from app.extensions import db
 from app.log.models import LogEntry
 from app.staff.models import StaffUser
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_contact, a_row, a_value
 from tests.people import BRUNO
+
+pytestmark = pytest.mark.both_databases
 
 MODELS = (Account, Category, Contact, ContactType, Entity, Role, StaffUser, Status, Tag)
 
@@ -75,7 +77,7 @@ def test_the_number_of_the_last_row_is_not_given_again(session, model):
 def test_the_log_of_a_new_contact_does_not_begin_with_another_ones(client_as):
     contact = a_contact(last_name="Borrada")
     number, home = contact.id, contact.entity_id
-    put_away(contact, BRUNO.as_actor())
+    move_to_trash(contact, BRUNO.as_actor())
     db.session.commit()
     browser = client_as(BRUNO)
     browser.post("/contacts/trash/empty", data={"word": "delete for good"})

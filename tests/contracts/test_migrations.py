@@ -12,6 +12,8 @@ from tests.databases import migrated_app
 from tests.factories import a_contact, an_account
 from tests.people import seed_people
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_models_and_migrations_say_the_same(database, tmp_path):
     with migrated_app(database, tmp_path) as app, app.app_context():

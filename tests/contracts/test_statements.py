@@ -11,6 +11,8 @@ from app.extensions import db
 from tests.factories import a_contact, some_contacts, the_entity
 from tests.people import ALICIA, BRUNO
 
+pytestmark = pytest.mark.both_databases
+
 MOST = 12
 
 

@@ -10,6 +10,8 @@ from tests.contracts.pagereader import parse_forms
 from tests.factories import a_contact, a_value, the_value
 from tests.people import ALICIA, BRUNO
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def contact(session):

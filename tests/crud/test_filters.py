@@ -13,6 +13,8 @@ from app.crud.modelview import ModelView
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def people(session):

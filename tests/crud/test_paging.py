@@ -15,6 +15,8 @@ from app.extensions import db
 from tests.factories import the_entity
 from tests.people import ALICIA
 
+pytestmark = pytest.mark.both_databases
+
 SIZES = (1, 2, 3, 5, 7, 50)
 SORTS = ("sort_name", "birth_date", "email", "number", "created_at", "id")
 

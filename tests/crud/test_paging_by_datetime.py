@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from app.extensions import db
 from tests.factories import a_contact
 from tests.people import ALICIA
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_list_sorted_by_a_datetime_shows_every_row_once(client_as):

@@ -13,6 +13,8 @@ from app.extensions import db
 from tests.factories import a_contact, an_entity, the_entity
 from tests.people import ALICIA, BRUNO, DIEGO
 
+pytestmark = pytest.mark.both_databases
+
 
 def subtree_names(entity: Entity) -> set[str]:
     ids = subtree_ids(db.session(), entity.path)

@@ -23,6 +23,8 @@ from app.jobs.runner import run_job
 from tests.jobs.counting_job import Tally, enqueue_tally
 from tests.jobs.processes import wait_until
 
+pytestmark = pytest.mark.both_databases
+
 
 class Large(Tally):
     """A kind with large chunks."""

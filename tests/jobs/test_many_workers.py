@@ -19,6 +19,8 @@ from tests.databases import somebody_waits
 from tests.jobs.counting_job import Tally, enqueue_tally, load_job, update_job, written_numbers
 from tests.jobs.processes import wait_until
 
+pytestmark = pytest.mark.both_databases
+
 
 def start_thread(app, work) -> threading.Thread:
     def run():

@@ -23,6 +23,8 @@ from tests.jobs.counting_job import (
 from tests.jobs.processes import process_settings, redis_server, running, wait_until
 from tests.ports import free_port
 
+pytestmark = pytest.mark.both_databases
+
 # tests/operations/test_killed.py kills more often.
 KILLS = 3
 

@@ -24,6 +24,8 @@ from tests.jobs.counting_job import enqueue_tally, load_job, update_job
 from tests.jobs.processes import redis_server
 from tests.ports import free_port
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def notified(app, session, monkeypatch) -> list[int]:

@@ -21,7 +21,7 @@ from app.types import now
 from tests.jobs.counting_job import Tally, enqueue_tally, load_job, update_job, written_numbers
 from tests.people import BRUNO
 
-pytestmark = pytest.mark.usefixtures("table")
+pytestmark = [pytest.mark.usefixtures("table"), pytest.mark.both_databases]
 
 
 def test_a_job_runs_chunk_by_chunk_to_its_end():

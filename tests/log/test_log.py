@@ -19,6 +19,8 @@ from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
+pytestmark = pytest.mark.both_databases
+
 
 def last_entry(row) -> LogEntry:
     return get_entries(db.session(), row, limit=1)[0]

@@ -16,6 +16,8 @@ from app.log.verification import verify
 from app.types import now
 from tests.databases import migrated_app
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def engine(database, tmp_path):

@@ -28,6 +28,8 @@ from tests.log.falsifications import (
     write_history,
 )
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):

@@ -17,6 +17,8 @@ from app.types import now
 from tests.mails.conftest import connect
 from tests.mails.smtp_server import DROP, DROP_AFTER_DATA, REJECT, TRY_LATER, smtp_sink
 
+pytestmark = pytest.mark.both_databases
+
 
 def add_mail(to="ana@example.org", kind="plain", **data) -> Mail:
     mail = queue_mail(db.session(), kind, data={"to_address": to} | data)

@@ -22,6 +22,8 @@ from tests.databases import migrated_app
 from tests.mails.conftest import connect
 from tests.mails.smtp_server import smtp_sink
 
+pytestmark = pytest.mark.both_databases
+
 ROOT = Path(__file__).resolve().parents[2]
 # Delivers like “flask mails send”, with the e-mail kinds of the tests.
 SENDER = """

@@ -20,7 +20,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def told(contact: Contact, operation) -> list[LogEntry]:

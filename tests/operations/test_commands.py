@@ -280,6 +280,7 @@ def test_what_is_left_out_is_counted_with_its_reason_once_done(told):
     }
 
 
+@pytest.mark.both_databases
 def test_in_life_every_command_opens_and_ends_its_own_transactions(database, tmp_path):
     """Elsewhere all that a test does is one transaction, in which what only reads may write."""
     with migrated_app(database, tmp_path, with_people=True) as app:

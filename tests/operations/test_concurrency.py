@@ -16,7 +16,9 @@ from app.log.models import LogEntry
 from app.operations.models import Operation
 from tests.databases import migrated_app
 from tests.factories import a_contact, a_value
-from tests.people import BRUNO, force_login, api_key_header
+from tests.people import BRUNO, api_key_header, force_login
+
+pytestmark = pytest.mark.both_databases
 
 URL = "/api/v1/operations/"
 MANY = 12

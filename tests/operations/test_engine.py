@@ -17,7 +17,7 @@ from tests.factories import a_contact, a_value, the_entity, the_value
 from tests.operations.run_actions import do, items_of, job_of, preview, undo
 from tests.people import ALICIA, BRUNO
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def entries(contact: Contact) -> list[LogEntry]:

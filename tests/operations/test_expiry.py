@@ -19,7 +19,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, selection_of
 from tests.people import BRUNO
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def items() -> int:

@@ -37,6 +37,8 @@ from tests.operations.worker_processes import CALM, Nursery
 from tests.people import BRUNO, seed_people
 from tests.ports import free_port
 
+pytestmark = pytest.mark.both_databases
+
 NORTHERN, SOUTHERN = 50_000, 1_000
 # Kills of an operation, and of its undoing.
 KILLS, KILLS_BACK = 10, 2

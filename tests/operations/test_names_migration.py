@@ -19,7 +19,9 @@ from app.security.actor import acting_as
 from tests.databases import migrated_app
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import create_draft_for, do, undo
-from tests.people import ALICIA, seed_people, force_login
+from tests.people import ALICIA, force_login, seed_people
+
+pytestmark = pytest.mark.both_databases
 
 OLD, NEW = "0004", "0005"
 

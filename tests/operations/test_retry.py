@@ -24,7 +24,7 @@ from tests.operations.test_pages import text_of
 from tests.operations.test_undo_again import first_chunk
 from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 URL = "/api/v1/operations/"
 

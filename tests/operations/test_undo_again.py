@@ -26,7 +26,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, undo
 from tests.people import ALICIA, BRUNO, Person, add_person
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def some_with_tag(how_many: int) -> tuple[Operation, Tag, list[Contact]]:

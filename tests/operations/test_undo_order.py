@@ -22,7 +22,7 @@ from tests.factories import a_contact, a_value, the_entity
 from tests.operations.run_actions import do, undo
 from tests.people import ALICIA
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 FEW = settings(
     max_examples=12,

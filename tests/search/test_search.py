@@ -16,6 +16,8 @@ from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, an_account
 from tests.people import ALICIA, BRUNO
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def ana(session):

@@ -22,6 +22,8 @@ from app.security.throttle import (
 )
 from tests.databases import migrated_app
 
+pytestmark = pytest.mark.both_databases
+
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 
 

@@ -24,6 +24,8 @@ from tests.factories import a_contact
 from tests.log.falsifications import UNLOCK, seal_all
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
+pytestmark = pytest.mark.both_databases
+
 # Flask-AppBuilder writes these moments without a zone.
 NOW = datetime.now()  # noqa: DTZ005
 LONG_AGO = NOW - timedelta(days=400)

@@ -148,6 +148,7 @@ def test_of_a_thousand_wrong_passwords_few_are_checked(addresses, bruno, clock, 
     assert 1 <= sum(judged) <= 25
 
 
+@pytest.mark.both_databases
 def test_of_forty_parallel_wrong_passwords_five_are_checked(database, tmp_path, monkeypatch):
     judged = []
     monkeypatch.setattr(login, "check_password", lambda kept, text: judged.append(kept) or False)

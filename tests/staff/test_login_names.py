@@ -14,6 +14,8 @@ from app.trash.services import move_to_trash, restore
 from tests.people import ALICIA, BRUNO, DIEGO
 from tests.staff.logging_in import PASSWORD, set_password
 
+pytestmark = pytest.mark.both_databases
+
 
 def create_user(browser, username: str, email: str = "nuevo@example.org"):
     """Submit the form of a new user."""

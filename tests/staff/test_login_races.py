@@ -18,6 +18,8 @@ from tests.staff.logging_in import (
     set_password,
 )
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def bruno(session):

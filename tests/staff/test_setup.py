@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import func, select
 
 from app.contacts.models import Contact
@@ -9,6 +10,8 @@ from app.extensions import db
 from app.security.roles import sync_roles
 from app.staff.models import StaffUser
 from tests.databases import empty_database, make_app
+
+pytestmark = pytest.mark.both_databases
 
 
 def contents() -> dict:

@@ -301,6 +301,7 @@ def test_a_secret_is_stored_encrypted_with_the_secret_key(session, app, monkeypa
     assert decrypt_secret(None) is None
 
 
+@pytest.mark.both_databases
 def test_only_one_of_two_browsers_can_use_the_same_code(database, tmp_path):
     with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():

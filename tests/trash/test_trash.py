@@ -17,6 +17,8 @@ from app.types import now
 from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
+pytestmark = pytest.mark.both_databases
+
 
 def stored_row(row_id: int) -> dict:
     table = Contact.__table__

@@ -15,7 +15,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, undo
 from tests.people import BRUNO
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def test_other_tags_stay_also_those_given_since():

@@ -12,7 +12,7 @@ from tests.contacts.actions.values import (
     assert_the_log_puts_it_back,
 )
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def test_it_can_be_emptied():

@@ -14,7 +14,7 @@ from tests.factories import a_contact, the_entity
 from tests.operations.run_actions import do, items_of, undo
 from tests.people import ALICIA, BRUNO
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def seen_by_bruno() -> set[int]:

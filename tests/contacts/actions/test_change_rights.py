@@ -20,7 +20,7 @@ from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA, Person, add_person, force_login
 from tests.staff.test_privileges import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 _number = count(1)
 # Who may use the action at all, and what they hold, said by hand.

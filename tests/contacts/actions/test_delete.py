@@ -16,7 +16,7 @@ from tests.factories import a_contact
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, Person, add_person
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def a_user(name: str, **fields) -> Contact:

@@ -14,7 +14,7 @@ from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, items_of, undo
 from tests.people import BRUNO
 
-pytestmark = pytest.mark.usefixtures("session")
+pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
 def test_other_tags_stay():
