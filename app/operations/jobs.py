@@ -19,7 +19,7 @@ from app.operations.actions import Action, find_operation_action
 from app.operations.apply import ApplyRun
 from app.operations.models import NOT_STARTED, OUTCOMES, UNDO_OUTCOMES, Operation, OperationItem
 from app.operations.permissions import may_act, may_list, may_undo
-from app.operations.selection import Selection, find_screen
+from app.operations.selection import Selection, find_screen, get_screen
 from app.operations.undo import UndoRun
 from app.operations.verbs import verb_from_json
 from app.security.actor import acting_as, current_actor
@@ -44,6 +44,7 @@ class _OperationJob(JobKind, abstract=True):
         kind = find_operation_action(operation) if operation is not None else None
         if operation is None or kind is None:
             raise DomainError(_("The program no longer knows this collective action."))
+        get_screen(operation)
         # The name at the time of the request: it may contain the name of an API key.
         actor = replace(
             current_actor(), operation_id=operation.id, name=job.actor_name or current_actor().name

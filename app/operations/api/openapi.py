@@ -6,7 +6,15 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.crud.api.schemas import ID, answer, described, object_of, query, ref, refused
+from app.crud.api.schemas import (
+    ID,
+    error_responses,
+    json_response,
+    object_schema,
+    operation_object,
+    query,
+    ref,
+)
 from app.crud.listing import SIZES
 from app.jobs.models import STATES
 from app.operations.answers import dashed
@@ -24,7 +32,7 @@ COUNTS = {"type": "object", "additionalProperties": COUNT}
 
 def action_schemas() -> dict[str, Any]:
     """Return the schemas of actions and their fields."""
-    choice = object_of(
+    choice = object_schema(
         {"value": {"type": ["string", "integer"]}, "label": TEXT}, ["value", "label"]
     )
     field = {
@@ -42,27 +50,29 @@ def action_schemas() -> dict[str, Any]:
         "label": TEXT,
         "help": TEXT,
         "is_dangerous": FLAG,
-        "fields": {"type": "array", "items": object_of(field, [*field])},
+        "fields": {"type": "array", "items": object_schema(field, [*field])},
     }
     page = {"results": {"type": "array", "items": ref("Action")}}
     return {
-        "Action": object_of(action, [*action]),
-        "ActionList": object_of(page, [*page]),
+        "Action": object_schema(action, [*action]),
+        "ActionList": object_schema(page, [*page]),
     }
 
 
 def action_paths() -> dict[str, Any]:
     """Return the path of the actions."""
-    listed = described(
+    listed = operation_object(
         "actions", "list", _("What you may do to many rows at once"),
-        {"200": answer("ActionList")},
+        {"200": json_response("ActionList")},
     )  # fmt: skip
     return {"/api/v1/actions/": {"get": listed}}
 
 
 def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
     """Return the schemas of requests, previews, operations and their items."""
-    reasons = object_of({"not_permitted": COUNTS, "skipped": COUNTS}, ["not_permitted", "skipped"])
+    reasons = object_schema(
+        {"not_permitted": COUNTS, "skipped": COUNTS}, ["not_permitted", "skipped"]
+    )
     figures = dict.fromkeys(
         ("matched", "will_change", "already", "not_permitted", "skipped"), COUNT
     )
@@ -85,11 +95,11 @@ def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
     }
     return {
         "OperationNew": _request_schema(),
-        "OperationPreview": object_of(preview, [*preview]),
-        "Operation": object_of(operation, [*operation]),
-        "OperationWhole": object_of(operation | {"reasons": reasons}, [*operation, "reasons"]),
+        "OperationPreview": object_schema(preview, [*preview]),
+        "Operation": object_schema(operation, [*operation]),
+        "OperationWhole": object_schema(operation | {"reasons": reasons}, [*operation, "reasons"]),
         "OperationPage": _page(ref("Operation")),
-        "OperationItems": _page(object_of(item, [*item])),
+        "OperationItems": _page(object_schema(item, [*item])),
     }
 
 
@@ -99,7 +109,7 @@ def _request_schema() -> dict[str, Any]:
     names = {dashed(kind.action_name()) for view in views for kind in screen_actions(view)}
     numbers = {"type": "array", "items": ID, "maxItems": MAX_IDS}
     value = {"type": ["string", "integer"]}
-    return object_of(
+    return object_schema(
         {
             "action": {"type": "string", "enum": sorted(names)},
             "resource": {"type": "string", "enum": resources},
@@ -122,9 +132,9 @@ def _request_schema() -> dict[str, Any]:
 
 
 def _sample_schema() -> dict[str, Any]:
-    change = object_of({"field": TEXT, "old": TEXT, "new": TEXT}, ["field", "old", "new"])
+    change = object_schema({"field": TEXT, "old": TEXT, "new": TEXT}, ["field", "old", "new"])
     row = {"id": ID, "name": TEXT, "changes": {"type": "array", "items": change}}
-    return object_of(row, [*row])
+    return object_schema(row, [*row])
 
 
 def _operation_schema() -> dict[str, Any]:
@@ -156,7 +166,7 @@ def _operation_schema() -> dict[str, Any]:
 
 def _page(items: dict[str, Any]) -> dict[str, Any]:
     results = {"type": "array", "items": items, "maxItems": max(SIZES)}
-    return object_of({"results": results, "next": TEXT_OR_NOT}, ["results", "next"])
+    return object_schema({"results": results, "next": TEXT_OR_NOT}, ["results", "next"])
 
 
 def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
@@ -170,60 +180,60 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         "description": _("Your name for this request: sent again, it is done once."),
     }
-    begun = _with_location(answer("Operation", _("It goes on in the background.")))
+    begun = _with_location(json_response("Operation", _("It goes on in the background.")))
     outcome = query(
         "outcome", _("What became of the rows."), {"type": "string", "enum": [*outcomes]}
     )
     return {
         base: {
-            "get": described(
+            "get": operation_object(
                 tag, "list", _("Your operations, newest first"),
-                {"200": answer("OperationPage")},
+                {"200": json_response("OperationPage")},
                 parameters=[size, query("before", _("As in “next”."), ID)],
             ),
-            "post": described(
+            "post": operation_object(
                 tag, "add", _("Do something to many rows, or say what would happen"),
-                {"200": answer("OperationPreview", _("What would happen.")),
-                 "201": _with_location(answer("Operation")), "202": begun,
-                 **refused("409", "413", "415", "422")},
+                {"200": json_response("OperationPreview", _("What would happen.")),
+                 "201": _with_location(json_response("Operation")), "202": begun,
+                 **error_responses("409", "413", "415", "422")},
                 parameters=[key], body="OperationNew",
             ),
         },
         f"{base}{{id}}": {
             "parameters": [number],
-            "get": described(
+            "get": operation_object(
                 tag, "show", _("How far it is, and what came of it"),
-                {"200": answer("OperationWhole"), **refused("404")},
+                {"200": json_response("OperationWhole"), **error_responses("404")},
             ),
         },
         f"{base}{{id}}/items": {
             "parameters": [number],
-            "get": described(
+            "get": operation_object(
                 tag, "items", _("What became of each row"),
-                {"200": answer("OperationItems"), **refused("404")},
+                {"200": json_response("OperationItems"), **error_responses("404")},
                 parameters=[outcome, size, query("after", _("As in “next”."), ID)],
             ),
         },
         f"{base}{{id}}/undo": {
             "parameters": [number],
-            "post": described(
+            "post": operation_object(
                 tag, "undo", _("Undo it: what was changed since stays as it is"),
-                {"200": _with_location(answer("Operation")), "202": begun,
-                 **refused("404", "409", "413", "415")},
+                {"200": _with_location(json_response("Operation")), "202": begun,
+                 **error_responses("404", "409", "413", "415")},
             ),
         },
         f"{base}{{id}}/cancel": {
             "parameters": [number],
-            "post": described(
+            "post": operation_object(
                 tag, "cancel", _("Stop it: what is done stays done"),
-                {"202": answer("Operation"), **refused("404", "409", "413", "415")},
+                {"202": json_response("Operation"), **error_responses("404", "409", "413", "415")},
             ),
         },
         f"{base}{{id}}/resume": {
             "parameters": [number],
-            "post": described(
+            "post": operation_object(
                 tag, "resume", _("Let what failed go on where it stopped"),
-                {"202": begun, **refused("404", "409", "413", "415")},
+                {"202": begun, **error_responses("404", "409", "413", "415")},
             ),
         },
     }  # fmt: skip

@@ -37,7 +37,7 @@ from app.operations.api.request_body import (
 from app.operations.jobs import OperationRun, OperationUndo
 from app.operations.models import NOT_STARTED, UNDO_OUTCOMES, Operation
 from app.operations.permissions import why_not_undone
-from app.operations.selection import OutOfScope, get_screen
+from app.operations.selection import OutOfScope, find_screen
 from app.operations.serializers import (
     OUTCOME_NAMES,
     action_to_dict,
@@ -304,9 +304,9 @@ def _operation_response(number: int, job: Job | None, ended: int) -> Answer:
 
 def _to_dict(operation: Operation) -> dict[str, Any]:
     url = f"/api/v1/operations/{operation.id}"
-    view = get_screen(operation)
+    view, name = find_screen(operation.selection["list"]), operation.selection["list"]
     return operation_to_dict(operation) | {
-        "resource": view.route_base.strip("/"),
+        "resource": name if view is None else view.route_base.strip("/"),
         "url": url,
         "items": f"{url}/items",
     }
@@ -341,7 +341,8 @@ def _get_own_to_change(pk: str) -> Operation:
     if request.get_data() and read_object():
         abort(400, _("Nothing is sent along with this."))
     operation = _get_own(pk)
-    if not get_screen(operation).can_run_action(operation.action):
+    view = find_screen(operation.selection["list"])
+    if view is None or not view.can_run_action(operation.action):
         abort(403)
     return operation
 
