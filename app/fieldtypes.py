@@ -92,13 +92,13 @@ class Email(FieldType):
 
     def read(self, value: str, hints: Hints) -> str:
         try:
-            found = validate_email(value, check_deliverability=False)
+            email = validate_email(value, check_deliverability=False)
         except EmailNotValidError:
             raise DomainError(
                 _("“%(value)s” is not an e-mail address.", value=value[:80])
             ) from None
         # The same address is typed in any case; store it in one.
-        return found.normalized.lower()
+        return email.normalized.lower()
 
 
 class Phone(FieldType):
@@ -161,12 +161,12 @@ class Date(FieldType):
     name = "day"
 
     def read(self, value: str, hints: Hints) -> datetime.date:
-        found = parse_date(value, hints.day_first)
-        if found is None:
+        day = parse_date(value, hints.day_first)
+        if day is None:
             raise DomainError(
                 _("“%(value)s” is not a date; write it as 2026-12-31.", value=value[:40])
             )
-        return found
+        return day
 
     def show(self, value: datetime.date | None) -> str:
         return show_date(value)
@@ -234,13 +234,13 @@ class Decimal(FieldType):
         other = "." if decimal_sign == "," else ","
         plain = value.replace(other, "").replace(" ", "").replace(decimal_sign, ".")
         try:
-            found = decimal.Decimal(plain)
+            number = decimal.Decimal(plain)
         except decimal.InvalidOperation:
-            found = decimal.Decimal("NaN")
+            number = decimal.Decimal("NaN")
         # Refuse a huge exponent: no column holds it, and formatting its zeros exhausts memory.
-        if not found.is_finite() or abs(found.adjusted()) > 15:
+        if not number.is_finite() or abs(number.adjusted()) > 15:
             raise DomainError(_("“%(value)s” is not a number.", value=value[:40]))
-        return found
+        return number
 
     def show(self, value: decimal.Decimal | None) -> str:
         return show_number(value)

@@ -1,9 +1,9 @@
 """Measure pages on many contacts: ``python -m bench [N] [postgres|sqlite]``.
 
-Prints p50 and p95 of each page, beside a raw-SQL view of the same page asked in turn in the
-same run, and requests a second with 8 clients; for an administrator and for a user whose
-entity holds 1 % of the contacts. Nothing here is a test: the machine's mood is in the figures,
-the ratio is what to compare.
+Prints p50 and p95 of each page, beside a raw-SQL view of the same page requested alternately
+in the same run, and requests a second with 8 clients; for an administrator and for a user whose
+entity holds 1 % of the contacts. Nothing here is a test: the figures depend on the machine, so
+compare the ratios.
 """
 
 from __future__ import annotations
@@ -69,23 +69,23 @@ class Browser:
 
 def pages(browser: Browser, count: int, small: bool) -> list[tuple[str, list[str], list[str]]]:
     """Return (name, paths, raw paths) of everything that is only read."""
-    who = "small=1&" if small else ""
+    scope = "small=1&" if small else ""
     first = browser.ask("GET", "/contacts/list/")[1]
     # From the first page on, a hundred pages further: a place in the middle that is known.
     middle, value, row_id = _middle(browser, first)
     return [
-        ("list, first page", ["/contacts/list/"], [f"/raw?{who}"]),
-        ("list, middle page", [middle], [f"/raw?{who}middle=1&value={quote(value)}&id={row_id}"]),
-        ("list, last page", ["/contacts/list/?page=last"], [f"/raw?{who}last=1"]),
-        ("sort by e-mail", ["/contacts/list/?sort=email"], [f"/raw?{who}order=c.email"]),
-        ("sort by created", ["/contacts/list/?sort=-created_at"], [f"/raw?{who}order=c.created_at&last=1"]),
-        ("search, mid", _q("garcia", "murphy", "nunez", "ximena"), _raw_q(who, "garcia", "murphy", "nunez", "ximena")),
-        ("search, rare", _q("zubizarreta", "00777"), _raw_q(who, "zubizarreta", "00777")),
-        ("search, two words", _q("garcia lucia", "jones noah"), _raw_q(who, "garcia lucia", "jones noah")),
+        ("list, first page", ["/contacts/list/"], [f"/raw?{scope}"]),
+        ("list, middle page", [middle], [f"/raw?{scope}middle=1&value={quote(value)}&id={row_id}"]),
+        ("list, last page", ["/contacts/list/?page=last"], [f"/raw?{scope}last=1"]),
+        ("sort by e-mail", ["/contacts/list/?sort=email"], [f"/raw?{scope}order=c.email"]),
+        ("sort by created", ["/contacts/list/?sort=-created_at"], [f"/raw?{scope}order=c.created_at&last=1"]),
+        ("search, mid", _q("garcia", "murphy", "nunez", "ximena"), _raw_q(scope, "garcia", "murphy", "nunez", "ximena")),
+        ("search, rare", _q("zubizarreta", "00777"), _raw_q(scope, "zubizarreta", "00777")),
+        ("search, two words", _q("garcia lucia", "jones noah"), _raw_q(scope, "garcia lucia", "jones noah")),
         (
             "filter type+status+tag",
             [f"/contacts/list/?type__is={t}&status__is=1&tags__is={g}" for t, g in ((1, 5), (2, 7), (1, 9))],
-            [f"/raw?{who}filter={t},1,{g}" for t, g in ((1, 5), (2, 7), (1, 9))],
+            [f"/raw?{scope}filter={t},1,{g}" for t, g in ((1, 5), (2, 7), (1, 9))],
         ),
     ]  # fmt: skip
 
@@ -94,8 +94,8 @@ def _q(*searches: str) -> list[str]:
     return [f"/contacts/list/?q={quote(words)}" for words in searches]
 
 
-def _raw_q(who: str, *searches: str) -> list[str]:
-    return [f"/raw?{who}q={quote(words)}" for words in searches]
+def _raw_q(scope: str, *searches: str) -> list[str]:
+    return [f"/raw?{scope}q={quote(words)}" for words in searches]
 
 
 def _middle(browser: Browser, _first: str) -> tuple[str, str, int]:
@@ -109,18 +109,20 @@ def _middle(browser: Browser, _first: str) -> tuple[str, str, int]:
 
 def timed(browser: Browser, paths: list[str], rounds: int) -> list[float]:
     """Return the milliseconds of ``rounds`` requests, after two that do not count."""
-    found = []
+    times = []
     for number in range(rounds + 2):
         status, text, seconds = browser.ask("GET", paths[number % len(paths)])
         if status != 200:
             sys.exit(f"{paths[number % len(paths)]} answered {status}: {text[:300]}")
         if number >= 2:
-            found.append(seconds * 1000)
-    return found
+            times.append(seconds * 1000)
+    return times
 
 
-def in_turn(browser: Browser, ours: list[str], raw: list[str]) -> tuple[list[float], list[float]]:
-    """Time our page and the raw page in turn, so that the machine's mood hits both alike."""
+def time_alternately(
+    browser: Browser, ours: list[str], raw: list[str]
+) -> tuple[list[float], list[float]]:
+    """Time our page and the raw page in turn, so that load on the machine affects both."""
     one: list[float] = []
     two: list[float] = []
     for _round in range(4):
@@ -141,7 +143,9 @@ def show(name: str, ours: list[float], raw: list[float]) -> None:
 
 def forms(browser: Browser, ids: list[int]) -> None:
     """Time the edit form and saving it."""
-    ours, raw = in_turn(browser, [f"/contacts/edit/{i}" for i in ids], [f"/raw/{i}" for i in ids])
+    ours, raw = time_alternately(
+        browser, [f"/contacts/edit/{i}" for i in ids], [f"/raw/{i}" for i in ids]
+    )
     show("edit form", ours, raw)
     ours, raw = [], []
     for number in range(ROUNDS):
@@ -231,12 +235,12 @@ class Hammer:
             missing -= len(self.socket.recv(262144))
 
 
-def throughput(who: str, paths: list[str], seconds: float = 8.0, clients: int = 8) -> float:
+def throughput(user: str, paths: list[str], seconds: float = 8.0, clients: int = 8) -> float:
     """Return requests a second that ``clients`` browsers get answered."""
     hammers = []
     for _number in range(clients):
         browser = Browser()
-        browser.sign_in(who)
+        browser.sign_in(user)
         hammers.append(Hammer(browser.cookie, paths))
     end = time.monotonic() + seconds
     done = [0] * clients
@@ -274,12 +278,14 @@ def main() -> None:
             print(line, end="")
         print(f"\n{count:,} contacts on {kind}; milliseconds, {ROUNDS} requests each")
         print(f"  {'':<24}{'p50':>8}{'p95':>8}   raw{'p50':>8}{'p95':>8}   ratio")
-        for who in ("admin", "small"):
-            print(f"as {who}" + (" (1 % of the contacts)" if who == "small" else " (everything)"))
+        for user in ("admin", "small"):
+            print(
+                f"as {user}" + (" (1 % of the contacts)" if user == "small" else " (everything)")
+            )
             browser = Browser()
-            browser.sign_in(who)
-            for name, ours, raw in pages(browser, count, who == "small"):
-                show(name, *in_turn(browser, ours, raw))
+            browser.sign_in(user)
+            for name, ours, raw in pages(browser, count, user == "small"):
+                show(name, *time_alternately(browser, ours, raw))
             listed = browser.ask("GET", "/contacts/list/?size=100")[1]
             ids = [int(i) for i in dict.fromkeys(re.findall(r"/contacts/show/(\d+)", listed))][:40]
             forms(browser, ids)
@@ -288,8 +294,8 @@ def main() -> None:
                 "/contacts/list/?page=last",
                 "/contacts/list/?sort=email",
             ]
-            rate = throughput(who, lists)
-            bare = throughput(who, [f"/raw?{'small=1' if who == 'small' else ''}"])
+            rate = throughput(user, lists)
+            bare = throughput(user, [f"/raw?{'small=1' if user == 'small' else ''}"])
             print(f"  lists, 8 clients: {rate:.0f} requests/s   raw {bare:.0f}", flush=True)
     finally:
         server.terminate()

@@ -39,7 +39,7 @@ CLIENTS = int(os.environ.get("BENCH_CLIENTS", "8"))
 # Seconds between a page and the next click.
 THOUGHT = float(os.environ.get("BENCH_THOUGHT", "0.3"))
 # Seconds of quiet measured, and of the operation at most.
-QUIET, LONGEST = 15.0, 240.0
+QUIET_SECONDS, MAX_SECONDS = 15.0, 240.0
 LISTS = ("", "?sort=email", "?page=last", "?q=lucia+jones", "?sort=-created_at")
 
 
@@ -48,7 +48,7 @@ class Clients:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.found: list[tuple[str, float]] = []
+        self.samples: list[tuple[str, float]] = []
         self.stale = 0
         self._ending = threading.Event()
         browsers = [Browser() for _each in range(CLIENTS)]
@@ -78,26 +78,26 @@ class Clients:
         if form is not None and status != 302:
             # The operation changed the file while its form was open.
             self.stale += 1
-        self.found.append((kind, seconds * 1000))
+        self.samples.append((kind, seconds * 1000))
         time.sleep(dice.uniform(0.5, 1.5) * THOUGHT)
         return page
 
     def take(self) -> list[tuple[str, float]]:
         """Return what was measured since the last time."""
-        found, self.found = self.found, []
-        return found
+        samples, self.samples = self.samples, []
+        return samples
 
     def end(self) -> None:
-        """Let everybody go home."""
+        """Stop the clients."""
         self._ending.set()
         for thread in self.threads:
             thread.join()
 
 
-def show(name: str, found: list[tuple[str, float]]) -> None:
+def show(name: str, samples: list[tuple[str, float]]) -> None:
     """Print the percentiles of what was measured, of each kind of page and of all."""
     for kind in ("list", "file", "form", "save", "all"):
-        times = [ms for what, ms in found if kind in (what, "all")]
+        times = [ms for what, ms in samples if kind in (what, "all")]
         if len(times) < 2:
             continue
         cuts = statistics.quantiles(times, n=100)
@@ -128,7 +128,7 @@ def begin(case: Case, actor: Actor, value: int, on: str) -> tuple[int, float]:
 
 def wait_for(job_id: int | None) -> Job:
     """Wait until a job has ended, and return it."""
-    until = time.monotonic() + LONGEST
+    until = time.monotonic() + MAX_SECONDS
     while time.monotonic() < until:
         with reading():
             job = db.session.scalar(select(Job).where(Job.id == job_id))
@@ -147,9 +147,9 @@ def wait_for(job_id: int | None) -> Job:
 def measure(case: Case, actor: Actor, clients: Clients) -> None:
     """Run an operation and its undoing while the clients work."""
     # Until what everybody reads is in memory.
-    time.sleep(QUIET)
+    time.sleep(QUIET_SECONDS)
     clients.take()
-    time.sleep(QUIET)
+    time.sleep(QUIET_SECONDS)
     show("before", clients.take())
     value = case.fresh(f"meanwhile {now():%d %H:%M:%S}")
     clients.take()
@@ -175,7 +175,7 @@ def measure(case: Case, actor: Actor, clients: Clients) -> None:
 
 
 def everything(case: Case, actor: Actor, clients: Clients) -> None:
-    """Freeze all contacts while the clients work, and call the operation off."""
+    """Freeze all contacts while the clients work, and cancel the operation."""
     clients.take()
     value = case.fresh(f"everything {now():%d %H:%M:%S}")
     number, frozen = begin(case, actor, value, "")

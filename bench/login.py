@@ -1,4 +1,4 @@
-"""Measure the door: ``python -m bench.login [samples]``.
+"""Measure the login: ``python -m bench.login [samples]``.
 
 Asks with a wrong password for six kinds of account in turn, at the real cost of a hash, and
 prints the median of each. From outside nobody may tell which of them exist: the medians are

@@ -83,16 +83,16 @@ class Clock:
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds
         self.counts[part] = self.counts.get(part, 0) + 1
 
-    def told(self, whole: float) -> str:
-        """Return the parts, largest first, and what is left: Python and rests."""
+    def breakdown(self, whole: float) -> str:
+        """Return the parts, largest first, and what is left: Python and pauses."""
         parts = sorted(self.seconds.items(), key=lambda part: -part[1])
         shown = [f"{name} {s:.2f} ({self.counts[name]})" for name, s in parts]
         left = whole - sum(self.seconds.values())
         self.seconds, self.counts = {}, {}
-        return ", ".join([*shown, f"Python and rests {left:.2f}"])
+        return ", ".join([*shown, f"Python and pauses {left:.2f}"])
 
     @contextmanager
-    def doing(self, phase: str) -> Iterator[None]:
+    def in_phase(self, phase: str) -> Iterator[None]:
         """Count unknown statements as a phase."""
         self.phase = phase
         yield
@@ -210,9 +210,9 @@ def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation,
         selection = Selection(find_screen("contacts"), None, case.on)
         operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
-        clock.told(0)
+        clock.breakdown(0)
         began = perf_counter()
-        with clock.doing("preview"):
+        with clock.in_phase("preview"):
             action = action_with(case, actor, value)
             rows = selection.rows(actor)
             with committed_and_reading():
@@ -227,7 +227,7 @@ def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation,
     if found is None or found.changed != count:
         sys.exit(f"{case.name}: not everything was done")
     session.commit()
-    return found, took, clock.told(took)
+    return found, took, clock.breakdown(took)
 
 
 def action_with(case: Case, actor: Actor, value: int) -> Any:
@@ -240,7 +240,7 @@ def action_with(case: Case, actor: Actor, value: int) -> Any:
 
 def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
     """Undo it; return the seconds and where they went."""
-    clock.told(0)
+    clock.breakdown(0)
     began = perf_counter()
     with acting_as(actor):
         job = services.undo(db.session(), operation, actor, at_once=NO_LIMIT)
@@ -250,12 +250,12 @@ def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
     if operation.undone != operation.changed:
         sys.exit("not everything was undone")
     db.session.commit()
-    return took, clock.told(took)
+    return took, clock.breakdown(took)
 
 
 def scripted(case: Case, value: int, clock: Clock) -> tuple[int, float, str]:
     """Run the script; return how many contacts it changed, the seconds and where they went."""
-    clock.told(0)
+    clock.breakdown(0)
     began = perf_counter()
     with db.engine.begin() as connection:
         for statement in case.script(value):
@@ -263,11 +263,11 @@ def scripted(case: Case, value: int, clock: Clock) -> tuple[int, float, str]:
                 text(statement), {"now": now()} if ":now" in statement else {}
             )
     took = perf_counter() - began
-    return done.rowcount, took, clock.told(took)
+    return done.rowcount, took, clock.breakdown(took)
 
 
-def tidy() -> None:
-    """Let everybody begin with the same: nothing dead in the tables, nothing to be written."""
+def clean_up() -> None:
+    """Vacuum and checkpoint, so that every round starts from the same state."""
     if db.engine.dialect.name == "sqlite":
         line = db.engine.raw_connection()
         line.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -286,7 +286,7 @@ def compare(case: Case, actor: Actor, clock: Clock) -> float:
     for turn in range(ROUNDS):
         for who in ("ours", "script") if turn % 2 else ("script", "ours"):
             value = case.fresh(f"{case.name} {now():%d %H:%M:%S} {who}")
-            tidy()
+            clean_up()
             if who == "script":
                 count, took, parts = scripted(case, value, clock)
                 if case.model is Tag:
@@ -299,7 +299,7 @@ def compare(case: Case, actor: Actor, clock: Clock) -> float:
             operation, took, parts = ours(case, actor, value, clock)
             times["ours"].append(took)
             print(f"    ours   {took:6.2f} s: {parts}")
-            tidy()
+            clean_up()
             took, parts = undo(operation, actor, clock)
             times["undo"].append(took)
             print(f"    undo   {took:6.2f} s: {parts}", flush=True)

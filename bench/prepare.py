@@ -1,4 +1,4 @@
-"""Make the databases the benchmark runs on, once each."""
+"""Create the benchmark databases, once each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "bench-padron-2026"
 
 
 def database(kind: str, count: int, folder: str, server: str) -> str:
-    """Return the address of a database with ``count`` contacts, made now if there is none."""
+    """Return the URL of a database with ``count`` contacts; create it if it does not exist."""
     if kind == "sqlite":
         return f"sqlite:///{folder}/bench-{count}.sqlite3"
     import psycopg
@@ -37,7 +37,7 @@ def database(kind: str, count: int, folder: str, server: str) -> str:
 
 
 def application(url: str, folder: str, count: int):
-    """Return the application on a seeded database, with a user of each kind."""
+    """Return the app on a seeded database, with one user of each kind."""
     app = create_app(
         config.settings(
             {

@@ -156,7 +156,7 @@ class ChipsColumn(ListColumn):
         target = relation.mapper.class_.__table__.c
         near = relation.secondary.c[relation.synchronize_pairs[0][1].name]
         far = relation.secondary.c[relation.secondary_synchronize_pairs[0][1].name]
-        found: dict[int, list[tuple[str, str]]] = {}
+        chips_by_row: dict[int, list[tuple[str, str]]] = {}
         # Plain tables cost half as much; repositories have no scope to apply.
         rows = db.session.connection().execute(
             select(near, label_expression(target), target.colour)
@@ -165,8 +165,8 @@ class ChipsColumn(ListColumn):
             .order_by(target.position, target.id)
         )
         for row_id, label, colour in rows:
-            found.setdefault(row_id, []).append((label, colour))
-        return found
+            chips_by_row.setdefault(row_id, []).append((label, colour))
+        return chips_by_row
 
     def cell(self, values: tuple) -> Cell:
         return Cell("chips", extra=values[0]) if values and values[0] else EMPTY_CELL

@@ -44,7 +44,7 @@ class Work:
 
     def _work(self) -> None:
         with self.app.app_context():
-            run_job(self.id, at_once=True, stops=self._wait)
+            run_job(self.id, ignore_run_at=True, should_stop=self._wait)
             db.session.remove()
 
     def _wait(self) -> bool:

@@ -13,14 +13,14 @@ from app.crud.api.fields import LINK_SCHEMAS
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import (
     ID,
-    answer,
     content,
-    described,
-    object_of,
+    error_responses,
+    json_response,
+    object_schema,
+    operation_object,
     problem_schema,
     query,
     ref,
-    refused,
     responses,
 )
 from app.crud.filters import SEPARATOR
@@ -44,12 +44,12 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
     schemas: dict[str, Any] = dict(LINK_SCHEMAS) | {"Problem": problem_schema()}
     paths: dict[str, Any] = {}
     for api in apis:
-        schemas |= schemas_of(api)
-        paths |= paths_of(api)
+        schemas |= resource_schemas(api)
+        paths |= resource_paths(api)
     for other in others:
         schemas |= other.schemas()
         paths |= other.paths()
-    tags = [(tag_of(api), api.screen.label) for api in apis]
+    tags = [(get_tag(api), api.screen.label) for api in apis]
     tags += [(other.resource_name, other.label) for other in others]
     return {
         "openapi": "3.1.0",
@@ -79,7 +79,7 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
     }
 
 
-def tag_of(api: ModelApi) -> str:
+def get_tag(api: ModelApi) -> str:
     """Return the OpenAPI tag of a resource: its name in the URL."""
     return str(api.resource_name)
 
@@ -89,17 +89,17 @@ def schema_name(api: ModelApi) -> str:
     return str(api.datamodel.obj.__name__)
 
 
-def schemas_of(api: ModelApi) -> dict[str, Any]:
+def resource_schemas(api: ModelApi) -> dict[str, Any]:
     """Return the schemas of a resource: row, new row, change, page and conflict."""
     name = schema_name(api)
     fields = {key: response_field(api, key) for key in api.fields}
     change = request_fields(api, is_new=False)
     change["version"] = ID | {"description": _("The version of the row you have read.")}
     return {
-        name: object_of(fields, list(fields)),
-        f"{name}New": object_of(request_fields(api, is_new=True), required_fields(api)),
-        f"{name}Change": object_of(change, []),
-        f"{name}Page": object_of(
+        name: object_schema(fields, list(fields)),
+        f"{name}New": object_schema(request_fields(api, is_new=True), required_fields(api)),
+        f"{name}Change": object_schema(change, []),
+        f"{name}Page": object_schema(
             {
                 "results": {"type": "array", "items": ref(name), "maxItems": max(SIZES)},
                 "next": {"type": ["string", "null"]},
@@ -109,7 +109,7 @@ def schemas_of(api: ModelApi) -> dict[str, Any]:
             },
             ["results", "next", "previous", "count", "count_is_capped"],
         ),
-        f"{name}Conflict": object_of(
+        f"{name}Conflict": object_schema(
             {**problem_schema()["properties"], "current": ref(name)}, ["error", "fields"]
         ),
     }
@@ -125,13 +125,13 @@ def request_fields(api: ModelApi, *, is_new: bool) -> dict[str, Any]:
     """Return the schemas of the fields that a request may set."""
     form_class = api.screen.add_form if is_new else api.screen.edit_form
     form = form_class(formdata=None, meta={"csrf": False})
-    found = {}
+    schemas = {}
     for name in api.settable(is_new):
         schema = api.fields[name].request_schema(bool(form[name].flags.required))
         if help_text := api.screen.description_columns.get(name):
             schema = schema | {"description": str(help_text)}
-        found[name] = schema
-    return found
+        schemas[name] = schema
+    return schemas
 
 
 def required_fields(api: ModelApi) -> list[str]:
@@ -145,9 +145,9 @@ def required_fields(api: ModelApi) -> list[str]:
     ]
 
 
-def paths_of(api: ModelApi) -> dict[str, Any]:
+def resource_paths(api: ModelApi) -> dict[str, Any]:
     """Return the path items of a resource."""
-    name, tag = schema_name(api), tag_of(api)
+    name, tag = schema_name(api), get_tag(api)
     number = {"name": "id", "in": "path", "required": True, "schema": ID}
     match = {
         "name": "If-Match",
@@ -161,31 +161,31 @@ def paths_of(api: ModelApi) -> dict[str, Any]:
     }
     return {
         f"{api.route_base}/": {
-            "get": described(
-                tag, "list", _("List and search"), {"200": answer(f"{name}Page")},
+            "get": operation_object(
+                tag, "list", _("List and search"), {"200": json_response(f"{name}Page")},
                 parameters=parameters(api),
             ),
-            "post": described(
+            "post": operation_object(
                 tag, "add", _("Add"),
-                {"201": answer(name), "409": conflict, **refused("413", "415", "422")},
+                {"201": json_response(name), "409": conflict, **error_responses("413", "415", "422")},
                 body=f"{name}New",
             ),
         },
         f"{api.route_base}/{{id}}": {
             "parameters": [number],
-            "get": described(
-                tag, "show", _("Read"), {"200": answer(name), **refused("404")}
+            "get": operation_object(
+                tag, "show", _("Read"), {"200": json_response(name), **error_responses("404")}
             ),
-            "patch": described(
+            "patch": operation_object(
                 tag, "edit", _("Change"),
-                {"200": answer(name), "409": conflict,
-                 **refused("404", "413", "415", "422")},
+                {"200": json_response(name), "409": conflict,
+                 **error_responses("404", "413", "415", "422")},
                 parameters=[match], body=f"{name}Change",
             ),
-            "delete": described(
+            "delete": operation_object(
                 tag, "delete", _("Move to the trash, or delete where there is none"),
                 {"204": {"description": _("Done.")}, "409": conflict,
-                 **refused("404", "422")},
+                 **error_responses("404", "422")},
                 parameters=[match],
             ),
         },
@@ -196,7 +196,7 @@ def parameters(api: ModelApi) -> list[dict[str, Any]]:
     """Return the query parameters of a list: order, page, search and every filter."""
     screen = api.screen
     sorts = [sign + name for name in screen.sorts for sign in ("", "-")]
-    found = [
+    result = [
         query("sort", _("The order; a minus turns it round."), {"type": "string", "enum": sorts}),
         query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)}),
         query("after", _("As in “next”."), {"type": "string"}),
@@ -204,14 +204,14 @@ def parameters(api: ModelApi) -> list[dict[str, Any]]:
     ]
     if issubclass(api.datamodel.obj, Searchable):
         text = _("Words that are searched for.")
-        found.append(query("q", text, {"type": "string", "maxLength": MAX_QUERY_LENGTH}))
+        result.append(query("q", text, {"type": "string", "maxLength": MAX_QUERY_LENGTH}))
     for column, label, filters in list_filters(api):
         for filter_ in filters:
             schema = INPUT_SCHEMAS.get(filter_.asks) or _choices_schema(filter_)
-            found.append(
+            result.append(
                 query(f"{column}{SEPARATOR}{filter_.arg_name}", f"{label}: {filter_.name}", schema)
             )
-    return found
+    return result
 
 
 def list_filters(api: ModelApi) -> list[tuple[str, str, list[Any]]]:

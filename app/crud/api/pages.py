@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 
 from app.crud.api.base import Api
 from app.crud.api.fields import ApiLink, ApiLinks
-from app.crud.api.openapi import document, list_filters, required_fields, tag_of
+from app.crud.api.openapi import document, get_tag, list_filters, required_fields
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
-from app.crud.api.schemas import refusals
+from app.crud.api.schemas import error_meanings
 from app.crud.page import Page
 from app.i18n.formats import show_number
 from app.security.guard import accepts_cookies
@@ -44,15 +44,15 @@ class ApiPage(Page):
             title="API",
             resources=[_resource(api) for api in model_apis()],
             other_apis=[_other(api) for api in other_apis()],
-            refusals=refusals(),
+            refusals=error_meanings(),
             root=current_app.config["PUBLIC_URL"],
         )
 
 
 def model_apis() -> list[ModelApi]:
     """Return every resource over a view, in menu order."""
-    found = [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]
-    return sorted(found, key=lambda api: (api.screen.category != "Contacts", api.screen.order))
+    apis = [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]
+    return sorted(apis, key=lambda api: (api.screen.category != "Contacts", api.screen.order))
 
 
 def other_apis() -> list[Api]:
@@ -79,7 +79,7 @@ def _other(api: Api) -> dict[str, Any]:
 def _resource(api: ModelApi) -> dict[str, Any]:
     required_names = required_fields(api)
     return {
-        "name": tag_of(api),
+        "name": get_tag(api),
         "label": api.screen.label,
         "icon": api.screen.icon,
         "url": api.route_base,

@@ -15,30 +15,30 @@ def query(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": text, "schema": schema}
 
 
-def described(
+def operation_object(
     tag: str,
     verb: str,
     summary: str,
-    answers: dict[str, Any],
+    responses_by_status: dict[str, Any],
     *,
     parameters: list[dict[str, Any]] | None = None,
     body: str | None = None,
 ) -> dict[str, Any]:
     """Return an operation object."""
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "operationId": f"{verb}_{tag.replace('-', '_').replace('/', '_')}",
         "tags": [tag],
         "summary": summary,
-        "responses": {**answers, **refused("400", "401", "403", "429")},
+        "responses": {**responses_by_status, **error_responses("400", "401", "403", "429")},
     }
     if parameters:
-        found["parameters"] = parameters
+        result["parameters"] = parameters
     if body:
-        found["requestBody"] = {"required": True, "content": content(body)}
-    return found
+        result["requestBody"] = {"required": True, "content": content(body)}
+    return result
 
 
-def answer(name: str, text: str = "") -> dict[str, Any]:
+def json_response(name: str, text: str = "") -> dict[str, Any]:
     """Return a response object with a schema."""
     return {"description": text or _("Done."), "content": content(name)}
 
@@ -53,15 +53,15 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def object_of(properties: dict[str, Any], needed: list[str]) -> dict[str, Any]:
+def object_schema(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     """Return the schema of an object with these properties only."""
-    found = {"type": "object", "properties": properties, "additionalProperties": False}
-    return found | {"required": needed} if needed else found
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | {"required": required} if required else schema
 
 
 def problem_schema() -> dict[str, Any]:
     """Return the schema of an error response."""
-    return object_of(
+    return object_schema(
         {
             "error": {"type": "string"},
             "fields": {
@@ -73,7 +73,7 @@ def problem_schema() -> dict[str, Any]:
     )
 
 
-def refusals() -> dict[str, str]:
+def error_meanings() -> dict[str, str]:
     """Return the meaning of each error status."""
     return {
         "400": _("The request makes no sense."),
@@ -92,10 +92,10 @@ def responses() -> dict[str, Any]:
     """Return the error responses as components."""
     return {
         f"Refused{status}": {"description": text, "content": content("Problem")}
-        for status, text in refusals().items()
+        for status, text in error_meanings().items()
     }
 
 
-def refused(*statuses: str) -> dict[str, Any]:
+def error_responses(*statuses: str) -> dict[str, Any]:
     """Return references to the error responses of some statuses."""
     return {status: {"$ref": f"#/components/responses/Refused{status}"} for status in statuses}
