@@ -31,11 +31,11 @@ from tests.contracts.action_cases import (
 )
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import ALL_VALUES
-from tests.contracts.replies import IS_FULL_RUN
 from tests.contracts.url_values import MISSING_ID
 from tests.factories import a_row, the_entity
 from tests.operations.run_actions import action_with, do, items_of, job_of, screen_of
 from tests.people import ALICIA, CLARA, DIEGO, Person, add_person
+from tests.sampling import IS_FULL
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for path in (ROOT / "app").glob("*/actions/*.py") if path.stem != "__init__")
@@ -52,7 +52,7 @@ def drafts() -> int:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_of_actions_holds_one_called_as_the_file(path):
+def test_a_file_of_actions_holds_one_action_with_the_name_of_the_file(path):
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     held = [
         thing
@@ -64,18 +64,18 @@ def test_a_file_of_actions_holds_one_called_as_the_file(path):
 
 
 @every_action
-def test_an_action_lies_in_the_folder_of_a_room(kind):
+def test_an_action_is_in_the_actions_folder_of_a_room(kind):
     assert kind.__module__.split(".")[::2] == ["app", "actions"]
     assert ROOT.joinpath(*kind.__module__.split(".")).with_suffix(".py") in FILES
 
 
-def test_no_two_actions_are_called_alike():
+def test_names_of_actions_are_unique():
     names = [kind.action_name() for kind in Action.all()]
     assert len(names) == len(set(names)) > 0
 
 
 @every_action
-def test_whatever_an_action_says_is_said_in_both_languages(kind):
+def test_all_texts_of_an_action_are_translated(kind):
     said = [kind.label, kind.help, *kind.reasons.values()]
     said += [field.label.text for field in answer_fields(kind.build_form())]
     assert kind.label
@@ -86,19 +86,19 @@ def test_whatever_an_action_says_is_said_in_both_languages(kind):
 
 
 @every_action
-def test_its_icon_is_one_of_the_set(kind):
+def test_its_icon_exists(kind):
     assert "<path" in icon(kind.icon)
 
 
 @every_action
-def test_each_reason_to_leave_rows_out_has_its_sentence_and_no_other_has(kind):
+def test_each_reason_that_a_batch_gives_has_a_sentence_and_is_used(kind):
     batch = action_with(kind, ALICIA.as_actor(), answers_for(kind)).batch()
     given = {reason for _where, reason in (*batch.refusals, *batch.skips)}
     assert given - set(REASONS) == set(kind.reasons)
 
 
 @every_action
-def test_it_comes_to_something_that_can_be_done(kind):
+def test_its_batch_has_a_verb(kind):
     assert action_with(kind, ALICIA.as_actor(), answers_for(kind)).batch().verbs
 
 
@@ -106,7 +106,7 @@ def test_it_comes_to_something_that_can_be_done(kind):
 
 
 @every_action
-def test_it_is_offered_on_every_list_of_its_rows_by_a_right_of_its_own(kind):
+def test_it_is_offered_on_every_list_of_its_model_with_its_own_permission(kind):
     name = kind.action_name()
     for view in views_of(kind):
         if isinstance(view, TrashView):
@@ -124,7 +124,7 @@ def test_it_is_offered_on_every_list_of_its_rows_by_a_right_of_its_own(kind):
 
 
 @every_action
-def test_who_holds_its_right_alone_may_do_it(kind, client_as):
+def test_its_permission_is_sufficient_to_run_it(kind, client_as):
     answers = answers_for(kind)
     row, person = a_row_for(kind, answers), who_may(kind)
 
@@ -142,7 +142,7 @@ def test_who_holds_its_right_alone_may_do_it(kind, client_as):
 
 
 @every_action
-def test_who_holds_every_right_but_its_own_may_not(kind, client_as, connection):
+def test_without_its_permission_it_is_refused(kind, client_as, connection):
     row = a_row_for(kind, answers_for(kind))
     limited = Person("limited", "Norte", LIMITED_ADMINISTRATOR)
     add_person(limited)
@@ -161,7 +161,7 @@ def test_who_holds_every_right_but_its_own_may_not(kind, client_as, connection):
 
 
 @every_action
-def test_who_is_not_signed_in_is_sent_to_the_door(kind, client_as):
+def test_a_visitor_cannot_start_it(kind, client_as):
     row = a_row_for(kind, answers_for(kind))
     reply = client_as(None).post(
         url_of(kind), data={"action": kind.action_name(), "rowid": row.id}
@@ -190,7 +190,7 @@ def forbidden(kind: type[Action]) -> dict[str, int]:
 
 
 @every_action
-def test_one_row_out_of_reach_refuses_all_of_them(kind, client_as, connection):
+def test_one_row_out_of_scope_refuses_the_whole_selection(kind, client_as, connection):
     own = a_row_for(kind, answers_for(kind)).id
     numbers = forbidden(kind)
     browser = client_as(who_may(kind))
@@ -212,7 +212,7 @@ def test_one_row_out_of_reach_refuses_all_of_them(kind, client_as, connection):
 @pytest.mark.parametrize(
     "number", ["", "abc", "-1", "1.5", "²", "99999999999999999999", "1 OR 1=1"]
 )
-def test_what_is_no_number_is_refused(kind, number, client_as):
+def test_an_id_that_is_not_a_number_is_refused(kind, number, client_as):
     own = a_row_for(kind, answers_for(kind)).id
     ticked = {"action": kind.action_name(), "rowid": [own, number]}
     assert client_as(ALICIA).post(url_of(kind), data=ticked).status_code == 400
@@ -220,7 +220,7 @@ def test_what_is_no_number_is_refused(kind, number, client_as):
 
 
 @every_action
-def test_all_that_a_list_finds_is_what_its_reader_sees(kind):
+def test_a_whole_list_selects_only_rows_that_the_actor_may_see(kind):
     answers = answers_for(kind)
     own = {a_row_for(kind, answers).id, a_row_for(kind, answers, "Bilbao").id}
     others = set(forbidden(kind).values())
@@ -241,10 +241,10 @@ def test_all_that_a_list_finds_is_what_its_reader_sees(kind):
 
 
 @every_action
-def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
+def test_hostile_answers_get_an_error_beside_the_field(kind):
     good = answers_for(kind)
     for field in answer_fields(kind.build_form()):
-        for turn in range(0, len(ALL_VALUES), 1 if IS_FULL_RUN else 3):
+        for turn in range(0, len(ALL_VALUES), 1 if IS_FULL else 3):
             typed = {name: [str(value)] for name, value in good.items()}
             form = kind.build_form(typed | {field.name: [ALL_VALUES[turn][1]]})
             if not form.validate():
@@ -253,14 +253,14 @@ def test_hostile_answers_get_a_sentence_and_break_nothing(kind):
 
 
 @every_action
-def test_what_must_be_answered_is_asked_for(kind):
+def test_required_fields_are_validated(kind):
     form = kind.build_form({})
     needed = {field.name for field in answer_fields(form) if field.flags.required}
     assert form.validate() is (not needed)
     assert set(form.errors) == needed
 
 
-def test_the_entity_of_those_who_do_it_matters(client_as):
+def test_the_scope_of_the_actor_depends_on_their_entity(client_as):
     """Whoever works in Bilbao does not reach what belongs to the whole of the North."""
     kind = Action.all()[0]
     row, answers = a_row(kind.model), answers_for(kind)

@@ -71,7 +71,7 @@ def versions(rows: list[Any]) -> dict[int, int]:
 
 
 @every_action
-def test_a_preview_says_what_is_then_done_and_changes_nothing(kind, connection):
+def test_a_preview_equals_the_result_and_changes_nothing(kind, connection):
     answers = answers_for(kind)
     rows, actor = mixture(kind, answers), who_may(kind).as_actor()
     before = fingerprint(connection)
@@ -97,7 +97,7 @@ def test_a_preview_says_what_is_then_done_and_changes_nothing(kind, connection):
 
 
 @every_action
-def test_what_is_previewed_of_a_whole_list_is_what_is_done(kind):
+def test_a_preview_of_a_whole_list_equals_the_result(kind):
     """What lies in the trash is in neither."""
     answers = answers_for(kind)
     mixture(kind, answers)
@@ -122,7 +122,7 @@ def test_what_is_previewed_of_a_whole_list_is_what_is_done(kind):
 
 
 @every_action
-def test_each_changed_row_has_a_line_in_its_log_and_no_other_has(kind):
+def test_each_changed_row_and_no_other_has_a_log_entry(kind):
     answers = answers_for(kind)
     rows, person = mixture(kind, answers), who_may(kind)
     before = versions(rows)
@@ -151,7 +151,7 @@ def test_each_changed_row_has_a_line_in_its_log_and_no_other_has(kind):
 
 
 @every_action
-def test_confirmed_and_run_twice_it_is_done_once(kind):
+def test_confirming_and_running_twice_changes_rows_once(kind):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     rows = mixture(kind, answers)
     operation = create_draft_for(kind, actor, rows)
@@ -167,7 +167,7 @@ def test_confirmed_and_run_twice_it_is_done_once(kind):
 
 
 @every_action
-def test_done_again_it_finds_nothing_to_do(kind):
+def test_running_it_again_changes_nothing(kind):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     rows = [row for row in mixture(kind, answers) if not getattr(row, "is_trashed", False)]
     first = do(kind, actor, rows, **answers)
@@ -190,7 +190,7 @@ def _away(kind: type[Action], rows: list[Any]) -> set[int]:
 
 
 @every_action
-def test_a_reach_lost_before_it_runs_is_honoured(kind, connection):
+def test_a_row_that_left_the_scope_before_the_run_is_refused(kind, connection):
     answers, person = answers_for(kind), who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
     operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
@@ -216,7 +216,7 @@ def test_a_reach_lost_before_it_runs_is_honoured(kind, connection):
 
 @every_action
 @pytest.mark.parametrize("loss", ["the role", "the account"])
-def test_a_right_lost_before_it_runs_is_honoured(kind, loss, connection):
+def test_a_permission_lost_before_the_run_fails_the_job(kind, loss, connection):
     answers, person = answers_for(kind), who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
     operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
@@ -237,7 +237,7 @@ def test_a_right_lost_before_it_runs_is_honoured(kind, loss, connection):
 
 
 @every_action
-def test_undone_everything_is_as_before_byte_for_byte(kind, connection):
+def test_undo_restores_every_value(kind, connection):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     rows = mixture(kind, answers)
     before = remains(connection)
@@ -254,7 +254,7 @@ def test_undone_everything_is_as_before_byte_for_byte(kind, connection):
 
 
 @every_action
-def test_what_was_changed_since_is_kept_and_listed(kind):
+def test_undo_keeps_and_lists_rows_that_were_changed_since(kind):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     since, as_it_was = a_row_for(kind, answers), a_row_for(kind, answers)
     operation = do(kind, actor, [since, as_it_was], **answers)
@@ -271,7 +271,7 @@ def test_what_was_changed_since_is_kept_and_listed(kind):
 
 
 @every_action
-def test_what_it_had_before_and_is_gone_is_not_given_back(kind):
+def test_undo_does_not_restore_a_link_to_a_deleted_row(kind):
     answers = answers_for(kind)
     row = a_row_for(kind, answers)
     verb = action_with(kind, ALICIA.as_actor(), answers).batch().verbs[0]
@@ -295,7 +295,7 @@ def test_what_it_had_before_and_is_gone_is_not_given_back(kind):
 
 
 @every_action
-def test_undone_twice_it_is_undone_once(kind, connection):
+def test_undoing_twice_changes_rows_once(kind, connection):
     answers, actor = answers_for(kind), who_may(kind).as_actor()
     operation = undo(do(kind, actor, [a_row_for(kind, answers)], **answers), actor)
     job, told, after = operation.undo_job_id, len(lines(kind, operation)), remains(connection)
@@ -309,7 +309,7 @@ def test_undone_twice_it_is_undone_once(kind, connection):
 
 
 @every_action
-def test_only_who_did_it_or_an_administrator_undoes_it_and_not_for_ever(kind, connection):
+def test_only_its_owner_or_an_administrator_may_undo_it_in_time(kind, connection):
     answers, actor, other = answers_for(kind), who_may(kind).as_actor(), who_may(kind).as_actor()
     before = remains(connection)
     row = a_row_for(kind, answers)

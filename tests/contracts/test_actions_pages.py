@@ -15,9 +15,10 @@ from tests.contracts.database_contents import remains, unlike
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import ALL_VALUES
 from tests.contracts.pagereader import find_post_form, parse_forms
-from tests.contracts.replies import IS_FULL_RUN, find_fault
+from tests.contracts.replies import find_fault
 from tests.operations.run_actions import do, screen_of, verbs_of
 from tests.people import ALICIA
+from tests.sampling import IS_FULL
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -42,7 +43,7 @@ def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> 
 
 
 @every_action
-def test_who_holds_its_right_alone_goes_through_its_pages(kind, client_as, connection):
+def test_its_permission_is_sufficient_for_its_pages(kind, client_as, connection):
     answers = answers_for(kind)
     rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
     before = remains(connection)
@@ -67,7 +68,7 @@ def test_who_holds_its_right_alone_goes_through_its_pages(kind, client_as, conne
 
 
 @every_action
-def test_a_draft_is_nobody_elses(kind, client_as, connection):
+def test_other_users_cannot_open_a_draft(kind, client_as, connection):
     answers = answers_for(kind)
     rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
     at = ask(browser, kind, rows)
@@ -94,7 +95,7 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
     before, wrong = remains(connection), []
     # Every value comes to some action, a few of them to each.
     place = Action.all().index(kind)
-    for turn in range(place, len(ALL_VALUES), 1 if IS_FULL_RUN else 40):
+    for turn in range(place, len(ALL_VALUES), 1 if IS_FULL else 40):
         value = ALL_VALUES[turn][1].encode("utf-8", "surrogatepass")
         sent = dict.fromkeys({*names, "typed", "csrf_token"}, value) | {"matched": "3"}
         for url, data in (
@@ -110,11 +111,13 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
 
 
 @every_action
-def test_a_form_opened_before_and_saved_after_is_told_of_it(kind, client_as):
+def test_saving_a_form_that_was_opened_before_the_run_is_a_conflict(kind, client_as):
     answers = answers_for(kind)
     row, alicia = a_row_for(kind, answers), client_as(ALICIA)
     url = f"{screen_of(kind).route_base}/edit/{row.id}"
-    form = next(form for form in parse_forms(alicia.get(url).text) if "version" in form.submitted())
+    form = next(
+        form for form in parse_forms(alicia.get(url).text) if "version" in form.submitted()
+    )
     version = row.version
     operation = do(kind, who_may(kind).as_actor(), [row], **answers)
 

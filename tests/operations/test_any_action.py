@@ -41,7 +41,7 @@ def found(words: str) -> set[int]:
     )
 
 
-def test_verbs_together_change_each_row_where_it_differs_and_come_back_one_by_one(
+def test_several_verbs_change_each_row_where_it_differs_and_are_all_undone(
     plugs, connection
 ):
     actor, kind = ALICIA.as_actor(), plugs["Welcome"]
@@ -87,7 +87,7 @@ def test_verbs_together_change_each_row_where_it_differs_and_come_back_one_by_on
     assert back["status_id"] == [[new.id, str(new)], None]
 
 
-def test_of_verbs_together_one_that_was_changed_since_keeps_the_row(plugs):
+def test_undo_keeps_a_row_if_the_change_of_one_verb_was_changed_since(plugs):
     actor, kind = ALICIA.as_actor(), plugs["Welcome"]
     new, tag = a_value(Status), a_value(Tag)
     row = a_contact()
@@ -101,7 +101,7 @@ def test_of_verbs_together_one_that_was_changed_since_keeps_the_row(plugs):
     assert (row.status, row.position, row.tags) == (new, "Tesorera", [tag])
 
 
-def test_it_is_the_same_in_many_chunks(plugs, connection, monkeypatch):
+def test_many_chunks_have_the_same_result(plugs, connection, monkeypatch):
     """What is learnt of names in one chunk is not all there is to know in the next."""
     monkeypatch.setattr(chunk_sizing, "MIN_CHUNK_SIZE", 2)
     for job in (OperationRun, OperationUndo):
@@ -131,7 +131,7 @@ def test_it_is_the_same_in_many_chunks(plugs, connection, monkeypatch):
 
 @pytest.mark.parametrize("day", ["2024-02-29", ""])
 @pytest.mark.parametrize("text", ["0", 'a "quoted" \\ text', "[1, null]", ""])
-def test_plain_columns_are_set_emptied_and_given_back(plugs, connection, day, text):
+def test_plain_columns_are_set_emptied_and_restored(plugs, connection, day, text):
     actor, kind = ALICIA.as_actor(), plugs["ChangePlain"]
     rows = [
         a_contact(birth_date=date(1978, 3, 14), notes="Peña «ñ» 😀\n2"),
@@ -155,7 +155,7 @@ def test_plain_columns_are_set_emptied_and_given_back(plugs, connection, day, te
     assert unlike(before, remains(connection)) == {}
 
 
-def test_what_is_searched_is_found_by_its_new_words_and_then_by_the_old(plugs, monkeypatch):
+def test_the_search_finds_the_new_text_and_after_undo_the_old_one(plugs, monkeypatch):
     def apply(self, batch: Batch) -> None:
         batch.set(Contact.email, "nueva@example.org")
 
@@ -169,7 +169,7 @@ def test_what_is_searched_is_found_by_its_new_words_and_then_by_the_old(plugs, m
     assert (row.id in found("nueva"), row.id in found("antigua")) == (False, True)
 
 
-def test_what_goes_to_the_trash_and_is_changed_besides_comes_back_whole(plugs, connection):
+def test_a_row_that_is_trashed_and_changed_is_restored_completely(plugs, connection):
     kind, actor = plugs["Retire"], ALICIA.as_actor()
     rows = [a_contact(position="Vocal"), a_contact(), a_contact(position="retired")]
     before = remains(connection)
@@ -184,7 +184,7 @@ def test_what_goes_to_the_trash_and_is_changed_besides_comes_back_whole(plugs, c
     assert [told(row, operation)[1].event for row in rows] == ["restored"] * 3
 
 
-def test_what_was_restored_since_is_not_restored_once_more(plugs):
+def test_undo_keeps_a_row_that_was_restored_since(plugs):
     kind, actor = plugs["Retire"], ALICIA.as_actor()
     row = a_contact()
     operation = do(kind, actor, [row])
@@ -197,7 +197,7 @@ def test_what_was_restored_since_is_not_restored_once_more(plugs):
     assert len(told(row, operation)) == 1
 
 
-def test_a_condition_that_says_nothing_leaves_nobody_out(plugs):
+def test_a_condition_that_is_null_leaves_no_row_out(plugs):
     kind, actor = plugs["Choosy"], ALICIA.as_actor()
     nothing, boss = a_contact(), a_contact(position="boss")
     child, both = a_contact(birth_date=date(2015, 1, 1)), a_contact(position="boss")
@@ -221,7 +221,7 @@ def test_a_condition_that_says_nothing_leaves_nobody_out(plugs):
     assert [row.department for row in rows] == ["all", None, None, None, "all"]
 
 
-def test_one_by_one_the_rules_of_the_session_hold_and_each_row_has_one_line(plugs, connection):
+def test_rows_changed_one_by_one_obey_the_listeners_and_have_one_log_entry_each(plugs, connection):
     kind, actor = plugs["Rename"], ALICIA.as_actor()
     rows = [a_contact(last_name="Peña"), a_contact(last_name="Ortiz", position="boss")]
     rows += [a_contact(last_name="RUIZ"), a_contact(last_name="Gil")]
@@ -249,7 +249,7 @@ def test_one_by_one_the_rules_of_the_session_hold_and_each_row_has_one_line(plug
     assert unlike(before, remains(connection)) == {}
 
 
-def test_what_could_not_be_told_or_undone_is_no_action():
+def test_a_batch_rejects_verbs_that_could_not_be_logged_or_undone():
     tags = [a_value(Tag), a_value(Tag)]
     twice, mixed = Batch(Contact, SYSTEM), Batch(Contact, SYSTEM)
     twice.link(Contact.tags, tags[0])

@@ -63,7 +63,7 @@ def operations() -> int:
     return db.session.scalar(select(func.count(Operation.id)))
 
 
-def test_a_dry_run_tells_and_changes_nothing(call, members, connection):
+def test_a_dry_run_returns_a_preview_and_changes_nothing(call, members, connection):
     a_contact("Sur", type=the_value(ContactType, "Member"))
     call("GET", URL)
     before = fingerprint(connection, but=())
@@ -86,7 +86,7 @@ def test_a_dry_run_tells_and_changes_nothing(call, members, connection):
     }
 
 
-def test_a_few_are_done_at_once_read_again_and_undone(call, members):
+def test_a_small_operation_runs_at_once_and_is_read_and_undone(call, members):
     reply = call("POST", URL, to_active())
     told = reply.get_json()
     assert (reply.status_code, told["state"], told["changed"]) == (201, "done", 2)
@@ -106,7 +106,7 @@ def test_a_few_are_done_at_once_read_again_and_undone(call, members):
     assert statuses(members) == ["Active", "Pending", ""]
 
 
-def test_the_log_tells_of_the_person_the_key_the_channel_and_the_operation(call, members):
+def test_the_log_names_the_user_the_key_the_channel_and_the_operation(call, members):
     number = call("POST", URL, to_active()).get_json()["operation"]
     entry = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first()
     assert (entry.actor_id, entry.actor_name, entry.channel, entry.operation_id) == (
@@ -114,7 +114,7 @@ def test_the_log_tells_of_the_person_the_key_the_channel_and_the_operation(call,
     )  # fmt: skip
 
 
-def test_many_are_done_in_the_background_and_can_be_stopped(app, call, members, monkeypatch):
+def test_a_large_operation_runs_in_the_background_and_can_be_cancelled(app, call, members, monkeypatch):
     monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 2)
     reply = call("POST", URL, to_active())
     told = reply.get_json()
@@ -131,7 +131,7 @@ def test_many_are_done_in_the_background_and_can_be_stopped(app, call, members, 
     assert [row["id"] for row in left] == [contact.id for contact in members]
 
 
-def test_what_became_of_each_row_is_told_page_by_page(call, session):
+def test_the_items_of_an_operation_are_paged(call, session):
     contacts = [a_contact() for _n in range(30)]
     sent = to_active(filter=None, ids=[contact.id for contact in contacts])
     told = call("POST", URL, sent).get_json()
@@ -150,7 +150,7 @@ def test_what_became_of_each_row_is_told_page_by_page(call, session):
     assert call("GET", f"{told['items']}?outcome=kept").get_json()["results"] == []
 
 
-def test_rows_are_named_by_number_less_some_or_all_of_them(call, members):
+def test_rows_are_selected_by_ids_by_a_filter_or_all_with_exceptions(call, members):
     numbers = [contact.id for contact in members]
     for more, matched in (
         ({"filter": None, "ids": numbers[1:]}, 2),
@@ -194,7 +194,7 @@ def test_rows_are_named_by_number_less_some_or_all_of_them(call, members):
         ({"confirm": "everything"}, "confirm"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_beside_its_field(more, field, call, members, connection):
+def test_a_wrong_body_is_refused_with_an_error_per_field(more, field, call, members, connection):
     sent = to_active(**more)
     call("GET", URL)
     before = fingerprint(connection, but=())
@@ -204,7 +204,7 @@ def test_what_makes_no_sense_is_refused_beside_its_field(more, field, call, memb
     assert field in reply.get_json()["fields"]
 
 
-def test_a_value_is_sent_as_its_number_its_name_what_was_read_or_none(call, members):
+def test_an_answer_is_an_id_a_label_an_object_or_null(call, members):
     active = the_value(Status, "Active")
     for value in (active.id, "activo", {"id": active.id, "label": "Active"}, str(active.id)):
         told = call("POST", URL, to_active(answers={"status": value}, dry_run=True)).get_json()
@@ -213,7 +213,7 @@ def test_a_value_is_sent_as_its_number_its_name_what_was_read_or_none(call, memb
     assert (told["answers"], told["changed"]) == ("New status: (none)", 2)
 
 
-def test_one_row_out_of_reach_and_nothing_is_changed(call, members, connection):
+def test_one_row_out_of_scope_refuses_the_whole_request(call, members, connection):
     foreign = a_contact("Sur")
     call("GET", URL)
     before = fingerprint(connection)
@@ -229,7 +229,7 @@ def test_one_row_out_of_reach_and_nothing_is_changed(call, members, connection):
     ] * 4
 
 
-def test_what_the_answer_leads_to_must_be_within_reach_too(call, members):
+def test_an_answer_that_is_out_of_scope_is_refused(call, members):
     sent = to_active(action="change-entity", answers={"reason": "x"})
     for south in ("Sur", the_entity("Sur").id):
         sent["answers"]["entity"] = south
@@ -252,7 +252,7 @@ def test_what_the_answer_leads_to_must_be_within_reach_too(call, members):
         (ALICIA, {Area.CONTACTS: Level.READ, Area.SECURITY: Level.EDIT}, "change-rights", 200),
     ],
 )  # fmt: skip
-def test_a_key_reaches_no_further_than_its_scopes_and_its_owner(
+def test_a_key_may_do_no_more_than_its_scopes_and_its_owner(
     who, scopes, action, status, call, members
 ):
     key = api_key_header(who.user.id, scopes)
@@ -263,7 +263,7 @@ def test_a_key_reaches_no_further_than_its_scopes_and_its_owner(
     assert (action in [one["action"] for one in listed]) is (status == 200)
 
 
-def test_an_operation_is_its_owners_and_a_key_must_open_its_rows(call, members):
+def test_an_operation_is_visible_to_its_owner_with_a_key_for_its_list(call, members):
     told = call("POST", URL, to_active()).get_json()
     ways = (("GET", ""), ("GET", "/items"), ("POST", "/undo"), ("POST", "/cancel"))
     no_contacts = api_key_header(BRUNO.user.id, {Area.SETTINGS: Level.EDIT})
@@ -277,14 +277,14 @@ def test_an_operation_is_its_owners_and_a_key_must_open_its_rows(call, members):
     assert statuses(members) == ["Active"] * 3
 
 
-def test_a_draft_of_the_screen_is_no_operation_yet(call, members):
+def test_a_draft_is_not_listed(call, members):
     kept = create_draft(db.session(), "change_status", selection_of(members), BRUNO.as_actor())
     db.session.commit()
     assert call("GET", f"{URL}{kept.id}").status_code == 404
     assert call("GET", URL).get_json()["results"] == []
 
 
-def test_the_same_request_sent_twice_is_done_once(call, members):
+def test_a_repeated_request_runs_once(call, members):
     first = call("POST", URL, to_active(), Idempotency_Key="night-1")
     again = call("POST", URL, to_active(), Idempotency_Key="night-1")
     assert (first.status_code, first.get_json()) == (again.status_code, again.get_json())
@@ -300,7 +300,7 @@ def test_the_same_request_sent_twice_is_done_once(call, members):
     assert operations() == 3
 
 
-def test_a_request_that_was_answered_is_answered_so_again_whatever_became_of_the_rows(
+def test_a_repeated_request_is_answered_even_if_its_rows_left_the_scope(
     call, members
 ):
     sent = to_active(filter=None, ids=[contact.id for contact in members])
@@ -311,7 +311,7 @@ def test_a_request_that_was_answered_is_answered_so_again_whatever_became_of_the
     assert (again.status_code, again.get_json()) == (201, first.get_json())
 
 
-def test_refusals_come_in_the_language_that_is_asked_for(call, members):
+def test_errors_are_in_the_requested_language(call, members):
     reply = call("POST", URL, to_active(answers={"status": ""}), Accept_Language="es")
     assert reply.get_json()["fields"] == {"answers.status": ["Rellena este campo."]}
     told = call("POST", URL, to_active(dry_run=True), Accept_Language="es").get_json()
@@ -322,11 +322,11 @@ def test_refusals_come_in_the_language_that_is_asked_for(call, members):
     "query",
     ["size=10", "before=x", "foo=1", "after=1", "size=abc", "before=-1", "before=99999999999"],
 )
-def test_parameters_that_make_no_sense_are_refused(query, call, session):
+def test_wrong_query_parameters_are_refused(query, call, session):
     assert call("GET", f"{URL}?{query}").status_code == 400
 
 
-def test_operations_follow_one_another_page_by_page_newest_first(call, session):
+def test_operations_are_paged_newest_first(call, session):
     made = [an_operation(BRUNO.user).id for _n in range(30)]
     url, found = URL, []
     while url:
@@ -336,7 +336,7 @@ def test_operations_follow_one_another_page_by_page_newest_first(call, session):
     assert found == made[::-1]
 
 
-def test_actions_say_what_they_ask_for_and_where_it_is_found(call, session):
+def test_actions_list_their_fields_and_where_the_choices_are(call, session):
     found = {
         one["action"]: one
         for one in call("GET", "/api/v1/actions/", who=ALICIA).get_json()["results"]
@@ -351,7 +351,7 @@ def test_actions_say_what_they_ask_for_and_where_it_is_found(call, session):
     assert [choice["value"] for choice in rights["choices"]] == ["", "forbidden", "read", "edit"]
 
 
-def test_only_json_is_taken_and_not_too_much_of_it(client_as, session):
+def test_only_json_of_limited_size_is_accepted(client_as, session):
     browser, key = client_as(None), api_key_header(BRUNO.user.id)
     for body, kind, status in (
         (b"{}", "text/plain", 415),
@@ -362,6 +362,6 @@ def test_only_json_is_taken_and_not_too_much_of_it(client_as, session):
         assert (reply.status_code, set(reply.get_json())) == (status, {"error", "fields"})
 
 
-def test_the_description_for_people_tells_of_operations(client_as):
+def test_the_api_page_describes_operations(client_as):
     page = client_as(BRUNO).get("/account/api/").text
     assert "POST /api/v1/operations/{id}/undo" in page

@@ -61,7 +61,7 @@ def statuses(contacts: list[Contact]) -> list[str]:
     return [str(contact.status or "") for contact in contacts]
 
 
-def test_a_dry_run_says_what_would_happen_and_changes_nothing(told, members, connection):
+def test_a_dry_run_prints_a_preview_and_changes_nothing(told, members, connection):
     db.session.commit()
     before = fingerprint(connection, but=())
     found = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--dry-run")
@@ -79,7 +79,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(told, members, con
     }
 
 
-def test_an_action_is_done_when_the_command_ends_and_can_be_undone(told, members):
+def test_an_action_has_run_when_the_command_ends_and_can_be_undone(told, members):
     found = told("action", "change_status", *MEMBERS, *TO_ACTIVE)
     assert statuses(members) == ["Active"] * 3
     assert (found["dry_run"], found["state"], found["will_change"]) == (False, "done", 2)
@@ -116,19 +116,19 @@ def test_an_action_is_done_when_the_command_ends_and_can_be_undone(told, members
         ("{number}", "Active"),
     ],
 )
-def test_a_value_is_written_in_either_language_or_as_its_number(written, meant, told, members):
+def test_a_value_is_given_in_either_language_or_as_its_id(written, meant, told, members):
     written = written.format(number=the_value(Status, "Active").id)
     told("action", "change-status", *MEMBERS, "--set", f"status={written}")
     assert statuses(members) == [meant] * 3
 
 
-def test_a_label_that_looks_like_a_number_is_a_label_first(told, members):
+def test_a_numeric_label_takes_precedence_over_an_id(told, members):
     year = a_value(Category, label_en="2024", label_es="2024")
     told("action", "change-category", *MEMBERS, "--set", "category=2024")
     assert {contact.category for contact in members} == {year}
 
 
-def test_an_entity_is_written_by_its_name_its_path_or_its_number(told, members):
+def test_an_entity_is_given_by_its_name_its_path_or_its_id(told, members):
     south = the_entity("Sur")
     for written in ("sur", "Federación / Sur", south.id):
         found = told(
@@ -138,7 +138,7 @@ def test_an_entity_is_written_by_its_name_its_path_or_its_number(told, members):
         assert found["sample"][0]["changes"] == [{"field": "Entity", "old": "Norte", "new": "Sur"}]
 
 
-def test_rights_are_written_as_levels_in_either_language(told, run, members):
+def test_rights_are_given_as_levels_in_either_language(told, run, members):
     for written in ("read", "lectura", "Leer", "READ"):
         done = run(
             "action", "change-rights", *MEMBERS, "--set", f"contacts={written}", "--dry-run"
@@ -153,14 +153,14 @@ def test_rights_are_written_as_levels_in_either_language(told, run, members):
     }
 
 
-def test_several_conditions_narrow_and_several_values_widen(told, members):
+def test_conditions_are_combined_with_and_and_values_of_one_field_with_or(told, members):
     words = ("--where", "type=member", "--where", "type=donor")
     assert told("action", "delete", *words, "--dry-run")["matched"] == 4
     words = (*words, "--where", "status=pending")
     assert told("action", "delete", *words, "--dry-run")["matched"] == 1
 
 
-def test_everything_is_said_in_a_word_of_its_own(told, run, members):
+def test_all_rows_are_selected_only_with_everything(told, run, members):
     assert told("action", "delete", "--everything", "--dry-run")["matched"] == 4
     for words in ((), (*MEMBERS, "--everything"), ("--where", "q=+")):
         assert run("action", "delete", *words).exit_code == 2
@@ -189,7 +189,7 @@ def test_everything_is_said_in_a_word_of_its_own(told, run, members):
         (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "clara"), "Clara García may not do this"),
     ],
 )
-def test_what_cannot_be_done_is_said_on_stderr_and_nothing_changes(
+def test_errors_go_to_stderr_and_nothing_changes(
     words, sentence, run, members, connection
 ):
     db.session.commit()
@@ -201,7 +201,7 @@ def test_what_cannot_be_done_is_said_on_stderr_and_nothing_changes(
     assert done.stderr.count("\n") == 1
 
 
-def test_somebody_who_is_named_reaches_what_they_reach(told, members):
+def test_a_command_as_a_user_has_the_scope_of_that_user(told, members):
     kind = the_value(ContactType, "Member")
     foreign = a_contact("Sur", type=kind)
     found = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--as", "bruno")
@@ -211,7 +211,7 @@ def test_somebody_who_is_named_reaches_what_they_reach(told, members):
     assert told("action", "change-status", *MEMBERS, *TO_ACTIVE)["will_change"] == 1
 
 
-def test_an_operation_is_reached_by_whoever_asked_for_it_and_by_the_house(told, run, members):
+def test_an_operation_is_visible_to_its_owner_and_to_the_system(told, run, members):
     number = told("action", "change-status", *MEMBERS, *TO_ACTIVE, "--as", "alicia")["operation"]
     for words in (("show", number), ("undo", number)):
         for name in (BRUNO.name, CLARA.name):
@@ -225,7 +225,7 @@ def test_an_operation_is_reached_by_whoever_asked_for_it_and_by_the_house(told, 
     assert run("operation", "show", 2**40).exit_code == 2
 
 
-def test_sentences_come_in_the_language_that_is_asked_for(told, run, members):
+def test_output_is_in_the_requested_language(told, run, members):
     words = ("action", "change-status", *MEMBERS)
     found = told(*words, *TO_ACTIVE, "--dry-run", "--language", "es")
     assert found["sample"][0]["changes"][0]["old"] == "Pendiente"
@@ -234,12 +234,12 @@ def test_sentences_come_in_the_language_that_is_asked_for(told, run, members):
     assert "Activo" in json.dumps(told("actions", "--language", "es"))
 
 
-def test_whoever_is_named_is_answered_in_their_own_language(run, members):
+def test_output_as_a_user_is_in_the_language_of_that_user(run, members):
     BRUNO.user.language = "es"
     assert "Rellena" in run("action", "change-status", *MEMBERS, "--as", "bruno").stderr
 
 
-def test_actions_are_listed_with_what_they_ask_for(told):
+def test_actions_are_listed_with_their_fields(told):
     found = {(one["on"], one["action"]): one for one in told("actions")}
     status = found["contacts", "change-status"]["fields"][0]
     labels = [choice["label"] for choice in status.pop("choices")]
@@ -263,7 +263,7 @@ def test_a_job_that_fails_ends_with_status_one(run, members, monkeypatch):
     assert statuses(members) == ["Active", "Pending", ""]
 
 
-def test_what_is_left_out_is_counted_with_its_reason_once_done(told):
+def test_the_result_counts_rows_that_were_left_out_by_reason(told):
     nora = Person("nora", "Norte", ADMINISTRATOR)
     user = add_person(nora)
     tag = the_value(Tag, "To be completed")
@@ -281,7 +281,7 @@ def test_what_is_left_out_is_counted_with_its_reason_once_done(told):
 
 
 @pytest.mark.both_databases
-def test_in_life_every_command_opens_and_ends_its_own_transactions(database, tmp_path):
+def test_every_command_manages_its_own_transactions(database, tmp_path):
     """Elsewhere all that a test does is one transaction, in which what only reads may write."""
     with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():
@@ -300,7 +300,7 @@ def test_in_life_every_command_opens_and_ends_its_own_transactions(database, tmp
         assert json.loads(done.stdout)["undone"] == 1
 
 
-def test_more_than_a_page_would_do_at_once_is_done_too(app, told, session, monkeypatch):
+def test_a_command_runs_jobs_above_the_background_limit_itself(app, told, session, monkeypatch):
     monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 1)
     for _number in range(5):
         a_contact()

@@ -52,7 +52,7 @@ def count(model: type, *conditions) -> int:
     return db.session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
 
 
-def test_one_request_is_one_operation_and_one_undoing(own_app):
+def test_simultaneous_identical_requests_are_one_operation_and_one_undo(own_app):
     sent = {
         "action": "change-status", "resource": "contacts", "everything": True,
         "answers": {"status": "Active"},
@@ -76,7 +76,7 @@ def test_one_request_is_one_operation_and_one_undoing(own_app):
         assert set(db.session.scalars(select(Contact.status_id))) == {None}
 
 
-def test_one_draft_confirmed_in_many_windows_is_done_once_as_the_first_said(own_app):
+def test_a_draft_confirmed_in_many_windows_runs_once_with_the_first_answers(own_app):
     """Each window has another answer; only one of them is what is done."""
     with own_app.app_context():
         user, values = BRUNO.user.id, [a_value(Status).id for _number in range(MANY)]

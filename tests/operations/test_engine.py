@@ -27,7 +27,7 @@ def entries(contact: Contact) -> list[LogEntry]:
     return list(db.session.scalars(query.order_by(LogEntry.id)))
 
 
-def test_a_status_is_changed_told_and_undone():
+def test_a_status_is_changed_logged_and_undone():
     active, other = the_value(Status, "Active"), a_value(Status)
     has, lacks = a_contact(status=other), a_contact(status=active)
     none = a_contact()
@@ -62,7 +62,7 @@ def test_a_status_is_changed_told_and_undone():
     assert entries(none)[-1].changes == {"status_id": [[other.id, str(other)], None]}
 
 
-def test_what_was_changed_since_is_left_as_it_is():
+def test_undo_keeps_rows_that_were_changed_since():
     one, two, three = a_value(Status), a_value(Status), a_value(Status)
     kept, back = a_contact(status=one), a_contact(status=one)
     operation = do(ChangeStatus, BRUNO.as_actor(), [kept, back], status=two.id)
@@ -76,7 +76,7 @@ def test_what_was_changed_since_is_left_as_it_is():
     assert items_of(operation)[kept.id].undone_reason == "since"
 
 
-def test_a_tag_is_added_once_and_taken_away_again():
+def test_a_tag_is_added_once_and_removed_by_undo():
     old, new = a_value(Tag), a_value(Tag)
     has, lacks = a_contact(tags=[old, new]), a_contact(tags=[old])
     operation = do(AddTag, BRUNO.as_actor(), [has, lacks], tag=new.id)
@@ -93,7 +93,7 @@ def test_a_tag_is_added_once_and_taken_away_again():
     assert (has.tags, lacks.tags) == ([old, new], [old])
 
 
-def test_a_tag_is_removed_and_comes_back():
+def test_a_tag_is_removed_and_restored_by_undo():
     old, gone = a_value(Tag), a_value(Tag)
     has, lacks = a_contact(tags=[old, gone]), a_contact(tags=[old])
     operation = do(RemoveTag, BRUNO.as_actor(), [has, lacks], tag=gone.id)
@@ -110,7 +110,7 @@ def test_a_tag_is_removed_and_comes_back():
     assert has.tags == [old, gone]
 
 
-def test_files_go_to_the_trash_and_come_back():
+def test_files_are_moved_to_the_trash_and_restored_by_undo():
     one, two = a_contact(), a_contact()
     ids = [one.id, two.id]
     operation = do(Delete, BRUNO.as_actor(), [one, two])
@@ -127,7 +127,7 @@ def test_files_go_to_the_trash_and_come_back():
     assert entries(one)[-1].event == "restored"
 
 
-def test_what_is_out_of_reach_by_now_is_refused_and_listed():
+def test_rows_that_left_the_scope_are_refused_and_listed():
     south = the_entity("Sur")
     stays, leaves = a_contact(), a_contact()
     status = a_value(Status)

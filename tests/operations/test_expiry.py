@@ -26,7 +26,7 @@ def items() -> int:
     return db.session.scalar(select(func.count()).select_from(OperationItem)) or 0
 
 
-def test_items_go_when_an_operation_can_be_undone_no_more(app, monkeypatch):
+def test_items_of_operations_that_can_no_longer_be_undone_are_deleted(app, monkeypatch):
     monkeypatch.setattr("app.operations.periodic.CHUNK_SIZE", 2)
     status = a_value(Status)
     old = do(ChangeStatus, BRUNO.as_actor(), [a_contact() for _n in range(5)], status=status.id)
@@ -40,7 +40,7 @@ def test_items_go_when_an_operation_can_be_undone_no_more(app, monkeypatch):
     assert db.session.get(Operation, old.id).changed == 5
 
 
-def test_a_draft_is_forgotten_the_day_after(app):
+def test_a_draft_is_deleted_after_a_day(app):
     actor = BRUNO.as_actor()
     with acting_as(actor):
         drafts = [

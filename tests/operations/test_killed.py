@@ -311,7 +311,7 @@ class Case:
         return {pk: dump.tags.get(pk, []) for pk in dump.versions}
 
 
-def test_killed_ten_times_nothing_is_lost_or_done_twice_and_undo_restores_every_byte(house):
+def test_ten_kills_lose_and_repeat_nothing_and_undo_restores_every_byte(house):
     seed = random.randrange(10**9)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -328,7 +328,7 @@ def test_killed_ten_times_nothing_is_lost_or_done_twice_and_undo_restores_every_
     assert back.tags == before.tags
 
 
-def test_workers_asked_to_end_in_the_middle_do_so_in_5_seconds_and_others_go_on(house):
+def test_terminated_workers_end_within_5_seconds_and_others_resume_the_job(house):
     before = dump()
     number = house.second.ask()
     job_id = job_of(number)

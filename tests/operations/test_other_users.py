@@ -34,7 +34,7 @@ def moved() -> Operation:
     return operation
 
 
-def test_a_colleague_without_a_right_to_the_list_learns_nothing_of_its_rows(client_as):
+def test_a_colleague_without_permission_for_the_list_sees_no_row_of_the_operation(client_as):
     add_person(SETS_UP)
     operation = moved()
     browser = client_as(SETS_UP)
@@ -46,14 +46,14 @@ def test_a_colleague_without_a_right_to_the_list_learns_nothing_of_its_rows(clie
             assert secret not in page.text, address
 
 
-def test_whoever_did_it_reads_all_of_it(client_as):
+def test_the_user_who_ran_it_sees_its_rows_and_answers(client_as):
     operation = moved()
     page = client_as(BRUNO).get(f"/jobs/{operation.job_id}/").text
     assert "Casilda Zubizarreta" in page
     assert "Divorcio" in page
 
 
-def test_what_was_not_done_is_downloaded_without_names_by_who_may_not_see_them(client_as):
+def test_downloaded_failures_have_no_names_for_users_who_may_not_see_them(client_as):
     add_person(SETS_UP)
     operation = moved()
     db.session.execute(update(OperationItem).values(outcome="skipped", reason="gone"))
@@ -64,7 +64,7 @@ def test_what_was_not_done_is_downloaded_without_names_by_who_may_not_see_them(c
     assert "Zubizarreta" not in client_as(SETS_UP).post(at).text
 
 
-def test_a_right_to_an_action_is_no_right_to_look_at_the_list(client_as):
+def test_the_permission_of_an_action_alone_does_not_allow_a_preview(client_as):
     """Whoever gives rights but has none to contacts reads no contact in a preview."""
     add_person(SECURES)
     a_contact(first_name="Casilda", user=add_person(Person("casilda", "Norte", None)))
@@ -74,14 +74,14 @@ def test_a_right_to_an_action_is_no_right_to_look_at_the_list(client_as):
     assert answer.status_code == 403
 
 
-def test_a_draft_is_closed_when_the_right_to_the_list_goes(client_as):
+def test_a_draft_is_refused_when_the_permission_for_the_list_is_gone(client_as):
     add_person(SECURES)
     contact = a_contact(user=add_person(Person("casilda", "Norte", None)))
     operation = create_draft_for(ChangeRights, SECURES.as_actor(), [contact])
     assert client_as(SECURES).get(f"/operations/{operation.id}/").status_code == 403
 
 
-def test_a_local_administrator_does_not_undo_what_is_out_of_reach(client_as):
+def test_a_local_administrator_cannot_undo_an_operation_out_of_scope(client_as):
     local = Person("lola", "Sur", ADMINISTRATOR)
     add_person(local)
     operation = moved()
@@ -93,7 +93,7 @@ def test_a_local_administrator_does_not_undo_what_is_out_of_reach(client_as):
     assert operation.undone == 1
 
 
-def test_a_request_whose_job_is_forgotten_is_still_answered(app):
+def test_a_repeated_request_is_answered_after_its_job_was_deleted(app):
     contact, status = a_contact(), a_value(Status)
     header = api_key_header(BRUNO.user.id) | {"Idempotency-Key": "uno"}
     body = {
@@ -115,7 +115,7 @@ def test_a_request_whose_job_is_forgotten_is_still_answered(app):
     "on",
     ["\r\nX-Evil: 1", "\n", "name=\x00", "//evil.example/", "é" * 4000, "x" * 300_000, "\ud800"],
 )
-def test_whatever_stands_in_the_address_of_a_list_leads_back_to_it(client_as, on):
+def test_any_query_string_leads_back_to_the_list_safely(client_as, on):
     browser = client_as(BRUNO)
     data = {"action": "change_status", "on": on.encode("utf-8", "surrogatepass")}
     answer = browser.post("/contacts/action_post", data=data)

@@ -67,7 +67,7 @@ def the_operation(at: str) -> Operation:
     return found
 
 
-def test_ticked_rows_are_asked_about_previewed_changed_and_undone(client_as):
+def test_ticked_rows_go_through_form_preview_run_and_undo(client_as):
     status, other = the_value(Status, "Active"), a_value(Status)
     lacks, has = a_contact(status=status), a_contact(status=other)
     browser = client_as(BRUNO)
@@ -98,7 +98,7 @@ def test_ticked_rows_are_asked_about_previewed_changed_and_undone(client_as):
     assert "Undoing a collective action" in text_of(browser.get(undone.location))
 
 
-def test_the_way_back_leads_to_the_list_as_it_was_narrowed(client_as):
+def test_the_link_back_leads_to_the_list_with_its_filters(client_as):
     contact, status = a_contact(city="Cáceres"), the_value(Status, "Active")
     browser, on = client_as(BRUNO), "city__contains=C%C3%A1ceres"
     at = begin(browser, on=on, **ticked(contact))
@@ -110,7 +110,7 @@ def test_the_way_back_leads_to_the_list_as_it_was_narrowed(client_as):
     assert f'href="{LIST}?{on}"' in text_of(browser.get(job))
 
 
-def test_what_is_not_answered_is_said_beside_the_field_and_the_rest_stays(client_as):
+def test_a_missing_answer_is_an_error_beside_its_field_and_the_others_stay(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, "change_entity", **ticked(a_contact()))
     answer = browser.post(at, data={"entity": "", "reason": "Moved <house>"})
@@ -120,14 +120,14 @@ def test_what_is_not_answered_is_said_beside_the_field_and_the_rest_stays(client
     assert the_operation(at).answers == {}
 
 
-def test_a_rule_of_the_action_is_said_and_nothing_is_kept(client_as):
+def test_an_error_of_the_action_is_shown_and_no_answer_is_stored(client_as):
     browser = client_as(ALICIA)
     at = begin(browser, "change_rights", **ticked(a_contact()))
     assert "Choose a level in one area at least." in text_of(browser.post(at, data={}), 422)
     assert the_operation(at).answers == {}
 
 
-def test_a_confirmation_is_checked_like_the_questions(client_as):
+def test_a_confirmation_is_validated_like_the_form(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact()))
     answer = browser.post(f"{at}confirm", data={"status": "", "matched": "1"})
@@ -138,7 +138,7 @@ def test_a_confirmation_is_checked_like_the_questions(client_as):
     assert the_operation(at).is_draft
 
 
-def test_an_action_without_questions_shows_its_preview_at_once(client_as):
+def test_an_action_without_fields_starts_with_its_preview(client_as):
     browser, contact = client_as(BRUNO), a_contact()
     at = begin(browser, "delete", **ticked(contact))
     page = text_of(browser.get(at, follow_redirects=True))
@@ -162,7 +162,7 @@ def test_all_that_match_but_one_are_changed(client_as):
 
 
 @pytest.mark.parametrize("action", ["change_status", "add_tag"])
-def test_everything_takes_the_number_typed(client_as, action):
+def test_a_selection_of_everything_needs_the_number_typed(client_as, action):
     some_contacts(3)
     field, value = ("status", a_value(Status)) if "status" in action else ("tag", a_value(Tag))
     browser = client_as(ALICIA)
@@ -179,7 +179,7 @@ def test_everything_takes_the_number_typed(client_as, action):
     assert the_operation(at).changed == number
 
 
-def test_another_number_than_was_shown_is_shown_again(client_as):
+def test_a_changed_number_of_rows_shows_the_preview_again(client_as):
     tag, status = a_value(Tag), a_value(Status)
     a_contact(tags=[tag])
     browser = client_as(BRUNO)
@@ -193,7 +193,7 @@ def test_another_number_than_was_shown_is_shown_again(client_as):
     assert browser.post(f"{at}confirm", data=hidden(again)).location.startswith("/jobs/")
 
 
-def test_confirmed_twice_it_is_one_job_and_going_back_leads_there(client_as):
+def test_confirming_twice_is_one_job_and_the_draft_leads_to_it(client_as):
     browser, status = client_as(BRUNO), a_value(Status)
     at = begin(browser, **ticked(a_contact()))
     page = previewed(browser, at, status=status.id)
@@ -208,7 +208,7 @@ def test_confirmed_twice_it_is_one_job_and_going_back_leads_there(client_as):
         assert (again.status_code, again.location) == (302, first)
 
 
-def test_what_was_confirmed_is_what_its_own_page_showed(client_as):
+def test_the_answers_of_the_confirmed_page_are_used(client_as):
     """Two tabs with two answers: the one that is confirmed counts."""
     browser, one, two = client_as(BRUNO), a_value(Status), a_value(Status)
     contact = a_contact()
@@ -220,7 +220,7 @@ def test_what_was_confirmed_is_what_its_own_page_showed(client_as):
     assert contact.status == one
 
 
-def test_nothing_to_change_has_no_button(client_as):
+def test_a_preview_without_changes_has_no_run_button(client_as):
     status = a_value(Status)
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact(status=status)))
@@ -230,7 +230,7 @@ def test_nothing_to_change_has_no_button(client_as):
     assert "confirm" not in page
 
 
-def test_a_draft_is_its_makers_alone(client_as):
+def test_a_draft_is_visible_to_its_owner_only(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact()))
     other = client_as(ALICIA)
@@ -242,7 +242,7 @@ def test_a_draft_is_its_makers_alone(client_as):
     assert client_as(CLARA).post(f"{at}undo").status_code == 404
 
 
-def test_an_old_draft_leads_back_to_its_list(client_as):
+def test_an_expired_draft_links_to_its_list(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, all="1", on="city__contains=bilbao")
     the_operation(at).created_at = now() - timedelta(hours=25)
@@ -251,7 +251,7 @@ def test_an_old_draft_leads_back_to_its_list(client_as):
     assert 'href="/contacts/list/?city__contains=bilbao"' in page
 
 
-def test_a_right_that_was_taken_away_closes_the_draft(client_as):
+def test_a_draft_is_refused_without_the_permission_of_its_action(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact()))
     BRUNO.user.roles = CLARA.user.roles
@@ -263,7 +263,7 @@ def test_a_right_that_was_taken_away_closes_the_draft(client_as):
     assert the_operation(at).is_draft
 
 
-def test_rows_out_of_reach_are_refused_with_a_way_back(client_as):
+def test_rows_out_of_scope_are_refused_with_a_link_back(client_as):
     browser = client_as(BRUNO)
     form = {"action": "change_status"} | ticked(a_contact(), a_contact("Sur"))
     page = text_of(browser.post("/contacts/action_post", data=form), 403)
@@ -277,7 +277,7 @@ def test_rows_out_of_reach_are_refused_with_a_way_back(client_as):
     assert "change-status" in page
 
 
-def test_no_row_or_too_many_lead_back_to_the_list_with_a_sentence(client_as):
+def test_no_row_or_too_many_redirect_to_the_list_with_a_message(client_as):
     browser = client_as(BRUNO)
     for ids, sentence in (([], "Tick the rows first."), (range(1, 1002), "too many to tick")):
         form = {"action": "change_status", "rowid": list(ids), "on": "q=ana"}
@@ -286,7 +286,7 @@ def test_no_row_or_too_many_lead_back_to_the_list_with_a_sentence(client_as):
         assert sentence in text_of(browser.get(answer.location))
 
 
-def test_undoing_is_for_whoever_did_it_and_for_administrators_and_once(client_as):
+def test_the_owner_and_administrators_may_undo_once(client_as):
     browser, status, contact = client_as(BRUNO), a_value(Status), a_contact()
     at = begin(browser, **ticked(contact))
     job = browser.post(f"{at}confirm", data=hidden(previewed(browser, at, status=status.id)))
@@ -297,7 +297,7 @@ def test_undoing_is_for_whoever_did_it_and_for_administrators_and_once(client_as
     assert browser.post(f"{at}undo").location == first != job.location
 
 
-def test_too_late_to_undo_is_said(client_as):
+def test_an_undo_that_comes_too_late_shows_a_message(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact()))
     page = previewed(browser, at, status=a_value(Status).id)
@@ -309,7 +309,7 @@ def test_too_late_to_undo_is_said(client_as):
     assert "too long ago to be undone" in text_of(answer)
 
 
-def test_the_log_of_a_file_names_the_action_and_leads_to_its_job(client_as):
+def test_the_log_of_a_file_names_the_action_and_links_to_its_job(client_as):
     browser, contact = client_as(BRUNO), a_contact()
     at = begin(browser, **ticked(contact))
     page = previewed(browser, at, status=a_value(Status).id)
@@ -329,13 +329,13 @@ def test_the_log_of_a_file_names_the_action_and_leads_to_its_job(client_as):
     assert link in page
 
 
-def test_the_form_of_a_role_names_collective_actions_in_words(client_as):
+def test_the_form_of_a_role_shows_labels_of_collective_actions(client_as):
     page = text_of(client_as(ALICIA).get("/roles/add"))
     assert "collective action: Change status" in page
     assert "change status" not in page
 
 
-def test_the_bar_offers_what_may_be_done_and_the_dangerous_last(client_as):
+def test_the_selection_bar_offers_permitted_actions_with_dangerous_ones_last(client_as):
     a_contact()
     page = text_of(client_as(BRUNO).get(LIST))
     names = re.findall(r'name="action" value="(\w+)"', page)

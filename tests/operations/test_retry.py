@@ -64,7 +64,7 @@ def entries(operation: Operation) -> int:
     return db.session.scalar(query.where(LogEntry.operation_id == operation.id)) or 0
 
 
-def test_it_goes_on_with_the_rest_of_the_same_rows_and_does_none_twice(client_as, failed):
+def test_a_failed_operation_resumes_with_its_remaining_rows(client_as, failed):
     operation, tag, contacts = failed
     assert (operation.job.state, operation.changed, tagged(tag)) == ("failed", 2, 2)
     # What was done already is not looked at again, and what is new was not selected.
@@ -89,7 +89,7 @@ def test_it_goes_on_with_the_rest_of_the_same_rows_and_does_none_twice(client_as
     assert (operation.undone, operation.kept, tagged(tag)) == (4, 1, 0)
 
 
-def test_an_administrator_lets_it_go_on_in_the_name_of_whoever_asked(client_as, failed):
+def test_an_administrator_resumes_it_on_behalf_of_its_owner(client_as, failed):
     operation, tag, _contacts = failed
     at = f"/jobs/{operation.job_id}/"
     assert client_as(CLARA).post(f"{at}resume").status_code == 404
@@ -102,7 +102,7 @@ def test_an_administrator_lets_it_go_on_in_the_name_of_whoever_asked(client_as, 
     assert (again(operation).job.actor_id, tagged(tag)) == (BRUNO.user.id, 5)
 
 
-def test_who_lost_the_right_or_undid_it_or_comes_late_does_not_go_on(client_as, failed):
+def test_it_cannot_be_resumed_without_permission_after_undo_or_too_late(client_as, failed):
     operation, tag, _contacts = failed
     at = f"/jobs/{operation.job_id}/"
 
@@ -124,7 +124,7 @@ def test_who_lost_the_right_or_undid_it_or_comes_late_does_not_go_on(client_as, 
     assert tagged(tag) == 0
 
 
-def test_only_what_failed_is_tried_again(client_as, failed):
+def test_only_a_failed_job_can_be_resumed(client_as, failed):
     operation, _tag, _contacts = failed
     for state in ("queued", "done", "cancelled"):
         operation.job.state = state
@@ -133,7 +133,7 @@ def test_only_what_failed_is_tried_again(client_as, failed):
         assert (again(operation).job.state, operation.job.error != "") == (state, True)
 
 
-def test_what_is_forgotten_is_not_there(client_as, failed):
+def test_a_deleted_job_cannot_be_resumed(client_as, failed):
     operation, _tag, _contacts = failed
     number = operation.job_id
     db.session.execute(delete(Job).where(Job.id == number))
@@ -141,7 +141,7 @@ def test_what_is_forgotten_is_not_there(client_as, failed):
     assert client_as(BRUNO).post(f"/jobs/{number}/resume").status_code == 404
 
 
-def test_programs_and_the_shell_try_again_too(app, failed):
+def test_the_api_and_the_command_line_resume_it_too(app, failed):
     operation, tag, _contacts = failed
     at, browser = f"{URL}{operation.id}/resume", app.test_client()
     assert browser.post(at, headers=api_key_header(CLARA.user.id)).status_code == 404
@@ -180,7 +180,7 @@ def by_key(monkeypatch, app, upto: int = 5) -> tuple[Operation, ApiKey]:
 
 
 @pytest.mark.parametrize("how", ["revoked", "expired", "narrowed"])
-def test_a_key_that_has_ended_stops_what_it_asked_for(app, client_as, monkeypatch, how):
+def test_the_job_of_a_key_that_is_no_longer_valid_fails(app, client_as, monkeypatch, how):
     operation, key = by_key(monkeypatch, app)
     if how == "revoked":
         revoke_key(key)
@@ -202,13 +202,13 @@ def test_a_key_that_has_ended_stops_what_it_asked_for(app, client_as, monkeypatc
     assert (operation.changed, operation.job.channel) == (5, "web")
 
 
-def test_a_key_in_force_is_asked_for_again_and_again(app, monkeypatch):
+def test_the_job_of_a_valid_key_runs_to_its_end(app, monkeypatch):
     monkeypatch.setattr("app.jobs.runner.ACTOR_REFRESH_SECONDS", 0.0)
     operation, _key = by_key(monkeypatch, app)
     assert run_job(operation.job_id) == "done"
 
 
-def test_what_a_key_asked_for_is_called_off_even_when_the_key_has_ended(app, monkeypatch):
+def test_the_job_of_an_invalid_key_can_be_cancelled(app, monkeypatch):
     operation, key = by_key(monkeypatch, app)
     revoke_key(key)
     operation.job.is_cancelled = True

@@ -49,7 +49,7 @@ def first_chunk(job: Job, monkeypatch, size: int) -> None:
     run_job(job.id, should_yield=lambda: True)
 
 
-def test_an_undoing_that_was_stopped_half_way_goes_on_when_asked_again(monkeypatch):
+def test_a_cancelled_undo_resumes_when_requested_again(monkeypatch):
     operation, tag, contacts = some_with_tag(5)
     job = begin_undo(operation)
     first_chunk(job, monkeypatch, 2)
@@ -69,7 +69,7 @@ def test_an_undoing_that_was_stopped_half_way_goes_on_when_asked_again(monkeypat
     assert "undone" in why_not_undone(operation)
 
 
-def test_what_was_undone_already_is_not_undone_twice(monkeypatch):
+def test_a_resumed_undo_does_not_touch_rows_that_were_undone_before(monkeypatch):
     """Who is given the tag again by hand keeps it, whatever goes on afterwards."""
     operation, tag, contacts = some_with_tag(3)
     job = begin_undo(operation)
@@ -85,7 +85,7 @@ def test_what_was_undone_already_is_not_undone_twice(monkeypatch):
     assert [tag in contact.tags for contact in contacts] == [True, False, False]
 
 
-def test_rights_are_given_back_to_whoever_had_them_and_to_nobody_else():
+def test_rights_are_restored_only_to_the_user_who_had_them():
     role = role_name(Area.SALES, Level.EDIT)
     first, second = (add_person(Person(name, "Norte", role)) for name in ("primera", "segunda"))
     second.roles = []
@@ -101,7 +101,7 @@ def test_rights_are_given_back_to_whoever_had_them_and_to_nobody_else():
     assert (first.roles, second.roles) == ([], [])
 
 
-def test_what_is_being_undone_is_kept_until_that_has_ended():
+def test_items_are_not_deleted_while_an_undo_is_running():
     operation, _tag, _contacts = some_with_tag(3)
     begin_undo(operation)
     operation.undo_until = now() - timedelta(minutes=1)
@@ -112,7 +112,7 @@ def test_what_is_being_undone_is_kept_until_that_has_ended():
     assert delete_expired_items(db.session(), 100) == 3
 
 
-def test_what_was_done_so_long_ago_that_its_job_is_forgotten_says_so():
+def test_an_operation_whose_job_was_deleted_says_that_it_is_too_old_to_undo():
     operation, _tag, _contacts = some_with_tag(1)
     operation.undo_until = now() - timedelta(days=60)
     db.session.execute(delete(Job).where(Job.id == operation.job_id))

@@ -46,7 +46,7 @@ STEPS = st.lists(
 
 @FEW
 @given(STEPS)
-def test_a_sequence_undone_backwards_leaves_everything_as_it_was(plugs, connection, steps):
+def test_undoing_a_sequence_in_reverse_restores_everything(plugs, connection, steps):
     with all_undone(connection):
         _go_there_and_back(plugs, connection, steps)
 

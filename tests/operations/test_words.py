@@ -30,7 +30,7 @@ def confirmed(browser, at: str, **answers) -> str:
     return browser.post(f"{at}confirm", data=hidden(page)).location
 
 
-def test_a_job_is_called_after_what_was_chosen_and_not_after_the_reason(client_as):
+def test_the_title_of_a_job_has_the_answers_but_not_the_reason(client_as):
     browser, contact = client_as(ALICIA), a_contact()
     bilbao = db.session.query(Entity).filter_by(name="Bilbao").one()
     at = begin(browser, "change_entity", **ticked(contact))
@@ -41,7 +41,7 @@ def test_a_job_is_called_after_what_was_chosen_and_not_after_the_reason(client_a
     assert "<h1>Undo: Change entity: Bilbao</h1>" in text_of(undoing)
 
 
-def test_undoing_what_is_gone_is_called_as_it_was(client_as):
+def test_the_title_of_an_undo_repeats_the_stored_title(client_as):
     browser, status = client_as(BRUNO), a_value(Status)
     name = str(status)
     at = begin(browser, **ticked(a_contact()))
@@ -52,7 +52,7 @@ def test_undoing_what_is_gone_is_called_as_it_was(client_as):
     assert f"Undo: Change status: {name}" in text_of(undoing)
 
 
-def test_rights_in_one_area_name_the_area(client_as):
+def test_the_title_of_changed_rights_names_the_area(client_as):
     browser = client_as(ALICIA)
     contact = a_contact()
     contact.user = BRUNO.user
@@ -62,7 +62,7 @@ def test_rights_in_one_area_name_the_area(client_as):
     assert job_of(the_operation(at)).title == "Change rights: Sales: read"
 
 
-def test_numbers_are_written_as_their_reader_writes_them(client_as):
+def test_numbers_are_formatted_for_the_reader(client_as):
     browser = client_as(ALICIA)
     some_contacts(1_000)
     at = begin(browser, "change_status", all="1", on="")
@@ -78,7 +78,7 @@ def test_numbers_are_written_as_their_reader_writes_them(client_as):
     assert "Undo this for 12,345 files?" in text_of(browser.get(job))
 
 
-def test_the_number_that_was_typed_stays_when_it_is_wrong(client_as):
+def test_a_wrong_confirmation_number_stays_in_the_field(client_as):
     browser = client_as(ALICIA)
     some_contacts(2)
     at = begin(browser, "change_status", all="1", on="")
@@ -89,7 +89,7 @@ def test_the_number_that_was_typed_stays_when_it_is_wrong(client_as):
     assert 'value="12 &#34;monkeys&#34;"' in again.text
 
 
-def test_who_lacks_a_tag_is_not_said_to_have_it(client_as):
+def test_the_unchanged_count_of_remove_tag_says_do_not_have_it(client_as):
     browser, tag = client_as(BRUNO), a_value(Tag)
     with_it, without = a_contact(tags=[tag]), a_contact()
     at = begin(browser, "remove_tag", **ticked(with_it, without))
@@ -100,7 +100,7 @@ def test_who_lacks_a_tag_is_not_said_to_have_it(client_as):
     assert "no change needed" in text_of(browser.get(job))
 
 
-def test_a_job_that_goes_on_lists_no_rows_that_are_old_at_once(client_as, monkeypatch):
+def test_a_running_job_lists_no_rows(client_as, monkeypatch):
     browser, contact = client_as(BRUNO), a_contact()
     monkeypatch.setitem(current_app.config, "BACKGROUND_ABOVE", 0)
     at = begin(browser, **ticked(contact))
@@ -124,7 +124,7 @@ def test_entities_can_be_chosen_without_scripts(client_as):
     assert "This cannot be chosen." in text_of(answer, 422)
 
 
-def test_each_reader_reads_a_job_in_their_own_language(client_as):
+def test_a_job_is_shown_in_the_language_of_each_reader(client_as):
     """What was asked for in Spanish is read in English by whoever reads English."""
     maite = client_as(BRUNO)
     maite.post("/language", data={"language": "es"})
@@ -147,7 +147,7 @@ def test_each_reader_reads_a_job_in_their_own_language(client_as):
     assert "Tipo es Miembro" in text_of(maite.get(job))
 
 
-def test_a_list_of_jobs_is_named_in_as_many_statements_however_long_it_is(client_as, counting):
+def test_a_list_of_jobs_takes_the_same_number_of_statements_however_long(client_as, counting):
     browser, counted = client_as(BRUNO), []
     for number in (1, 5):
         for _each in range(number):

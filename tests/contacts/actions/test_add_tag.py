@@ -18,7 +18,7 @@ from tests.people import BRUNO
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
-def test_other_tags_stay_also_those_given_since():
+def test_other_tags_stay_including_those_added_since():
     old, new, since = a_value(Tag), a_value(Tag), a_value(Tag)
     row = a_contact(tags=[old])
     operation = do(AddTag, BRUNO.as_actor(), [row], tag=new.id)
@@ -32,7 +32,7 @@ def test_other_tags_stay_also_those_given_since():
     assert row.tags == [old, since]
 
 
-def test_the_log_puts_the_tags_back_as_they_were():
+def test_the_tags_can_be_put_back_from_the_log():
     old, new = a_value(Tag), a_value(Tag)
     row = a_contact(tags=[old])
     do(AddTag, BRUNO.as_actor(), [row], tag=new.id)
@@ -47,7 +47,7 @@ def test_the_log_puts_the_tags_back_as_they_were():
     ]
 
 
-def test_adding_and_removing_are_each_others_undoing():
+def test_adding_and_removing_a_tag_undo_independently():
     tag = a_value(Tag)
     has, lacks = a_contact(tags=[tag]), a_contact()
     added = do(AddTag, BRUNO.as_actor(), [has, lacks], tag=tag.id)
@@ -58,7 +58,7 @@ def test_adding_and_removing_are_each_others_undoing():
     assert (has.tags, lacks.tags) == ([tag], [])
 
 
-def test_a_tag_taken_off_since_is_not_taken_off_again():
+def test_undo_keeps_a_row_whose_tag_was_removed_since():
     tag = a_value(Tag)
     row = a_contact()
     operation = do(AddTag, BRUNO.as_actor(), [row], tag=tag.id)
@@ -69,5 +69,5 @@ def test_a_tag_taken_off_since_is_not_taken_off_again():
     assert row.version == version
 
 
-def test_there_is_no_tag_called_none():
+def test_none_is_not_an_answer():
     assert not AddTag.build_form({"tag": ["none"]}).validate()

@@ -30,21 +30,21 @@ def wrong_fields(person, **answers) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["Sur", "Federación"])
-def test_an_entity_out_of_reach_cannot_be_chosen(name):
+def test_an_entity_out_of_scope_cannot_be_chosen(name):
     answers = {"entity": the_entity(name).id, "reason": "Mudanza"}
     assert wrong_fields(BRUNO, **answers) == {"entity"}
     assert wrong_fields(ALICIA, **answers) == set()
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
-def test_a_reason_is_needed(reason):
+def test_a_reason_is_required(reason):
     assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id, reason=reason) == {"reason"}
     assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id) == {"reason"}
     long = {"entity": the_entity("Bilbao").id, "reason": "x" * 201}
     assert wrong_fields(BRUNO, **long) == {"reason"}
 
 
-def test_what_leaves_the_reach_is_no_longer_seen_and_the_reason_stays():
+def test_a_moved_file_leaves_the_scope_and_the_reason_is_stored():
     stays, leaves = a_contact(), a_contact()
     answers = {"entity": the_entity("Sur").id, "reason": "Mudanza <b>"}
     operation = do(ChangeEntity, ALICIA.as_actor(), [leaves], **answers)
@@ -55,7 +55,7 @@ def test_what_leaves_the_reach_is_no_longer_seen_and_the_reason_stays():
     assert leaves.id in seen_by_bruno()
 
 
-def test_undone_by_whoever_no_longer_reaches_where_it_was_it_stays_where_it_is():
+def test_undo_keeps_a_file_whose_old_entity_left_the_scope():
     norte, bilbao = the_entity("Norte"), the_entity("Bilbao")
     row = a_contact("Bilbao")
     operation = do(ChangeEntity, BRUNO.as_actor(), [row], entity=norte.id, reason="Aquí")
@@ -69,7 +69,7 @@ def test_undone_by_whoever_no_longer_reaches_where_it_was_it_stays_where_it_is()
     assert row.entity is norte
 
 
-def test_undone_by_whoever_no_longer_reaches_where_it_is_it_stays_there():
+def test_undo_keeps_a_file_that_left_the_scope():
     row = a_contact("Bilbao")
     operation = do(
         ChangeEntity, BRUNO.as_actor(), [row], entity=the_entity("Norte").id, reason="Aquí"

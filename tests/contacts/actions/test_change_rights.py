@@ -118,7 +118,7 @@ def test_a_grant_is_allowed_if_the_actor_holds_it_and_all_the_target_holds(rank,
     assert {key: names(row.user) for key, row in targets.items()} == before
 
 
-def test_nobody_changes_their_own_rights_and_the_last_administrator_stays():
+def test_own_rights_and_administrators_cannot_be_changed():
     me, other = a_contact(user=ALICIA.user), somebody((ADMINISTRATOR,), "Federación")
     operation = do(ChangeRights, ALICIA.as_actor(), [me], contacts="forbidden")
     assert items_of(operation)[me.id].reason == "self"
@@ -127,7 +127,7 @@ def test_nobody_changes_their_own_rights_and_the_last_administrator_stays():
     assert names(ALICIA.user) == {ADMINISTRATOR}
 
 
-def test_a_contact_who_is_no_user_any_more_is_skipped():
+def test_contacts_without_an_active_user_are_skipped():
     nobody, gone = a_contact(), a_contact(user=somebody(()))
     gone.user.trashed_at = gone.created_at
     db.session.commit()
@@ -138,7 +138,7 @@ def test_a_contact_who_is_no_user_any_more_is_skipped():
     assert {item.reason for item in items_of(operation).values()} == {"no_user"}
 
 
-def test_sessions_of_those_it_happens_to_end_and_others_go_on(app):
+def test_sessions_end_only_for_users_whose_rights_changed(app):
     changed, already = a_contact(user=somebody(())), a_contact(user=somebody((READ,)))
     browsers = [app.test_client(), app.test_client()]
     for browser, row in zip(browsers, (changed, already), strict=True):
@@ -153,7 +153,7 @@ def test_sessions_of_those_it_happens_to_end_and_others_go_on(app):
     assert [browser.get("/account/sessions/").status_code for browser in browsers] == [302, 200]
 
 
-def test_the_security_page_is_told_and_so_is_the_log_of_the_contact():
+def test_changed_rights_are_in_the_security_log_and_in_the_log_of_the_contact():
     row = a_contact(user=somebody((CUSTOM,)))
     operation = do(ChangeRights, ALICIA.as_actor(), [row], contacts="edit")
     query = select(LogEntry).where(LogEntry.operation_id == operation.id)
@@ -165,7 +165,7 @@ def test_the_security_page_is_told_and_so_is_the_log_of_the_contact():
     assert told["contact"].changes["change_rights"][1] == "Contacts: edit"
 
 
-def test_who_rose_above_or_was_changed_since_keeps_what_they_have():
+def test_undo_keeps_rights_that_were_changed_since_or_rose_above_the_actor():
     since, above = a_contact(user=somebody(())), a_contact(user=somebody(()))
     back = a_contact(user=somebody(()))
     actor = somebody((SECURITY, EDIT)).as_actor()
@@ -182,7 +182,7 @@ def test_who_rose_above_or_was_changed_since_keeps_what_they_have():
     assert names(back.user) == set()
 
 
-def test_its_entry_is_called_by_its_name_on_the_log_of_the_file(client_as):
+def test_the_log_of_the_file_shows_the_label_of_the_action(client_as):
     row = a_contact(user=somebody(()))
     do(ChangeRights, ALICIA.as_actor(), [row], contacts="read")
     page = client_as(ALICIA).get(f"/contacts/show/{row.id}?tab=log").text
@@ -190,7 +190,7 @@ def test_its_entry_is_called_by_its_name_on_the_log_of_the_file(client_as):
     assert "Change rights" in page
 
 
-def test_a_level_must_be_chosen_and_must_be_one():
+def test_a_valid_level_must_be_chosen():
     row = a_contact(user=somebody(()))
     with pytest.raises(DomainError):
         do(ChangeRights, ALICIA.as_actor(), [row])

@@ -28,7 +28,7 @@ def a_user(name: str, **fields) -> Contact:
     return row
 
 
-def test_who_can_sign_in_is_skipped_and_listed_and_who_no_longer_can_goes():
+def test_contacts_who_can_log_in_are_skipped_and_others_are_trashed():
     stays = [
         a_user("signs-in"),
         a_user("until-today", employed_until=today()),
@@ -55,7 +55,7 @@ def test_who_can_sign_in_is_skipped_and_listed_and_who_no_longer_can_goes():
     assert len({row.trashed_at for row in goes}) == 1
 
 
-def test_what_hangs_on_a_deleted_file_stays():
+def test_links_to_a_deleted_file_stay():
     boss = a_contact()
     row = a_contact(manager=boss)
     do(Delete, BRUNO.as_actor(), [boss])
@@ -64,7 +64,7 @@ def test_what_hangs_on_a_deleted_file_stays():
     assert not row.is_trashed
 
 
-def test_what_was_deleted_again_since_stays_in_the_trash():
+def test_undo_keeps_a_file_that_was_deleted_again_since():
     again, back = a_contact(), a_contact()
     operation = do(Delete, BRUNO.as_actor(), [again, back])
     restore(again)
@@ -78,7 +78,7 @@ def test_what_was_deleted_again_since_stays_in_the_trash():
     assert (again.is_trashed, back.is_trashed) == (True, False)
 
 
-def test_what_was_deleted_for_good_is_told_to_be_gone():
+def test_undo_reports_a_purged_file_as_gone():
     row = a_contact()
     number = row.id
     operation = do(Delete, BRUNO.as_actor(), [row])

@@ -25,7 +25,7 @@ def test_other_tags_stay():
     assert [row.tags for row in rows] == [[stays], [stays], []]
 
 
-def test_the_log_puts_the_tags_back_as_they_were():
+def test_the_tags_can_be_put_back_from_the_log():
     gone, stays = a_value(Tag), a_value(Tag)
     row = a_contact(tags=[gone, stays])
     do(RemoveTag, BRUNO.as_actor(), [row], tag=gone.id)
@@ -36,7 +36,7 @@ def test_the_log_puts_the_tags_back_as_they_were():
     assert row.tags == [gone, stays]
 
 
-def test_a_tag_given_again_since_is_not_given_twice():
+def test_undo_keeps_a_row_whose_tag_was_added_again_since():
     tag = a_value(Tag)
     again, back = a_contact(tags=[tag]), a_contact(tags=[tag])
     operation = do(RemoveTag, BRUNO.as_actor(), [again, back], tag=tag.id)
