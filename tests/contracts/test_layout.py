@@ -77,7 +77,7 @@ def test_there_is_no_junk_drawer():
 
 
 def test_nothing_is_read_that_could_run_what_it_reads():
-    """A job's parameters and a queue message are JSON; pickle, marshal and shelve run what they are sent."""
+    """Job parameters and queue messages are JSON; pickle, marshal and shelve run what they load."""
     reading = re.compile(r"\b(pickle|marshal|shelve|jsonpickle|dill)\b|yaml\.(unsafe_)?load")
     found = [path.name for path in MODULES if reading.search(path.read_text(encoding="utf-8"))]
     assert found == []
