@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 # To be mended at once; soon; when convenient.
 DANGER, WARNING, ADVICE = "danger", "warning", "advice"
-SEVERITIES = {DANGER: _l("danger"), WARNING: _l("warning"), ADVICE: _l("advice")}
+SEVERITIES = {DANGER: _l("Critical"), WARNING: _l("Warning"), ADVICE: _l("Recommendation")}
 # Names listed in one message.
 MAX_NAMES = 5
 
@@ -59,8 +59,8 @@ def run_checks(app: Flask, session: Session) -> list[CheckMessage]:
             logger.exception("The check %s failed.", check.__name__)
             message = CheckMessage(
                 WARNING,
-                _l("The check “%(name)s” could not be made.", name=check.__name__),
-                _l("The program's own log says why."),
+                _l("The check “%(name)s” could not be completed.", name=check.__name__),
+                _l("See the program’s technical log."),
             )
         if message is not None:
             messages.append(message._replace(check=check.__name__))

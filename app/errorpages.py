@@ -51,14 +51,17 @@ def _http(error: HTTPException):
         db.session.rollback()
         return http_problem(error)
     texts = {
-        400: (_("This address or form makes no sense"), _("Go back and try again.")),
-        403: (_("You may not do this"), _("Ask an administrator if you need to.")),
+        400: (_("This request is not valid"), _("Go back and try again.")),
+        403: (_("You don’t have access"), _("Contact your administrator if you need access.")),
         404: (
-            _("There is nothing here"),
-            _("The file may have been moved to the trash, or is not yours to see."),
+            _("Page not found"),
+            _("It may have been moved to the trash, or you may not have access to it."),
         ),
-        405: (_("This cannot be opened like that"), _("Use the button on the page.")),
-        413: (_("This is too much at once"), _("Send a smaller file or a shorter text.")),
+        405: (
+            _("This page can’t be opened directly"),
+            _("Go back and use the button on the page."),
+        ),
+        413: (_("Too large"), _("Send a smaller file or a shorter text.")),
     }
     title, text = texts.get(status, (_("Something went wrong"), _("Go back and try again.")))
     return _page(status, title, text)
@@ -66,7 +69,7 @@ def _http(error: HTTPException):
 
 def _untrusted_host(_error: SecurityError):
     """Answer in plain text: no URL can be built for an untrusted host."""
-    return Response(_("Nothing is served under this name."), 400, content_type="text/plain")
+    return Response(_("This host name is not served here."), 400, content_type="text/plain")
 
 
 def _csrf(_error: CSRFError):
@@ -76,19 +79,19 @@ def _csrf(_error: CSRFError):
         return redirect(safe_redirect_target(request.args.get("next")))
     return resubmit_page() or _page(
         400,
-        _("This page was open for too long"),
-        _("Nothing was changed. Go back, reload the page and send it again."),
+        _("This page has expired"),
+        _("Nothing was changed. Go back, reload the page and try again."),
     )
 
 
 def _domain_error(error: DomainError):
     text = str(error)
-    return _page(400, _("This address or form makes no sense"), text if " " in text else "")
+    return _page(400, _("This request is not valid"), text if " " in text else "")
 
 
 def _data_error(error: DataError):
     log.warning("value out of range for the database: %s", error)
-    return _page(400, _("This address or form makes no sense"), _("Go back and try again."))
+    return _page(400, _("This request is not valid"), _("Go back and try again."))
 
 
 def _concurrent_write(error: IntegrityError | StaleDataError):
@@ -98,7 +101,7 @@ def _concurrent_write(error: IntegrityError | StaleDataError):
     return _page(
         409,
         _("Try again."),
-        _("Nothing was changed. Go back, reload the page and send it again."),
+        _("Nothing was changed. Go back, reload the page and try again."),
     )
 
 
@@ -109,5 +112,7 @@ def _unhandled(error: Exception):
     if isinstance(error, OperationalError):
         # The page must not load the user from the database.
         g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
-        return _page(503, _("The database does not answer"), _("Wait a moment and try again."))
-    return _page(500, _("Something went wrong"), _("It is noted. Nothing was changed."))
+        return _page(503, _("The database is not responding"), _("Wait a moment and try again."))
+    return _page(
+        500, _("Something went wrong"), _("The error has been logged. Nothing was changed.")
+    )

@@ -59,7 +59,10 @@ class FieldType:
         value = self.read(value, hints)
         if isinstance(value, str) and self.max_length and len(value) > self.max_length:
             raise DomainError(
-                _("Too long: %(count)s characters at most.", count=show_number(self.max_length))
+                _(
+                    "Too long. The maximum is %(count)s characters.",
+                    count=show_number(self.max_length),
+                )
             )
         return value
 
@@ -95,7 +98,7 @@ class Email(FieldType):
             email = validate_email(value, check_deliverability=False)
         except EmailNotValidError:
             raise DomainError(
-                _("“%(value)s” is not an e-mail address.", value=value[:80])
+                _("“%(value)s” is not a valid e-mail address.", value=value[:80])
             ) from None
         # The same address is typed in any case; store it in one.
         return email.normalized.lower()
@@ -107,7 +110,7 @@ class Phone(FieldType):
     def read(self, value: str, hints: Hints) -> str:
         number = parse_phone(value, hints.country)
         if number is None:
-            raise DomainError(_("“%(value)s” is not a telephone number.", value=value[:40]))
+            raise DomainError(_("“%(value)s” is not a valid phone number.", value=value[:40]))
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         return f"{written};ext={number.extension}" if number.extension else written
 
@@ -153,7 +156,7 @@ class Url(FieldType):
         except ValueError:  # half an IPv6 address
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or "." not in (parts.hostname or ""):
-            raise DomainError(_("“%(value)s” is not a web address.", value=value[:80]))
+            raise DomainError(_("“%(value)s” is not a valid web address.", value=value[:80]))
         return value
 
 
@@ -164,7 +167,7 @@ class Date(FieldType):
         day = parse_date(value, hints.day_first)
         if day is None:
             raise DomainError(
-                _("“%(value)s” is not a date; write it as 2026-12-31.", value=value[:40])
+                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=value[:40])
             )
         return day
 
@@ -203,7 +206,9 @@ class DateTime(FieldType):
         try:
             return datetime.datetime.fromisoformat(value)
         except ValueError:
-            raise DomainError(_("“%(value)s” is not a date and time.", value=value[:40])) from None
+            raise DomainError(
+                _("“%(value)s” is not a valid date and time.", value=value[:40])
+            ) from None
 
     def show(self, value: datetime.datetime | None) -> str:
         return show_datetime(value)
@@ -239,7 +244,7 @@ class Decimal(FieldType):
             number = decimal.Decimal("NaN")
         # Refuse a huge exponent: no column holds it, and formatting its zeros exhausts memory.
         if not number.is_finite() or abs(number.adjusted()) > 15:
-            raise DomainError(_("“%(value)s” is not a number.", value=value[:40]))
+            raise DomainError(_("“%(value)s” is not a valid number.", value=value[:40]))
         return number
 
     def show(self, value: decimal.Decimal | None) -> str:
@@ -254,7 +259,7 @@ class Boolean(FieldType):
     def read(self, value: str, hints: Hints) -> bool:
         if (folded := fold(value)) in self.yes | self.no:
             return folded in self.yes
-        raise DomainError(_("“%(value)s” is neither yes nor no.", value=value[:40]))
+        raise DomainError(_("“%(value)s” is not a valid answer. Use yes or no.", value=value[:40]))
 
     def show(self, value: bool | None) -> str:
         return "" if value is None else _("Yes") if value else _("No")
@@ -281,7 +286,7 @@ class Choice(FieldType):
             also = self._info.get("also", {}).get(code, ())
             if wanted in {fold(code), *(fold(str(known)).rstrip(".") for known in (label, *also))}:
                 return code
-        raise DomainError(_("“%(value)s” is not one of the choices.", value=value[:80]))
+        raise DomainError(_("“%(value)s” is not a valid option.", value=value[:80]))
 
     def show(self, value: str | None) -> str:
         return "" if value is None else str(self.choices.get(value, value))
@@ -297,7 +302,7 @@ class Country(FieldType):
     def read(self, value: str, hints: Hints) -> str:
         code = find_country(value)
         if code is None:
-            raise DomainError(_("“%(value)s” is not a country.", value=value[:80]))
+            raise DomainError(_("“%(value)s” is not a valid country.", value=value[:80]))
         return code
 
     def show(self, value: str | None) -> str:

@@ -1,9 +1,8 @@
 """Measure the login: ``python -m bench.login [samples]``.
 
-Asks with a wrong password for six kinds of account in turn, at the real cost of a hash, and
-prints the median of each. From outside nobody may tell which of them exist: the medians are
-to lie within 10 % of each other. Counts of attempts are forgotten before each sample, but for
-the account that is locked.
+Sends a wrong password to six kinds of account in turn, at the real cost of a hash, and prints the
+median of each. The time must not reveal which accounts exist: the medians should lie within 10 %
+of each other. The throttle counters are reset before each sample, except for the locked account.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ KINDS = ("existing", "missing", "inactive", "trashed", "left", "locked")
 
 
 def make_accounts() -> dict[str, int]:
-    """Write an account of each kind but the missing one; return their numbers."""
+    """Write an account of each kind but the missing one; return their ids."""
     top = ensure_root(db.session(), "Federación")
     role = Role(name="Bench")
     states = {
@@ -57,28 +56,28 @@ def make_accounts() -> dict[str, int]:
 
 
 def measure(samples: int) -> dict[str, list[float]]:
-    """Return the seconds of each answer, by kind of account."""
+    """Return the response times in seconds, by kind of account."""
     config = settings({"PADRON_DATA_DIR": tempfile.mkdtemp()})
     app = create_app(config | {"WTF_CSRF_ENABLED": False})
     with app.app_context():
         upgrade()
-        numbers = make_accounts()
+        user_ids = make_accounts()
     times: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for sample in range(samples + 5):
         for kind in KINDS:
             with app.app_context():
                 db.session.execute(delete(AttemptCounter))
                 for _n in range(6 if kind == "locked" else 0):
-                    count_attempt(db.session(), key_for_user("sign-in", numbers[kind]), 15)
+                    count_attempt(db.session(), key_for_user("sign-in", user_ids[kind]), 15)
                 db.session.commit()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             reply = app.test_client().post(
                 "/login/", data={"username": kind, "password": "wrong password"}
             )
-            taken = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
             assert reply.status_code == 401
             if sample >= 5:
-                times[kind].append(taken)
+                times[kind].append(seconds)
     with app.app_context():
         db.engine.dispose()
     return times
@@ -86,8 +85,8 @@ def measure(samples: int) -> dict[str, list[float]]:
 
 if __name__ == "__main__":
     medians = {
-        kind: statistics.median(taken) * 1000
-        for kind, taken in measure(int(sys.argv[1]) if len(sys.argv) > 1 else 200).items()
+        kind: statistics.median(seconds) * 1000
+        for kind, seconds in measure(int(sys.argv[1]) if len(sys.argv) > 1 else 200).items()
     }
     for kind, median in medians.items():
         print(f"{kind:10} {median:7.1f} ms")

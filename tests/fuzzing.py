@@ -34,7 +34,7 @@ from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.databases import BOTH, migrated_app, undone
 from tests.factories import a_row, an_operation
-from tests.people import ALICIA, Person, add_person, seed_people, api_key_header
+from tests.people import ALICIA, Person, add_person, api_key_header, seed_people
 
 DESCRIPTION = "/api/v1/openapi.json"
 NAMES = (

@@ -51,7 +51,7 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         String(40), info={"kind": "phone", "label": _l("Phone")}
     )
     website: Mapped[str | None] = mapped_column(
-        String(254), info={"kind": "url", "label": _l("Web site")}
+        String(254), info={"kind": "url", "label": _l("Website")}
     )
     street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
     postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})

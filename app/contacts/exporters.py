@@ -35,14 +35,14 @@ def contacts_where(
     for condition in conditions:
         name, separator, value = condition.partition("=")
         if not separator or not clean(value):
-            raise DomainError(_("“%(text)s” is not field=value.", text=condition[:80]))
+            raise DomainError(_("“%(text)s” must have the form field=value.", text=condition[:80]))
         by_field.setdefault(name.strip(), []).append(clean(value))
     query = visible(Contact, actor)
     for name, values in by_field.items():
         if name == "q":
             for value in values:
                 if not search_words(value):
-                    raise DomainError(_("“%(text)s” is nothing to search for.", text=value[:80]))
+                    raise DomainError(_("“%(text)s” can’t be searched for.", text=value[:80]))
                 query = query.where(search_condition(session, Contact, value))
             continue
         field = find_field(contact_fields(), name)

@@ -159,7 +159,7 @@ class ContactImporter(Importer):
     match_rules: ClassVar[tuple[MatchRule, ...]] = (
         MatchRule("member_number", _l("Member number"), ("member_number",)),
         MatchRule("email", _l("E-mail"), ("email",)),
-        MatchRule("name", _l("Name, and birth date if there is one"), ("last_name",)),
+        MatchRule("name", _l("Name, plus birth date if available"), ("last_name",)),
     )
 
     def fields(self) -> tuple[CsvField, ...]:

@@ -42,7 +42,7 @@ def _refuse_to_trash(session: Session, contact: Contact) -> None:
     user = get_user(session, contact.user_id)
     if user is not None and user.is_active:
         raise DomainError(
-            _("This person can sign in: take their access away first, under Access rights.")
+            _("This person can sign in. Remove their access first in Access rights.")
         )
 
 
@@ -57,7 +57,7 @@ def _check_link(session: Session, contact: Contact, actor: Actor) -> None:
         return
     held = permissions_of_actor(actor)
     if not (held.is_all or held.pairs & set(LINK_PERMISSIONS)):
-        raise DomainError(_("Only somebody who may change users can do this."))
+        raise DomainError(_("Only people who can edit users can do this."))
     for linked in (user, get_user(session, old)):
         if linked is not None and linked.id is not None and not may_manage(actor, linked):
-            raise DomainError(_("This person has rights that you do not have yourself."))
+            raise DomainError(_("This person has rights that you don’t have."))

@@ -27,15 +27,15 @@ def prepare_contact(session: Session, contact: Contact) -> None:
 def check_contact(contact: Contact) -> None:
     """Raise DomainError if a contact is their own line manager."""
     if contact.manager is not None and contact.manager.id == contact.id:
-        raise DomainError(_("Nobody can be their own line manager."), field="manager")
+        raise DomainError(_("Contacts can’t be their own line manager."), field="manager")
 
 
 def give_access(session: Session, contact: Contact) -> StaffUser:
     """Create a user without roles for a contact, and send them an invitation."""
     if contact.user_id is not None:
-        raise DomainError(_("This contact has a user already."))
+        raise DomainError(_("This contact already has a user."))
     if not contact.email:
-        raise DomainError(_("Fill in the contact's e-mail first: they sign in with it."))
+        raise DomainError(_("Enter the contact’s e-mail first. They will use it to sign in."))
     user = StaffUser(
         # The first name of a contact may be empty.
         first_name=(contact.first_name or "")[:64],
@@ -57,14 +57,14 @@ def give_access(session: Session, contact: Contact) -> StaffUser:
 def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> StaffUser:
     """Link a contact to the user with this user name or e-mail."""
     if contact.user_id is not None:
-        raise DomainError(_("This contact has a user already."))
+        raise DomainError(_("This contact already has a user."))
     typed = name.strip()
     user = session.scalar(visible(StaffUser, actor).where(matches_login(typed)).limit(1))
     if not typed or user is None:
-        raise DomainError(_("There is no user with this user name or e-mail within your reach."))
+        raise DomainError(_("No user with this username or e-mail was found."))
     other = select(Contact.id).where(Contact.user_id == user.id)
     if session.scalar(other.execution_options(with_trash=True)) is not None:
-        raise DomainError(_("“%(name)s” is linked to another contact.", name=str(user)))
+        raise DomainError(_("“%(name)s” is already linked to another contact.", name=str(user)))
     contact.user = user
     return user
 

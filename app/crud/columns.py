@@ -182,8 +182,8 @@ class LanguagesColumn(ListColumn):
 
     def cell(self, values: tuple) -> Cell:
         if all(values):
-            return Cell("chip", _("Complete"), "green")
-        missing = _("Spanish is missing") if values[0] else _("English is missing")
+            return Cell("chip", _("Translated"), "green")
+        missing = _("Spanish missing") if values[0] else _("English missing")
         return Cell("chip", missing, "amber")
 
 

@@ -54,7 +54,7 @@ def merge_stale_form(
             conflicts.append(
                 FieldConflict(
                     field,
-                    format_value(field, saved) or _("nothing"),
+                    format_value(field, saved) or _("None"),
                     _typed(field),
                     _form_values(field, saved),
                 )
@@ -68,7 +68,7 @@ def format_value(field: Any, value: Any) -> str:
         return ", ".join(str(row) for row in field.visible_rows(value))
     if isinstance(field, ModelChoiceField):
         if value is not None and not field.visible_rows([value]):
-            return _("somebody or something you may not see")
+            return _("Hidden (no access)")
         return str(value or "")
     if isinstance(field, SwitchField):
         return _("Yes") if value else _("No")

@@ -28,7 +28,7 @@ from app.fieldtypes import FieldType, Hints
 from app.i18n.languages import current_language
 from app.i18n.places import countries, provinces
 
-REQUIRED = _l("Fill this in.")
+REQUIRED = _l("This field is required.")
 
 
 class TypedField(Field):

@@ -29,7 +29,7 @@ class Filter(BaseFilter):
         """Parse the raw value of the query string; raise InvalidFilter."""
         value = clean(raw)
         if not value or len(value) > 200:
-            raise InvalidFilter(_("This filter needs a value of at most 200 characters."))
+            raise InvalidFilter(_("This filter’s value can have up to 200 characters."))
         return value
 
     def clause(self, value: Any) -> ColumnElement[bool]:

@@ -69,7 +69,7 @@ class HasDigits(Filter):
     def read(self, raw):
         value = super().read(raw)
         if not digits(value):
-            raise InvalidFilter(_("“%(value)s” is not a telephone number.", value=value[:40]))
+            raise InvalidFilter(_("“%(value)s” is not a valid phone number.", value=value[:40]))
         return value
 
     def clause(self, value):
@@ -118,7 +118,7 @@ class IsEmpty(_EmptinessFilter):
 
 
 class IsFilled(_EmptinessFilter):
-    name = _l("is filled in")
+    name = _l("is not empty")
     arg_name = "filled"
     filled = True
 
@@ -187,7 +187,7 @@ class _DateTimeFilter(Filter):
         day = parse_date(clean(raw), day_first=True)
         if day is None or not 1900 <= day.year <= 9998:
             raise InvalidFilter(
-                _("“%(value)s” is not a date; write it as 2026-12-31.", value=clean(raw)[:40])
+                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=clean(raw)[:40])
             )
         return day
 
@@ -245,7 +245,7 @@ class _ChoiceFilter(Filter):
     def read(self, raw):
         codes = raw.split(",")
         if not set(codes) <= set(self.options()) or len(codes) > MAX_VALUES:
-            raise InvalidFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+            raise InvalidFilter(_("“%(value)s” is not a valid option.", value=clean(raw)[:80]))
         return codes
 
     def show(self, value):
@@ -299,4 +299,4 @@ def find_filter(datamodel, search_columns: list[str], name: str) -> Filter:
         for filter_ in FilterConverter(datamodel).convert(column) or ():
             if filter_.arg_name == operator:
                 return filter_
-    raise InvalidFilter(_("There is no filter “%(name)s”.", name=clean(name)[:80]))
+    raise InvalidFilter(_("Filter “%(name)s” doesn’t exist.", name=clean(name)[:80]))

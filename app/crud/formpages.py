@@ -143,11 +143,9 @@ class FormPages:
         except IntegrityError:
             # A concurrent transaction took a unique value after ``check_unique``.
             db.session.rollback()
-            add_form_error(
-                form, DomainError(_("Somebody changed this list meanwhile; save again."))
-            )
+            add_form_error(form, DomainError(_("Someone else has changed this list. Save again.")))
             return None
-        text = _("“%(name)s” is created.") if is_new else _("“%(name)s” is saved.")
+        text = _("“%(name)s” created.") if is_new else _("“%(name)s” saved.")
         flash(text % {"name": str(row)}, "success")
         if request.form.get("_next") == "add":
             return redirect(url_for(f"{self.endpoint}.add"))

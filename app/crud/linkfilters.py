@@ -35,7 +35,7 @@ class _RelationFilter(Filter):
         if len(parts) > MAX_VALUES or not all(
             part.isascii() and part.isdigit() and len(part) < 10 for part in parts
         ):
-            raise InvalidFilter(_("“%(value)s” is not one of the choices.", value=clean(raw)[:80]))
+            raise InvalidFilter(_("“%(value)s” is not a valid option.", value=clean(raw)[:80]))
         return [int(part) for part in parts]
 
     def chosen(self, value) -> list[Any]:
@@ -84,7 +84,7 @@ class IsUnrelated(NoValueFilter, _RelationFilter):
 
 
 class IsDescendant(_RelationFilter):
-    name = _l("is, or lies below")
+    name = _l("is or is below")
     arg_name = "under"
 
     def clause(self, value):
@@ -113,7 +113,7 @@ class _ManyToManyFilter(_RelationFilter):
 
 
 class HasAnyOf(_ManyToManyFilter):
-    name = _l("has one of")
+    name = _l("include any of")
     arg_name = "is"
 
     def clause(self, value):
@@ -121,7 +121,7 @@ class HasAnyOf(_ManyToManyFilter):
 
 
 class HasNoneOf(_ManyToManyFilter):
-    name = _l("has none of")
+    name = _l("include none of")
     arg_name = "not"
 
     def clause(self, value):

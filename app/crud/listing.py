@@ -112,14 +112,12 @@ def read_state(view: ModelView, args: MultiDict, preferences: dict[str, Any]) ->
             filter_ = find_filter(view.datamodel, view.search_columns, name)
             filters.append(ActiveFilter(name, raw, filter_, filter_.read(raw)))
     if len(filters) > 20:
-        raise InvalidFilter(_("These are too many filters at once."))
+        raise InvalidFilter(_("Too many filters."))
     explicit = {name for name in ("sort", "size", "cols") if args.get(name)}
     sort = args.get("sort") or view.base_sort
     column = sort.removeprefix("-")
     if column not in view.sorts:
-        raise InvalidFilter(
-            _("This list cannot be sorted by “%(name)s”.", name=clean(column)[:40])
-        )
+        raise InvalidFilter(_("This list can’t be sorted by “%(name)s”.", name=clean(column)[:40]))
     page = args.get("page", "")
     if page not in ("", "last"):
         raise InvalidPage("page")
@@ -150,7 +148,7 @@ def _columns(view: ModelView, requested: str | None, preferred: Any) -> tuple[st
     if requested is not None:
         names = requested.split(",")
         if not names or not set(names) <= set(view.columns):
-            raise InvalidFilter(_("This list has no such column."))
+            raise InvalidFilter(_("This list doesn’t have this column."))
     else:
         names = [name for name in preferred or () if name in view.columns]
         names = names or list(view.list_columns)
@@ -268,7 +266,7 @@ def filter_rows(view: ModelView, state: ListState) -> Select:
     if state.q and search_words(state.q):
         model = view.datamodel.obj
         if not issubclass(model, Searchable):
-            raise DomainError(_("This list cannot be searched."))
+            raise DomainError(_("This list can’t be searched."))
         query = query.where(search_condition(db.session, model, state.q))
     return query
 

@@ -222,9 +222,9 @@ class ListPages:
                 )
                 db.session.add(view)
                 db.session.commit()
-                flash(_("The view “%(name)s” is saved.", name=name), "success")
+                flash(_("View “%(name)s” saved.", name=name), "success")
                 return redirect(f"{self.route_base}/list/?{view.query}&view={view.id}")
-            error = _("Give the view a name.")
+            error = _("Enter a name for the view.")
         page = self.render_template(
             "crud/save_view.html", view=self, on=on, roles=roles, name=name, error=error
         )
@@ -246,7 +246,7 @@ class ListPages:
             abort(404)
         db.session.delete(view)
         db.session.commit()
-        flash(_("The view “%(name)s” is deleted.", name=view.name), "success")
+        flash(_("View “%(name)s” deleted.", name=view.name), "success")
         return redirect(f"{self.route_base}/list/")
 
     # Pickers
@@ -291,7 +291,7 @@ class ListPages:
         if None in ids or len(ids) > max(SIZES):
             abort(400)
         if not ids:
-            flash(_("Tick the rows first."), "warning")
+            flash(_("Make a selection first."), "warning")
             return redirect(f"{self.route_base}/list/")
         query = self.datamodel.visible().where(self.datamodel.obj.id.in_(ids))
         rows = list(db.session.scalars(query))
@@ -333,4 +333,4 @@ def _parse_query(text: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text, max_num_fields=60)
     except ValueError:
-        raise InvalidFilter(_("These are too many filters at once.")) from None
+        raise InvalidFilter(_("Too many filters.")) from None

@@ -61,15 +61,15 @@ class _ModelField(Field):
         if not self.is_lookup:
             return
         if not self.lookup_results:
-            raise StopValidation(_("Nothing found. Search for a part of the name."))
+            raise StopValidation(_("No results found. Try part of the name."))
         if len(self.lookup_results) == MAX_LOOKUP_ROWS:
             raise StopValidation(
                 _(
-                    "The first %(num)s are in the list. Choose one, or search more closely.",
+                    "Showing the first %(num)s. Choose one or refine your search.",
                     num=MAX_LOOKUP_ROWS,
                 )
             )
-        raise StopValidation(_("What was found is in the list: choose, then save."))
+        raise StopValidation(_("Choose one of the results in the list, then save."))
 
     @property
     def is_inline(self) -> bool:
@@ -146,7 +146,7 @@ class ModelChoiceField(_ModelField):
     @property
     def blank(self) -> str:
         """Return the label of the empty option, which keeps a link to a row out of scope."""
-        return _("somebody or something you may not see") if self.hidden_rows() else "—"
+        return _("Hidden (no access)") if self.hidden_rows() else "—"
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
@@ -162,7 +162,7 @@ class ModelChoiceField(_ModelField):
         if self.typed:
             rows = self.chosen_rows()
             if not rows:
-                raise ValidationError(_("This cannot be chosen."))
+                raise ValidationError(_("This option is not available."))
             self.data = rows[0]
         elif self.typed is not None:
             self.data = next(iter(self.hidden_rows()), None)
@@ -194,7 +194,7 @@ class ModelMultipleChoiceField(_ModelField):
         if self.typed_ids is not None:
             rows = self.chosen_rows()
             if len(rows) != len(set(self.typed_ids)):
-                raise ValidationError(_("This cannot be chosen."))
+                raise ValidationError(_("This option is not available."))
             self.data = [*rows, *self.hidden_rows()]
         if self.flags.required and not self.data:
             raise ValidationError(str(REQUIRED))

@@ -194,10 +194,10 @@ class RepositoryView(ModelView, abstract=True):
     def before_delete(self, row: Repository) -> None:
         """Refuse to delete a value in use: the log of the rows would not record its removal."""
         if is_in_use(db.session(), row):
-            raise InUse(_("“%(name)s” is in use and cannot be deleted.", name=str(row)))
+            raise InUse(_("“%(name)s” is in use and can’t be deleted.", name=str(row)))
 
 
 def check_label(row: Repository) -> None:
     """Raise DomainError if a repository value has no label."""
     if not (row.label_en or row.label_es):
-        raise DomainError(_("Give it a label in at least one language."), field="label_en")
+        raise DomainError(_("Enter a name in at least one language."), field="label_en")

@@ -112,16 +112,16 @@ class ShowPages:
             return redirect(f"{self.route_base}/show/{pk}")
         except IntegrityError:
             db.session.rollback()
-            flash(_("“%(name)s” is in use and cannot be deleted.", name=name), "danger")
+            flash(_("“%(name)s” is in use and can’t be deleted.", name=name), "danger")
             return redirect(f"{self.route_base}/list/")
         if isinstance(row, Trashable):
             flash(
-                {"text": _("“%(name)s” is in the trash.", name=name),
+                {"text": _("“%(name)s” moved to trash.", name=name),
                  "undo": f"{self.route_base}/restore/{pk}"},
                 "success",
             )  # fmt: skip
         else:
-            flash(_("“%(name)s” is deleted.", name=name), "success")
+            flash(_("“%(name)s” deleted.", name=name), "success")
         return redirect(f"{self.route_base}/list/")
 
     def remove(self, row: Any) -> None:
@@ -154,7 +154,7 @@ class ShowPages:
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.list_route_base}/list/")
-        flash(_("“%(name)s” is back.", name=str(row)), "success")
+        flash(_("“%(name)s” restored.", name=str(row)), "success")
         return redirect(f"{self.list_route_base}/show/{row.id}")
 
     @expose("/putback/<pk>/<int:entry_id>/<string:field>", methods=["POST"])
@@ -177,5 +177,5 @@ class ShowPages:
             db.session.rollback()
             flash(str(error), "danger")
         else:
-            flash(_("The old value is back."), "success")
+            flash(_("Previous value restored."), "success")
         return redirect(f"{self.route_base}/show/{pk}?tab=log")

@@ -199,7 +199,7 @@ def _label(target: type, row_id: int, label: str) -> str:
         elif row is not None and _is_visible(target, row_id):
             labels[row_id] = str(row)
         else:
-            labels[row_id] = _("somebody or something you may not see")
+            labels[row_id] = _("Hidden (no access)")
     return labels[row_id]
 
 

@@ -40,7 +40,7 @@ class TrashView(ModelView, abstract=True):
         for row in rows:
             trash.restore(row)
         db.session.commit()
-        text = ngettext("%(num)s file is back.", "%(num)s files are back.", len(rows))
+        text = ngettext("%(num)s item restored.", "%(num)s items restored.", len(rows))
         flash(text, "success")
         return redirect(f"{self.route_base}/list/")
 
@@ -50,25 +50,27 @@ class TrashView(ModelView, abstract=True):
     def empty(self):
         """Purge the trash after the user has typed a word to confirm."""
         count = db.session.scalar(
-            trash.select_trashed(self.datamodel.obj, current_actor()).with_only_columns(func.count())
+            trash.select_trashed(self.datamodel.obj, current_actor()).with_only_columns(
+                func.count()
+            )
         )
-        word = _("delete for good")
+        word = _("Delete permanently")
         error = ""
         if request.method == "POST":
             if fold(request.form.get("word", "")) == fold(word):
                 count_purged = trash.purge_all(db.session(), self.datamodel.obj, current_actor())
                 flash(
                     ngettext(
-                        "%(num)s file is deleted for good.",
-                        "%(num)s files are deleted for good.",
+                        "%(num)s item permanently deleted.",
+                        "%(num)s items permanently deleted.",
                         count_purged,
                     ),
                     "success",
                 )
                 return redirect(f"{self.route_base}/list/")
-            error = _("Type “%(word)s” to go on.", word=word)
+            error = _("Type “%(word)s” to confirm.", word=word)
         page = self.render_template(
-            "crud/empty_trash.html", view=self, title=_("Empty the trash"), word=word,
+            "crud/empty_trash.html", view=self, title=_("Empty trash"), word=word,
             count=show_number(count), is_empty=not count, error=error,
         )  # fmt: skip
         return page, 422 if error else 200

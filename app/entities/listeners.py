@@ -42,7 +42,7 @@ def _update_paths(session: Session, _context) -> None:
         # Read the stored path: another transaction may have moved an ancestor.
         old = "" if row in session.new else get_path(session, row.id)
         if old and parent.startswith(old):
-            raise DomainError(_("An entity cannot be part of itself."), field="parent")
+            raise DomainError(_("An entity can’t be its own parent."), field="parent")
         table = Entity.__table__
         if old and old != path:
             session.execute(

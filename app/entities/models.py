@@ -28,7 +28,7 @@ class Entity(Model, VersionedRow, Logged):
     path: Mapped[str] = mapped_column(SortKey(500), default="", index=True)
 
     parent: Mapped[Entity | None] = relationship(
-        remote_side="Entity.id", info={"label": _l("Part of")}
+        remote_side="Entity.id", info={"label": _l("Parent entity")}
     )
 
     @classmethod

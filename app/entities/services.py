@@ -24,21 +24,21 @@ def check_parent(session: Session, entity: Entity, actor: Actor) -> None:
     if parent is None and top is not None and top.id != entity.id:
         raise DomainError(
             _(
-                "Choose what this entity is part of; only %(name)s stands at the top.",
+                "Choose a parent entity. Only %(name)s can be at the top.",
                 name=top.name,
             ),
             field="parent",
         )
     above = "/" if parent is None or parent.id is None else get_path(session, parent.id)
     if entity.id and f"/{entity.id}/" in above:
-        raise DomainError(_("An entity cannot be part of itself."), field="parent")
+        raise DomainError(_("An entity can’t be its own parent."), field="parent")
     if actor.is_system or actor.entity_ids is None or not is_moved(entity):
         return
     history: Any = inspect(entity).attrs.parent_id.history
     before = [*history.deleted, *history.unchanged]
     places = [None if parent is None else parent.id, *(pk for pk in before if pk is not None)]
     if entity.id == actor.home_id or any(pk not in actor.entity_ids for pk in places):
-        raise DomainError(_("Choose an entity you work in."), field="parent")
+        raise DomainError(_("Choose your entity or one below it."), field="parent")
 
 
 def new_parent(session: Session, entity: Entity) -> Entity | None:

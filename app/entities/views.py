@@ -29,7 +29,7 @@ class EntityView(ModelView):
     order = 10
     area = Area.SETTINGS
     is_personal = False
-    label_columns: ClassVar[dict[str, Any]] = {"path": _l("Place in the tree")}
+    label_columns: ClassVar[dict[str, Any]] = {"path": _l("Full path")}
     list_columns: ClassVar[Any] = ["name", "parent"]
     order_columns: ClassVar[Any] = ["path"]
     base_sort = "path"
@@ -37,7 +37,7 @@ class EntityView(ModelView):
     edit_columns: ClassVar[Any] = ["name", "parent"]
     show_columns: ClassVar[Any] = ["name", "parent"]
     description_columns: ClassVar[dict[str, Any]] = {
-        "parent": _l("Staff of the entity above see everything in this one.")
+        "parent": _l("Staff in the parent entity can see everything in this one.")
     }
 
     def before_save(self, row: Entity, form: RowForm) -> None:

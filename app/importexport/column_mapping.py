@@ -88,7 +88,7 @@ def find_field(fields: Sequence[CsvField], name: str) -> CsvField:
             return field_
     known = ", ".join(field_.name for field_ in fields)
     raise DomainError(
-        _("“%(name)s” is not a field. The fields are: %(known)s.", name=name[:60], known=known)
+        _("“%(name)s” is not a field. Available fields: %(known)s.", name=name[:60], known=known)
     )
 
 

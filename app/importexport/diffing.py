@@ -133,7 +133,7 @@ class ChunkDiff:
             if row.stored is None:
                 for name in self.importer.required_fields:
                     if row.values.get(self.importer.field(name).key) in (None, ""):
-                        row.reject("invalid", name, _("A new contact needs this field."))
+                        row.reject("invalid", name, _("This field is required for new contacts."))
             if not row.outcome:
                 self._set_outcome(row, fields)
 
@@ -320,7 +320,7 @@ class ChunkDiff:
 
 
 def _same_contact(row_number: int) -> str:
-    return _("Row %(row)d is about the same contact.", row=row_number)
+    return _("Duplicate of row %(row)d.", row=row_number)
 
 
 def _display(value: Any, field_type: Any) -> str:

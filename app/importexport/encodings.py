@@ -42,13 +42,13 @@ def find_encoding(path: Path) -> str:
     if not head.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
         raise DomainError(_("This file is empty."))
     if head.startswith(_WORKBOOKS):
-        raise DomainError(_("This is a workbook, not a CSV file. Save it as CSV and send that."))
+        raise DomainError(_("This is a spreadsheet. Save it as CSV and upload it again."))
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
     controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1a" for byte in head)
     if head.startswith(_OTHER_FILES) or controls > max(8, len(head) // 50):
-        raise DomainError(_("This is not a text file. Send a CSV file."))
+        raise DomainError(_("This is not a text file. Upload a CSV file."))
     if _is_mostly_utf8(path):
         return "utf-8"
     return _detect_eight_bit(path)
@@ -59,9 +59,9 @@ def check_encoding(name: str) -> str:
     try:
         codec = codecs.lookup(name)
     except (LookupError, ValueError):
-        raise DomainError(_("“%(name)s” is not an encoding.", name=name[:40])) from None
+        raise DomainError(_("“%(name)s” is not a supported encoding.", name=name[:40])) from None
     if not getattr(codec, "_is_text_encoding", True):
-        raise DomainError(_("“%(name)s” is not an encoding.", name=name[:40]))
+        raise DomainError(_("“%(name)s” is not a supported encoding.", name=name[:40]))
     return codec.name
 
 

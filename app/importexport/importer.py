@@ -208,7 +208,7 @@ class Importer(Plug):
             field_ = find_field(self.fields(), name)
             if field_.name in {other.name for other in mapping.values() if other is not None}:
                 raise DomainError(
-                    _("Two columns cannot both be “%(field)s”.", field=str(field_.label))
+                    _("Two columns can’t be matched to “%(field)s”.", field=str(field_.label))
                 )
             mapping[places[0]] = field_
         return mapping
@@ -230,12 +230,12 @@ class Importer(Plug):
                         str(self.field(required).label) for required in match.required_fields
                     )
                     raise DomainError(
-                        _("To match like this, the file needs a column for: %(fields)s.",
+                        _("To match this way, the file needs a column for: %(fields)s.",
                           fields=labels)
                     )  # fmt: skip
                 return match
         if name:
-            raise DomainError(_("“%(name)s” is not a way to match.", name=name[:40]))
+            raise DomainError(_("“%(name)s” is not a matching method.", name=name[:40]))
         return self.match_rules[-1]
 
 

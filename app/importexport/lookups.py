@@ -78,17 +78,23 @@ class Lookup:
                 return row
         if matches:
             raise DomainError(
-                _("“%(value)s” could be any of %(count)d.", value=text[:80], count=len(matches))
+                _(
+                    "“%(value)s” matches %(count)d values. Be more specific.",
+                    value=text[:80],
+                    count=len(matches),
+                )
             )
         if not self.may_create:
             raise DomainError(self.not_found_message(text))
         if len(text) > self.max_length:
-            raise DomainError(_("Too long: %(count)s characters at most.", count=self.max_length))
+            raise DomainError(
+                _("Too long. The maximum is %(count)s characters.", count=self.max_length)
+            )
         return self.to_create.setdefault(self.key(text), LinkedRow(None, text))
 
     def not_found_message(self, text: str) -> str:
         """Return the error message for a name that no row has."""
-        return _("There is no “%(value)s”.", value=text[:80])
+        return _("“%(value)s” doesn’t exist.", value=text[:80])
 
     def create_missing(self, rows: Iterable[LinkedRow], entity_ids: dict[int, int]) -> None:
         """Create those of the rows that have no id yet, in one INSERT.
@@ -183,7 +189,7 @@ class EntityLookup(Lookup):
 
     def not_found_message(self, text: str) -> str:
         """Return the error message for an entity that does not exist or is out of scope."""
-        return _("There is no entity “%(value)s” within your reach.", value=text[:80])
+        return _("No entity “%(value)s” found.", value=text[:80])
 
 
 class ByName(Lookup):
@@ -222,7 +228,7 @@ class ByName(Lookup):
 
     def not_found_message(self, text: str) -> str:
         """Return the error message for an account that does not exist or is out of scope."""
-        return _("There is no account “%(value)s”.", value=text[:80])
+        return _("Account “%(value)s” doesn’t exist.", value=text[:80])
 
 
 def split_list(cell: str, lookup: Lookup) -> list[str]:

@@ -88,7 +88,7 @@ class Source:
             detected = find_encoding(self.path)
         except OSError as error:
             raise DomainError(
-                _("The file cannot be read: %(reason)s.", reason=error.strerror or "")
+                _("The file can’t be read: %(reason)s.", reason=error.strerror or "")
             ) from None
         self.encoding = check_encoding(encoding) if encoding else detected
         self.skip_first_line = False
@@ -150,11 +150,11 @@ class Source:
         with self._open() as file:
             for row in read_rows(file, self.delimiter):
                 if row.problem:
-                    raise DomainError(_("The first row, with the headers, cannot be read."))
+                    raise DomainError(_("The first row, with the headers, can’t be read."))
                 if any(cell.strip() for cell in row.cells):
                     if len(row.cells) > MAX_COLUMNS:
                         raise DomainError(
-                            _("This file has too many columns: %(most)d at most.",
+                            _("This file has too many columns. The maximum is %(most)d.",
                               most=MAX_COLUMNS)
                         )  # fmt: skip
                     return row.number, row.cells
@@ -166,7 +166,7 @@ def _readline(file: IO[str]) -> str:
     try:
         return file.readline(MAX_LINE_LENGTH)
     except UnicodeError:
-        raise DomainError(_("The file cannot be read in this encoding.")) from None
+        raise DomainError(_("The file can’t be read with this encoding.")) from None
 
 
 def read_rows(file: IO[str], delimiter: str) -> Iterator[SourceRow]:
@@ -209,15 +209,15 @@ def _parse_leniently(line: str, delimiter: str) -> list[str]:
 
 
 def _too_long_message() -> str:
-    return _("A cell of this row is too long.")
+    return _("A cell in this row is too long.")
 
 
 def _unclosed_message() -> str:
-    return _("A quotation mark is opened in this row and never closed.")
+    return _("This row has an opening quotation mark that is never closed.")
 
 
 def _gave_up_message() -> str:
-    return _("Too many quotation marks are never closed; the rest of the file was not read.")
+    return _("Too many quotation marks are never closed. The rest of the file was not read.")
 
 
 def _delimiter_score(lines: list[str], delimiter: str) -> float:

@@ -88,7 +88,7 @@ def _run_chunk(
                 lookup.discard_created()
             if attempt == _MAX_ATTEMPTS:
                 raise DomainError(
-                    _("Somebody else kept changing the same files; import again later.")
+                    _("Someone else was changing the same contacts. Import again later.")
                 ) from None
         else:
             return diff

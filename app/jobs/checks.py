@@ -25,11 +25,11 @@ class OverdueJobs(Check):
         return CheckMessage(
             WARNING,
             ngettext(
-                "%(num)d job has waited for more than 5 minutes.",
-                "%(num)d jobs have waited for more than 5 minutes.",
+                "%(num)d process has been waiting for more than 5 minutes.",
+                "%(num)d processes have been waiting for more than 5 minutes.",
                 count,
             ),
-            _l("Let the command “worker” run somewhere, or set PADRON_WORKERS to more."),
+            _l("Run the “worker” command somewhere, or increase PADRON_WORKERS."),
         )
 
 
@@ -44,7 +44,9 @@ class UnreachableRedis(Check):
         except (RedisError, OSError):
             return CheckMessage(
                 DANGER,
-                _l("The Redis server of PADRON_REDIS_URL does not answer: no job is begun."),
-                _l("Start it, or leave PADRON_REDIS_URL out to do jobs where pages are served."),
+                _l(
+                    "The Redis server in PADRON_REDIS_URL is not responding. No processes are started."
+                ),
+                _l("Start it, or remove PADRON_REDIS_URL to run processes on the web server."),
             )
         return None

@@ -99,7 +99,7 @@ def claim(session: Session, job_id: int, owner: str, *, ignore_run_at: bool = Fa
         "state": "running",
     }
     if job.attempts >= MAX_ATTEMPTS and not job.is_cancelled:
-        finish(session, job, "failed", _("It was begun several times and never got any further."))
+        finish(session, job, "failed", _("It was started several times but made no progress."))
         return None
     _update(session, job, attempts=Job.attempts + 1, **values)
     if job.started_at is None:

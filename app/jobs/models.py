@@ -17,11 +17,11 @@ from app.security.scope import entity_in_reach
 from app.types import Json, UTCDateTime, now
 
 STATES = {
-    "queued": _l("waiting"),
-    "running": _l("running"),
-    "done": _l("done"),
-    "failed": _l("failed"),
-    "cancelled": _l("cancelled"),
+    "queued": _l("Waiting"),
+    "running": _l("Running"),
+    "done": _l("Done"),
+    "failed": _l("Failed"),
+    "cancelled": _l("Cancelled"),
 }
 # Jobs that have not ended.
 LIVE_STATES = ("queued", "running")

@@ -105,20 +105,20 @@ def _count_text(job: Job) -> str:
 
 def _sentence(job: Job, moment: datetime) -> str:
     if job.is_live and job.is_cancelled:
-        return _("It ends as soon as the rows it is at are finished.")
+        return _("Stopping…")
     if job.state == "queued":
         if job.attempts and job.run_at > moment:
-            resumes = _("It was interrupted and goes on %(ago)s.", ago=show_ago(job.run_at))
+            resumes = _("Interrupted. It will continue %(ago)s.", ago=show_ago(job.run_at))
             return f"{job.error} {resumes}".strip()
-        return _("It begins as soon as there is somebody to do it.")
+        return _("Waiting to start.")
     if job.state == "running":
         if job.lease_until is not None and job.lease_until < moment:
-            return _("It was interrupted and goes on by itself where it was.")
-        return _("You may leave this page: it goes on by itself.")
+            return _("Interrupted. It will continue automatically.")
+        return _("You can leave this page.")
     if job.state == "cancelled":
-        return _("It was stopped before its end. What it had done by then stays done.")
+        return _("Stopped before finishing. The changes made so far are kept.")
     if job.state == "done" and job.started_at and job.finished_at:
-        return _("It took %(time)s.", time=_format_duration(job.finished_at - job.started_at))
+        return _("Finished in %(time)s", time=_format_duration(job.finished_at - job.started_at))
     return ""
 
 

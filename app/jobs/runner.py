@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 # How long a run uses the actor and their rights before it loads them again.
 ACTOR_REFRESH_SECONDS = 5.0
-ACTOR_CANNOT_LOGIN = _l("Whoever asked for this may no longer sign in.")
-API_KEY_ENDED = _l("The API key this was asked for with has ended.")
+ACTOR_CANNOT_LOGIN = _l("The person who started this can no longer sign in.")
+API_KEY_ENDED = _l("The API key used to start this is no longer valid.")
 
 _stopping = threading.Event()
 
@@ -146,9 +146,7 @@ class JobRun:
             logger.exception("The job %s (%s) failed.", self.id, self.kind_name)
             self.session.rollback()
             with self._actor_locale():
-                return self._retry_later(
-                    _("Something went wrong; the program's own log says what.")
-                )
+                return self._retry_later(_("Something went wrong. Tell your administrator."))
         except BaseException:
             # KeyboardInterrupt or the end of the process.
             self.session.rollback()

@@ -125,10 +125,10 @@ def retry(session: Session, job: Job, actor: Actor) -> None:
 def why_not_retryable(session: Session, job: Job, *, is_retrying: bool = False) -> str:
     """Return why a job cannot be resumed, or "" if it can."""
     if job.state != "failed":
-        return _("Only what failed can be tried again.")
+        return _("Only failed processes can be retried.")
     kind = get_job_kind(job.kind)
     if kind is None:
-        return _("The program no longer knows what this job was to do.")
+        return _("This type of process is no longer available.")
     return kind.why_not_retryable(session, job, is_retrying=is_retrying)
 
 

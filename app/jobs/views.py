@@ -49,7 +49,7 @@ class JobsView(Page):
     """Every user's own jobs; colleagues' jobs and the menu item require a permission."""
 
     route_base = "/jobs"
-    label = _l("Jobs")
+    label = _l("Processes")
     icon = "hourglass-split"
     category = "Settings"
     order = 80
@@ -80,7 +80,7 @@ class JobsView(Page):
         )
         return self.render_template(
             "jobs/jobs.html",
-            title=_("Jobs"),
+            title=_("Processes"),
             jobs=[(job, job_title(job), get_progress(job)) for job in jobs],
             older=older,
             part=part,
@@ -147,9 +147,9 @@ class JobsView(Page):
         is_cancelled = cancel(db.session(), job.id)
         db.session.commit()
         if is_cancelled:
-            flash(_("The job stops. What it has done by now stays done."), "success")
+            flash(_("The process is stopping. The changes made so far are kept."), "success")
         else:
-            flash(_("This job had ended already."), "warning")
+            flash(_("This process has already ended."), "warning")
         return redirect(f"{self.route_base}/{job.id}/")
 
     @expose("/<pk>/resume", methods=["POST"])
@@ -161,7 +161,7 @@ class JobsView(Page):
         try:
             retry(db.session(), job, current_actor())
             db.session.commit()
-            flash(_("The job goes on where it stopped."), "success")
+            flash(_("The process continues from where it stopped."), "success")
         except DomainError as error:
             db.session.rollback()
             flash(str(error), "warning")
@@ -190,7 +190,7 @@ class JobsView(Page):
         )  # fmt: skip
         db.session.commit()
         lines = csv_lines(chain([header], rows), default_delimiter())
-        return csv_response(lines, _("not-done"))
+        return csv_response(lines, _("not-completed"))
 
     @expose("/mine")
     @has_access
@@ -229,7 +229,7 @@ class JobsView(Page):
 
 def badge_label(number: int) -> str:
     """Return the label of the badge: the number of running jobs."""
-    return ngettext("%(num)s job is running", "%(num)s jobs are running", number)
+    return ngettext("%(num)s process running", "%(num)s processes running", number)
 
 
 def _sees_all() -> bool:

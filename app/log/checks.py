@@ -35,8 +35,8 @@ class UnsealedLog(Check):
             WARNING,
             _l("The log has not been sealed for more than an hour."),
             _l(
-                "“flask --app run serve” seals it three times a minute. Served in another way, let cron run"
-                " “flask --app run run-periodic”."
+                "“flask --app run serve” seals the log three times a minute. If you use another server,"
+                " schedule “flask --app run run-periodic” with cron."
             ),
         )
 
@@ -49,9 +49,10 @@ class BrokenSeal(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("The end of the log is not as it was sealed: somebody changed or removed entries."),
             _l(
-                "Run “flask --app run log verify”; it says where. After restoring a backup, move"
-                " the file log.seals out of the data folder."
+                "The end of the log doesn’t match its seal: someone has changed or removed entries."
+            ),
+            _l(
+                "Run “flask --app run log verify” to find out where. After restoring a backup, move the file log.seals out of the data folder."
             ),
         )

@@ -16,32 +16,32 @@ from app.types import Json, UTCDateTime, now
 SECURITY_SUBJECT = "security"
 
 EVENTS = {
-    "created": _l("created the file"),
-    "changed": _l("changed"),
-    "trashed": _l("moved the file to the trash"),
-    "restored": _l("restored the file"),
-    "purged": _l("deleted the file for good"),
+    "created": _l("created this"),
+    "changed": _l("made changes"),
+    "trashed": _l("moved this to the trash"),
+    "restored": _l("restored this"),
+    "purged": _l("permanently deleted this"),
 }
 # Security events; ``subject_id`` is the user affected.
 SECURITY_EVENTS = {
     "signed_in": _l("signed in"),
     "sign_in_failed": _l("sign-in failed"),
-    "sign_in_throttled": _l("sign-in held back: too many attempts"),
+    "sign_in_throttled": _l("sign-in blocked: too many attempts"),
     "signed_out": _l("signed out"),
     "sessions_ended": _l("sessions ended"),
     "password_changed": _l("password changed"),
-    "password_link_asked": _l("link for a new password asked for"),
-    "password_link_sent": _l("link for a new password sent"),
-    "second_factor_on": _l("two-factor sign-in turned on"),
-    "second_factor_off": _l("two-factor sign-in turned off"),
+    "password_link_asked": _l("password link requested"),
+    "password_link_sent": _l("password link sent"),
+    "second_factor_on": _l("two-factor authentication turned on"),
+    "second_factor_off": _l("two-factor authentication turned off"),
     "recovery_code_used": _l("recovery code used"),
-    "recovery_codes_made": _l("new recovery codes made"),
+    "recovery_codes_made": _l("recovery codes created"),
     "rights_changed": _l("rights changed"),
     "role_changed": _l("role changed"),
-    "api_key_made": _l("API key made"),
+    "api_key_made": _l("API key created"),
     "api_key_revoked": _l("API key revoked"),
     "exported": _l("exported"),
-    "out_of_reach": _l("refused: rows out of reach"),
+    "out_of_reach": _l("blocked: no access to part of the selection"),
 }
 EVENTS |= SECURITY_EVENTS
 CHANNELS = {

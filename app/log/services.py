@@ -77,10 +77,10 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
     Raise DomainError if the entry has no such value or a linked row is gone or out of scope.
     """
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
-        raise DomainError(_("This log entry belongs to another file."))
+        raise DomainError(_("This log entry doesn’t belong here."))
     # An entry “created” has no old values, and a required field must not become empty.
     if entry.event != "changed" or not entry.changes or field not in entry.changes:
-        raise DomainError(_("This log entry has no such field."))
+        raise DomainError(_("This log entry doesn’t include this field."))
     old = entry.changes[field][0]
     model = type(row)
     if field in many_to_many(model):
@@ -99,7 +99,7 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
 def _load_all(session: Session, model: type, ids: list[int], actor: Actor) -> list[Any]:
     rows = list(session.scalars(visible(model, actor).where(model.id.in_(ids)))) if ids else []
     if len(rows) != len(set(ids)):
-        raise DomainError(_("The old value cannot be put back: it no longer exists."))
+        raise DomainError(_("The previous value can’t be restored because it no longer exists."))
     return rows
 
 

@@ -18,6 +18,6 @@ class DevelopmentMail(Check):
             return None
         return CheckMessage(
             ADVICE,
-            _l("No mail server is set: mails are kept on the Outbox page and reach nobody."),
+            _l("No mail server is set up. Messages stay in the outbox and are not delivered."),
             _l("Set PADRON_MAIL_URL, such as smtp://user:password@mail.example.org:587."),
         )

@@ -48,8 +48,8 @@ def test(address: str) -> None:
     content = EmailContent(
         to_address=address,
         to_name="",
-        subject=_("A test"),
-        text=_("This mail was sent to see whether mails arrive. They do."),
+        subject=_("Test e-mail"),
+        text=_("This is a test e-mail. E-mail is working."),
     )
     host = urlsplit(app.config["PUBLIC_URL"]).hostname
     try:

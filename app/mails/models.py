@@ -16,31 +16,33 @@ from app.security.scope import entity_in_reach
 from app.types import Json, UTCDateTime, now
 
 STATES = {
-    "queued": _l("waiting"),
-    "sending": _l("being sent"),
-    "sent": _l("sent"),
-    "kept": _l("kept here"),
-    "failed": _l("failed"),
-    "dropped": _l("not needed"),
+    "queued": _l("Waiting"),
+    "sending": _l("Sending"),
+    "sent": _l("Sent"),
+    "kept": _l("Not sent"),
+    "failed": _l("Failed"),
+    "dropped": _l("Not needed"),
 }
 # Error codes of ours and their texts; other errors are the text of the mail server.
 REASONS = {
-    "address": _l("The address cannot be written to."),
+    "address": _l("The e-mail address is not valid."),
     "certificate": _l(
-        "The certificate of the mail server cannot be trusted; mails wait until it can."
+        "The mail server’s certificate is not trusted. Messages are waiting to be sent."
     ),
     "characters": _l(
-        "The name, the address or the subject has characters no mail may have there."
+        "The name, address or subject contains characters that are not allowed in e-mails."
     ),
-    "composing": _l("The mail could not be written; the program's own log says why."),
-    "interrupted": _l("The program was stopped while it sent this: it may have arrived or not."),
-    "kind": _l("The program no longer knows this kind of mail."),
-    "late": _l("It could not be sent in time, and is of no use any more."),
+    "composing": _l("The message could not be created. Tell your administrator."),
+    "interrupted": _l("Sending was interrupted. The message may or may not have arrived."),
+    "kind": _l("This type of e-mail is no longer available."),
+    "late": _l("It couldn’t be sent before the link expired."),
     "tls": _l(
-        "The mail server speaks no TLS at this port: smtps:// usually is port 465, smtp:// 587."
+        "The mail server doesn’t use TLS on this port. smtps:// usually uses port 465 and smtp:// port 587."
     ),
-    "uncertain": _l("The line broke at the last moment: it may have arrived or not."),
-    "utf8": _l("The mail server does not take addresses with such letters."),
+    "uncertain": _l(
+        "The connection was lost while sending. The message may or may not have arrived."
+    ),
+    "utf8": _l("The mail server doesn’t accept addresses with these characters."),
 }
 
 
@@ -55,7 +57,7 @@ class Mail(Model):
     __table_args__ = (Index("ix_mail_due", "state", "due_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(32), info={"label": _l("Kind")})
+    kind: Mapped[str] = mapped_column(String(32), info={"label": _l("Type")})
     user_id: Mapped[int | None] = mapped_column(
         ForeignKey("ab_user.id", ondelete="SET NULL"), index=True
     )

@@ -34,7 +34,7 @@ def queue_mail(
 def retry_mail(session: Session, mail: Mail) -> None:
     """Queue a failed mail again."""
     if mail.state != "failed":
-        raise DomainError(_("Only a mail that failed can be tried again."))
+        raise DomainError(_("Only e-mails that failed can be retried."))
     mail.state, mail.error, mail.attempts = "queued", "", 0
     mail.created_at = mail.due_at = now()
     session.info["mails_queued"] = True

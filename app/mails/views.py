@@ -83,7 +83,7 @@ class OutboxView(Page):
         text, html = _contents(mail)
         return self.render_template(
             "mails/mail.html",
-            title=mail.subject or _("Mail"),
+            title=mail.subject or _("E-mail"),
             mail=mail,
             text=text,
             has_html=html is not None,
@@ -109,7 +109,7 @@ class OutboxView(Page):
         try:
             retry_mail(db.session(), mail)
             db.session.commit()
-            flash(_("The mail is on its way again."), "success")
+            flash(_("The message will be sent again."), "success")
         except DomainError as error:
             db.session.rollback()
             flash(str(error), "danger")

@@ -27,11 +27,11 @@ from app.security.actor import Actor, current_actor
 
 # The reasons that any action may give for leaving a row out.
 REASONS = {
-    "gone": _l("It was deleted meanwhile."),
-    "reach": _l("It is no longer within reach."),
-    "since": _l("It was changed since."),
-    "vanished": _l("What it had before is no longer there."),
-    "error": _l("Something went wrong; the program's own log says what."),
+    "gone": _l("It has been deleted."),
+    "reach": _l("You no longer have access to it."),
+    "since": _l("It has changed since."),
+    "vanished": _l("The previous value no longer exists."),
+    "error": _l("Something went wrong. Tell your administrator."),
 }
 NONE = "none"
 
@@ -51,7 +51,7 @@ class RepositoryField(ModelChoiceField):
         """Return (id, label, is chosen), with an option for none of the values."""
         options = super().options()
         if self.or_none:
-            options.append((NONE, _("(none)"), self.typed == NONE))
+            options.append((NONE, _("No value"), self.typed == NONE))
         return options
 
     def pre_validate(self, form: Any) -> None:
@@ -82,7 +82,7 @@ class Action(ListAction, abstract=True):
     help: ClassVar[Any] = ""
     reasons: ClassVar[dict[str, Any]] = {}
     # The label, in the preview, of the count of rows that need no change.
-    unchanged_label: ClassVar[Any] = _l("already have it")
+    unchanged_label: ClassVar[Any] = _l("Already have it")
 
     def __init__(self, form: ActionForm | None = None, actor: Actor | None = None) -> None:
         self.form = form
@@ -218,9 +218,9 @@ def _labelled_answers(fields: list[Any]) -> list[tuple[str, str]]:
         if isinstance(field, ModelMultipleChoiceField):
             shown = ", ".join(map(str, value))
         elif isinstance(field, ModelChoiceField):
-            shown = _("(none)") if value is None else str(value)
+            shown = _("No value") if value is None else str(value)
         elif isinstance(field, SwitchField):
-            shown = _("yes") if value else _("no")
+            shown = _("Yes") if value else _("No")
         elif isinstance(field, TypedField):
             shown = "" if value is None else field.field_type.show(value)
         else:

@@ -48,7 +48,7 @@ def find_action(name: str) -> type[Action]:
         return known[wanted]
     names = ", ".join(sorted(dashed(other) for other in known))
     raise DomainError(
-        _("There is no action “%(name)s”. The actions are: %(known)s.", name=clean(name)[:60], known=names)
+        _("Action “%(name)s” doesn’t exist. Available actions: %(known)s.", name=clean(name)[:60], known=names)
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def read_answers(kind: type[Action], values: Mapping[str, Any]) -> ActionForm:
             known = ", ".join(fields) or "—"
             if len(wrong) < MAX_FIELDS_IN_ERROR:
                 wrong[clean(name)[:80]] = [
-                    _("There is no such field. The fields are: %(known)s.", known=known)
+                    _("This field doesn’t exist. Available fields: %(known)s.", known=known)
                 ]
             continue
         try:
@@ -109,7 +109,7 @@ def _form_values(field: Any, value: Any) -> list[str]:
     if isinstance(field, ModelMultipleChoiceField):
         values = value if isinstance(value, list) else [value]
         if len(values) > MAX_VALUES:
-            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MAX_VALUES))
+            raise DomainError(_("Send a list of up to %(number)s IDs.", number=MAX_VALUES))
         return [_linked_id(field, one) for one in values]
     if isinstance(field, ModelChoiceField):
         return [_linked_id(field, value)]
@@ -134,10 +134,10 @@ def _linked_id(field: Any, value: Any) -> str:
         value = value["id"]
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 < value < 2**31:
-            raise DomainError(_("Send the number of what is linked to."))
+            raise DomainError(_("Send the ID of the linked item."))
         return str(value)
     if not isinstance(value, str):
-        raise DomainError(_("Send a number or a name."))
+        raise DomainError(_("Send an ID or a name."))
     text = clean(value)
     if may_be_none and fold(text) == NONE:
         return NONE
@@ -182,5 +182,9 @@ def _choice_code(field: SelectField, value: Any) -> str:
                     return code
     known = ", ".join(code for code, _label in choices if code)
     raise DomainError(
-        _("“%(value)s” is none of the choices: %(known)s.", value=clean(value)[:80], known=known)
+        _(
+            "“%(value)s” is not a valid option. Use one of: %(known)s.",
+            value=clean(value)[:80],
+            known=known,
+        )
     )

@@ -95,7 +95,9 @@ def action(
             kind = find_action(action)
             selection = _selection(kind, where, everything)
             if not may_run(actor, kind, selection.view):
-                raise DomainError(_("%(name)s may not do this.", name=actor.name))
+                raise DomainError(
+                    _("%(name)s doesn’t have permission to do this.", name=actor.name)
+                )
             form = read_answers(kind, _answers(answers))
             request, rows = kind(form, actor), selection.rows(actor)
             preview = services.preview(db.session(), request, rows)
@@ -155,7 +157,7 @@ def undo(number: int, name: str | None, language: str | None) -> None:
         if why := why_not_undone(found):
             raise DomainError(why)
         if not may_act(actor, found):
-            raise DomainError(_("%(name)s may not do this.", name=actor.name))
+            raise DomainError(_("%(name)s doesn’t have permission to do this.", name=actor.name))
         job = services.undo(db.session(), found, actor, at_once=NO_LIMIT)
         job = commit_and_run(job, NO_LIMIT)
         state = run_now(job.id, wait_seconds=None)
@@ -192,7 +194,7 @@ def _load_user(name: str) -> Actor:
     number = db.session.scalar(query)
     actor = None if number is None else load_actor(db.session(), number)
     if actor is None:
-        raise DomainError(_("Nobody called “%(name)s” may sign in.", name=clean(name)[:80]))
+        raise DomainError(_("No active user is called “%(name)s”.", name=clean(name)[:80]))
     return actor.with_channel("cli")
 
 
@@ -202,9 +204,9 @@ def _resource_name(kind: type[Action]) -> str:
 
 def _selection(kind: type[Action], where: tuple[str, ...], everything: bool) -> Selection:
     if everything and where:
-        raise DomainError(_("Say --everything or --where, not both."))
+        raise DomainError(_("Use --everything or --where, not both."))
     if not everything and not where:
-        raise DomainError(_("Say which with --where FIELD=VALUE, or say --everything."))
+        raise DomainError(_("Use --where FIELD=VALUE, or --everything."))
     return Selection(get_action_screen(kind), where=where)
 
 
@@ -214,7 +216,7 @@ def _answers(pairs: tuple[str, ...]) -> dict[str, Any]:
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign:
-            raise DomainError(_("“%(text)s” is not field=value.", text=pair[:80]))
+            raise DomainError(_("“%(text)s” must have the form field=value.", text=pair[:80]))
         name = name.strip()
         if name in found:
             before = found[name]
@@ -234,7 +236,7 @@ def _find_visible(number: int, actor: Actor) -> Operation:
     """Return a confirmed operation of the actor's own; the house reaches everybody's."""
     found = db.session.get(Operation, number) if 0 < number < 2**31 else None
     if found is None or found.is_draft or not (actor.is_system or found.actor_id == actor.id):
-        raise DomainError(_("There is no operation %(number)s within your reach.", number=number))
+        raise DomainError(_("No operation %(number)s found.", number=number))
     return found
 
 

@@ -26,7 +26,7 @@ from app.security.actor import acting_as, current_actor
 from app.security.scope import visible
 from app.types import now
 
-NOT_STARTED_LABEL = _l("not begun")
+NOT_STARTED_LABEL = _l("Not started")
 
 
 class _OperationJob(JobKind, abstract=True):
@@ -43,14 +43,14 @@ class _OperationJob(JobKind, abstract=True):
         operation = get_operation(session, job)
         kind = find_operation_action(operation) if operation is not None else None
         if operation is None or kind is None:
-            raise DomainError(_("The program no longer knows this collective action."))
+            raise DomainError(_("This collective action is no longer available."))
         get_screen(operation)
         # The name at the time of the request: it may contain the name of an API key.
         actor = replace(
             current_actor(), operation_id=operation.id, name=job.actor_name or current_actor().name
         )
         if not may_act(actor, operation):
-            raise DomainError(_("Whoever asked for this no longer has the right to do it."))
+            raise DomainError(_("The person who started this no longer has permission."))
         self.operation, self.kind, self.actor = operation, kind, actor
         self.run = self.prepare(session)
 
@@ -67,15 +67,15 @@ class _OperationJob(JobKind, abstract=True):
     def why_not_retryable(cls, session: Session, job: Job, *, is_retrying: bool) -> str:
         operation = get_operation(session, job)
         if operation is None or find_operation_action(operation) is None:
-            return _("The program no longer knows this collective action.")
+            return _("This collective action is no longer available.")
         if is_retrying:
             # Whoever undoes it at the same moment comes first, or finds that it goes on.
             session.refresh(operation, with_for_update=True)
         # After that the items are deleted, and with them the rows that were not processed.
         if operation.undo_until is None or operation.undo_until < now():
-            return _("This was asked for too long ago to go on.")
+            return _("It is too late to continue this process.")
         if job.actor_id == current_actor().id and not may_act(current_actor(), operation):
-            return _("You no longer have the right to do this.")
+            return _("You no longer have permission to do this.")
         return ""
 
     @classmethod
@@ -141,7 +141,7 @@ class _OperationJob(JobKind, abstract=True):
     def _failures(
         cls, session: Session, operation: Operation, kind: type[Action]
     ) -> Iterator[Iterable[str]]:
-        yield [_("Number"), _("Name"), _("Outcome"), _("Reason")]
+        yield [_("Number"), _("Name"), _("Result"), _("Reason")]
         wanted = [
             code for code in (*cls.outcomes, NOT_STARTED) if code not in cls.success_outcomes
         ]
@@ -181,7 +181,7 @@ class _OperationJob(JobKind, abstract=True):
         return [
             ReportRow(
                 pk,
-                names[pk][0] if pk in names else _("somebody or something you may not see"),
+                names[pk][0] if pk in names else _("Hidden (no access)"),
                 f"{base}/show/{pk}" if pk in names and not names[pk][1] else "",
                 outcome or NOT_STARTED,
                 str(cls.outcomes.get(outcome, NOT_STARTED_LABEL)),
@@ -202,13 +202,13 @@ class OperationRun(_OperationJob):
         why = super().why_not_retryable(session, job, is_retrying=is_retrying)
         operation = get_operation(session, job)
         if not why and operation is not None and operation.undo_job_id is not None:
-            return _("This was undone, so it does not go on.")
+            return _("This has been undone, so it won’t continue.")
         return why
 
     def prepare(self, session: Session) -> ApplyRun:
         form = self.kind.build_form(self.operation.answers)
         if not form.validate():
-            raise DomainError(_("What was chosen is no longer there."))
+            raise DomainError(_("The chosen value no longer exists."))
         action = self.kind(form, self.actor)
         action.check()
         batch = action.batch()
@@ -228,7 +228,7 @@ class OperationUndo(_OperationJob):
     """Undo a collective action."""
 
     name = "operation_undo"
-    label = _l("Undoing")
+    label = _l("Undo")
     outcome, reason, outcomes = "undone", "undone_reason", UNDO_OUTCOMES
 
     @classmethod

@@ -16,16 +16,16 @@ from app.types import Json, UTCDateTime, now
 
 # The outcomes of a row, and their labels.
 OUTCOMES = {
-    "changed": _l("applied"),
-    "already": _l("no change needed"),
-    "skipped": _l("skipped"),
-    "refused": _l("not permitted"),
-    "failed": _l("failed"),
+    "changed": _l("Changed"),
+    "already": _l("Unchanged"),
+    "skipped": _l("Skipped"),
+    "refused": _l("Not permitted"),
+    "failed": _l("Failed"),
 }
 # The outcome of rows that were not processed when the operation was cancelled.
 NOT_STARTED = "left"
 # The outcomes of a row when the operation is undone.
-UNDO_OUTCOMES = {"undone": _l("as before"), "kept": _l("left as it is")}
+UNDO_OUTCOMES = {"undone": _l("Undone"), "kept": _l("Not undone")}
 
 
 class Operation(Model):

@@ -53,14 +53,14 @@ def owns_or_administers(actor: Actor, operation: Operation) -> bool:
 def why_not_undone(operation: Operation) -> str:
     """Return why an operation cannot be undone, or an empty text if it can."""
     if operation.is_draft:
-        return _("This has not been done yet.")
+        return _("This hasn’t finished yet.")
     # Jobs are deleted later than that.
     if operation.undo_until is None or operation.undo_until < now() or operation.job is None:
-        return _("This was done too long ago to be undone.")
+        return _("It is too late to undo this.")
     if operation.job.is_live:
-        return _("This has not been done yet.")
+        return _("This hasn’t finished yet.")
     if operation.is_undone:
-        return _("This was undone already.")
+        return _("This has already been undone.")
     if not operation.changed:
         return _("Nothing was changed, so there is nothing to undo.")
     return ""

@@ -97,7 +97,7 @@ class Selection:
         try:
             pairs = parse_qsl(self.on.removeprefix("?"), max_num_fields=60)
         except ValueError:
-            raise InvalidFilter(_("These are too many filters at once.")) from None
+            raise InvalidFilter(_("Too many filters.")) from None
         return read_state(self.view, MultiDict(pairs), {})
 
     @property
@@ -127,7 +127,7 @@ class Selection:
             return self.view.datamodel.visible()
         reader = find_condition_reader(self.model)
         if reader is None:
-            raise DomainError(_("This list cannot be searched."))
+            raise DomainError(_("This list can’t be searched."))
         country = current_app.config["COUNTRY"]
         return reader.select(db.session(), conditions, actor, country)
 
@@ -136,29 +136,31 @@ class Selection:
         if self.ids is None:
             return
         if not self.ids:
-            raise DomainError(_("Tick the rows first."))
+            raise DomainError(_("Make a selection first."))
         count = self.rows(actor).with_only_columns(func.count(self.model.id))
         if db.session.scalar(count) != len(self.ids):
-            raise OutOfScope(_("Some of this is not within your reach: nothing was changed."))
+            raise OutOfScope(
+                _("You don’t have access to some of the selection. Nothing was changed.")
+            )
 
     def describe(self) -> str:
         """Return a description of the selection for people."""
         if self.ids is not None:
-            return ngettext("%(num)s ticked", "%(num)s ticked", len(self.ids))
+            return ngettext("%(num)s contact selected", "%(num)s contacts selected", len(self.ids))
         if self.where is not None:
-            return " · ".join(self.where) or _("everything in the list")
+            return " · ".join(self.where) or _("Everything in the list")
         state = self.state()
         parts = [
             f"{self.view.get_label(a.filter.column_name)} {a.filter.name} {a.filter.show(a.value)}"
             for a in state.filters
         ]
         if state.q:
-            parts.append(_("found by “%(words)s”", words=state.q))
-        text = " · ".join(part.strip() for part in parts) or _("everything in the list")
+            parts.append(_("Search: “%(words)s”", words=state.q))
+        text = " · ".join(part.strip() for part in parts) or _("Everything in the list")
         if self.excluded:
             text += " · " + ngettext(
-                "without %(num)s that was unticked",
-                "without %(num)s that were unticked",
+                "except %(num)s",
+                "except %(num)s",
                 len(self.excluded),
             )
         return text
@@ -176,7 +178,7 @@ def get_screen(operation: Operation) -> Any:
     """Return the screen that an operation's rows were selected on; UnknownScreen if it is gone."""
     view = find_screen(operation.selection["list"])
     if view is None:
-        raise UnknownScreen(_("The program no longer knows this collective action."))
+        raise UnknownScreen(_("This collective action is no longer available."))
     return view
 
 
@@ -193,7 +195,7 @@ def _ids(texts: list[str]) -> tuple[int, ...]:
         abort(400)
     if len(ids) > MAX_IDS:
         raise DomainError(
-            _("These are too many to tick one by one: filter the list and take all that match.")
+            _("Too many to select one by one. Filter the list and select all results.")
         )
     return tuple(sorted(number for number in ids if number is not None))
 

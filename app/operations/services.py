@@ -176,11 +176,13 @@ def confirm(
     session.refresh(operation)
     if not confirmed.rowcount:  # type: ignore[attr-defined]
         if operation.job is None:
-            raise DomainError(_("This was confirmed long ago."))
+            raise DomainError(_("This has already been confirmed."))
         return operation.job
     matched = freeze_selection(session, operation, batch.model, rows)
     if expected is not None and matched != expected:
-        raise SelectionChanged(_("Meanwhile another number of files matches. Look again."))
+        raise SelectionChanged(
+            _("The number of matching contacts has changed. Check the selection again.")
+        )
     operation.matched = matched
     operation.plan = [verb.to_json() for verb in batch.verbs]
     job = enqueue(
@@ -205,7 +207,7 @@ def undo(session: Session, operation: Operation, actor: Actor, *, at_once: int) 
     job of at most ``at_once`` rows itself.
     """
     if not may_request_undo(actor, operation):
-        raise DomainError(_("Only whoever did this, or an administrator, can undo it."))
+        raise DomainError(_("Only the person who ran this, or an administrator, can undo it."))
     session.refresh(operation, with_for_update=True)
     if operation.job is not None:
         # It may have failed, and have been retried a moment ago.

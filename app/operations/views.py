@@ -137,7 +137,7 @@ class OperationsView(Page):
         if draft.selection.is_everything and digits(request.form.get("typed", "")) != str(
             expected
         ):
-            error = _("This is not the number. Type it to go on.")
+            error = _("The number doesn’t match. Type it again.")
             return self._preview_page(draft, form, error=error), 422
         rows = draft.selection.rows(actor)
         action = draft.kind(form, actor)
@@ -166,7 +166,9 @@ class OperationsView(Page):
             limit = background_limit()
             job = services.undo(db.session(), operation, actor, at_once=limit)
             return redirect(f"/jobs/{commit_and_run(job, limit).id}/")
-        flash(why_not_undone(operation) or _("You no longer have the right to do this."), "danger")
+        flash(
+            why_not_undone(operation) or _("You no longer have permission to do this."), "danger"
+        )
         return redirect(f"/jobs/{operation.job_id}/" if operation.job_id else "/jobs/")
 
     def _draft(self, pk: str, *, is_sent: bool = False) -> DraftPage:

@@ -26,16 +26,16 @@ class Repository(VersionedRow, Bilingual, Logged):
     """One value of a repository."""
 
     label_en: Mapped[str] = mapped_column(
-        String(120), default="", info={"label": _l("English label"), "kind": "text"}
+        String(120), default="", info={"label": _l("English name"), "kind": "text"}
     )
     label_es: Mapped[str] = mapped_column(
-        String(120), default="", info={"label": _l("Spanish label"), "kind": "text"}
+        String(120), default="", info={"label": _l("Spanish name"), "kind": "text"}
     )
     colour: Mapped[str] = mapped_column(
         String(12),
         default="grey",
         info={"label": _l("Colour"), "kind": "colour", "choices": COLOURS},
     )
-    position: Mapped[int] = mapped_column(default=0, info={"label": _l("Place in the list")})
+    position: Mapped[int] = mapped_column(default=0, info={"label": _l("Order")})
     # An inactive value is not offered in forms, but rows that have it keep it.
-    is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Offered in forms")})
+    is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Available")})

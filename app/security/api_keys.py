@@ -107,11 +107,13 @@ def authenticate_api_key() -> None:
             raise TooManyRequests(
                 _("Too many wrong keys. Try again later."), retry_after=THROTTLE_MINUTES * 60
             )
-        raise _unauthorized(_("A valid API key is needed: Authorization: Bearer padron_…"))
+        raise _unauthorized(_("A valid API key is required: Authorization: Bearer padron_…"))
     key, user = found
     if not has_required_second_factor(user):
         raise _unauthorized(
-            _("The owner of this key must set up two-factor sign-in before it works again.")
+            _(
+                "The owner of this key must set up two-factor authentication before the key works again."
+            )
         )
     last_seen.keys.record(key.id, now())
     g._login_user = user

@@ -51,8 +51,8 @@ class Level(IntEnum):
 
 
 LEVEL_LABELS = {
-    Level.FORBIDDEN: _l("forbidden"),
-    Level.READ: _l("read"),
-    Level.EDIT: _l("edit"),
-    Level.ADMIN: _l("administrators only"),
+    Level.FORBIDDEN: _l("No access"),
+    Level.READ: _l("View"),
+    Level.EDIT: _l("Edit"),
+    Level.ADMIN: _l("Administrators only"),
 }

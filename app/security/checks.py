@@ -33,10 +33,11 @@ class PlainHttp(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("People reach the program without https: passwords and cookies travel readable."),
             _l(
-                "Put a reverse proxy with a certificate in front and set PADRON_PUBLIC_URL to its"
-                " https:// address and PADRON_PROXIES to 1."
+                "The program can be reached without https: passwords and cookies are sent unencrypted."
+            ),
+            _l(
+                "Put a reverse proxy with a certificate in front, set PADRON_PUBLIC_URL to its https:// address and PADRON_PROXIES to 1."
             ),
         )
 
@@ -51,10 +52,10 @@ class ReadableKey(Check):
         return CheckMessage(
             DANGER,
             _l(
-                "Other users of this machine can read the secret key: with it they sign in as anybody."
+                "Other users of this machine can read the secret key, which lets them sign in as anyone."
             ),
             _l(
-                "Run: chmod 600 %(path)s – then delete the file and start again for a new key.",
+                "Run: chmod 600 %(path)s – then delete the file and restart to get a new key.",
                 path=path,
             ),
         )
@@ -69,9 +70,9 @@ class WeakKey(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("The secret key is easy to guess: whoever does so signs in as anybody."),
+            _l("The secret key is easy to guess. Anyone who guesses it can sign in as any user."),
             _l(
-                "Leave PADRON_SECRET_KEY out and a good one is made, or set one of 64 random characters."
+                "Remove PADRON_SECRET_KEY to have a secure key generated, or set it to 64 random characters."
             ),
         )
 
@@ -92,7 +93,7 @@ class ReadableData(Check):
         if folder.is_dir() and folder.stat().st_mode & 0o005:
             return CheckMessage(
                 WARNING,
-                _l("Other users of this machine can look into the data folder."),
+                _l("Other users of this machine can read the data folder."),
                 _l("Run: chmod 700 %(path)s", path=folder),
             )
         return None
@@ -106,7 +107,9 @@ class Debugging(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("The program runs in debug or test mode, which shows its inside to visitors."),
+            _l(
+                "The program runs in debug or test mode, which shows internal details to visitors."
+            ),
             _l("Start it with “flask --app run serve”, without --debug or FLASK_DEBUG."),
         )
 
@@ -120,9 +123,9 @@ class AnyHost(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("The program answers under any host name."),
+            _l("The program responds to any host name."),
             _l(
-                "Write the real names in PADRON_TRUSTED_HOSTS, separated by commas, or leave it out."
+                "Set PADRON_TRUSTED_HOSTS to the real host names, separated by commas, or remove it."
             ),
         )
 
@@ -138,15 +141,17 @@ class Proxies(Check):
             return CheckMessage(
                 ADVICE,
                 _l(
-                    "PADRON_PROXIES is set, yet this request came without a proxy's X-Forwarded-For."
+                    "PADRON_PROXIES is set, but this request has no X-Forwarded-For header from a proxy."
                 ),
-                _l("Let the proxy send X-Forwarded-For and -Proto, or set PADRON_PROXIES to 0."),
+                _l(
+                    "Make the proxy send X-Forwarded-For and X-Forwarded-Proto, or set PADRON_PROXIES to 0."
+                ),
             )
         if is_forwarded and not app.config["PROXIES"]:
             return CheckMessage(
                 WARNING,
                 _l(
-                    "Requests come through a proxy the program does not know of: to it, everybody has the proxy's address."
+                    "Requests come through a proxy that isn’t set up: all users appear with the proxy’s address."
                 ),
                 _l("Set PADRON_PROXIES to the number of proxies in front."),
             )
@@ -167,7 +172,7 @@ class PlainDatabase(Check):
             WARNING,
             _l("The connection to the database at %(host)s is not encrypted.", host=host),
             _l(
-                "Add ?sslmode=require to PADRON_DATABASE_URL, better verify-full with its certificate."
+                "Add ?sslmode=require to PADRON_DATABASE_URL, or better, verify-full with the certificate."
             ),
         )
 
@@ -185,9 +190,9 @@ class PlainCapitals(Check):
         return CheckMessage(
             WARNING,
             _l(
-                "To the database Ñ is not the capital of ñ: two users can be called alike but for that."
+                "The database doesn’t treat Ñ as the capital of ñ, so two usernames could differ only in that."
             ),
-            _l("Move to a database made with a locale that knows them, such as C.UTF-8."),
+            _l("Move to a database with a suitable locale, such as C.UTF-8."),
         )
 
 
@@ -204,10 +209,10 @@ class Clocks(Check):
         return CheckMessage(
             WARNING,
             _l(
-                "The clocks of this machine and of the database differ by %(number)s seconds.",
+                "The clocks of this machine and the database differ by %(number)s seconds.",
                 number=round(skew),
             ),
-            _l("Let both machines take their time from the network (NTP)."),
+            _l("Synchronise the clock of both machines over the network (NTP)."),
         )
 
 

@@ -29,7 +29,7 @@ def refuse_cross_site() -> None:
             _is_own_origin(origin) or (origin == "null" and site == "same-origin")
         )
     if not is_ours:
-        raise DomainError(_("This was sent from another site. Nothing was changed."))
+        raise DomainError(_("This request came from another site. Nothing was changed."))
 
 
 def is_same_origin() -> bool:

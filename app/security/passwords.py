@@ -72,15 +72,12 @@ def password_problem(text: str, *about: str | None) -> str | None:
     if len(text) < MIN_LENGTH:
         return _("Use at least %(number)s characters.", number=MIN_LENGTH)
     if len(text) > MAX_LENGTH:
-        return _("Use at most %(number)s characters.", number=MAX_LENGTH)
+        return _("Use no more than %(number)s characters.", number=MAX_LENGTH)
     words = [*COMMON_WORDS, *_personal_words(*about, current_app.config["ORGANISATION"])]
     with _zxcvbn_lock:
         score = zxcvbn(_scored_part(_normalise(text)), user_inputs=words)["score"]
     if score < MIN_SCORE:
-        return _(
-            "This is too easy to guess. Four words that have nothing to do with each other, "
-            "or with you, make a good password."
-        )
+        return _("This password is too easy to guess. Four unrelated words make a good password.")
     return None
 
 

@@ -42,7 +42,7 @@ class AreaAccess:
         """Return the translated level, marked as partial if it is not the whole area."""
         if self.level is Level.FORBIDDEN or self.is_whole:
             return str(self.level.label)
-        return _("%(level)s, in part", level=self.level.label)
+        return _("%(level)s (partial)", level=self.level.label)
 
 
 def grantable() -> list[Grant]:
@@ -77,16 +77,16 @@ def access_by_area(
 def describe_role(role: Role, by_role: dict[int, PermissionSet]) -> str:
     """Describe a role in one translated line."""
     if role.name == ADMINISTRATOR:
-        return _("Everything, everywhere, other people's rights included.")
+        return _("Full access, including users and rights.")
     if role.name == LIMITED_ADMINISTRATOR:
-        return _("Settings and roles, without seeing anybody's data.")
+        return _("Settings and roles, but no access to data.")
     if role.name == PUBLIC:
-        return _("Whoever is not signed in; it carries no rights.")
+        return _("People who are not signed in. This role has no rights.")
     if seeded := area_role(role.name):
         _area, level = seeded
         if level is Level.READ:
-            return _("Reads everything in this area.")
-        return _("Reads and changes everything in this area.")
+            return _("Can view everything in this area.")
+        return _("Can view and edit everything in this area.")
     parts = [
         f"{access.area.label}: {access.label}"
         for access in access_by_area([role], by_role)

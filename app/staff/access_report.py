@@ -44,36 +44,36 @@ class AccessReport:
     @property
     def level(self) -> str:
         """Return the translated level of access."""
-        return _("edit") if self.can_edit else _("read")
+        return _("Edit") if self.can_edit else _("View")
 
     @property
     def explanation(self) -> str:
         """Return a translated sentence on why the user can see the row, or why not."""
         name = str(self.user)
         if not self.user.is_active:
-            return _("%(name)s does not see this: they cannot sign in.", name=name)
+            return _("%(name)s has no access: they can’t sign in.", name=name)
         if not self.can_open:
             return _(
-                "%(name)s does not see this: none of their roles lets them open such files.",
+                "%(name)s has no access: none of their roles allows it.",
                 name=name,
             )
         roles = ", ".join(self.edit_roles if self.can_edit else self.show_roles)
         if not self.is_in_scope:
             return _(
-                "%(name)s does not see this: the role %(roles)s would let them, but %(place)s.",
+                "%(name)s has no access: %(place)s. The role %(roles)s would allow it.",
                 name=name,
                 roles=roles,
                 place=self.place,
             )
         if self.can_edit:
             return _(
-                "%(name)s can read and change this through %(roles)s; %(place)s.",
+                "%(name)s can view and edit: %(place)s. Role: %(roles)s.",
                 name=name,
                 roles=roles,
                 place=self.place,
             )
         return _(
-            "%(name)s can read this through %(roles)s; %(place)s.",
+            "%(name)s can view: %(place)s. Role: %(roles)s.",
             name=name,
             roles=roles,
             place=self.place,
@@ -137,15 +137,15 @@ def _report(
 
 def _describe_place(user: StaffUser, is_in_scope: bool, home: Entity | None) -> str:
     if user.entity is None:
-        return _("they work in no entity")
+        return _("has no entity")
     if home is None or user.entity.id == home.id:
-        return _("they work in %(entity)s", entity=user.entity.name)
+        return _("works at %(entity)s", entity=user.entity.name)
     if is_in_scope:
         return _(
-            "they work in %(entity)s, above %(home)s", entity=user.entity.name, home=home.name
+            "works at %(entity)s, which includes %(home)s", entity=user.entity.name, home=home.name
         )
     return _(
-        "they work in %(entity)s, and this file belongs to %(home)s",
+        "works at %(entity)s, but this belongs to %(home)s",
         entity=user.entity.name,
         home=home.name,
     )

@@ -58,14 +58,16 @@ class Administrators(Check):
         if number == 0:
             return CheckMessage(
                 DANGER,
-                _l("Nobody who can sign in is an administrator."),
-                _l("Run: flask --app run setup – it makes one if there is no user at all."),
+                _l("There is no administrator who can sign in."),
+                _l(
+                    "Run: flask --app run setup – it creates an administrator if there are no users."
+                ),
             )
         if number == 1:
             return CheckMessage(
                 ADVICE,
-                _l("There is only one administrator: if they lose their way in, nobody can help."),
-                _l("Give a second trusted person the role Administrator."),
+                _l("There is only one administrator. If they lose access, nobody can help them."),
+                _l("Give the Administrator role to a second trusted person."),
             )
         return None
 
@@ -80,12 +82,12 @@ class AdministratorsWithoutFactor(Check):
         return CheckMessage(
             WARNING,
             ngettext(
-                "An administrator signs in with a password alone: %(names)s.",
-                "%(num)s administrators sign in with a password alone: %(names)s.",
+                "An administrator doesn’t use two-factor authentication: %(names)s.",
+                "%(num)s administrators don’t use two-factor authentication: %(names)s.",
                 len(bare),
                 names=join_names(bare),
             ),
-            _l("Turn two-factor sign-in on under your account, or require it in the role."),
+            _l("Turn on two-factor authentication in your account, or require it in the role."),
         )
 
 
@@ -97,10 +99,11 @@ class DefaultAddress(Check):
             return None
         return CheckMessage(
             ADVICE,
-            _l("The first administrator still has the address %(email)s.", email=DEFAULT_ADDRESS),
             _l(
-                "Write a real e-mail address into their profile: links for a new password go there."
+                "The first administrator still has the default address %(email)s.",
+                email=DEFAULT_ADDRESS,
             ),
+            _l("Enter a real e-mail address in their profile. Password links are sent there."),
         )
 
 
@@ -114,12 +117,12 @@ class HomelessUsers(Check):
         return CheckMessage(
             WARNING,
             ngettext(
-                "A user has no entity and sees nothing: %(names)s.",
-                "%(num)s users have no entity and see nothing: %(names)s.",
+                "A user has no entity and can’t see any data: %(names)s.",
+                "%(num)s users have no entity and can’t see any data: %(names)s.",
                 len(users),
                 names=join_names(users),
             ),
-            _l("Choose where they work, or untick “Can sign in”."),
+            _l("Choose an entity, or turn off “Can sign in”."),
         )
 
 
@@ -135,12 +138,12 @@ class QuietUsers(Check):
         return CheckMessage(
             ADVICE,
             ngettext(
-                "A user has not signed in for 90 days: %(names)s.",
-                "%(num)s users have not signed in for 90 days: %(names)s.",
+                "A user hasn’t signed in for 90 days: %(names)s.",
+                "%(num)s users haven’t signed in for 90 days: %(names)s.",
                 len(users),
                 names=join_names(users),
             ),
-            _l("Untick “Can sign in” for whoever no longer works here."),
+            _l("Turn off “Can sign in” for anyone who no longer works here."),
         )
 
 
@@ -159,12 +162,14 @@ class OldHashes(Check):
         return CheckMessage(
             ADVICE,
             ngettext(
-                "The password of a user is kept in an older, weaker way: %(names)s.",
-                "The passwords of %(num)s users are kept in an older, weaker way: %(names)s.",
+                "A user’s password is stored in an older, weaker format: %(names)s.",
+                "The passwords of %(num)s users are stored in an older, weaker format: %(names)s.",
                 len(users),
                 names=join_names(users),
             ),
-            _l("It is renewed when they sign in; send a password link to whoever does not."),
+            _l(
+                "It is updated at their next sign-in. Send a password link to anyone who doesn’t sign in."
+            ),
         )
 
 
@@ -196,12 +201,12 @@ class SecurityEditors(Check):
         return CheckMessage(
             ADVICE,
             ngettext(
-                "A role made here lets its holders change users or roles: %(names)s.",
-                "%(num)s roles made here let their holders change users or roles: %(names)s.",
+                "A custom role can manage users or roles: %(names)s.",
+                "%(num)s custom roles can manage users or roles: %(names)s.",
                 len(roles),
                 names=join_names(roles),
             ),
-            _l("Look at who holds it, and whether they need it."),
+            _l("Check who has it and whether they need it."),
         )
 
 
@@ -224,12 +229,12 @@ class OldKeys(Check):
         return CheckMessage(
             WARNING if any(key.is_orphaned for key in keys) else ADVICE,
             ngettext(
-                "An API key is older than a year or of somebody who cannot sign in: %(names)s.",
-                "%(num)s API keys are older than a year or of somebody who cannot sign in: %(names)s.",
+                "An API key is more than a year old or belongs to someone who can’t sign in: %(names)s.",
+                "%(num)s API keys are more than a year old or belong to someone who can’t sign in: %(names)s.",
                 len(keys),
                 names=join_names([key.name for key in keys]),
             ),
-            _l("Revoke it and, if it is still needed, make a new one."),
+            _l("Revoke it and create a new one if it is still needed."),
         )
 
 
@@ -241,7 +246,7 @@ class Unsynchronised(Check):
             return None
         return CheckMessage(
             WARNING,
-            _l("Roles and rights in the database are not those of this version of the program."),
+            _l("The roles and rights in the database don’t match this version of the program."),
             _l("Run: flask --app run sync"),
         )
 
@@ -256,7 +261,7 @@ class OldTables(Check):
             return None
         return CheckMessage(
             DANGER,
-            _l("The database is not at the newest migration."),
+            _l("The database is not up to date: run the latest migration."),
             _l("Run: flask --app run setup"),
         )
 

@@ -81,18 +81,18 @@ class WelcomeEmail(UserEmail):
             subject=_("Your access to %(organisation)s", organisation=_organisation_name()),
             before=[
                 _(
-                    "You can now work in the back-office of %(organisation)s.",
+                    "You now have access to the back-office of %(organisation)s.",
                     organisation=_organisation_name(),
                 ),
-                _("Your user name: %(name)s", name=user.username),
-                _("There is one thing left to do:"),
+                _("Your username: %(name)s", name=user.username),
+                _("One last step:"),
             ],
             button=_("Choose your password"),
             url=_public_url(create_link_path(session, user, SENT_LINK_MINUTES)),
             after=[
-                _("This link works once, for three days."),
+                _("This link works once and expires in three days."),
                 _(
-                    "If it no longer works, ask for another with “Forgotten your password?” at %(url)s",
+                    "If it no longer works, request another with “Forgotten your password?” at %(url)s",
                     url=_public_url("/login/"),
                 ),
             ],
@@ -122,8 +122,7 @@ class PasswordResetEmail(UserEmail):
             subject=_("Choose a new password"),
             before=[
                 _(
-                    "Somebody, most likely you, asked for a new password for the user %(name)s "
-                    "at %(organisation)s.",
+                    "We received a request to reset the password of the user %(name)s at %(organisation)s.",
                     name=user.username,
                     organisation=_organisation_name(),
                 )
@@ -132,10 +131,10 @@ class PasswordResetEmail(UserEmail):
             url=_public_url(create_link_path(session, user, REQUESTED_LINK_MINUTES)),
             after=[
                 _(
-                    "This link works once, for %(minutes)s minutes.",
+                    "This link works once and expires in %(minutes)s minutes.",
                     minutes=REQUESTED_LINK_MINUTES,
                 ),
-                _("Was it not you? Then do nothing: your password stays as it is."),
+                _("If this wasn’t you, ignore this e-mail. Your password won’t change."),
             ],
         )
 
@@ -152,8 +151,7 @@ class PasswordLinkEmail(UserEmail):
             subject=_("Choose a new password"),
             before=[
                 _(
-                    "An administrator of %(organisation)s asks you to choose a new password for "
-                    "the user %(name)s. The old one no longer works.",
+                    "An administrator of %(organisation)s has asked you to choose a new password for the user %(name)s. The old one no longer works.",
                     name=user.username,
                     organisation=_organisation_name(),
                 ),
@@ -162,22 +160,20 @@ class PasswordLinkEmail(UserEmail):
             button=_("Choose a new password"),
             url=_public_url(create_link_path(session, user, SENT_LINK_MINUTES)),
             after=[
-                _("This link works once, for three days."),
+                _("This link works once and expires in three days."),
                 _(
-                    "If it no longer works, ask for another with “Forgotten your password?” at %(url)s",
+                    "If it no longer works, request another with “Forgotten your password?” at %(url)s",
                     url=_public_url("/login/"),
                 ),
             ],
         )
 
 
-_CHOOSE = _l("Was it not you? Then choose a new password at once, and tell an administrator.")
+_CHOOSE = _l("If this wasn’t you, choose a new password now and tell your administrator.")
 _CHOOSE_AND_END_KEYS = _l(
-    "Was it not you? Then choose a new password at once, let your API keys end with it, and tell "
-    "an administrator."
+    "If this wasn’t you, choose a new password now, revoke your API keys and tell your administrator."
 )
-# What somebody is told has changed on their account: subject, sentence, and what to do if it was
-# not they.
+# Notices by name: subject, sentence, and advice if the user did not make the change.
 NOTICES = {
     "password_changed": (
         _l("Your password was changed"),
@@ -187,39 +183,36 @@ NOTICES = {
     "email_changed": (
         _l("Your e-mail address was changed"),
         _l(
-            "The e-mail address of the user %(name)s was changed on %(moment)s. Mails no longer "
-            "come here."
+            "The e-mail address of the user %(name)s was changed on %(moment)s. E-mails will no longer be sent to this address."
         ),
-        _l("Was it not you? Then tell an administrator at once."),
+        _l("If this wasn’t you, tell your administrator now."),
     ),
     "second_factor_on": (
-        _l("Two-factor sign-in is on"),
-        _l("Two-factor sign-in was turned on for the user %(name)s on %(moment)s."),
+        _l("Two-factor authentication is on"),
+        _l("Two-factor authentication was turned on for the user %(name)s on %(moment)s."),
         _CHOOSE,
     ),
     "second_factor_off": (
-        _l("Two-factor sign-in is off"),
-        _l("Two-factor sign-in was turned off for the user %(name)s on %(moment)s."),
+        _l("Two-factor authentication is off"),
+        _l("Two-factor authentication was turned off for the user %(name)s on %(moment)s."),
         _CHOOSE,
     ),
     "recovery_code_used": (
         _l("A recovery code was used"),
-        _l("Somebody signed in as %(name)s with a recovery code on %(moment)s."),
+        _l("Someone signed in as %(name)s with a recovery code on %(moment)s."),
         _CHOOSE,
     ),
     "recovery_codes_made": (
         _l("You have new recovery codes"),
         _l(
-            "New recovery codes were made for the user %(name)s on %(moment)s. The ones before no "
-            "longer work."
+            "New recovery codes for the user %(name)s were created on %(moment)s. The previous codes no longer work."
         ),
         _CHOOSE,
     ),
     "api_key_made": (
-        _l("An API key was made"),
+        _l("New API key created"),
         _l(
-            "The API key “%(key)s” was made for the user %(name)s on %(moment)s. Whoever has it "
-            "works in their name."
+            "The API key “%(key)s” was created for the user %(name)s on %(moment)s. Anyone who has it can work in their name."
         ),
         _CHOOSE_AND_END_KEYS,
     ),
@@ -251,9 +244,9 @@ class AccountNotice(UserEmail):
         }
         before = [str(sentence) % values]
         if data.get("by"):
-            before.append(_("%(who)s did this, as an administrator.", who=data["by"]))
+            before.append(_("%(who)s made this change as an administrator.", who=data["by"]))
         else:
-            before.append(_("Was it you? Then all is well."))
+            before.append(_("If this was you, there is nothing to do."))
         if data.get("keys"):
             before.insert(1, _ended_keys_sentence(data["keys"]))
         before.append(str(advice))
@@ -270,7 +263,7 @@ class AccountNotice(UserEmail):
 
 def _ended_keys_sentence(number: int) -> str:
     return ngettext(
-        "%(num)s API key has ended with it.", "%(num)s API keys have ended with it.", number
+        "%(num)s API key was also revoked.", "%(num)s API keys were also revoked.", number
     )
 
 

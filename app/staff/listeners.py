@@ -186,7 +186,7 @@ def _refuse_bypasses(session: Session, written: list[Any], actor: Actor) -> None
         is_changed = _is_new_or_deleted(session, row) or session.is_modified(row)
         is_plain = isinstance(row, User) and not isinstance(row, StaffUser)
         if (is_plain or isinstance(row, Group)) and is_changed:
-            raise DomainError(_("Rights are given by roles alone."))
+            raise DomainError(_("Rights can only be given through roles."))
 
 
 def _check_user(
@@ -196,32 +196,32 @@ def _check_user(
         return
     if user.id is not None and user.id == actor.id:
         if user in session.deleted or _has_changes(user, OWN_RIGHTS_FIELDS):
-            raise DomainError(_("Nobody changes their own rights."), field="roles")
+            raise DomainError(_("You can’t change your own rights."), field="roles")
         if _has_changes(user, PASSWORD_CONFIRMED_FIELDS) and not session.info.get(
             "password_confirmed"
         ):
             raise DomainError(
-                _("You change your own e-mail under your name, top right."), field="email"
+                _("Change your own e-mail in your account, top right."), field="email"
             )
         return
     if not held.includes(permissions_of_roles(before)) or (
         user not in session.new
         and not can_reach_entity(actor, _stored_value(session, user, StaffUser.entity_id))
     ):
-        raise DomainError(_("This person has rights that you do not have yourself."))
+        raise DomainError(_("This person has rights that you don’t have."))
     if user in session.deleted:
         return
     if not held.includes(permissions_of_roles(user.roles)):
-        raise DomainError(_("You can only give rights that you have yourself."), field="roles")
+        raise DomainError(_("You can only give rights that you have."), field="roles")
     if not all(can_reach_entity(actor, home) for home in _target_entity_ids(user)):
-        raise DomainError(_("Choose an entity within your reach."), field="entity")
+        raise DomainError(_("Choose an entity you have access to."), field="entity")
 
 
 def _check_role(session: Session, role: Role, actor: Actor, held: PermissionSet) -> None:
     name = _stored_value(session, role, Role.name)
     is_renamed = role not in session.new and _has_changes(role, ("name",))
     if name == ADMINISTRATOR and (role in session.deleted or is_renamed):
-        raise DomainError(_("This role is part of the program."), field="name")
+        raise DomainError(_("This is a built-in role."), field="name")
     if actor.is_system:
         return
     is_top = held.is_all and actor.entity_ids is None
@@ -231,32 +231,30 @@ def _check_role(session: Session, role: Role, actor: Actor, held: PermissionSet)
         )
         if not (is_kept and is_top):
             raise DomainError(
-                _("This role is part of the program: duplicate it and change the copy."),
+                _("This is a built-in role. Duplicate it and edit the copy."),
                 field="name",
             )
         return
     holders = _holder_ids(session, role)
     if role in session.deleted and holders:
-        raise DomainError(_("Somebody has this role; take it from them first."))
+        raise DomainError(_("Some users have this role. Remove it from them first."))
     if is_top:
         return
     if role.id in actor.role_ids:
-        raise DomainError(_("You have this role yourself: nobody changes their own rights."))
+        raise DomainError(_("You have this role. You can’t change your own rights."))
     before = permissions_of_roles([role])
     after = PermissionSet(
         frozenset((p.permission.name, p.view_menu.name) for p in role.permissions)
     )
     if not held.includes(before):
-        raise DomainError(_("This role has rights that you do not have yourself."))
+        raise DomainError(_("This role has rights that you don’t have."))
     if role not in session.deleted and not held.includes(after):
-        raise DomainError(
-            _("You can only give rights that you have yourself."), field="permissions"
-        )
+        raise DomainError(_("You can only give rights that you have."), field="permissions")
     query = select(StaffUser).where(StaffUser.id.in_(holders))
     for user in session.scalars(query.execution_options(with_trash=True)):
         rights = permissions_of_roles(_stored_roles(session, user))
         if not can_reach_entity(actor, user.entity_id) or not held.includes(rights):
-            raise DomainError(_("Somebody above you, or elsewhere, has this role."))
+            raise DomainError(_("Someone above you or in another entity has this role."))
 
 
 def _holder_ids(session: Session, role: Role) -> list[int]:
@@ -327,4 +325,6 @@ def _require_an_administrator(session: Session) -> None:
     role = select(Role.id).where(Role.name == ADMINISTRATOR)
     session.scalar(role.with_for_update(key_share=True))
     if session.scalar(permanent_administrators().limit(1)) is None:
-        raise DomainError(_("This is the last administrator: make somebody else one first."))
+        raise DomainError(
+            _("This is the last administrator. Make someone else an administrator first.")
+        )

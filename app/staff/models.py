@@ -51,7 +51,7 @@ Role.needs_second_factor = Column(
     nullable=False,
     default=False,
     server_default="0",
-    info={"label": _l("Two-factor sign-in required")},
+    info={"label": _l("Two-factor authentication required")},
 )
 inspect(Role).version_id_col = Role.__table__.c.version
 # Logged needs the old values; Flask-AppBuilder's class was mapped without active history.
@@ -88,7 +88,7 @@ class StaffUser(User, Trashable, Logged):
     preferences: Mapped[dict[str, Any] | None] = mapped_column(Json)
     entity_id: Mapped[int | None] = mapped_column(ForeignKey("entity.id"), index=True)
     # The last day they may log in, in the organisation's time zone.
-    employed_until: Mapped[date | None] = mapped_column(info={"label": _l("Works here until")})
+    employed_until: Mapped[date | None] = mapped_column(info={"label": _l("Access ends on")})
     # The second factor: the encrypted TOTP secret, and the time step of the last used code.
     totp_secret: Mapped[str | None] = mapped_column(String(200))
     totp_step: Mapped[int | None]

@@ -93,11 +93,13 @@ def send_link(session: Session, user: StaffUser, actor: Actor, unusable: str) ->
     ``unusable`` is the hash of a random password.
     """
     if user.id == actor.id:
-        raise DomainError(_("You change your own password under your name, top right."))
+        raise DomainError(_("Change your own password in your account, top right."))
     if not user.is_active:
-        raise DomainError(_("This person may not sign in; allow that first."))
+        raise DomainError(_("This person can’t sign in. Turn on “Can sign in” first."))
     if _is_last_administrator(session, user):
-        raise DomainError(_("This is the last administrator: make somebody else one first."))
+        raise DomainError(
+            _("This is the last administrator. Make someone else an administrator first.")
+        )
     user.password = unusable
     session.flush()
     record_security_event(

@@ -23,28 +23,28 @@ from app.security.roles import LEVELS, Grant, area_permission
 from app.staff.access import grantable
 
 PERMISSION_LABELS = {
-    "menu_access": _l("find it in the menu"),
-    "can_list": _l("see the list"),
-    "can_overview": _l("see the list"),
-    "can_show": _l("open files"),
-    "can_export": _l("export files"),
-    "can_add": _l("add"),
-    "can_edit": _l("change"),
-    "can_delete": _l("delete"),
-    "restore": _l("restore"),
-    "can_import": _l("import files"),
-    "can_empty": _l("empty the trash"),
-    "can_see_all": _l("see those of colleagues"),
-    "can_get": _l("read through the API"),
-    "can_post": _l("add through the API"),
-    "can_put": _l("change through the API"),
-    "can_info": _l("read its description through the API"),
-    "can_this_form_get": _l("open"),
-    "can_this_form_post": _l("change"),
+    "menu_access": _l("Show in menu"),
+    "can_list": _l("View list"),
+    "can_overview": _l("View list"),
+    "can_show": _l("View"),
+    "can_export": _l("Export"),
+    "can_add": _l("Add"),
+    "can_edit": _l("Edit"),
+    "can_delete": _l("Delete"),
+    "restore": _l("Restore"),
+    "can_import": _l("Import"),
+    "can_empty": _l("Empty trash"),
+    "can_see_all": _l("View other users’ processes"),
+    "can_get": _l("View through the API"),
+    "can_post": _l("Add through the API"),
+    "can_put": _l("Edit through the API"),
+    "can_info": _l("View the API description"),
+    "can_this_form_get": _l("Open"),
+    "can_this_form_post": _l("Edit"),
 }
 WHOLE_AREA_LABELS = {
-    Level.READ: _l("Read all of this area, also what is added later"),
-    Level.EDIT: _l("Change all of this area, also what is added later"),
+    Level.READ: _l("View everything here, including future features"),
+    Level.EDIT: _l("Edit everything here, including future features"),
 }
 
 
@@ -108,7 +108,7 @@ def rights_by_area(held_ids: Collection[int]) -> list[AreaRights]:
     """Return all grantable permissions; ``held_ids`` are the ids of those that the role has."""
     own = permissions_of_actor(current_actor())
     order = {verb: number for number, verb in enumerate(PERMISSION_LABELS)}
-    areas = {area: AreaRights(area, PageRights(_("The whole area"))) for area in Area}
+    areas = {area: AreaRights(area, PageRights(_("Whole area"))) for area in Area}
     pages: dict[tuple[Area, str], PageRights] = {}
     ids = permission_ids()
     for grant in sorted(
@@ -149,7 +149,7 @@ def permission_label(permission: str) -> str:
     """Return the translated label of a permission."""
     known = PERMISSION_LABELS.get(permission)
     if known is None and (action := get_action(permission)) is not None:
-        return _("collective action: %(name)s", name=action.label)
+        return _("Collective action: %(name)s", name=action.label)
     return str(known) if known else permission.removeprefix("can_").replace("_", " ")
 
 

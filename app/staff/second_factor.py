@@ -29,7 +29,7 @@ def turn_on(
     step = matching_step(secret, typed)
     if step is None:
         raise DomainError(
-            _("This is not the code that is shown now. Is the telephone's clock right?"),
+            _("This code is not correct. Check that your phone’s clock is right."),
             field="code",
         )
     user.totp_secret, user.totp_step = encrypt_secret(secret), step

@@ -86,7 +86,7 @@ def end_user_session(session: Session, session_id: int, actor: Actor) -> StaffUs
     if row is None or user is None:
         return None
     if user.id != actor.id and not may_manage(actor, user):
-        raise DomainError(_("This person has rights that you do not have yourself."))
+        raise DomainError(_("This person has rights that you don’t have."))
     row.ended_at, row.ended_because = now(), "ended"
     record_security_event(
         session, "sessions_ended", actor, about=user.id, name=str(user), number=1

@@ -30,7 +30,7 @@ def check_names(session: Session, user: StaffUser) -> None:
         taken = session.execute(query.execution_options(with_trash=True).limit(1)).first()
         if taken is not None and taken.trashed_at is not None:
             raise DomainError(
-                _("“%(value)s” belongs to a user in the trash: restore them.", value=value),
+                _("“%(value)s” belongs to a user in the trash. Restore that user.", value=value),
                 field=name,
             )
         if taken is not None:

@@ -57,13 +57,13 @@ def why_not_editable(user: StaffUser) -> str:
     """Return why the current user may not change a user's access rights; empty if they may."""
     actor = current_actor()
     if user.id == actor.id:
-        return _("Nobody changes their own rights. Ask another administrator.")
+        return _("You can’t change your own rights. Ask another administrator.")
     if user.is_trashed:
-        return _("This user is in the trash. Restore them first.")
+        return _("This user is in the trash. Restore the user first.")
     if not has_permission(*EDIT_USERS):
-        return _("You may look at rights, not change them.")
+        return _("You can view rights, but not change them.")
     if not may_manage(actor, user):
-        return _("This person has rights that you do not have yourself.")
+        return _("This person has rights that you don’t have.")
     return ""
 
 
@@ -90,7 +90,7 @@ class AccessReportTab(Tab):
 
     # Part of URLs, so it keeps its first name.
     name = "sight"
-    label = _l("Who sees this")
+    label = _l("Visibility")
     model = object
     template = "staff/access_report_tab.html"
     order = 900

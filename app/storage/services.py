@@ -32,7 +32,7 @@ def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(stream, formats=("JPEG", "PNG", "WEBP", "GIF"))
             if image.width * image.height > MAX_PIXELS:
-                raise DomainError(_("This picture is too large."), field=field)
+                raise DomainError(_("This image is too large."), field=field)
             image = ImageOps.exif_transpose(image).convert("RGB")
     except (
         UnidentifiedImageError,
@@ -43,7 +43,7 @@ def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
         Image.DecompressionBombError,
     ):
         raise DomainError(
-            _("This file is not a picture; send a JPEG, PNG, WebP or GIF."), field=field
+            _("This file is not a supported image. Use JPEG, PNG, WebP or GIF."), field=field
         ) from None
     image.thumbnail((MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
     buffer = io.BytesIO()

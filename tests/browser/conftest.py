@@ -72,7 +72,7 @@ def signed_in(chromium, address):
     context = chromium.new_context(locale="en-GB")
     page = context.new_page()
     page.goto(f"{address}/login/")
-    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(re.compile("/contacts/list/"))

@@ -118,7 +118,7 @@ def test_the_current_tab_is_visible_on_a_phone(open_page):
 def test_the_menu_opens_and_closes_on_a_phone(open_page):
     page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     page.goto("/contacts/list/")
-    page.get_by_role("link", name="Open the menu").tap()
+    page.get_by_role("link", name="Open menu").tap()
     page.locator("#side").get_by_role("link", name="Accounts", exact=True).tap()
     page.wait_for_url("**/accounts/list/")
 

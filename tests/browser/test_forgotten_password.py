@@ -14,8 +14,8 @@ from app.staff.models import StaffUser
 
 NEW = "tren verde caracol martillo"
 WORDS = {
-    "en": ("Forgotten your password?", "Send me a link", "Set this password", "Sign in"),
-    "es": ("¿Has olvidado tu contraseña?", "Envíame un enlace", "Guardar esta contraseña",
+    "en": ("Forgotten your password?", "Send link", "Save password", "Sign in"),
+    "es": ("¿Has olvidado tu contraseña?", "Enviar enlace", "Guardar contraseña",
            "Iniciar sesión"),
 }  # fmt: skip
 

@@ -197,7 +197,7 @@ def test_without_javascript_a_link_refreshes_the_progress(open_page, work):
     job.run_chunks()
     job.run_chunks()
     for _again in range(20):
-        page.get_by_role("link", name="See how far it is now").click()
+        page.get_by_role("link", name="Refresh progress").click()
         if page.get_by_text("200 of 300").count():
             break
         page.wait_for_timeout(250)

@@ -42,7 +42,7 @@ def test_a_view_is_saved_and_deleted(page):
     page.goto("/contacts/list/")
     page.locator(".tabs").get_by_role("link", name="Spaniards").click()
     expect(page).to_have_url(re.compile("country__is=ES"))
-    page.get_by_role("button", name="Delete this view").click()
+    page.get_by_role("button", name="Delete view").click()
     page.locator("#ask").get_by_role("button", name="Delete").click()
     expect(page.locator(".tabs").get_by_role("link", name="Spaniards")).to_have_count(0)
 
@@ -59,7 +59,7 @@ def test_columns_and_page_size_are_saved(page):
     expect(page.get_by_role("columnheader", name="Birth date")).to_be_visible()
     expect(rows(page)).to_have_count(25)
     page.get_by_role("link", name="Columns").click()
-    page.get_by_role("button", name="As it was at first").click()
+    page.get_by_role("button", name="Reset to default").click()
     expect(page.get_by_role("columnheader", name="Birth date")).to_have_count(0)
 
 
@@ -110,11 +110,11 @@ def test_the_language_is_switched_and_saved(page):
 
 def test_the_theme_is_switched_and_saved(page):
     page.goto("/contacts/list/")
-    for theme in ("Dark", "Light", "As the system"):
+    for theme in ("Dark", "Light", "Use system setting"):
         page.locator(".theme-menu summary").click()
         with page.expect_response("**/theme"):
             page.get_by_role("button", name=theme).click()
-        kept = {"Dark": "dark", "Light": "light", "As the system": "auto"}[theme]
+        kept = {"Dark": "dark", "Light": "light", "Use system setting": "auto"}[theme]
         expect(page.locator("html")).to_have_attribute("data-theme", kept)
         page.reload()
         expect(page.locator("html")).to_have_attribute("data-theme", kept)

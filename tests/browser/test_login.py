@@ -42,7 +42,7 @@ def editor(served):
 
 def submit_password(page, name):
     page.goto("/login/?next=/contacts/list/")
-    page.get_by_label("User name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
@@ -66,26 +66,26 @@ def test_two_factor_login_is_turned_on_used_and_turned_off(open_page, editor):
     submit_password(page, editor[0])
     page.wait_for_url(LIST)
     page.goto("/account/two-factor/")
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     _secret, codes = set_up_second_factor(page)
     assert len(set(codes)) == 10
 
     other = open_page(visitor=True)
     submit_password(other, editor[0])
     other.get_by_label("Code of six digits").fill("000000")
-    other.get_by_role("button", name="Go on").click()
+    other.get_by_role("button", name="Continue").click()
     other.get_by_text("This code opens nothing").wait_for()
     other.get_by_label("Code of six digits").fill(codes[0].lower())
-    other.get_by_role("button", name="Go on").click()
+    other.get_by_role("button", name="Continue").click()
     other.wait_for_url(LIST)
 
     other.goto("/account/two-factor/")
     other.get_by_text("You have 9 recovery codes left.").wait_for()
-    other.get_by_label("Present password").fill(PASSWORD)
+    other.get_by_label("Current password").fill(PASSWORD)
     other.get_by_label("Code of six digits").fill(codes[1])
     other.get_by_role("button", name="Turn off").click()
     other.locator("#ask").get_by_role("button", name="Turn off").click()
-    other.get_by_role("heading", name="Two-factor sign-in is off").wait_for()
+    other.get_by_role("heading", name="Two-factor authentication is off").wait_for()
 
 
 def test_a_role_that_requires_two_factor_login_enforces_it_at_the_next_login(
@@ -98,7 +98,7 @@ def test_a_role_that_requires_two_factor_login_enforces_it_at_the_next_login(
         db.session.commit()
     page = open_page(visitor=True)
     submit_password(page, editor[0])
-    page.get_by_role("heading", name="Set up two-factor sign-in").wait_for()
+    page.get_by_role("heading", name="Set up two-factor authentication").wait_for()
     page.goto("/contacts/list/")
     page.get_by_role("heading", name="Sign in to Padrón").wait_for()
     page.goto("/login/setup")
@@ -112,7 +112,7 @@ def test_a_role_that_requires_two_factor_login_enforces_it_at_the_next_login(
     again.get_by_label("Code of six digits").fill(
         pyotp.TOTP(secret).at(int(time()) + STEP_SECONDS)
     )
-    again.get_by_role("button", name="Go on").click()
+    again.get_by_role("button", name="Continue").click()
     again.wait_for_url(LIST)
 
 

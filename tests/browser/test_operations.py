@@ -20,11 +20,11 @@ SPANIARDS = f"{LIST}&country__is=ES"
 WORDS = {
     "en": {
         "selected": "{} selected", "all": "All ", "run": "Run on",
-        "undo": "Undo", "before": "as before", "done": "done",
+        "undo": "Undo", "before": "Undone", "done": "done",
     },
     "es": {
         "selected": "{} seleccionados", "all": "Todos ", "run": "Ejecutar en",
-        "undo": "Deshacer", "before": "como antes", "done": "terminada",
+        "undo": "Deshacer", "before": "Deshecho", "done": "terminada",
     },
 }  # fmt: skip
 
@@ -230,7 +230,7 @@ def test_more_than_a_thousand_ticks_are_refused(open_page):
     expect(action_bar_text(page)).to_contain_text("1,001 selected")
     expect(action_bar_text(page)).to_contain_text("At most 1,000 can be ticked one by one.")
     assert page.locator("[data-acts]").evaluate("menu => menu.inert")
-    page.get_by_label("Untick all").click()
+    page.get_by_label("Clear selection").click()
     expect(page.locator(".tickbar.is-up")).to_have_count(0)
 
 

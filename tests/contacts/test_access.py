@@ -30,7 +30,7 @@ def give(browser, contact: Contact):
 def test_giving_access_creates_a_user_without_rights_and_sends_an_invitation(client_as):
     contact = a_contact("Bilbao", email="Ana@Example.org", language="es")
     reply = give(client_as(ALICIA), contact)
-    assert "An invitation is on its way." in reply.text
+    assert "Invitation sent." in reply.text
     user = linked_user(contact)
     assert (user.username, user.entity.name, user.language) == ("ana@example.org", "Bilbao", "es")
     assert (user.roles, user.password) == ([], None)

@@ -1,7 +1,7 @@
-"""What the house tests need to know of any collective action: answers, rows, and who may do it.
+"""Answers, rows and users for the contract tests of every collective action.
 
-From a new action all of this follows by itself, unless it asks for something special: then it has
-a line in ``ANSWERS``, ``READY`` or ``ALSO``.
+They are derived from the action. One with special needs has a line in ``ANSWERS``,
+``PREPARATIONS`` or ``EXTRA_ROLES``.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def _with_a_user(row: Any, entity: str) -> None:
     db.session.commit()
 
 
-# Answers that the fields alone do not suggest.
+# Answers that cannot be derived from the fields.
 ANSWERS: dict[str, Callable[[], dict[str, Any]]] = {
     "change_rights": lambda: {"contacts": "read"},
 }
-# What must be done to a new row before there is anything to change.
-READY: dict[str, Callable[[Any, str], None]] = {"change_rights": _with_a_user}
-# Roles that whoever does it needs besides the right to: nobody gives rights they do not have.
-ALSO: dict[str, tuple[str, ...]] = {"change_rights": (READS_CONTACTS,)}
+# Prepares a new row so that the action changes it.
+PREPARATIONS: dict[str, Callable[[Any, str], None]] = {"change_rights": _with_a_user}
+# Roles that the actor needs besides the permission: nobody grants rights they do not have.
+EXTRA_ROLES: dict[str, tuple[str, ...]] = {"change_rights": (READS_CONTACTS,)}
 _TYPED = {"day": "2024-02-29", "moment": "2024-02-29T10:30", "whole": "7", "number": "7.5"}
 
 
@@ -61,13 +61,13 @@ def views_of(kind: type[Action]) -> list[ModelView]:
     ]
 
 
-def url_of(kind: type[Action]) -> str:
-    """Return the address that ticked rows are sent to."""
+def list_post_url(kind: type[Action]) -> str:
+    """Return the address that receives ticked rows."""
     return f"{screen_of(kind).route_base}/action_post"
 
 
 def answers_for(kind: type[Action]) -> dict[str, Any]:
-    """Return answers that change any row made by ``a_row_for``."""
+    """Return answers that change the rows of ``a_row_for``."""
     if made := ANSWERS.get(kind.action_name()):
         return made()
     return {field.name: _answer(field) for field in answer_fields(kind.build_form())}
@@ -88,10 +88,10 @@ def _answer(field: Any) -> str:
 
 
 def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte") -> Any:
-    """Write a row that the action has something to do to."""
+    """Insert a row that the action changes."""
     row = a_row(kind.model, entity)
-    if make_ready := READY.get(kind.action_name()):
-        make_ready(row, entity)
+    if prepare := PREPARATIONS.get(kind.action_name()):
+        prepare(row, entity)
     for verb in action_with(kind, SYSTEM, answers).batch().verbs:
         if isinstance(verb, Unlink):
             getattr(row, verb.relation).append(db.session.get(verb.target, verb.target_id))
@@ -99,19 +99,19 @@ def a_row_for(kind: type[Action], answers: dict[str, Any], entity: str = "Norte"
     return row
 
 
-def who_may(kind: type[Action], entity: str = "Norte") -> Person:
-    """Write somebody who sees the list and holds the right to one action, and no other."""
+def user_who_may(kind: type[Action], entity: str = "Norte") -> Person:
+    """Create a user who may see the list and run one action, and nothing else."""
     resource = screen_of(kind).class_permission_name
     return _holder(
         f"only-{kind.action_name()}-{next(_number)}",
         entity,
         _pairs(Permission.name.in_((kind.action_name(), "can_list")), ViewMenu.name == resource),
-        ALSO.get(kind.action_name(), ()),
+        EXTRA_ROLES.get(kind.action_name(), ()),
     )
 
 
-def who_may_all_but(kind: type[Action]) -> Person:
-    """Write somebody who holds every right but that to one action."""
+def user_who_may_not(kind: type[Action]) -> Person:
+    """Create a user with every permission except that of one action."""
     pairs = _pairs(Permission.name != kind.action_name())
     return _holder(f"all-but-{kind.action_name()}", "Norte", pairs, ())
 
@@ -132,8 +132,8 @@ def _holder(name: str, entity: str, pairs: list[Any], also: tuple[str, ...]) -> 
     return person
 
 
-def change_since(kind: type[Action], operation: Operation, row: Any) -> None:
-    """Change by hand what an operation changed."""
+def change_by_hand(kind: type[Action], operation: Operation, row: Any) -> None:
+    """Change a row again that an operation changed."""
     verb = verbs_of(kind, operation)[0]
     if isinstance(verb, Link | Unlink):
         others = getattr(row, verb.relation)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Engine, event, inspect
 
 # What a refusal may leave behind: a try that is counted, a session, a line of the security log.
 MAY_CHANGE = {"attempt_counter", "sign_in_session"}
+_READS = re.compile(
+    r"\s*(SELECT|PRAGMA|BEGIN|SAVEPOINT|RELEASE|ROLLBACK|EXPLAIN|"
+    rf"(INSERT INTO|UPDATE|DELETE FROM) ({'|'.join(sorted(MAY_CHANGE))})\b)",
+    re.IGNORECASE,
+)
 _WHERE = {"log_entry": "WHERE subject_type != 'security'"}
 
 
@@ -48,3 +55,22 @@ def tables(connection: Connection) -> list[str]:
     if url not in _names:
         _names[url] = sorted(inspect(connection).get_table_names())
     return _names[url]
+
+
+@contextmanager
+def writes() -> Iterator[list[str]]:
+    """Collect the statements of the block that may have changed more than ``MAY_CHANGE``.
+
+    Where there is none, no table needs to be read to know that nothing was changed.
+    """
+    found: list[str] = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        if not _READS.match(statement):
+            found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
+
+from tests.sampling import IS_FULL, chance, some
+
+# No divisor of the number of values: neighbouring fields get values of other families.
+STRIDE = 37
 
 _SQL_ENDS = ("", " --", " #", "/*", ";--", "')--", '")--', "'))--")
 _SQL_TRICKS = (
@@ -137,6 +142,33 @@ ALL_VALUES: tuple[tuple[str, str], ...] = tuple(
 )
 
 
-def pick_value(family: str, index: int) -> str:
-    """Return a value of a family; ``index`` wraps around."""
-    return VALUES_BY_FAMILY[family][index % len(VALUES_BY_FAMILY[family])]
+def one_of_each(purpose: str, how_many: int = 1) -> list[tuple[str, str]]:
+    """Return so many values of each family, chosen by the seed, with its name; or all values."""
+    return [
+        (family, value)
+        for family, values in VALUES_BY_FAMILY.items()
+        for value in some(values, how_many, f"{purpose} {family}")
+    ]
+
+
+def rounds(purpose: str, names: Iterable[str], how_many: int) -> Iterator[dict[str, str]]:
+    """Yield what to write into fields: in each round a value of another family into each.
+
+    Neighbours get values of different families. As many rounds as there are families give each
+    field one of each; in full each field gets every value.
+    """
+    names = list(names)
+    if IS_FULL:
+        for turn in range(len(ALL_VALUES)):
+            yield {
+                name: ALL_VALUES[(turn + place * STRIDE) % len(ALL_VALUES)][1]
+                for place, name in enumerate(names)
+            }
+        return
+    families, pick = list(VALUES_BY_FAMILY), chance(purpose)
+    pick.shuffle(families)
+    for turn in range(how_many):
+        yield {
+            name: pick.choice(VALUES_BY_FAMILY[families[(turn + place) % len(families)]])
+            for place, name in enumerate(names)
+        }

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,12 @@ from app.security.roles import LIMITED_ADMINISTRATOR, role_name
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.types import now
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import differing, fingerprint, writes
 from tests.contracts.pagereader import find_post_form
 from tests.contracts.routes import build_path, get_view, is_api_rule, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
 from tests.databases import migrated_app, undone
-from tests.people import Person, add_person, api_key_header, force_login, seed_people
+from tests.people import Person, add_person, api_key_header, force_login
 
 FILE = Path(__file__).with_name("permissions.txt")
 VISITOR, PENDING, NO_ROLE = "Visitor", "Pending session", "No role"
@@ -113,13 +113,12 @@ class Matrix:
             browser.set_cookie(self.app.config["SESSION_COOKIE_NAME"], self.cookies[role])
         return browser
 
-    def request_everything(self, only: str = "") -> Matrix:
-        """Fill in ``lines`` and ``changed``, for routes that begin with ``only``."""
-        for request in all_requests(self.app):
-            if request.rule.rule.startswith(only):
-                may = self._allowed_roles(request)
-                codes = self._status_codes(request, may) if request.names_a_row else ""
-                self.lines.append(f"{request.label}{_describe_roles(may):<62}{codes}".rstrip())
+    def request_all(self, requests: Iterable[MatrixRequest]) -> Matrix:
+        """Fill in ``lines`` and ``changed``."""
+        for request in requests:
+            may = self._allowed_roles(request)
+            codes = self._status_codes(request, may) if request.names_a_row else ""
+            self.lines.append(f"{request.label}{_describe_roles(may):<62}{codes}".rstrip())
         return self
 
     def _allowed_roles(self, request: MatrixRequest) -> list[str]:
@@ -173,12 +172,13 @@ class Matrix:
 
         With ``refused_as_none`` the code is None if access was refused.
         """
-        before = fingerprint(self.connection)
-        refused = []
-        with undo(self.connection):
+        refused, after = [], None
+        # Pending changes of the session are not the requests' doing.
+        db.session.commit()
+        with writes() as written, undo(self.connection):
             for name, role, url, form in requests:
                 db.session.commit()
-                one = self.connection.begin_nested()
+                one, written_before = self.connection.begin_nested(), len(written)
                 reply = self._reply(request, role, url, form)
                 code = reply.status_code
                 is_sent_to_login = (
@@ -192,17 +192,23 @@ class Matrix:
                     one.commit()
                 else:
                     one.rollback()
+                    del written[written_before:]
                 is_refused = is_sent_to_login or code in (401, 403)
                 yield name, None if refused_as_none and is_refused else code
-            changed = differing(before, fingerprint(self.connection))
-        if changed:
+            if written:
+                after = fingerprint(self.connection)
+        if after is not None and (changed := differing(fingerprint(self.connection), after)):
             self.changed.append(f"{request.label.strip()} ({'; '.join(refused)}): {changed}")
 
     def _reply(self, request: MatrixRequest, role: str, url: str, form: dict) -> Any:
         """Send a request: with a session, or to the API with a key."""
         browser = self._browser(role)
         if not is_api_rule(request.rule):
-            return browser.open(url, method=request.method, data=form, buffered=True)
+            # An error is then one sentence of JSON, not a page with the whole menu.
+            accept = {"Accept": "application/json"}
+            return browser.open(
+                url, method=request.method, data=form, headers=accept, buffered=True
+            )
         options = {"headers": self.keys[role], "buffered": True}
         if request.method == "PATCH":
             read = browser.get(url, **options).get_json()
@@ -255,12 +261,12 @@ def main(only: str) -> None:
     logging.disable(logging.WARNING)
     with (
         tempfile.TemporaryDirectory() as folder,
-        migrated_app("sqlite", Path(folder)) as app,
+        migrated_app("sqlite", Path(folder), with_people=True) as app,
         app.app_context(),
+        undone() as connection,
     ):
-        seed_people(app.appbuilder.grants())
-        with undone() as connection:
-            matrix = Matrix(app, connection).request_everything(only)
+        requests = [r for r in all_requests(app) if r.rule.rule.startswith(only)]
+        matrix = Matrix(app, connection).request_all(requests)
     if only:
         print("\n".join(matrix.lines))
     else:

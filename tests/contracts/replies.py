@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[2])
-# The full product of values and fields takes an hour, so it is opt-in.
-IS_FULL_RUN = os.environ.get("PADRON_TEST_FULL") == "1"
 
 # No hostile value contains any of these, so an echoed value is not taken for a leak.
 _LEAKS = re.compile(

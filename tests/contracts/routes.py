@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
 
+from tests.databases import make_app
+
 STATIC = ("static", "appbuilder.static", "bootstrap.static")
+
+
+@lru_cache
+def rules_app() -> Flask:
+    """Return an application without a database, for tests that are parametrized by its rules."""
+    with TemporaryDirectory() as folder:
+        return make_app(f"sqlite:///{folder}/none.sqlite3", Path(folder))
 
 
 def rules(app: Flask) -> list[Rule]:

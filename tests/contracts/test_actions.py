@@ -1,4 +1,4 @@
-"""Every collective action, written or not yet written: named, offered, permitted, refused, scoped."""
+"""The contract of every collective action: names, permissions, scope and validation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.contracts.action_cases import (
     a_row_for,
     answers_for,
     every_action,
-    url_of,
+    list_post_url,
     views_of,
-    who_may,
-    who_may_all_but,
+    user_who_may,
+    user_who_may_not,
 )
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import ALL_VALUES
@@ -48,7 +48,7 @@ def drafts() -> int:
     return db.session.scalar(select(func.count(Operation.id))) or 0
 
 
-# Named
+# Names
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -102,7 +102,7 @@ def test_its_batch_has_a_verb(kind):
     assert action_with(kind, ALICIA.as_actor(), answers_for(kind)).batch().verbs
 
 
-# Offered
+# Lists
 
 
 @every_action
@@ -120,16 +120,16 @@ def test_it_is_offered_on_every_list_of_its_model_with_its_own_permission(kind):
     assert any(name in view.collective for view in views_of(kind))
 
 
-# Permitted and refused
+# Permissions
 
 
 @every_action
 def test_its_permission_is_sufficient_to_run_it(kind, client_as):
     answers = answers_for(kind)
-    row, person = a_row_for(kind, answers), who_may(kind)
+    row, person = a_row_for(kind, answers), user_who_may(kind)
 
     reply = client_as(person).post(
-        url_of(kind), data={"action": kind.action_name(), "rowid": row.id}
+        list_post_url(kind), data={"action": kind.action_name(), "rowid": row.id}
     )
     assert reply.status_code == 302
     operation = db.session.scalars(select(Operation).order_by(Operation.id.desc())).first()
@@ -146,7 +146,7 @@ def test_without_its_permission_it_is_refused(kind, client_as, connection):
     row = a_row_for(kind, answers_for(kind))
     limited = Person("limited", "Norte", LIMITED_ADMINISTRATOR)
     add_person(limited)
-    refused = [who_may_all_but(kind), CLARA, DIEGO]
+    refused = [user_who_may_not(kind), CLARA, DIEGO]
     if screen_of(kind).is_personal:
         refused.append(limited)
     browsers = [client_as(person) for person in refused]
@@ -154,9 +154,9 @@ def test_without_its_permission_it_is_refused(kind, client_as, connection):
 
     for browser in browsers:
         ticked = {"action": kind.action_name(), "rowid": row.id}
-        assert browser.post(url_of(kind), data=ticked).status_code == 403
+        assert browser.post(list_post_url(kind), data=ticked).status_code == 403
         everything = {"action": kind.action_name(), "all": "1"}
-        assert browser.post(url_of(kind), data=everything).status_code == 403
+        assert browser.post(list_post_url(kind), data=everything).status_code == 403
     assert differing(before, fingerprint(connection)) == []
 
 
@@ -164,17 +164,17 @@ def test_without_its_permission_it_is_refused(kind, client_as, connection):
 def test_a_visitor_cannot_start_it(kind, client_as):
     row = a_row_for(kind, answers_for(kind))
     reply = client_as(None).post(
-        url_of(kind), data={"action": kind.action_name(), "rowid": row.id}
+        list_post_url(kind), data={"action": kind.action_name(), "rowid": row.id}
     )
     assert reply.status_code in (302, 401, 403)
     assert drafts() == 0
 
 
-# Scoped
+# Scope
 
 
-def forbidden(kind: type[Action]) -> dict[str, int]:
-    """Return numbers that nobody in the Northern entity may name."""
+def ids_out_of_scope(kind: type[Action]) -> dict[str, int]:
+    """Return ids of rows that nobody in the Northern entity may select."""
     found = {"nobody's": MISSING_ID}
     if hasattr(kind.model, "scope"):
         found["foreign"] = a_row(kind.model, "Sur").id
@@ -192,13 +192,13 @@ def forbidden(kind: type[Action]) -> dict[str, int]:
 @every_action
 def test_one_row_out_of_scope_refuses_the_whole_selection(kind, client_as, connection):
     own = a_row_for(kind, answers_for(kind)).id
-    numbers = forbidden(kind)
-    browser = client_as(who_may(kind))
+    numbers = ids_out_of_scope(kind)
+    browser = client_as(user_who_may(kind))
     before = fingerprint(connection)
 
     replies = {
         (name, *ticked): browser.post(
-            url_of(kind), data={"action": kind.action_name(), "rowid": ticked}
+            list_post_url(kind), data={"action": kind.action_name(), "rowid": ticked}
         ).status_code
         for name, number in numbers.items()
         for ticked in ([number], [own, number], [number, own])
@@ -215,7 +215,7 @@ def test_one_row_out_of_scope_refuses_the_whole_selection(kind, client_as, conne
 def test_an_id_that_is_not_a_number_is_refused(kind, number, client_as):
     own = a_row_for(kind, answers_for(kind)).id
     ticked = {"action": kind.action_name(), "rowid": [own, number]}
-    assert client_as(ALICIA).post(url_of(kind), data=ticked).status_code == 400
+    assert client_as(ALICIA).post(list_post_url(kind), data=ticked).status_code == 400
     assert drafts() == 0
 
 
@@ -223,9 +223,9 @@ def test_an_id_that_is_not_a_number_is_refused(kind, number, client_as):
 def test_a_whole_list_selects_only_rows_that_the_actor_may_see(kind):
     answers = answers_for(kind)
     own = {a_row_for(kind, answers).id, a_row_for(kind, answers, "Bilbao").id}
-    others = set(forbidden(kind).values())
+    others = set(ids_out_of_scope(kind).values())
 
-    operation = do(kind, who_may(kind).as_actor(), None, **answers)
+    operation = do(kind, user_who_may(kind).as_actor(), None, **answers)
 
     found = set(items_of(operation))
     assert own <= found
@@ -261,10 +261,10 @@ def test_required_fields_are_validated(kind):
 
 
 def test_the_scope_of_the_actor_depends_on_their_entity(client_as):
-    """Whoever works in Bilbao does not reach what belongs to the whole of the North."""
+    """A user of Bilbao does not see the rows of the North above it."""
     kind = Action.all()[0]
     row, answers = a_row(kind.model), answers_for(kind)
     ticked = {"action": kind.action_name(), "rowid": row.id}
-    assert client_as(who_may(kind, "Bilbao")).post(url_of(kind), data=ticked).status_code == 403
+    assert client_as(user_who_may(kind, "Bilbao")).post(list_post_url(kind), data=ticked).status_code == 403
     assert the_entity("Bilbao").parent is the_entity("Norte")
-    assert do(kind, who_may(kind).as_actor(), [row], **answers).matched == 1
+    assert do(kind, user_who_may(kind).as_actor(), [row], **answers).matched == 1

@@ -1,4 +1,4 @@
-"""Every collective action, written or not yet written: previewed, done once, logged, undone."""
+"""The contract of every collective action: preview, log, running once, undo."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from app.types import now
 from tests.contracts.action_cases import (
     a_row_for,
     answers_for,
-    change_since,
+    change_by_hand,
     every_action,
-    who_may,
+    user_who_may,
 )
 from tests.contracts.database_contents import remains, unlike
 from tests.contracts.fingerprint import differing, fingerprint
@@ -44,8 +44,8 @@ from tests.people import ALICIA
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
-def mixture(kind: type[Action], answers: dict[str, Any]) -> list[Any]:
-    """Write rows to change, one that needs no change any more, and one that may lack something."""
+def a_mixture_of_rows(kind: type[Action], answers: dict[str, Any]) -> list[Any]:
+    """Insert rows that the action changes, one that is changed already, and a plain one."""
     rows = [a_row_for(kind, answers), a_row_for(kind, answers, "Bilbao"), a_row(kind.model)]
     done = a_row_for(kind, answers)
     do(kind, ALICIA.as_actor(), [done], **answers)
@@ -54,8 +54,8 @@ def mixture(kind: type[Action], answers: dict[str, Any]) -> list[Any]:
     return rows
 
 
-def lines(kind: type[Action], operation: Operation) -> list[LogEntry]:
-    """Return what the log tells of the rows of an operation."""
+def log_entries(kind: type[Action], operation: Operation) -> list[LogEntry]:
+    """Return the log entries of an operation's rows."""
     query = select(LogEntry).where(
         LogEntry.operation_id == operation.id, LogEntry.subject_type == kind.model.__tablename__
     )
@@ -67,13 +67,13 @@ def versions(rows: list[Any]) -> dict[int, int]:
     return {row.id: row.version for row in rows}
 
 
-# Previewed
+# Preview
 
 
 @every_action
 def test_a_preview_equals_the_result_and_changes_nothing(kind, connection):
     answers = answers_for(kind)
-    rows, actor = mixture(kind, answers), who_may(kind).as_actor()
+    rows, actor = a_mixture_of_rows(kind, answers), user_who_may(kind).as_actor()
     before = fingerprint(connection)
 
     told = preview(kind, actor, rows, **answers)
@@ -98,15 +98,15 @@ def test_a_preview_equals_the_result_and_changes_nothing(kind, connection):
 
 @every_action
 def test_a_preview_of_a_whole_list_equals_the_result(kind):
-    """What lies in the trash is in neither."""
+    """Rows in the trash are in neither."""
     answers = answers_for(kind)
-    mixture(kind, answers)
+    a_mixture_of_rows(kind, answers)
     away = [a_row_for(kind, answers), a_row_for(kind, answers)]
     users = [row.user for row in (*away, a_row_for(kind, answers)) if getattr(row, "user", None)]
     for row in (*users, *(away if hasattr(kind.model, "trashed_at") else ())):
         row.trashed_at = now()
         db.session.commit()
-    actor = who_may(kind).as_actor()
+    actor = user_who_may(kind).as_actor()
 
     told, operation = preview(kind, actor, None, **answers), do(kind, actor, None, **answers)
 
@@ -118,25 +118,25 @@ def test_a_preview_of_a_whole_list_equals_the_result(kind):
     assert (told.not_permitted, told.left_out) == (operation.refused, operation.skipped)
 
 
-# Logged
+# Log
 
 
 @every_action
 def test_each_changed_row_and_no_other_has_a_log_entry(kind):
     answers = answers_for(kind)
-    rows, person = mixture(kind, answers), who_may(kind)
+    rows, person = a_mixture_of_rows(kind, answers), user_who_may(kind)
     before = versions(rows)
 
     operation = do(kind, person.as_actor(), rows, **answers)
 
-    items, told = items_of(operation), lines(kind, operation)
+    items, told = items_of(operation), log_entries(kind, operation)
     changed = sorted(number for number, item in items.items() if item.outcome == "changed")
     assert len(changed) == operation.changed >= 2
     assert sorted(entry.subject_id for entry in told) == changed
     after = dict(db.session.execute(select(kind.model.id, kind.model.version), execution_options={"with_trash": True}).all())  # fmt: skip
     is_by_row = verbs_of(kind, operation)[0].name == "each"
     for number, item in items.items():
-        # What is done through the session raises the versions of what it changes.
+        # A change through the session raises the versions of other rows.
         raised = item.outcome == "changed" and not is_by_row
         assert after[number] == before[number] + raised
     for entry in told:
@@ -147,29 +147,29 @@ def test_each_changed_row_and_no_other_has_a_log_entry(kind):
         assert entry.subject_name
 
 
-# Done once
+# Running once
 
 
 @every_action
 def test_confirming_and_running_twice_changes_rows_once(kind):
-    answers, actor = answers_for(kind), who_may(kind).as_actor()
-    rows = mixture(kind, answers)
+    answers, actor = answers_for(kind), user_who_may(kind).as_actor()
+    rows = a_mixture_of_rows(kind, answers)
     operation = create_draft_for(kind, actor, rows)
     first = confirm(operation, kind, actor, **answers).job_id
-    told = [entry.id for entry in lines(kind, operation)]
+    told = [entry.id for entry in log_entries(kind, operation)]
     again = confirm(operation, kind, actor, **answers)
 
     assert run_job(first) == "done"
     assert again.job_id == first
     of_it = select(func.count(Job.id)).where(Job.key == f"operation-{operation.id}")
     assert db.session.scalar(of_it) == 1
-    assert [entry.id for entry in lines(kind, operation)] == told
+    assert [entry.id for entry in log_entries(kind, operation)] == told
 
 
 @every_action
 def test_running_it_again_changes_nothing(kind):
-    answers, actor = answers_for(kind), who_may(kind).as_actor()
-    rows = [row for row in mixture(kind, answers) if not getattr(row, "is_trashed", False)]
+    answers, actor = answers_for(kind), user_who_may(kind).as_actor()
+    rows = [row for row in a_mixture_of_rows(kind, answers) if not getattr(row, "is_trashed", False)]
     first = do(kind, actor, rows, **answers)
     rows = [row for row in rows if row.id not in _away(kind, rows)]
     if not rows:
@@ -179,7 +179,7 @@ def test_running_it_again_changes_nothing(kind):
 
     assert (operation.changed, operation.matched) == (0, len(rows))
     assert first.changed
-    assert lines(kind, operation) == []
+    assert log_entries(kind, operation) == []
 
 
 def _away(kind: type[Action], rows: list[Any]) -> set[int]:
@@ -191,7 +191,7 @@ def _away(kind: type[Action], rows: list[Any]) -> set[int]:
 
 @every_action
 def test_a_row_that_left_the_scope_before_the_run_is_refused(kind, connection):
-    answers, person = answers_for(kind), who_may(kind)
+    answers, person = answers_for(kind), user_who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
     operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
     assert job_of(operation).state == "queued"
@@ -217,7 +217,7 @@ def test_a_row_that_left_the_scope_before_the_run_is_refused(kind, connection):
 @every_action
 @pytest.mark.parametrize("loss", ["the role", "the account"])
 def test_a_permission_lost_before_the_run_fails_the_job(kind, loss, connection):
-    answers, person = answers_for(kind), who_may(kind)
+    answers, person = answers_for(kind), user_who_may(kind)
     rows, actor = [a_row_for(kind, answers)], person.as_actor()
     operation = confirm(create_draft_for(kind, actor, rows), kind, actor, at_once=-1, **answers)
     if loss == "the role":
@@ -230,16 +230,16 @@ def test_a_permission_lost_before_the_run_fails_the_job(kind, loss, connection):
     assert run_job(operation.job_id) == "failed"
     assert job_of(operation).error
     assert unlike(before, remains(connection)) == {}
-    assert lines(kind, operation) == []
+    assert log_entries(kind, operation) == []
 
 
-# Undone
+# Undo
 
 
 @every_action
 def test_undo_restores_every_value(kind, connection):
-    answers, actor = answers_for(kind), who_may(kind).as_actor()
-    rows = mixture(kind, answers)
+    answers, actor = answers_for(kind), user_who_may(kind).as_actor()
+    rows = a_mixture_of_rows(kind, answers)
     before = remains(connection)
     operation = do(kind, actor, rows, **answers)
     assert unlike(before, remains(connection))
@@ -248,26 +248,26 @@ def test_undo_restores_every_value(kind, connection):
 
     assert unlike(before, remains(connection)) == {}
     assert (operation.undone, operation.kept) == (operation.changed, 0)
-    told = lines(kind, operation)
+    told = log_entries(kind, operation)
     assert len(told) == 2 * operation.changed
     assert {entry.event for entry in told[operation.changed :]} <= {"changed", "restored"}
 
 
 @every_action
 def test_undo_keeps_and_lists_rows_that_were_changed_since(kind):
-    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    answers, actor = answers_for(kind), user_who_may(kind).as_actor()
     since, as_it_was = a_row_for(kind, answers), a_row_for(kind, answers)
     operation = do(kind, actor, [since, as_it_was], **answers)
-    change_since(kind, operation, since)
-    told = len(lines(kind, operation))
+    change_by_hand(kind, operation, since)
+    told = len(log_entries(kind, operation))
 
     operation = undo(operation, actor)
 
     assert (operation.undone, operation.kept) == (1, 1)
     items = items_of(operation)
     assert (items[since.id].undone, items[as_it_was.id].undone) == ("kept", "undone")
-    assert kind.reason_text(items[since.id].undone_reason) == "It was changed since."
-    assert [entry.subject_id for entry in lines(kind, operation)[told:]] == [as_it_was.id]
+    assert kind.reason_text(items[since.id].undone_reason) == "It has changed since."
+    assert [entry.subject_id for entry in log_entries(kind, operation)[told:]] == [as_it_was.id]
 
 
 @every_action
@@ -296,21 +296,21 @@ def test_undo_does_not_restore_a_link_to_a_deleted_row(kind):
 
 @every_action
 def test_undoing_twice_changes_rows_once(kind, connection):
-    answers, actor = answers_for(kind), who_may(kind).as_actor()
+    answers, actor = answers_for(kind), user_who_may(kind).as_actor()
     operation = undo(do(kind, actor, [a_row_for(kind, answers)], **answers), actor)
-    job, told, after = operation.undo_job_id, len(lines(kind, operation)), remains(connection)
+    job, told, after = operation.undo_job_id, len(log_entries(kind, operation)), remains(connection)
 
     operation = undo(operation, actor)
 
     assert operation.undo_job_id == job
     assert run_job(job) == "done"
-    assert len(lines(kind, operation)) == told
+    assert len(log_entries(kind, operation)) == told
     assert unlike(after, remains(connection)) == {}
 
 
 @every_action
 def test_only_its_owner_or_an_administrator_may_undo_it_in_time(kind, connection):
-    answers, actor, other = answers_for(kind), who_may(kind).as_actor(), who_may(kind).as_actor()
+    answers, actor, other = answers_for(kind), user_who_may(kind).as_actor(), user_who_may(kind).as_actor()
     before = remains(connection)
     row = a_row_for(kind, answers)
     before, operation = remains(connection), do(kind, actor, [row], **answers)

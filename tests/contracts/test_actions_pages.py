@@ -1,4 +1,4 @@
-"""Every collective action through its pages, written or not yet written."""
+"""The contract of every collective action on its pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from app.extensions import db
 from app.operations.actions import Action
 from app.operations.verbs import MoveToTrash
-from tests.contracts.action_cases import a_row_for, answers_for, every_action, url_of, who_may
+from tests.contracts.action_cases import a_row_for, answers_for, every_action, list_post_url, user_who_may
 from tests.contracts.database_contents import remains, unlike
 from tests.contracts.fingerprint import differing, fingerprint
 from tests.contracts.hostile import ALL_VALUES
@@ -23,13 +23,13 @@ from tests.sampling import IS_FULL
 pytestmark = pytest.mark.usefixtures("session")
 
 
-def ask(browser: Any, kind: type[Action], rows: list[Any]) -> str:
+def start(browser: Any, kind: type[Action], rows: list[Any]) -> str:
     ticked = {"action": kind.action_name(), "rowid": [row.id for row in rows]}
-    return browser.post(url_of(kind), data=ticked).location
+    return browser.post(list_post_url(kind), data=ticked).location
 
 
-def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> Any:
-    """Answer the questions of a draft; return the form of the preview."""
+def open_preview(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> Any:
+    """Answer the form of a draft; return the form of the preview."""
     if kind.has_questions():
         page = browser.get(at)
         assert page.status_code == 200
@@ -45,18 +45,18 @@ def look(browser: Any, kind: type[Action], at: str, answers: dict[str, Any]) -> 
 @every_action
 def test_its_permission_is_sufficient_for_its_pages(kind, client_as, connection):
     answers = answers_for(kind)
-    rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
+    rows, browser = [a_row_for(kind, answers)], client_as(user_who_may(kind))
     before = remains(connection)
 
-    at = ask(browser, kind, rows)
-    form = look(browser, kind, at, answers)
+    at = start(browser, kind, rows)
+    form = open_preview(browser, kind, at, answers)
     assert unlike(before, remains(connection)) == {}
     done = browser.post(f"{at}confirm", data=form.submitted())
     assert re.fullmatch(r"/jobs/\d+/", done.location)
     assert browser.get(done.location).status_code == 200
     assert unlike(before, remains(connection))
 
-    # Sent again, it leads to the same job and changes nothing.
+    # A second confirmation leads to the same job and changes nothing.
     changed = remains(connection)
     assert browser.post(f"{at}confirm", data=form.submitted()).location == done.location
     assert unlike(changed, remains(connection)) == {}
@@ -70,10 +70,10 @@ def test_its_permission_is_sufficient_for_its_pages(kind, client_as, connection)
 @every_action
 def test_other_users_cannot_open_a_draft(kind, client_as, connection):
     answers = answers_for(kind)
-    rows, browser = [a_row_for(kind, answers)], client_as(who_may(kind))
-    at = ask(browser, kind, rows)
-    form = look(browser, kind, at, answers)
-    other, alicia = client_as(who_may(kind)), client_as(ALICIA)
+    rows, browser = [a_row_for(kind, answers)], client_as(user_who_may(kind))
+    at = start(browser, kind, rows)
+    form = open_preview(browser, kind, at, answers)
+    other, alicia = client_as(user_who_may(kind)), client_as(ALICIA)
     before = fingerprint(connection)
 
     for stranger in (other, alicia):
@@ -89,11 +89,11 @@ def test_other_users_cannot_open_a_draft(kind, client_as, connection):
 def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, connection):
     answers = answers_for(kind)
     rows = [a_row_for(kind, answers), a_row_for(kind, answers)]
-    browser = client_as(who_may(kind))
-    at = ask(browser, kind, rows)
-    names = list(look(browser, kind, at, answers).submitted())
+    browser = client_as(user_who_may(kind))
+    at = start(browser, kind, rows)
+    names = list(open_preview(browser, kind, at, answers).submitted())
     before, wrong = remains(connection), []
-    # Every value comes to some action, a few of them to each.
+    # Every value is sent to some action, and each action gets a few.
     place = Action.all().index(kind)
     for turn in range(place, len(ALL_VALUES), 1 if IS_FULL else 40):
         value = ALL_VALUES[turn][1].encode("utf-8", "surrogatepass")
@@ -119,7 +119,7 @@ def test_saving_a_form_that_was_opened_before_the_run_is_a_conflict(kind, client
         form for form in parse_forms(alicia.get(url).text) if "version" in form.submitted()
     )
     version = row.version
-    operation = do(kind, who_may(kind).as_actor(), [row], **answers)
+    operation = do(kind, user_who_may(kind).as_actor(), [row], **answers)
 
     reply = alicia.post(url, data=form.submitted())
 

@@ -148,7 +148,7 @@ def test_foreign_trashed_and_missing_rows_get_one_and_the_same_answer(api, call)
     }
 
     assert {(status, text) for _method, status, text in answers} == {
-        (404, '{"error":"There is nothing here.","fields":{}}\n')
+        (404, '{"error":"Not found.","fields":{}}\n')
     }
     assert database() == before
 

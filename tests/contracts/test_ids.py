@@ -80,7 +80,7 @@ def test_the_log_of_a_new_contact_does_not_begin_with_another_ones(client_as):
     move_to_trash(contact, BRUNO.as_actor())
     db.session.commit()
     browser = client_as(BRUNO)
-    browser.post("/contacts/trash/empty", data={"word": "delete for good"})
+    browser.post("/contacts/trash/empty", data={"word": "Delete permanently"})
     assert db.session.get(Contact, number, populate_existing=True) is None
 
     browser.post("/contacts/add", data={"last_name": "Nueva", "entity": home})

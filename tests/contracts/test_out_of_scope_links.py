@@ -12,7 +12,7 @@ from app.contacts.models import Contact, Tag
 from app.extensions import db
 from app.security.actor import acting_as
 from app.security.rights import ADMINISTRATOR
-from app.trash.services import put_away
+from app.trash.services import move_to_trash
 from tests.factories import a_contact, an_account, an_entity, the_entity
 from tests.people import ALICIA, BRUNO, DIEGO, Person, add_person
 
@@ -105,9 +105,9 @@ def test_an_import_of_something_else_leaves_a_hidden_account_found_by_its_name(h
 def test_the_log_does_not_name_who_was_out_of_reach_once_they_are_gone(client_as):
     boss = a_contact("Sur", first_name="Jefe", last_name="Oculto")
     contact = a_contact("Norte", manager=boss)
-    put_away(boss, ALICIA.as_actor())
+    move_to_trash(boss, ALICIA.as_actor())
     db.session.commit()
-    client_as(ALICIA).post("/contacts/trash/empty", data={"word": "delete for good"})
+    client_as(ALICIA).post("/contacts/trash/empty", data={"word": "Delete permanently"})
     gone = select(Contact.id).where(Contact.last_name == "Oculto")
     assert db.session.scalar(gone.execution_options(with_trash=True)) is None
     at = f"/contacts/show/{contact.id}?tab=log"

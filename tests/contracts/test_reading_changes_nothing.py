@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.routes import get_view, is_api_rule, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
-from tests.contracts.routes import is_api_rule, methods, rules, get_view
 from tests.people import ALICIA, api_key_header
 
 
@@ -16,7 +16,9 @@ def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_a
     for rule in rules(app):
         if "GET" not in methods(rule):
             continue
-        found = url_cases(things, get_view(app, rule), rule, alicia) if rule.arguments else [("", {})]
+        found = (
+            url_cases(things, get_view(app, rule), rule, alicia) if rule.arguments else [("", {})]
+        )
         with app.test_request_context():
             urls = [app.url_for(rule.endpoint, **arguments) for _which, arguments in found]
         before = fingerprint(connection, but=())

@@ -88,7 +88,7 @@ def test_without_the_password_nothing_changes_and_the_field_says_so(typed, scree
     reply = screen.send() if typed is None else screen.send(present=typed)
     assert reply.status_code == 422
     assert differing(before, fingerprint(connection)) == []
-    sentence = "This is not your present password." if typed else "Fill this in."
+    sentence = "The current password is not correct." if typed else "This field is required."
     error = re.search(r'id="present-error">.*?</svg>(.*?)</p>', reply.text, re.DOTALL)
     assert error[1] == sentence
     if typed:

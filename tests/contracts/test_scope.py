@@ -15,8 +15,8 @@ from app.security.rights import ADMINISTRATOR
 from app.security.scope import Scoped
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
-from tests.factories import a_row, the_entity
 from tests.contracts.pagereader import parse_forms
+from tests.factories import a_row, the_entity
 from tests.people import ALICIA, Person, add_person
 
 NORA = Person("nora", "Norte", ADMINISTRATOR)
@@ -152,7 +152,7 @@ def test_the_trash_of_another_entity_is_out_of_reach(view, nora):
     restored = nora.post(f"{base(view)}/restore/{row.id}").status_code
     ticked = {"action": "restore", "rowid": row.id}
     together = nora.post(f"{base(view)}/action_post", data=ticked).status_code
-    nora.post(f"{base(view)}/empty", data={"word": "delete for good"})
+    nora.post(f"{base(view)}/empty", data={"word": "Delete permanently"})
 
     assert str(row) not in page
     assert (shown, restored, together) == (404, 404, 403)

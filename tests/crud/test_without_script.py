@@ -47,7 +47,7 @@ def test_the_search_button_without_text_offers_the_first_rows_in_scope(client_as
 
     assert options(reply, "account") == ["Clínica Vega", "Imprenta Luz"]
     # Required fields are not reported yet.
-    assert "Fill this in." not in reply.text
+    assert "This field is required." not in reply.text
 
 
 def test_enter_in_the_search_input_searches_and_then_saves(client_as, contact):

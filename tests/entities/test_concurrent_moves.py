@@ -77,7 +77,7 @@ def paths() -> dict[str, str]:
 def test_concurrent_moves_cannot_create_a_cycle(served):
     with served.app_context():
         errors = move_concurrently(served, ("Norte", "Sur"), ("Sur", "Norte"))
-        assert errors == ["An entity cannot be part of itself."]
+        assert errors == ["An entity can’t be its own parent."]
         assert paths()["Norte"] == "Federación/Sur/Norte"
 
 

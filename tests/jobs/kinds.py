@@ -34,7 +34,7 @@ def plug_in_paint_kind(monkeypatch: pytest.MonkeyPatch, **attributes) -> type[Jo
 
         @classmethod
         def failures(cls, session, job):
-            yield ["Name", "Why"]
+            yield ["Name", "Reason"]
             for number in range(3, job.done + 1, 3):
                 row = cls._row(number)
                 yield [row.name, row.reason]

@@ -85,7 +85,7 @@ def test_the_percentage_is_rounded_down_and_below_100_before_the_end(
         ),
         ({"state": "cancelled"}, "It was stopped before its end."),
         ({"state": "failed"}, ""),
-        ({"state": "done"}, "It took 3 minutes."),
+        ({"state": "done"}, "Finished in 3 minutes"),
     ],
 )
 def test_a_sentence_describes_the_state(app, fields, sentence):
@@ -108,7 +108,7 @@ def test_the_progress_address_returns_json_in_three_statements(client_as, counti
         "state": "running", "state_text": "running", "colour": "blue", "is_live": True,
         "done": 1240, "total": 4312, "percent": 28, "percent_text": "28%", "count_text": "1,240 of 4,312",
         "time_left": "about 2 minutes left",
-        "sentence": "You may leave this page: it goes on by itself.",
+        "sentence": "You can leave this page.",
         "counts": {"changed": "827", "skipped": "413"},
     }  # fmt: skip
     # The user, their rights and the job: polled each second, so no more than that.

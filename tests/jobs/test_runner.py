@@ -124,7 +124,7 @@ def test_a_job_of_a_user_who_may_no_longer_log_in_fails(session, how):
     session.commit()
     assert run_job(job_id) == "failed"
     assert written_numbers(job_id) == []
-    assert load_job(job_id).error == "Whoever asked for this may no longer sign in."
+    assert load_job(job_id).error == "The person who started this can no longer sign in."
 
 
 @pytest.mark.parametrize("refresh_seconds", [0.0, 3600.0])

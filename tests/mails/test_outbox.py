@@ -133,7 +133,7 @@ def test_dropped_mails_are_not_shown(app, client_as):
     mail = add_mail()
     mail.state = "dropped"
     db.session.commit()
-    assert "No mails here" in client_as(ALICIA).get("/outbox/").text
+    assert "No e-mails" in client_as(ALICIA).get("/outbox/").text
     assert client_as(ALICIA).get(f"/outbox/show/{mail.id}").status_code == 404
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.crud.actions import ListAction
-from tests.operations.sample_actions import made_up
+from tests.operations.sample_actions import make_sample_actions
 
 
 @pytest.fixture
 def plugs(monkeypatch):
-    """Give actions of the test's own, by name; the program forgets them afterwards."""
+    """Give the sample actions by name; they are unregistered afterwards."""
     monkeypatch.setattr(ListAction, "_registered", [*ListAction._registered])
-    return made_up()
+    return make_sample_actions()

@@ -1,4 +1,4 @@
-"""Collective actions that no room has, to see that whatever will be written works."""
+"""Sample actions for the tests: combinations of verbs that no room has yet."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _field(name: str) -> TypedField:
     return TypedField(name, field_type=get_field_type(column), required=False)
 
 
-def made_up() -> dict[str, type[Action]]:
-    """Make the actions, by name: the program knows them from then on."""
+def make_sample_actions() -> dict[str, type[Action]]:
+    """Define the actions, which registers them; return them by name."""
 
     class Welcome(Action):
-        """Two columns, and a tag: three verbs at once."""
+        """Set two columns and add a tag: three verbs."""
 
         model, label = Contact, "Welcome"
 
@@ -39,7 +39,7 @@ def made_up() -> dict[str, type[Action]]:
             batch.link(Contact.tags, self.answers.tag)
 
     class ChangePlain(Action):
-        """A day and a text, either of which may be emptied."""
+        """Set a date and a text, or empty them."""
 
         model, label = Contact, "Change plain"
 
@@ -52,7 +52,7 @@ def made_up() -> dict[str, type[Action]]:
             batch.set(Contact.notes, self.answers.notes)
 
     class Retire(Action):
-        """Into the trash, and a column besides."""
+        """Move to the trash, and set a column."""
 
         model, label = Contact, "Retire"
 
@@ -61,19 +61,19 @@ def made_up() -> dict[str, type[Action]]:
             batch.set(Contact.position, "retired")
 
     class Choosy(Action):
-        """Rows refused, skipped, and conditions that say nothing about some rows."""
+        """Refuse and skip rows, with conditions that are NULL for some rows."""
 
         model, label = Contact, "Choosy"
         reasons = {"boss": "The boss.", "child": "Too young."}
 
         def apply(self, batch: Batch) -> None:
-            # Neither is true nor false of who has no position, or no birthday.
+            # Both are NULL for contacts without a position or a birth date.
             batch.refuse(Contact.position == "boss", "boss")
             batch.skip(Contact.birth_date > func.date("2010-01-01"), "child")
             batch.set(Contact.department, "all")
 
     class Rename(Action):
-        """One by one, through the session and its rules."""
+        """Change rows one by one, through the session's listeners."""
 
         model, label = Contact, "Rename"
 
@@ -93,9 +93,9 @@ def made_up() -> dict[str, type[Action]]:
 
         def undo_row(self, session: Session, row: Any, before: Any) -> tuple[str, str]:
             if row.last_name != "RUIZ":
-                raise DomainError("It was changed since.")
+                raise DomainError("It has changed since.")
             row.last_name = before
             return "RUIZ", before
 
-    found = (Welcome, ChangePlain, Retire, Choosy, Rename)
-    return {kind.__name__: kind for kind in found}
+    actions = (Welcome, ChangePlain, Retire, Choosy, Rename)
+    return {kind.__name__: kind for kind in actions}

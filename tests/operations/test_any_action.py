@@ -41,9 +41,7 @@ def found(words: str) -> set[int]:
     )
 
 
-def test_several_verbs_change_each_row_where_it_differs_and_are_all_undone(
-    plugs, connection
-):
+def test_several_verbs_change_each_row_where_it_differs_and_are_all_undone(plugs, connection):
     actor, kind = ALICIA.as_actor(), plugs["Welcome"]
     old, new, tag, other = a_value(Status), a_value(Status), a_value(Tag), a_value(Tag)
     rows = [
@@ -243,7 +241,7 @@ def test_rows_changed_one_by_one_obey_the_listeners_and_have_one_log_entry_each(
     db.session.commit()
     operation = undo(operation, actor)
     assert (operation.undone, operation.kept) == (1, 1)
-    assert items_of(operation)[rows[3].id].undone_reason == "It was changed since."
+    assert items_of(operation)[rows[3].id].undone_reason == "It has changed since."
     rows[3].last_name = "Gil"
     db.session.commit()
     assert unlike(before, remains(connection)) == {}

@@ -114,7 +114,9 @@ def test_the_log_names_the_user_the_key_the_channel_and_the_operation(call, memb
     )  # fmt: skip
 
 
-def test_a_large_operation_runs_in_the_background_and_can_be_cancelled(app, call, members, monkeypatch):
+def test_a_large_operation_runs_in_the_background_and_can_be_cancelled(
+    app, call, members, monkeypatch
+):
     monkeypatch.setitem(app.config, "BACKGROUND_ABOVE", 2)
     reply = call("POST", URL, to_active())
     told = reply.get_json()
@@ -300,9 +302,7 @@ def test_a_repeated_request_runs_once(call, members):
     assert operations() == 3
 
 
-def test_a_repeated_request_is_answered_even_if_its_rows_left_the_scope(
-    call, members
-):
+def test_a_repeated_request_is_answered_even_if_its_rows_left_the_scope(call, members):
     sent = to_active(filter=None, ids=[contact.id for contact in members])
     first = call("POST", URL, sent, Idempotency_Key="one")
     members[0].entity = the_entity("Sur")
@@ -313,7 +313,7 @@ def test_a_repeated_request_is_answered_even_if_its_rows_left_the_scope(
 
 def test_errors_are_in_the_requested_language(call, members):
     reply = call("POST", URL, to_active(answers={"status": ""}), Accept_Language="es")
-    assert reply.get_json()["fields"] == {"answers.status": ["Rellena este campo."]}
+    assert reply.get_json()["fields"] == {"answers.status": ["Este campo es obligatorio."]}
     told = call("POST", URL, to_active(dry_run=True), Accept_Language="es").get_json()
     assert told["sample"][0]["changes"][0]["old"] == "Pendiente"
 

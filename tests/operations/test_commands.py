@@ -139,7 +139,7 @@ def test_an_entity_is_given_by_its_name_its_path_or_its_id(told, members):
 
 
 def test_rights_are_given_as_levels_in_either_language(told, run, members):
-    for written in ("read", "lectura", "Leer", "READ"):
+    for written in ("read", "lectura", "Ver", "READ"):
         done = run(
             "action", "change-rights", *MEMBERS, "--set", f"contacts={written}", "--dry-run"
         )
@@ -149,7 +149,7 @@ def test_rights_are_given_as_levels_in_either_language(told, run, members):
             assert "none of the choices: forbidden, read, edit" in done.stderr
     found = told("action", "change-rights", *MEMBERS, "--set", "contacts=read", "--dry-run")
     assert found["reasons"]["skipped"] == {
-        "This contact is not a user: give them access first, under Access rights.": 3
+        "This contact is not a user. Give access first in Access rights.": 3
     }
 
 
@@ -170,28 +170,26 @@ def test_all_rows_are_selected_only_with_everything(told, run, members):
     ("words", "sentence"),
     [
         (("paint", *MEMBERS), "no action “paint”. The actions are: add-tag, "),
-        (("change-status", *MEMBERS), "status: Fill this in."),
-        (("change-status", *MEMBERS, "--set", "status="), "status: Fill this in."),
+        (("change-status", *MEMBERS), "status: This field is required."),
+        (("change-status", *MEMBERS, "--set", "status="), "status: This field is required."),
         (("change-status", *MEMBERS, "--set", "status=Klingon"), "no “Klingon”"),
-        (("change-status", *MEMBERS, "--set", "status=999999"), "This cannot be chosen."),
+        (("change-status", *MEMBERS, "--set", "status=999999"), "This option is not available."),
         (("change-status", *MEMBERS, "--set", "colour=red"), "The fields are: status."),
         (("change-status", *MEMBERS, "--set", "status"), "not field=value"),
-        (("change-status", *MEMBERS, *TO_ACTIVE, *TO_ACTIVE), "Send a number or a name."),
+        (("change-status", *MEMBERS, *TO_ACTIVE, *TO_ACTIVE), "Send an ID or a name."),
         (("change-status", "--where", "shoe=42", *TO_ACTIVE), "“shoe” is not a field"),
         (("change-status", "--where", "type", *TO_ACTIVE), "not field=value"),
         (("change-status", "--where", "type=Klingon", *TO_ACTIVE), "no “Klingon”"),
         (("change-status", *TO_ACTIVE), "--everything"),
         (("add-tag", *MEMBERS, "--set", "tag=none"), "no “none”"),
-        (("delete", *MEMBERS, "--set", "a=1"), "There is no such field."),
-        (("change-rights", *MEMBERS), "Choose a level in one area at least."),
+        (("delete", *MEMBERS, "--set", "a=1"), "This field doesn’t exist."),
+        (("change-rights", *MEMBERS), "Choose a level in at least one area."),
         (("change-rights", *MEMBERS, "--set", "contacts=fly"), "forbidden, read, edit"),
         (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "nadie"), "Nobody called “nadie”"),
         (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "clara"), "Clara García may not do this"),
     ],
 )
-def test_errors_go_to_stderr_and_nothing_changes(
-    words, sentence, run, members, connection
-):
+def test_errors_go_to_stderr_and_nothing_changes(words, sentence, run, members, connection):
     db.session.commit()
     before = fingerprint(connection, but=())
     done = run("action", *words)
@@ -221,7 +219,7 @@ def test_an_operation_is_visible_to_its_owner_and_to_the_system(told, run, membe
     assert told("operation", "show", number, "--as", ALICIA.name)["changed"] == 2
     assert told("operation", "undo", number)["undone"] == 2
     again = run("operation", "undo", number)
-    assert (again.exit_code, again.stderr) == (2, "This was undone already.\n")
+    assert (again.exit_code, again.stderr) == (2, "This has already been undone.\n")
     assert run("operation", "show", 2**40).exit_code == 2
 
 
@@ -230,7 +228,7 @@ def test_output_is_in_the_requested_language(told, run, members):
     found = told(*words, *TO_ACTIVE, "--dry-run", "--language", "es")
     assert found["sample"][0]["changes"][0]["old"] == "Pendiente"
     refused = run(*words, "--language", "es")
-    assert refused.stderr == "status: Rellena este campo.\n"
+    assert refused.stderr == "status: Este campo es obligatorio.\n"
     assert "Activo" in json.dumps(told("actions", "--language", "es"))
 
 
@@ -271,7 +269,7 @@ def test_the_result_counts_rows_that_were_left_out_by_reason(told):
     db.session.commit()
     found = told("action", "delete", "--where", "tag=To be completed")
     assert (found["will_change"], found["skipped"], found["done"]["changed"]) == (1, 1, 1)
-    sentence = "This person can sign in: take their access away first, under Access rights."
+    sentence = "This person can sign in. Remove their access first in Access rights."
     assert found["reasons"] == {"not_permitted": {}, "skipped": {sentence: 1}}
     operation = db.session.get(Operation, found["operation"])
     assert {pk: item.outcome for pk, item in items_of(operation).items()} == {

@@ -1,4 +1,4 @@
-"""Collective actions whose workers are killed: nothing is lost, done twice or told twice."""
+"""Collective actions whose workers are killed: no row is lost, changed twice or logged twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.databases import BOTH, migrated_app
 from tests.factories import a_value, the_entity
 from tests.jobs.processes import process_settings, redis_server
 from tests.operations.run_actions import action_with, selection_of
-from tests.operations.worker_processes import CALM, Nursery
+from tests.operations.worker_processes import SLOW_FILE, WorkerProcesses
 from tests.people import BRUNO, seed_people
 from tests.ports import free_port
 
@@ -42,8 +42,8 @@ pytestmark = pytest.mark.both_databases
 NORTHERN, SOUTHERN = 50_000, 1_000
 # Kills of an operation, and of its undoing.
 KILLS, KILLS_BACK = 10, 2
-# Seconds in which a job must have ended, however busy the machine is.
-DEADLINE = 300.0
+# Seconds after which a job counts as stuck, however busy the machine is.
+MAX_SECONDS = 300.0
 
 CONTACTS = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
@@ -59,24 +59,24 @@ TAGS = (
 
 
 @dataclass
-class House:
-    """A program with 50,000 contacts, and the processes that work for it."""
+class Deployment:
+    """An application with 50,000 contacts, and its worker processes."""
 
     app: Flask
-    nursery: Nursery
+    processes: WorkerProcesses
     workers: int
-    # Killed and undone; asked to end.
+    # The operation that is killed and undone, and the one whose workers are terminated.
     first: Case
     second: Case
     cursors: dict[int, list[int]] = field(default_factory=dict)
 
     @property
-    def calm(self) -> Path:
-        """The file that says that nobody is in a hurry."""
-        return Path(self.app.config["DATA_DIR"]) / CALM
+    def slow_file(self) -> Path:
+        """The file that makes workers pause, so that there is time to kill them."""
+        return Path(self.app.config["DATA_DIR"]) / SLOW_FILE
 
-    def look(self, job_id: int) -> Any:
-        """Return how far a job is, who is at it and whether it goes on."""
+    def read_progress(self, job_id: int) -> Any:
+        """Return the progress, the owner and the state of a job."""
         with reading():
             row = db.session.execute(
                 select(Job.cursor, Job.state, Job.owner, Job.done).where(Job.id == job_id)
@@ -86,44 +86,44 @@ class House:
         return row
 
     def wait(self, job_id: int, is_so: Any) -> Any:
-        """Wait until something is so of a job that goes on; return what is to be seen then."""
-        until = time.monotonic() + DEADLINE
-        while not is_so(row := self.look(job_id)) and row.state in LIVE_STATES:
+        """Wait until a condition on a live job is met; return its row."""
+        until = time.monotonic() + MAX_SECONDS
+        while not is_so(row := self.read_progress(job_id)) and row.state in LIVE_STATES:
             assert time.monotonic() < until, f"nothing happens any more: {row}"
             time.sleep(0.01)
         return row
 
-    def fill(self) -> None:
-        """Begin workers until there are enough."""
-        while len(self.nursery.alive) < self.workers:
-            self.nursery.begin()
+    def start_workers(self) -> None:
+        """Start workers until there are enough."""
+        while len(self.processes.alive) < self.workers:
+            self.processes.start()
 
     def kill_while_it_works(self, job_id: int, kills: int, chance: random.Random) -> None:
-        """Kill whoever is at a job again and again, at moments nobody chose; then let it end."""
-        self.calm.touch()
-        last, had = None, self.look(job_id).cursor
-        self.fill()
+        """Kill the worker of a job several times, at random moments; then let the job end."""
+        self.slow_file.touch()
+        last, had = None, self.read_progress(job_id).cursor
+        self.start_workers()
         for kill in range(kills):
             self.wait(job_id, lambda row, last=last: row.owner not in (None, last))
             began = time.monotonic()
             self.wait(job_id, lambda row, had=had: row.cursor > had)
             # Chunks are as large as goes in a certain time: this is some moment of the next ones.
             time.sleep(chance.uniform(0, 2 * (time.monotonic() - began)))
-            self.let_it_begin(chance)
+            self.wait_for_a_chunk(chance)
             row = self.wait(job_id, lambda row: row.owner is not None)
             assert row.state == "running", f"it ended before kill {kill + 1}"
             pid = int(row.owner.split(":")[1])
-            assert self.nursery.end(pid, signal.SIGKILL) == -signal.SIGKILL
+            assert self.processes.end(pid, signal.SIGKILL) == -signal.SIGKILL
             # The next is begun only now: it does its share beyond this.
-            last, had = row.owner, self.look(job_id).cursor
-            self.nursery.begin()
-        self.calm.unlink()
+            last, had = row.owner, self.read_progress(job_id).cursor
+            self.processes.start()
+        self.slow_file.unlink()
         assert self.wait(job_id, lambda row: False).state == "done"
         seen = self.cursors[job_id]
         assert seen == sorted(seen), "the cursor went back"
 
-    def let_it_begin(self, chance: random.Random) -> None:
-        """Wait until some moment of a chunk: on SQLite jobs rest between two, for most of the time."""
+    def wait_for_a_chunk(self, chance: random.Random) -> None:
+        """Wait for a random moment within a chunk: on SQLite a job pauses most of the time."""
         path = self.app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
         if "://" in path:
             return
@@ -140,8 +140,8 @@ class House:
 
 
 @pytest.fixture(scope="module", params=BOTH)
-def house(request, tmp_path_factory) -> Iterator[House]:
-    """SQLite is served by one process that does its jobs itself; PostgreSQL has two workers."""
+def deployment(request, tmp_path_factory) -> Iterator[Deployment]:
+    """Give SQLite with one server that runs its own jobs, and PostgreSQL with two workers."""
     folder = tmp_path_factory.mktemp("killed")
     with ExitStack() as stack:
         one = {"PADRON_WORKERS": "1"}
@@ -151,25 +151,25 @@ def house(request, tmp_path_factory) -> Iterator[House]:
             settings, workers, command = one | {"PADRON_REDIS_URL": url}, 2, "worker"
         app = stack.enter_context(migrated_app(request.param, folder))
         stack.enter_context(app.app_context())
-        says = stack.enter_context((folder / "says.txt").open("wb"))
+        log = stack.enter_context((folder / "log.txt").open("wb"))
         seed_people(app.appbuilder.grants())
         status, tag = a_value(Status).id, a_value(Tag).id
-        write_contacts(status, tag)
+        insert_contacts(status, tag)
         cases = [
             Case(AddTag, "tag", tag, "tags"),
             Case(ChangeStatus, "status", status, "status_id"),
         ]
         if request.param == "postgres":
             cases.reverse()
-        nursery = Nursery(process_settings(app, **settings), (command,), says)
-        house = House(app, nursery, workers, *cases)
-        stack.callback(house.nursery.close)
-        yield house
+        processes = WorkerProcesses(process_settings(app, **settings), (command,), log)
+        deployment = Deployment(app, processes, workers, *cases)
+        stack.callback(deployment.processes.close)
+        yield deployment
         db.session.remove()
 
 
-def write_contacts(status: int, tag: int) -> None:
-    """Write the contacts; some have the status and the tag already, others have more or none."""
+def insert_contacts(status: int, tag: int) -> None:
+    """Insert the contacts; some have the status and the tag already, others have others or none."""
     values = {"old": a_value(Status).id, "other": a_value(Status).id, "new": status}
     for entity, count in (("Norte", NORTHERN), ("Sur", SOUTHERN)):
         more = {"prefix": entity[0], "entity": the_entity(entity).id, "count": count}
@@ -180,15 +180,15 @@ def write_contacts(status: int, tag: int) -> None:
 
 
 def job_of(number: int) -> int:
-    """Return the number of the job that does an operation."""
+    """Return the id of the job that runs an operation."""
     found = db.session.get_one(Operation, number, populate_existing=True).job_id
     db.session.rollback()
     assert found is not None
     return found
 
 
-def ask_back(number: int) -> int:
-    """Ask for an operation to be undone; return the number of the job."""
+def request_undo(number: int) -> int:
+    """Request the undoing of an operation; return the id of its job."""
     actor = BRUNO.as_actor()
     with acting_as(actor):
         operation = db.session.get_one(Operation, number)
@@ -200,7 +200,7 @@ def ask_back(number: int) -> int:
 
 @dataclass
 class Dump:
-    """All contacts and their tags: what is theirs, and apart from it what counts changes."""
+    """All contacts and their tags, with the versions apart from the values."""
 
     northern: set[int]
 
@@ -212,7 +212,7 @@ class Dump:
 
 
 def dump() -> Dump:
-    """Read everything."""
+    """Read all contacts and their tags."""
     db.session.rollback()
     columns = [c for c in Contact.__table__.c if c.name not in ("version", "updated_at")]
     query: Select = select(*columns, Contact.version).order_by(Contact.id)
@@ -242,8 +242,10 @@ def rows_of(query: Any) -> list[Any]:
     return found
 
 
-def prove(number: int, before: Dump, after: Dump, column: Any, done: str, not_done: str) -> dict:
-    """Prove that each row was done once or not at all, and told of as often; return the entries."""
+def check_items(
+    number: int, before: Dump, after: Dump, column: Any, done: str, not_done: str
+) -> dict:
+    """Check that each row was changed and logged once or not at all; return the log entries."""
     operation = db.session.get_one(Operation, number, populate_existing=True)
     items = dict(
         rows_of(select(OperationItem.row_id, column).where(OperationItem.operation_id == number))
@@ -269,15 +271,15 @@ def prove(number: int, before: Dump, after: Dump, column: Any, done: str, not_do
 
 @dataclass
 class Case:
-    """An operation, and what it must come to."""
+    """An operation and its expected result."""
 
     action: Any
     field: str
     value: int
-    told: str
+    log_field: str
 
     def ask(self) -> int:
-        """Ask for it on everything Bruno sees; return the operation's number."""
+        """Confirm it for everything Bruno sees; return the operation's id."""
         actor = BRUNO.as_actor()
         with acting_as(actor):
             selection = selection_of(None)
@@ -289,60 +291,60 @@ class Case:
         db.session.rollback()
         return number
 
-    def prove(self, number: int, before: Dump, after: Dump) -> None:
-        """Prove that everybody in the North has the value now, and that the log says so."""
-        entries = prove(number, before, after, OperationItem.outcome, "changed", "already")
+    def check_items(self, number: int, before: Dump, after: Dump) -> None:
+        """Check that every contact in the North has the value now, and that the log says so."""
+        entries = check_items(number, before, after, OperationItem.outcome, "changed", "already")
         had, has = self.ids(before), self.ids(after)
         for pk, ids in had.items():
             both = {self.value} if self.field == "status" else {*ids, self.value}
             assert has[pk] == (sorted(both) if pk in before.northern else ids)
         assert set(entries) == {pk for pk in before.northern if self.value not in had[pk]}
         for pk, changes in entries.items():
-            old, new = changes[self.told]
+            old, new = changes[self.log_field]
             if self.field == "status":
                 old, new = [old] if old else [], [new]
             assert sorted(link[0] for link in old) == had[pk]
             assert sorted(link[0] for link in new) == has[pk]
 
     def ids(self, dump: Dump) -> dict[int, list[int]]:
-        """Return what each contact has: its tags, or its status if there is one."""
+        """Return the ids that each contact is linked to: its tags, or its status."""
         if self.field == "status":
             return {pk: [status] if status else [] for pk, status in dump.statuses.items()}
         return {pk: dump.tags.get(pk, []) for pk in dump.versions}
 
 
-def test_ten_kills_lose_and_repeat_nothing_and_undo_restores_every_byte(house):
+def test_ten_kills_lose_and_repeat_nothing_and_undo_restores_every_byte(deployment):
     seed = random.randrange(10**9)
     print(f"seed {seed}")
     chance = random.Random(seed)
     before = dump()
-    number = house.first.ask()
-    house.kill_while_it_works(job_of(number), KILLS, chance)
+    number = deployment.first.ask()
+    deployment.kill_while_it_works(job_of(number), KILLS, chance)
     after = dump()
-    house.first.prove(number, before, after)
+    deployment.first.check_items(number, before, after)
 
-    house.kill_while_it_works(ask_back(number), KILLS_BACK, chance)
+    deployment.kill_while_it_works(request_undo(number), KILLS_BACK, chance)
     back = dump()
-    prove(number, after, back, OperationItem.undone, "undone", "kept")
+    check_items(number, after, back, OperationItem.undone, "undone", "kept")
     assert back.values == before.values
     assert back.tags == before.tags
 
 
-def test_terminated_workers_end_within_5_seconds_and_others_resume_the_job(house):
+def test_terminated_workers_end_within_5_seconds_and_others_resume_the_job(deployment):
     before = dump()
-    number = house.second.ask()
+    number = deployment.second.ask()
     job_id = job_of(number)
-    house.calm.touch()
-    house.fill()
-    house.wait(job_id, lambda row: row.cursor > 0)
+    deployment.slow_file.touch()
+    deployment.start_workers()
+    deployment.wait(job_id, lambda row: row.cursor > 0)
 
     began = time.monotonic()
-    for pid in list(house.nursery.alive):
-        assert house.nursery.end(pid, signal.SIGTERM) == 0
-    assert time.monotonic() - began < 5 * house.workers
+    for pid in list(deployment.processes.alive):
+        assert deployment.processes.end(pid, signal.SIGTERM) == 0
+    assert time.monotonic() - began < 5 * deployment.workers
 
-    row = house.look(job_id)
+    row = deployment.read_progress(job_id)
     assert (row.state, row.owner) == ("queued", None)
     assert 0 < row.done < NORTHERN
-    house.kill_while_it_works(job_id, 0, random.Random())
-    house.second.prove(number, before, dump())
+    deployment.kill_while_it_works(job_id, 0, random.Random())
+    deployment.second.check_items(number, before, dump())

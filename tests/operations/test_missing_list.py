@@ -15,7 +15,7 @@ from tests.people import BRUNO, api_key_header
 
 pytestmark = pytest.mark.usefixtures("session")
 
-SENTENCE = "The program no longer knows this collective action."
+SENTENCE = "This collective action is no longer available."
 
 
 def forget_list(operation: Operation) -> Operation:
@@ -45,7 +45,7 @@ def test_its_page_is_shown_without_a_link_to_the_list_and_without_undo(client_as
     page = browser.get(job)
     assert page.status_code == 200
     assert "/undo" not in page.text
-    assert "Back to the list" not in page.text
+    assert "Back to list" not in page.text
     assert "Zubizarreta" not in page.text
 
 

@@ -95,7 +95,7 @@ def test_ticked_rows_go_through_form_preview_run_and_undo(client_as):
     db.session.expire_all()
     assert lacks.status == status
     assert "1 file is as before." in text_of(browser.get(done.location))
-    assert "Undoing a collective action" in text_of(browser.get(undone.location))
+    assert "Undo collective action" in text_of(browser.get(undone.location))
 
 
 def test_the_link_back_leads_to_the_list_with_its_filters(client_as):
@@ -115,7 +115,7 @@ def test_a_missing_answer_is_an_error_beside_its_field_and_the_others_stay(clien
     at = begin(browser, "change_entity", **ticked(a_contact()))
     answer = browser.post(at, data={"entity": "", "reason": "Moved <house>"})
     page = text_of(answer, 422)
-    assert "Fill this in." in page
+    assert "This field is required." in page
     assert 'value="Moved <house>"' in page
     assert the_operation(at).answers == {}
 
@@ -123,7 +123,7 @@ def test_a_missing_answer_is_an_error_beside_its_field_and_the_others_stay(clien
 def test_an_error_of_the_action_is_shown_and_no_answer_is_stored(client_as):
     browser = client_as(ALICIA)
     at = begin(browser, "change_rights", **ticked(a_contact()))
-    assert "Choose a level in one area at least." in text_of(browser.post(at, data={}), 422)
+    assert "Choose a level in at least one area." in text_of(browser.post(at, data={}), 422)
     assert the_operation(at).answers == {}
 
 
@@ -131,7 +131,7 @@ def test_a_confirmation_is_validated_like_the_form(client_as):
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(a_contact()))
     answer = browser.post(f"{at}confirm", data={"status": "", "matched": "1"})
-    assert "Fill this in." in text_of(answer, 422)
+    assert "This field is required." in text_of(answer, 422)
     for matched in ("", "x", "-1"):
         data = {"status": a_value(Status).id, "matched": matched}
         assert browser.post(f"{at}confirm", data=data).status_code == 400
@@ -226,7 +226,7 @@ def test_a_preview_without_changes_has_no_run_button(client_as):
     at = begin(browser, **ticked(a_contact(status=status)))
     page = previewed(browser, at, status=status.id)
     assert counts(page) == [0, 1, 0, 0]
-    assert "All that is selected is so already." in page
+    assert "The selected contacts don’t need this change." in page
     assert "confirm" not in page
 
 
@@ -273,13 +273,13 @@ def test_rows_out_of_scope_are_refused_with_a_link_back(client_as):
     told = db.session.scalars(select(LogEntry).where(LogEntry.event == "out_of_reach")).one()
     assert (told.actor_id, told.changes["rows"]) == (BRUNO.user.id, [None, 2])
     page = text_of(client_as(ALICIA).get("/security/?part=all"))
-    assert "refused: rows out of reach" in page
+    assert "blocked: no access to part of the selection" in page
     assert "change-status" in page
 
 
 def test_no_row_or_too_many_redirect_to_the_list_with_a_message(client_as):
     browser = client_as(BRUNO)
-    for ids, sentence in (([], "Tick the rows first."), (range(1, 1002), "too many to tick")):
+    for ids, sentence in (([], "Make a selection first."), (range(1, 1002), "too many to tick")):
         form = {"action": "change_status", "rowid": list(ids), "on": "q=ana"}
         answer = browser.post("/contacts/action_post", data=form)
         assert answer.location == f"{LIST}?q=ana"

@@ -113,14 +113,16 @@ def test_it_cannot_be_resumed_without_permission_after_undo_or_too_late(client_a
         assert sentence in page
         assert again(operation).job.state == "failed"
 
-    with_roles(list(CLARA.user.roles), lambda: refused("You no longer have the right to do this."))
+    with_roles(
+        list(CLARA.user.roles), lambda: refused("You no longer have permission to do this.")
+    )
     until, operation.undo_until = operation.undo_until, now() - timedelta(minutes=1)
     db.session.commit()
-    refused("This was asked for too long ago to go on.")
+    refused("It is too late to continue this process.")
     again(operation).undo_until = until
     db.session.commit()
     undo(operation, BRUNO.as_actor())
-    refused("This was undone, so it does not go on.")
+    refused("This has been undone, so it won’t continue.")
     assert tagged(tag) == 0
 
 

@@ -75,7 +75,7 @@ def test_numbers_are_formatted_for_the_reader(client_as):
     job = f"/jobs/{operation.job_id}/"
     operation.job.state, operation.changed = "done", 12_345
     db.session.commit()
-    assert "Undo this for 12,345 files?" in text_of(browser.get(job))
+    assert "Undo this for 12,345 contacts?" in text_of(browser.get(job))
 
 
 def test_a_wrong_confirmation_number_stays_in_the_field(client_as):
@@ -94,10 +94,10 @@ def test_the_unchanged_count_of_remove_tag_says_do_not_have_it(client_as):
     with_it, without = a_contact(tags=[tag]), a_contact()
     at = begin(browser, "remove_tag", **ticked(with_it, without))
     page = previewed(browser, at, tag=tag.id)
-    assert "do not have it" in page
-    assert "already have it" not in page
+    assert "Don’t have it" in page
+    assert "Already have it" not in page
     job = browser.post(f"{at}confirm", data=hidden(page)).location
-    assert "no change needed" in text_of(browser.get(job))
+    assert "Unchanged" in text_of(browser.get(job))
 
 
 def test_a_running_job_lists_no_rows(client_as, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_running_job_lists_no_rows(client_as, monkeypatch):
     page = text_of(browser.get(job))
     assert "listed here when the job has ended" in page
     assert str(contact) not in page
-    assert "not begun" not in page
+    assert "Not started" not in page
 
 
 def test_entities_can_be_chosen_without_scripts(client_as):
@@ -121,7 +121,7 @@ def test_entities_can_be_chosen_without_scripts(client_as):
     assert f'<option value="{known["Norte"]}">Norte</option>' in page
     assert ">Sur</option>" not in page
     answer = browser.post(at, data={"entity": known["Sur"], "reason": "x"})
-    assert "This cannot be chosen." in text_of(answer, 422)
+    assert "This option is not available." in text_of(answer, 422)
 
 
 def test_a_job_is_shown_in_the_language_of_each_reader(client_as):
@@ -142,7 +142,7 @@ def test_a_job_is_shown_in_the_language_of_each_reader(client_as):
     assert "<h1>Undo: Change status: Active</h1>" in text_of(reader.get(undoing))
     everybodys = text_of(reader.get("/jobs/?who=all"))
     assert "Change status: Active" in everybodys
-    assert "Cambiar" not in everybodys
+    assert "Editar" not in everybodys
     assert "<h1>Cambiar estatus: Activo</h1>" in text_of(maite.get(job))
     assert "Tipo es Miembro" in text_of(maite.get(job))
 

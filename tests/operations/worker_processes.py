@@ -1,8 +1,8 @@
-"""Workers that are begun anew as often as they are killed: the program is read once, then forked.
+"""Worker processes that tests kill and start again: the program is imported once, then forked.
 
-``python -m tests.operations.worker_processes COMMAND…`` reads lines: “begin” forks a child that does the
-command and answers its number, “wait NUMBER” answers how it ended. When nobody can say
-anything any more, all children are killed.
+``python -m tests.operations.worker_processes COMMAND…`` reads lines: “start” forks a child that runs the
+command and prints its process id, “wait PID” prints its exit code. When its input ends, all
+children are killed.
 """
 
 from __future__ import annotations
@@ -18,20 +18,18 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# A dead worker is missed after so long, and looked for as often: a test does not wait half a minute.
-# A living one that takes longer for a chunk may lose its job to another meanwhile, and must bear it.
+# Leases expire and stalled jobs are requeued this fast, so that a test need not wait half a minute.
+# A live worker that takes longer for a chunk may lose its lease, and must cope with it.
 LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.1
-# While a file of this name lies in the data folder, nobody does more than so many chunks of at most
-# so many rows in one go: there is work left for the next, however late the killer comes.
-CALM, CHUNKS, ROWS = "calm", 3, 1_000
+# While a file of this name is in the data folder, a worker pauses after so many chunks of at most
+# so many rows: rows are left for the next worker, however late the signal comes.
+SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 1_000
 
 
-class Nursery:
-    """Begins and ends processes that do one command of the program."""
+class WorkerProcesses:
+    """Start and end processes that run one command of the program."""
 
-    def __init__(
-        self, settings: dict[str, str], command: tuple[str, ...], says: IO[bytes]
-    ) -> None:
+    def __init__(self, settings: dict[str, str], command: tuple[str, ...], log: IO[bytes]) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PADRON_")}
         self._parent = subprocess.Popen(
             [sys.executable, "-m", "tests.operations.worker_processes", *command],
@@ -39,20 +37,20 @@ class Nursery:
             env=environment | settings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=says,
+            stderr=log,
             text=True,
             bufsize=1,
         )
         self.alive: list[int] = []
 
-    def begin(self) -> int:
-        """Begin a process; return its number."""
-        pid = self._ask("begin")
+    def start(self) -> int:
+        """Start a process; return its id."""
+        pid = self._ask("start")
         self.alive.append(pid)
         return pid
 
     def end(self, pid: int, how: signal.Signals) -> int:
-        """Send a signal to a process and wait for its end; return how that was."""
+        """Send a signal to a process and wait for its end; return its exit code."""
         os.kill(pid, how)
         self.alive.remove(pid)
         return self._ask(f"wait {pid}")
@@ -64,7 +62,7 @@ class Nursery:
         return int(self._parent.stdout.readline())
 
     def close(self) -> None:
-        """Kill whoever is left."""
+        """Kill the remaining processes."""
         try:
             self._parent.communicate(timeout=60)
         finally:
@@ -73,7 +71,7 @@ class Nursery:
 
 
 def main() -> None:
-    """Do what is said."""
+    """Fork and reap children as the lines of the input say."""
     import run
     from app.jobs import leases, recovery
     from app.jobs.chunk_sizing import ChunkSizer
@@ -84,8 +82,12 @@ def main() -> None:
         (leases, "LEASE_DURATION", LEASE_DURATION),
         (recovery, "GRACE_PERIOD", LEASE_DURATION),
         (RequeueStalledJobs, "interval_seconds", SWEEP),
-        (JobKind, "max_chunk_size", ROWS),
-        (ChunkSizer, "pause", calmly(ChunkSizer.pause, Path(run.app.config["DATA_DIR"]) / CALM)),
+        (JobKind, "max_chunk_size", MAX_ROWS),
+        (
+            ChunkSizer,
+            "pause",
+            slowly(ChunkSizer.pause, Path(run.app.config["DATA_DIR"]) / SLOW_FILE),
+        ),
     ]
     for where, name, value in patches:
         assert hasattr(where, name)
@@ -94,10 +96,10 @@ def main() -> None:
     try:
         for line in sys.stdin:
             verb, _space, number = line.strip().partition(" ")
-            if verb == "begin":
+            if verb == "start":
                 child = os.fork()
                 if child == 0:
-                    work(run.app, sys.argv[1:])
+                    run_command(run.app, sys.argv[1:])
                 children.add(child)
                 print(child, flush=True)
             else:
@@ -110,21 +112,21 @@ def main() -> None:
             os.waitpid(child, 0)
 
 
-def calmly(rest: Callable[[Any], None], calm: Path) -> Callable[[Any], None]:
-    """Return how a job rests between two chunks: after its share for as long as it is calm."""
+def slowly(pause: Callable[[Any], None], slow_file: Path) -> Callable[[Any], None]:
+    """Return a pause between chunks that lasts, after MAX_CHUNKS, as long as the file exists."""
     from app.jobs.runner import is_stopping
 
-    def rest_calmly(pace: Any) -> None:
-        rest(pace)
-        pace.chunks = getattr(pace, "chunks", 0) + 1
-        while pace.chunks >= CHUNKS and calm.exists() and not is_stopping():
+    def pause_slowly(sizer: Any) -> None:
+        pause(sizer)
+        sizer.chunks = getattr(sizer, "chunks", 0) + 1
+        while sizer.chunks >= MAX_CHUNKS and slow_file.exists() and not is_stopping():
             time.sleep(0.01)
 
-    return rest_calmly
+    return pause_slowly
 
 
-def work(app: Any, command: list[str]) -> None:
-    """Be a process of its own that does the command."""
+def run_command(app: Any, command: list[str]) -> None:
+    """Run the command in a forked process, and exit."""
     from flask.cli import ScriptInfo
 
     status = 1

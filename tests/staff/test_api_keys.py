@@ -216,12 +216,12 @@ def test_a_valid_key_counts_nothing_and_writes_nothing(program, counting):
     assert not any("attempt_counter" in it for it in statements)
 
 
-@pytest.mark.parametrize("state", ["unknown", "revoked", "expired", "locked out"])
+@pytest.mark.parametrize("state", ["unknown", "revoked", "expired", "Access blocked"])
 def test_every_invalid_key_gets_the_same_response_for_the_same_work(state, program, counting):
     shown = api_key_header(BRUNO.user.id)
     if state == "unknown":
         shown = WRONG_KEY
-    elif state == "locked out":
+    elif state == "Access blocked":
         BRUNO.user.active = False
     else:
         values = {"active": False} if state == "revoked" else {"expires_on": now()}

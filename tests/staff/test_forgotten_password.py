@@ -366,7 +366,7 @@ def test_the_typed_text_of_an_expired_mail_is_deleted(app, client_as):
     """The typed text may be a password."""
     request_link(client_as(None), "My secret, typed by mistake")
     mail = db.session.scalars(select(Mail)).one()
-    mail.created_at -= emails.PasswordResetEmail.keeps + timedelta(minutes=1)
+    mail.created_at -= emails.PasswordResetEmail.max_age + timedelta(minutes=1)
     db.session.commit()
 
     deliver_due(app)

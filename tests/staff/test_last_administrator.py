@@ -77,7 +77,7 @@ def test_two_administrators_cannot_demote_each_other_in_parallel(postgres_app):
         ).all()
         db.session.remove()
     assert left == ["ana"]
-    assert refused == ["This is the last administrator: make somebody else one first."]
+    assert refused == ["This is the last administrator. Make someone else an administrator first."]
 
 
 def test_the_last_administrator_is_not_demoted_by_putting_back_from_the_log(client_as):

@@ -113,7 +113,7 @@ def test_emptying_the_trash_purges_only_rows_in_scope(client_as):
     gone, far = a_trashed_contact().id, a_trashed_contact(entity="Sur").id
     kept = a_contact().id
 
-    reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": "Delete for good "})
+    reply = client_as(BRUNO).post("/contacts/trash/empty", data={"word": "Delete permanently "})
 
     assert reply.status_code == 302
     left = set(db.session.scalars(select(Contact.__table__.c.id)))
@@ -166,7 +166,8 @@ def test_a_user_who_may_only_read_can_list_the_trash_but_not_change_it(client_as
     assert browser.post(f"/contacts/restore/{contact.id}").status_code == 403
     assert browser.post(f"/contacts/trash/restore/{contact.id}").status_code == 403
     assert (
-        browser.post("/contacts/trash/empty", data={"word": "delete for good"}).status_code == 403
+        browser.post("/contacts/trash/empty", data={"word": "Delete permanently"}).status_code
+        == 403
     )
     ticked = {"action": "restore", "rowid": contact.id}
     assert browser.post("/contacts/trash/action_post", data=ticked).status_code == 403

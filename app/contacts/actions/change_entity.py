@@ -19,8 +19,7 @@ class ChangeEntity(Action):
     icon = "diagram-3"
     order = 60
     help = _l(
-        "Who works in the new entity, or above it, will see these files; who works only in the old "
-        "one will not any more."
+        "People in the new entity and those above it will have access to these contacts. People only in the old one will lose access."
     )
 
     class Form(ActionForm):

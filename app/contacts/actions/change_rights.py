@@ -25,7 +25,7 @@ from app.security.scope import entity_in_reach
 from app.staff.models import StaffUser
 
 CHOICES = [
-    ("", _l("leave as it is")),
+    ("", _l("Don’t change")),
     *((level.name.lower(), level.label) for level in (Level.FORBIDDEN, *LEVELS)),
 ]
 _link = assoc_user_role.c
@@ -48,28 +48,25 @@ class ChangeRights(Action):
     area = Area.SECURITY
     order = 70
     help = _l(
-        "Only contacts who are users have rights. Nobody gives more than they have themselves, "
-        "and roles given besides stay as they are."
+        "Only contacts who are users have rights. You can’t give more rights than you have, and other roles don’t change."
     )
     reasons = {
-        "no_user": _l("This contact is not a user: give them access first, under Access rights."),
-        "administrator": _l("Administrators may do everything already."),
-        "self": _l("Nobody changes their own rights."),
-        "above": _l("This person has rights that you do not have yourself."),
+        "no_user": _l("This contact is not a user. Give access first in Access rights."),
+        "administrator": _l("Administrators already have full access."),
+        "self": _l("You can’t change your own rights."),
+        "above": _l("This person has rights that you don’t have."),
     }
     Form = RightsForm
 
     def check(self) -> None:
         if not self.wanted:
-            raise DomainError(_("Choose a level in one area at least."))
+            raise DomainError(_("Choose a level in at least one area."))
         held = permissions_of_actor(self.actor)
         given = [role for role in self.wanted.values() if role is not None]
         carried = permissions_by_role(given)
         for area, role in self.wanted.items():
             if role is not None and not held.includes(carried[role.id]):
-                raise DomainError(
-                    _("You can only give rights that you have yourself."), field=area.value
-                )
+                raise DomainError(_("You can only give rights that you have."), field=area.value)
 
     def apply(self, batch: Batch) -> None:
         user = Contact.user_id
@@ -87,11 +84,11 @@ class ChangeRights(Action):
         # The contact may be linked to another user by now.
         is_same = user is not None and user.id == before["user"]
         if not is_same or _ids(user, concerned) != before["after"]:
-            raise DomainError(_("It was changed since."))
+            raise DomainError(_("It has changed since."))
         now = self._words([role for role in user.roles if role.id in concerned])
         roles = list(session.scalars(select(Role).where(Role.id.in_(before["before"]))))
         if len(roles) != len(before["before"]):
-            raise DomainError(_("What it had before is no longer there."))
+            raise DomainError(_("The previous value no longer exists."))
         user.roles = [*(role for role in user.roles if role.id not in concerned), *roles]
         return now, self._words(roles)
 

@@ -19,12 +19,10 @@ class Delete(Action):
     icon = "trash3"
     order = 90
     is_dangerous = True
-    unchanged_label = _l("already in the trash")
-    help = _l("The files go to the trash. What hangs on them stays as it is.")
+    unchanged_label = _l("Already in the trash")
+    help = _l("The contacts are moved to the trash. Everything linked to them is kept.")
     reasons = {
-        "signs_in": _l(
-            "This person can sign in: take their access away first, under Access rights."
-        )
+        "signs_in": _l("This person can sign in. Remove their access first in Access rights.")
     }
 
     def apply(self, batch: Batch) -> None:

@@ -16,7 +16,7 @@ class RemoveTag(Action):
     label = _l("Remove a tag")
     icon = "x-square"
     order = 20
-    unchanged_label = _l("do not have it")
+    unchanged_label = _l("Don’t have it")
 
     class Form(ActionForm):
         """Which tag."""

@@ -104,7 +104,7 @@ def _parse_mapping(text: str) -> tuple[str, str]:
     """Split HEADER=FIELD at the last “=”: a header may hold one, a field never does."""
     header, separator, name = text.rpartition("=")
     if not separator:
-        raise DomainError(_("“%(text)s” is not HEADER=FIELD.", text=text[:80]))
+        raise DomainError(_("“%(text)s” must have the form HEADER=FIELD.", text=text[:80]))
     return header, name
 
 

@@ -36,7 +36,7 @@ class ContactAccessView(Page):
     def give(self, pk: str):
         """Create a user for a contact and send an invitation."""
         return self._change_contact(
-            pk, lambda row: give_access(db.session(), row), _("An invitation is on its way.")
+            pk, lambda row: give_access(db.session(), row), _("Invitation sent.")
         )
 
     @expose("/link/<pk>", methods=["POST"])
@@ -47,7 +47,7 @@ class ContactAccessView(Page):
         typed = request.form.get("user", "")[:320]
         actor = current_actor()
         return self._change_contact(
-            pk, lambda row: link_user(db.session(), row, typed, actor), _("The user is linked.")
+            pk, lambda row: link_user(db.session(), row, typed, actor), _("User linked.")
         )
 
     @expose("/unlink/<pk>", methods=["POST"])
@@ -56,7 +56,7 @@ class ContactAccessView(Page):
     def unlink(self, pk: str):
         """Unlink a contact from its user; both stay as they are."""
         return self._change_contact(
-            pk, lambda row: setattr(row, "user_id", None), _("The user is no longer linked.")
+            pk, lambda row: setattr(row, "user_id", None), _("User unlinked.")
         )
 
     def _change_contact(self, pk: str, change: Callable[[Contact], Any], message: str):

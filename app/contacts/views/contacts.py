@@ -62,22 +62,22 @@ class ContactView(ImportExportPages, ModelView):
     ]  # fmt: skip
     edit_fieldsets: ClassVar[Any] = [
         (
-            _l("Identity"),
+            _l("Personal details"),
             {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
                         "language", "photo"]},
         ),
         (
-            _l("Organising"),
+            _l("Classification"),
             {"fields": ["type", "category", "status", "tags", "entity"]},
         ),
         (_l("Contact information"), {"fields": ["email", "phone", "mobile", "secondary_phone"]}),
-        (_l("Affiliation"), {"fields": ["account", "position", "department", "manager"]}),
+        (_l("Organisation"), {"fields": ["account", "position", "department", "manager"]}),
         (_l("Address"), {"fields": ["street", "postcode", "city", "province", "country"]}),
         (_l("Notes"), {"fields": ["notes"]}),
     ]  # fmt: skip
     show_fieldsets: ClassVar[Any] = [
         (
-            _l("Identity"),
+            _l("Personal details"),
             {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
                         "language"]},
         ),
@@ -85,8 +85,8 @@ class ContactView(ImportExportPages, ModelView):
     ]  # fmt: skip
     unique_columns = ("number",)
     description_columns: ClassVar[dict[str, Any]] = {
-        "number": _l("Leave empty to get the next free number."),
-        "account": _l("Linking a contact to an account is recommended."),
+        "number": _l("Leave blank to assign the next number."),
+        "account": _l("We recommend linking each contact to an account."),
     }
     header_template = "contacts/header.html"
     side_template = "contacts/side.html"

@@ -77,7 +77,7 @@ class ImportExportPages(ExportPages):
     def _store_upload(self) -> Upload:
         file = request.files.get("file")
         if not isinstance(file, FileStorage) or not file.filename:
-            raise DomainError(_("Choose a file first."))
+            raise DomainError(_("Choose a file."))
         actor = current_actor()
         upload = store_upload(
             file.stream, clean(file.filename), actor.id or 0, current_app.config["DATA_DIR"]
@@ -213,7 +213,7 @@ class ImportExportPages(ExportPages):
         if "result" not in upload.state:
             if upload.path.exists():
                 return redirect(f"{self.route_base}/import/{token}")
-            flash(_("This import is still running. Reload the page in a while."), "info")
+            flash(_("This import is still running. Reload the page in a moment."), "info")
             return redirect(f"{self.route_base}/list/")
         return self._report_page("importexport/result.html", upload)
 
@@ -239,7 +239,7 @@ class ImportExportPages(ExportPages):
     def import_cancel(self, token: str):
         """Delete the uploaded file without importing it."""
         self._upload(token).remove()
-        flash(_("The import is cancelled. Nothing was changed."), "success")
+        flash(_("Import cancelled. Nothing was changed."), "success")
         return redirect(f"{self.route_base}/list/")
 
     def _upload(self, token: str) -> Upload:

@@ -73,10 +73,10 @@ class ApiField(ListColumn):
             raise DomainError(_("Send text."))
         if name == "day" and not _ISO_DATE.fullmatch(value):
             raise DomainError(
-                _("“%(value)s” is not a date; write it as 2026-12-31.", value=value[:40])
+                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=value[:40])
             )
         if name in ("choice", "colour") and value not in self.field_type.choices:
-            raise DomainError(_("“%(value)s” is not one of the choices.", value=value[:80]))
+            raise DomainError(_("“%(value)s” is not a valid option.", value=value[:80]))
         return value
 
     def response_schema(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class ApiLinks(ChipsColumn):
     def form_values(self, value: Any) -> list[str]:
         """Return the form values for a list of ids."""
         if not isinstance(value, list) or len(value) > MAX_LINKS:
-            raise DomainError(_("Send a list of at most %(number)s numbers.", number=MAX_LINKS))
+            raise DomainError(_("Send a list of up to %(number)s IDs.", number=MAX_LINKS))
         # An empty value tells the form that nothing is chosen.
         return [str(_parse_related_id(one)) for one in value] or [""]
 
@@ -206,7 +206,7 @@ def _parse_related_id(value: Any) -> int:
     if isinstance(value, dict) and "id" in value and set(value) <= {"id", "label"}:
         value = value["id"]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise DomainError(_("Send the number of what is linked to."))
+        raise DomainError(_("Send the ID of the linked item."))
     return value
 
 

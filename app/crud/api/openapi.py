@@ -57,8 +57,7 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
             "title": current_app.config["APP_NAME"],
             "version": current_app.config["VERSION"],
             "description": _(
-                "What people do on the screens, for programs: the same rights, the same rows, "
-                "the same rules."
+                "Everything you can do on the screens, from other programs: same rights, same data, same rules."
             ),
         },
         "servers": [{"url": current_app.config["PUBLIC_URL"]}],
@@ -70,7 +69,7 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": _("A personal API key: padron_…"),
+                    "description": _("Personal API key: padron_…"),
                 }
             },
             "schemas": schemas,
@@ -94,7 +93,7 @@ def resource_schemas(api: ModelApi) -> dict[str, Any]:
     name = schema_name(api)
     fields = {key: response_field(api, key) for key in api.fields}
     change = request_fields(api, is_new=False)
-    change["version"] = ID | {"description": _("The version of the row you have read.")}
+    change["version"] = ID | {"description": _("The version you last read.")}
     return {
         name: object_schema(fields, list(fields)),
         f"{name}New": object_schema(request_fields(api, is_new=True), required_fields(api)),
@@ -153,10 +152,10 @@ def resource_paths(api: ModelApi) -> dict[str, Any]:
         "name": "If-Match",
         "in": "header",
         "schema": {"type": "string"},
-        "description": _("The version of the row you have read."),
+        "description": _("The version you last read."),
     }
     conflict = {
-        "description": _("Somebody else was faster."),
+        "description": _("Someone else has changed it."),
         "content": content(f"{name}Conflict"),
     }
     return {
@@ -174,16 +173,16 @@ def resource_paths(api: ModelApi) -> dict[str, Any]:
         f"{api.route_base}/{{id}}": {
             "parameters": [number],
             "get": operation_object(
-                tag, "show", _("Read"), {"200": json_response(name), **error_responses("404")}
+                tag, "show", _("View"), {"200": json_response(name), **error_responses("404")}
             ),
             "patch": operation_object(
-                tag, "edit", _("Change"),
+                tag, "edit", _("Edit"),
                 {"200": json_response(name), "409": conflict,
                  **error_responses("404", "413", "415", "422")},
                 parameters=[match], body=f"{name}Change",
             ),
             "delete": operation_object(
-                tag, "delete", _("Move to the trash, or delete where there is none"),
+                tag, "delete", _("Move to trash, or delete if there is no trash"),
                 {"204": {"description": _("Done.")}, "409": conflict,
                  **error_responses("404", "422")},
                 parameters=[match],
@@ -197,13 +196,17 @@ def parameters(api: ModelApi) -> list[dict[str, Any]]:
     screen = api.screen
     sorts = [sign + name for name in screen.sorts for sign in ("", "-")]
     result = [
-        query("sort", _("The order; a minus turns it round."), {"type": "string", "enum": sorts}),
-        query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)}),
-        query("after", _("As in “next”."), {"type": "string"}),
-        query("before", _("As in “previous”."), {"type": "string"}),
+        query(
+            "sort",
+            _("Sort order; prefix with a minus to reverse it."),
+            {"type": "string", "enum": sorts},
+        ),
+        query("size", _("Results per page."), {"type": "integer", "enum": list(SIZES)}),
+        query("after", _("See “next”."), {"type": "string"}),
+        query("before", _("See “previous”."), {"type": "string"}),
     ]
     if issubclass(api.datamodel.obj, Searchable):
-        text = _("Words that are searched for.")
+        text = _("Text to search for.")
         result.append(query("q", text, {"type": "string", "maxLength": MAX_QUERY_LENGTH}))
     for column, label, filters in list_filters(api):
         for filter_ in filters:

@@ -103,7 +103,7 @@ def _resource(api: ModelApi) -> dict[str, Any]:
 
 def _read_only_label(name: str) -> str:
     return {
-        "id": _("Number of the row"),
+        "id": _("ID"),
         "version": _("Version"),
         "created_at": _("Created"),
         "updated_at": _("Changed"),
@@ -113,28 +113,28 @@ def _read_only_label(name: str) -> str:
 def _describe_type(field: Any) -> str:
     """Describe the values of a field in words."""
     if isinstance(field, ApiLink):
-        return _("a link: its number, or {“id”: number}")
+        return _("link: an ID, or {“id”: number}")
     if isinstance(field, ApiLinks):
-        return _("links: a list of numbers")
+        return _("list of IDs")
     name = field.field_type.name
     if name in ("choice", "colour"):
         return _("one of: %(codes)s", codes=", ".join(field.field_type.choices))
     words = {
         "flag": _("true or false"),
-        "whole": _("a whole number"),
-        "number": _("a number"),
-        "day": _("a date, as 2026-12-31"),
-        "moment": _("a moment in UTC, as 2026-12-31T23:59:00+00:00"),
-        "email": _("an e-mail address"),
-        "phone": _("a telephone number, answered as +34944123456"),
-        "url": _("a web address"),
-        "country": _("a country: its code of two letters, or its name"),
-        "province": _("a province: its name or its code"),
+        "whole": _("whole number"),
+        "number": _("number"),
+        "day": _("date, for example 2026-12-31"),
+        "moment": _("date and time in UTC, for example 2026-12-31T23:59:00+00:00"),
+        "email": _("e-mail address"),
+        "phone": _("phone number, returned as +34944123456"),
+        "url": _("web address"),
+        "country": _("country: two-letter code or name"),
+        "province": _("province: name or code"),
     }
     if name in words:
         return words[name]
     if field.field_type.max_length:
         return _(
-            "text of at most %(count)s characters", count=show_number(field.field_type.max_length)
+            "text, up to %(count)s characters", count=show_number(field.field_type.max_length)
         )
     return _("text")

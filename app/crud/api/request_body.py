@@ -27,7 +27,7 @@ def read_object() -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise BadRequest(_("This is not valid JSON.")) from None
     if not isinstance(parsed, dict):
-        raise BadRequest(_("Send one JSON object: {…}."))
+        raise BadRequest(_("Send a single JSON value in braces: {…}."))
     return parsed
 
 

@@ -104,8 +104,10 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         except InvalidPage as error:
             if str(error) == "size":
                 sizes = ", ".join(str(size) for size in SIZES)
-                return problem(400, _("Choose a size of page: %(sizes)s.", sizes=sizes))
-            return problem(400, _("There is no such page: use “next” and “previous” as they are."))
+                return problem(400, _("Choose a page size: %(sizes)s.", sizes=sizes))
+            return problem(
+                400, _("This page doesn’t exist. Use “next” and “previous” exactly as returned.")
+            )
         except DomainError as error:
             return problem(400, str(error))
         return jsonify(
@@ -151,7 +153,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         version = sent.pop("version", _if_match())
         typed, errors = self._form_data(sent, row)
         if version is None:
-            errors["version"] = [_("Send the version of the row you have read.")]
+            errors["version"] = [_("Send the version you last read.")]
         elif not _is_version(version):
             errors["version"] = [_("Send a whole number.")]
         elif version != row.version:
@@ -180,7 +182,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             return self._conflict(number)
         except IntegrityError:
             db.session.rollback()
-            return problem(409, _("“%(name)s” is in use and cannot be deleted.", name=name))
+            return problem(409, _("“%(name)s” is in use and can’t be deleted.", name=name))
         return Response(status=204)
 
     def _require(self, permission: str) -> None:
@@ -190,7 +192,9 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
     def _state(self) -> ListState:
         for name in request.args:
             if name not in PARAMETERS and SEPARATOR not in name:
-                raise InvalidFilter(_("There is no parameter “%(name)s”.", name=clean(name)[:80]))
+                raise InvalidFilter(
+                    _("Parameter “%(name)s” doesn’t exist.", name=clean(name)[:80])
+                )
         return read_state(self.screen, request.args, {})
 
     def _url(self, query: str) -> str | None:
@@ -217,9 +221,9 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             if name not in settable:
                 if len(errors) < MAX_NAMED_FIELDS:
                     reason = (
-                        _("The program sets this.")
+                        _("Set automatically.")
                         if name in READ_ONLY_FIELDS
-                        else _("There is no such field.")
+                        else _("This field doesn’t exist.")
                     )
                     errors[clean(name)[:80]] = [reason]
                 continue
@@ -239,7 +243,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                     errors[field.name] = [str(error) for error in field.errors]
         if errors:
             db.session.rollback()
-            return problem(422, _("Nothing was changed: some fields are errors."), errors)
+            return problem(422, _("Nothing was changed. Check the fields."), errors)
         try:
             self.screen.write(form, row)
         except DomainError as error:
@@ -251,13 +255,13 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             return self._conflict(number)
         except IntegrityError:
             db.session.rollback()
-            return problem(409, _("Somebody changed this list meanwhile; send it again."))
+            return problem(409, _("Someone else has changed this list. Send it again."))
         return None
 
     def _conflict(self, number: int) -> ApiResponse:
         """Return the response of a version conflict, with the current row."""
         self.screen.find(number)
-        text = _("Somebody else changed this meanwhile: read it again, then send your change.")
+        text = _("Someone else has changed this. Read it again, then send your change.")
         return problem(409, text, current=self._get_json(number))
 
 

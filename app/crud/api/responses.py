@@ -23,12 +23,12 @@ def http_problem(error: HTTPException) -> tuple[Response, int]:
     """Return the response of an HTTP error: its own description if it has one, else ours."""
     status = error.code or 500
     texts = {
-        400: _("The request makes no sense."),
-        401: _("A valid API key is needed: Authorization: Bearer padron_…"),
-        403: _("This key, or its owner, may not do this."),
-        404: _("There is nothing here."),
-        405: _("This address has no such method."),
-        413: _("This is too much at once: send at most 1 MB."),
+        400: _("The request is not valid."),
+        401: _("A valid API key is required: Authorization: Bearer padron_…"),
+        403: _("This key or its owner doesn’t have permission."),
+        404: _("Not found."),
+        405: _("This address doesn’t support this method."),
+        413: _("The request is too large. The maximum is 1 MB."),
         415: _("Send JSON, with Content-Type: application/json."),
     }
     has_description = (

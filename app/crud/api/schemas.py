@@ -76,15 +76,15 @@ def problem_schema() -> dict[str, Any]:
 def error_meanings() -> dict[str, str]:
     """Return the meaning of each error status."""
     return {
-        "400": _("The request makes no sense."),
-        "401": _("There is no valid API key."),
-        "403": _("The key, or its owner, may not do this."),
-        "404": _("There is no such row within reach."),
-        "409": _("Somebody else was faster."),
-        "413": _("More than 1 MB was sent."),
-        "415": _("Something else than JSON was sent."),
-        "422": _("Some fields are wrong; nothing was changed."),
-        "429": _("Too many wrong keys were tried."),
+        "400": _("The request is not valid."),
+        "401": _("The API key is missing or not valid."),
+        "403": _("The key or its owner doesn’t have permission."),
+        "404": _("Not found, or you don’t have access to it."),
+        "409": _("Someone else has changed it."),
+        "413": _("The request is larger than 1 MB."),
+        "415": _("The request is not JSON."),
+        "422": _("Some fields are not valid. Nothing was changed."),
+        "429": _("Too many attempts with wrong keys."),
     }
 
 

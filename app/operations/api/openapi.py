@@ -62,7 +62,7 @@ def action_schemas() -> dict[str, Any]:
 def action_paths() -> dict[str, Any]:
     """Return the path of the actions."""
     listed = operation_object(
-        "actions", "list", _("What you may do to many rows at once"),
+        "actions", "list", _("Available actions"),
         {"200": json_response("ActionList")},
     )  # fmt: skip
     return {"/api/v1/actions/": {"get": listed}}
@@ -113,19 +113,19 @@ def _request_schema() -> dict[str, Any]:
         {
             "action": {"type": "string", "enum": sorted(names)},
             "resource": {"type": "string", "enum": resources},
-            "ids": numbers | {"minItems": 1, "description": _("The rows, by number.")},
+            "ids": numbers | {"minItems": 1, "description": _("The IDs to select.")},
             "filter": {
                 "type": "object",
                 "additionalProperties": value,
-                "description": _("The rows a list finds: its filters, and q for words."),
+                "description": _("The list’s filters, and q for a text search."),
             },
-            "everything": FLAG | {"description": _("All rows there are.")},
-            "except": numbers | {"description": _("Rows that are left out all the same.")},
+            "everything": FLAG | {"description": _("Everything in the list.")},
+            "except": numbers | {"description": _("IDs to exclude.")},
             "answers": {
                 "type": "object",
-                "description": _("What the action asks for, by field: a number, or a name."),
+                "description": _("The values for the action, by field: an ID or a name."),
             },
-            "dry_run": FLAG | {"description": _("Only say what would happen.")},
+            "dry_run": FLAG | {"description": _("Preview only; nothing is changed.")},
         },
         ["action", "resource"],
     )
@@ -173,27 +173,27 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
     """Return the paths of operations, with the methods of each."""
     tag, base = "operations", "/api/v1/operations/"
     number = {"name": "id", "in": "path", "required": True, "schema": ID}
-    size = query("size", _("Rows on a page."), {"type": "integer", "enum": list(SIZES)})
+    size = query("size", _("Results per page."), {"type": "integer", "enum": list(SIZES)})
     key = {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        "description": _("Your name for this request: sent again, it is done once."),
+        "description": _(
+            "A unique value for this request. If it is sent again, it runs only once."
+        ),
     }
-    begun = _with_location(json_response("Operation", _("It goes on in the background.")))
-    outcome = query(
-        "outcome", _("What became of the rows."), {"type": "string", "enum": [*outcomes]}
-    )
+    begun = _with_location(json_response("Operation", _("Runs in the background.")))
+    outcome = query("outcome", _("Filter by result."), {"type": "string", "enum": [*outcomes]})
     return {
         base: {
             "get": operation_object(
-                tag, "list", _("Your operations, newest first"),
+                tag, "list", _("Your operations, most recent first"),
                 {"200": json_response("OperationPage")},
-                parameters=[size, query("before", _("As in “next”."), ID)],
+                parameters=[size, query("before", _("See “next”."), ID)],
             ),
             "post": operation_object(
-                tag, "add", _("Do something to many rows, or say what would happen"),
-                {"200": json_response("OperationPreview", _("What would happen.")),
+                tag, "add", _("Run or preview an action"),
+                {"200": json_response("OperationPreview", _("Preview.")),
                  "201": _with_location(json_response("Operation")), "202": begun,
                  **error_responses("409", "413", "415", "422")},
                 parameters=[key], body="OperationNew",
@@ -202,22 +202,22 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         f"{base}{{id}}": {
             "parameters": [number],
             "get": operation_object(
-                tag, "show", _("How far it is, and what came of it"),
+                tag, "show", _("Progress and result"),
                 {"200": json_response("OperationWhole"), **error_responses("404")},
             ),
         },
         f"{base}{{id}}/items": {
             "parameters": [number],
             "get": operation_object(
-                tag, "items", _("What became of each row"),
+                tag, "items", _("Result by contact"),
                 {"200": json_response("OperationItems"), **error_responses("404")},
-                parameters=[outcome, size, query("after", _("As in “next”."), ID)],
+                parameters=[outcome, size, query("after", _("See “next”."), ID)],
             ),
         },
         f"{base}{{id}}/undo": {
             "parameters": [number],
             "post": operation_object(
-                tag, "undo", _("Undo it: what was changed since stays as it is"),
+                tag, "undo", _("Undo. Anything changed since then is not affected."),
                 {"200": _with_location(json_response("Operation")), "202": begun,
                  **error_responses("404", "409", "413", "415")},
             ),
@@ -225,14 +225,14 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         f"{base}{{id}}/cancel": {
             "parameters": [number],
             "post": operation_object(
-                tag, "cancel", _("Stop it: what is done stays done"),
+                tag, "cancel", _("Stop. Changes made so far are kept."),
                 {"202": json_response("Operation"), **error_responses("404", "409", "413", "415")},
             ),
         },
         f"{base}{{id}}/resume": {
             "parameters": [number],
             "post": operation_object(
-                tag, "resume", _("Let what failed go on where it stopped"),
+                tag, "resume", _("Retry a failed operation from where it stopped"),
                 {"202": begun, **error_responses("404", "409", "413", "415")},
             ),
         },

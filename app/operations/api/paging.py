@@ -14,7 +14,7 @@ def check_parameters(known: tuple[str, ...]) -> None:
     """Abort with 400 if the query string has an unknown parameter."""
     for name in request.args:
         if name not in known:
-            abort(400, _("There is no parameter “%(name)s”.", name=clean(name)[:80]))
+            abort(400, _("Parameter “%(name)s” doesn’t exist.", name=clean(name)[:80]))
 
 
 def read_page(known: tuple[str, ...], place: str) -> tuple[int, int]:
@@ -23,10 +23,10 @@ def read_page(known: tuple[str, ...], place: str) -> tuple[int, int]:
     size = request.args.get("size", str(SIZES[0]))
     if size not in {str(one) for one in SIZES}:
         sizes = ", ".join(str(one) for one in SIZES)
-        abort(400, _("Choose a size of page: %(sizes)s.", sizes=sizes))
+        abort(400, _("Choose a page size: %(sizes)s.", sizes=sizes))
     begins = parse_id(request.args.get(place, "0"))
     if begins is None:
-        abort(400, _("There is no such page: use “next” and “previous” as they are."))
+        abort(400, _("This page doesn’t exist. Use “next” and “previous” exactly as returned."))
     return int(size), begins
 
 

@@ -28,7 +28,7 @@ class WrongRequest(DomainError):
     """Some fields of the body are wrong; ``fields`` holds the reasons, by field."""
 
     def __init__(self, fields: Wrong) -> None:
-        super().__init__(_("Nothing was changed: some fields are wrong."))
+        super().__init__(_("Nothing was changed. Check the fields."))
         self.fields = fields
 
 
@@ -47,7 +47,7 @@ class OperationRequest:
     def __init__(self, sent: dict[str, Any]) -> None:
         self.sent = sent
         self.wrong: Wrong = {
-            clean(name)[:80]: [_("There is no such field.")]
+            clean(name)[:80]: [_("This field doesn’t exist.")]
             for name in [name for name in sent if name not in NAMES][:MAX_FIELDS_IN_ERROR]
         }
         self._find_action()
@@ -91,11 +91,13 @@ class OperationRequest:
         ways += ["everything"] if self.is_everything else []
         if len(ways) != 1:
             for name in ways or ["filter"]:
-                self.wrong[name] = [_("Send ids, a filter or everything: one of them.")]
+                self.wrong[name] = [_("Send only one of: ids, filter, everything.")]
             return None
         if ways == ["ids"]:
             if "except" in self.sent:
-                self.wrong["except"] = [_("Only a filter, or everything, has exceptions.")]
+                self.wrong["except"] = [
+                    _("“except” can only be used with a filter or with everything.")
+                ]
             ids = self._ids("ids")
             return None if ids is None else Selection(self.view, ids)
         on = self._filter() if ways == ["filter"] else ""
@@ -106,7 +108,9 @@ class OperationRequest:
 
     def _check_everything(self, selection: Selection) -> Selection:
         if selection.is_everything and not self.is_everything:
-            raise DomainError(_("This finds everything: if you mean it, send everything: true."))
+            raise DomainError(
+                _("This filter selects everything. To confirm, send everything: true.")
+            )
         return selection
 
     def _ids(self, name: str) -> tuple[int, ...] | None:
@@ -117,7 +121,7 @@ class OperationRequest:
             isinstance(one, int) and not isinstance(one, bool) and 0 < one < 2**31 for one in value
         ):
             self.wrong[name] = [
-                _("Send a list of %(fewest)s to %(most)s numbers.", fewest=fewest, most=MAX_IDS)
+                _("Send a list of %(fewest)s to %(most)s IDs.", fewest=fewest, most=MAX_IDS)
             ]
             return None
         return tuple(sorted(set(value)))
@@ -126,17 +130,17 @@ class OperationRequest:
         """Return the filter as the query string of a list."""
         value = self.sent["filter"]
         if not isinstance(value, dict):
-            self.wrong["filter"] = [_("Send one JSON object: {…}.")]
+            self.wrong["filter"] = [_("Send a single JSON value in braces: {…}.")]
             return None
         if len(value) > MAX_FILTERS:
-            self.wrong["filter"] = [_("These are too many filters at once.")]
+            self.wrong["filter"] = [_("Too many filters.")]
             return None
         pairs, reasons = {}, []
         for name, one in value.items():
             shown = clean(name)
             text = clean(str(one)) if isinstance(one, str | int) else ""
             if shown != name or (name != "q" and SEPARATOR not in name):
-                reasons.append(_("There is no filter “%(name)s”.", name=shown[:80]))
+                reasons.append(_("Filter “%(name)s” doesn’t exist.", name=shown[:80]))
             elif not text or isinstance(one, bool):
                 reasons.append(_("The filter “%(name)s” needs a value.", name=shown[:80]))
             else:
@@ -149,7 +153,7 @@ class OperationRequest:
     def _form(self) -> ActionForm | None:
         value = self.sent.get("answers", {})
         if not isinstance(value, dict):
-            self.wrong["answers"] = [_("Send one JSON object: {…}.")]
+            self.wrong["answers"] = [_("Send a single JSON value in braces: {…}.")]
             return None
         try:
             return read_answers(self.kind, value)

@@ -63,7 +63,7 @@ class ActionsApi(Api):
 
     resource_name = "actions"
     label = _l("Collective actions")
-    help = _l("What you may do to many rows at once, and what each action asks for.")
+    help = _l("The actions you can run, and the values each one needs.")
 
     def schemas(self) -> dict[str, Any]:
         return openapi.action_schemas()
@@ -92,10 +92,7 @@ class OperationsApi(Api):
     label = _l("Operations")
     icon = "check2-square"
     help = _l(
-        "Name the rows by their numbers (ids), by a filter as a list has it, or send everything: "
-        "true. With dry_run: true you are told what would happen. What is large runs in the "
-        "background: the answer is then 202, and the operation tells how far it is. With the "
-        "header Idempotency-Key the same request sent twice is done once."
+        "Select by ID (ids), by a filter as used in lists (filter), or everything (everything: true). Use dry_run: true for a preview. Large operations run in the background: the response is 202 and the operation shows its progress. With an Idempotency-Key header, a request sent twice runs only once."
     )
     examples = (
         '{"action": "change-status", "resource": "contacts", "answers": {"status": "Active"},\n'
@@ -217,7 +214,7 @@ class OperationsApi(Api):
         live = [job for job in (operation.job, operation.undo_job) if job and job.is_live]
         if not live or not cancel(db.session(), live[0].id):
             db.session.rollback()
-            return problem(409, _("This job had ended already."))
+            return problem(409, _("This process has already ended."))
         number = operation.id
         db.session.commit()
         return jsonify(_to_dict(_find(number))), 202
@@ -229,7 +226,7 @@ class OperationsApi(Api):
         job = operation.undo_job or operation.job
         try:
             if job is None:
-                raise DomainError(_("This was asked for too long ago to go on."))
+                raise DomainError(_("It is too late to continue this process."))
             retry(db.session(), job, current_actor())
         except DomainError as error:
             db.session.rollback()
@@ -339,7 +336,7 @@ def _get_own(pk: str) -> Operation:
 def _get_own_to_change(pk: str) -> Operation:
     """Return the user's own operation; abort with 403 without the permission of its action."""
     if request.get_data() and read_object():
-        abort(400, _("Nothing is sent along with this."))
+        abort(400, _("This request takes no body."))
     operation = _get_own(pk)
     view = find_screen(operation.selection["list"])
     if view is None or not view.can_run_action(operation.action):
@@ -359,7 +356,13 @@ def _request_key() -> str | None:
     if sent is None:
         return None
     if not 0 < len(sent) <= MAX_KEY_LENGTH:
-        abort(400, _("An Idempotency-Key has 1 to %(number)s characters.", number=MAX_KEY_LENGTH))
+        abort(
+            400,
+            _(
+                "Idempotency-Key must have between 1 and %(number)s characters.",
+                number=MAX_KEY_LENGTH,
+            ),
+        )
     return hashlib.sha256(f"{current_actor().id}:{sent}".encode()).hexdigest()
 
 
@@ -374,6 +377,8 @@ def _find_by_key(key: str) -> Operation | None:
 def _repeat_response(operation: Operation, digest: str) -> Answer:
     """Return the operation of an earlier request with the same key."""
     if operation.request_digest != digest:
-        return problem(422, _("This Idempotency-Key was used for another request."))
+        return problem(
+            422, _("This Idempotency-Key has already been used for a different request.")
+        )
     found = _get_own(str(operation.id))
     return _operation_response(found.id, found.job, 201)

@@ -60,7 +60,7 @@ class ProfilePage(AccountPage):
         if request.method == "GET":
             return self.page("staff/account/profile.html", form=form)
         if form.validate() and self._save(form):
-            flash(_("Your profile is saved."), "success")
+            flash(_("Profile saved."), "success")
             return redirect(url_for("ProfilePage.show"))
         return self.page("staff/account/profile.html", 422, form=form)
 
@@ -98,7 +98,7 @@ class ProfileConfirmedForm(PasswordConfirmedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.present.description = _("Only needed when you change the e-mail.")
+        self.present.description = _("Only required if you change the e-mail.")
 
     def needs_password(self) -> bool:
         return self["email"].data != current_user.email
@@ -107,11 +107,11 @@ class ProfileConfirmedForm(PasswordConfirmedForm):
 class PasswordForm(PasswordConfirmedForm):
     """The current password once, the new one twice."""
 
-    password = PasswordField(_l("New password"), [DataRequired(_l("Fill this in."))])
+    password = PasswordField(_l("New password"), [DataRequired(_l("This field is required."))])
     again = PasswordField(
-        _l("New password, again"), [EqualTo("password", _l("The two passwords differ."))]
+        _l("Confirm new password"), [EqualTo("password", _l("The two passwords don’t match."))]
     )
-    keys = BooleanField(_l("End my API keys, too"), default=True)
+    keys = BooleanField(_l("Also revoke my API keys"), default=True)
 
 
 class PasswordPage(AccountPage):
@@ -138,7 +138,7 @@ class PasswordPage(AccountPage):
         if not change_password(user, hash_password(form.password.data), form.keys.data):
             # The guard redirects to the login page and says that the session has ended.
             return redirect(url_for("PasswordPage.show"))
-        flash(_("Your password is changed. Everywhere else you are signed out."), "success")
+        flash(_("Password changed. You have been signed out of your other sessions."), "success")
         return redirect(url_for("ProfilePage.show"))
 
     def _page(self, form: PasswordForm, status: int = 200):

@@ -50,7 +50,7 @@ class SessionsPage(AccountPage):
         if number is None or not end_session(db.session(), current_user.id, number, "ended"):
             abort(404)
         self._note("one")
-        flash(_("That session has ended."), "success")
+        flash(_("Signed out of that session."), "success")
         return redirect(url_for("SessionsPage.show"))
 
     @expose("/end-others", methods=["POST"])
@@ -61,14 +61,14 @@ class SessionsPage(AccountPage):
         ended = self._end_keys()
         self._note("others")
         text = ngettext(
-            "%(num)s other session has ended.",
-            "%(num)s other sessions have ended.",
+            "Signed out of %(num)s other session.",
+            "Signed out of %(num)s other sessions.",
             max(others, 0),
         )
         flash(text, "success")
         if ended:
             flash(
-                ngettext("%(num)s API key has ended.", "%(num)s API keys have ended.", ended),
+                ngettext("%(num)s API key was revoked.", "%(num)s API keys were revoked.", ended),
                 "success",
             )
         return redirect(url_for("SessionsPage.show"))
@@ -81,7 +81,7 @@ class SessionsPage(AccountPage):
         self._note("all")
         logout_user()
         browser.clear_session()
-        flash(_("You are signed out everywhere."), "success")
+        flash(_("You have been signed out everywhere."), "success")
         return redirect(url_for("SignInView.login"))
 
     def _end_keys(self) -> int:

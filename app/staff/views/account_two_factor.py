@@ -34,14 +34,14 @@ from app.staff.views.users import UserView
 class CodeForm(PasswordConfirmedForm):
     """The current password, and a code."""
 
-    code = StringField(validators=[DataRequired(_l("Fill this in."))])
+    code = StringField(validators=[DataRequired(_l("This field is required."))])
 
 
 class TwoFactorPage(AccountPage):
     """The current user's second factor."""
 
     route_base = "/account/two-factor"
-    part = _l("Two-factor sign-in")
+    part = _l("Two-factor authentication (2FA)")
     part_icon = "shield-lock"
     order = 30
 
@@ -96,21 +96,21 @@ class TwoFactorPage(AccountPage):
         try:
             self._use_code(form, user)
             if user.needs_second_factor:
-                raise DomainError(_("Your role asks for it: it stays on."))
+                raise DomainError(_("Your role requires it. It can’t be turned off."))
             turn_off(db.session(), user, current_actor(), keep=browser.session_token())
             db.session.commit()
         except (DomainError, StaleDataError) as error:
             self._undo(form, error)
             return self._state(form, 422)
-        flash(_("Two-factor sign-in is off."), "success")
+        flash(_("Two-factor authentication is off."), "success")
         return redirect(url_for("TwoFactorPage.show"))
 
     def _use_code(self, form: CodeForm, user: StaffUser) -> None:
         if not user.totp_secret:
-            raise DomainError(_("Two-factor sign-in is off."))
+            raise DomainError(_("Two-factor authentication is off."))
         self._count(user)
         if not use_code(db.session(), user.id, user.totp_secret, form.code.data or ""):
-            raise DomainError(_("This code opens nothing. Codes work once only."))
+            raise DomainError(_("This code is not valid. Each code works only once."))
         reset_count(db.session(), key_for_user("code", user.id))
 
     def _count(self, user: StaffUser) -> None:
@@ -126,13 +126,13 @@ class TwoFactorPage(AccountPage):
         form.code.errors = [text]
 
     def _set_up(self, form: CodeForm, user: StaffUser, secret: str, status: int = 200):
-        form.code.label.text = _("Type the code of six digits it shows now")
+        form.code.label.text = _("Enter the 6-digit code")
         return self.page(
             "staff/account/two_factor.html", status, form=form, **setup_context(user, secret)
         )
 
     def _state(self, form: CodeForm, status: int = 200):
-        form.code.label.text = _("Code of six digits, or a recovery code")
+        form.code.label.text = _("6-digit code or recovery code")
         left = db.session.scalar(
             select(func.count(RecoveryCode.id)).where(
                 RecoveryCode.user_id == current_user.id, RecoveryCode.used_at.is_(None)
@@ -157,9 +157,12 @@ class RemoveSecondFactorView(Page):
         if user is None:
             abort(404)
         if user.id == current_user.id:
-            raise DomainError(_("Turn your own off in your account."))
+            raise DomainError(_("You can turn off your own in your account."))
         if user.totp_secret:
             turn_off(db.session(), user, current_actor())
             db.session.commit()
-            flash(_("%(name)s signs in without a code now.", name=str(user)), "success")
+            flash(
+                _("%(name)s now signs in without two-factor authentication.", name=str(user)),
+                "success",
+            )
         return redirect(f"/users/show/{user.id}")

@@ -32,10 +32,10 @@ from app.staff.views.reauthentication import PasswordConfirmedForm
 from app.text import clean
 
 DAYS = (
-    ("30", _l("a month")),
-    ("90", _l("three months")),
-    ("365", _l("a year")),
-    ("730", _l("two years")),
+    ("30", _l("1 month")),
+    ("90", _l("3 months")),
+    ("365", _l("1 year")),
+    ("730", _l("2 years")),
 )
 
 
@@ -43,12 +43,14 @@ class KeyForm(PasswordConfirmedForm):
     """The form of a new key."""
 
     name = StringField(
-        _l("What is it for?"),
-        description=_l("The log names it beside you: “Website”, “Accounting”."),
+        _l("Name"),
+        description=_l(
+            "Shown in the log next to your name, for example “Website” or “Accounting”."
+        ),
         filters=[lambda typed: clean(typed) if typed else typed],
-        validators=[DataRequired(_l("Fill this in.")), Length(max=MAX_NAME_LENGTH)],
+        validators=[DataRequired(_l("This field is required.")), Length(max=MAX_NAME_LENGTH)],
     )
-    days = SelectField(_l("How long it works"), choices=DAYS, default="365")
+    days = SelectField(_l("Expires"), choices=DAYS, default="365")
 
 
 class KeysPage(AccountPage):
@@ -103,7 +105,7 @@ class KeysPage(AccountPage):
             abort(403)
         revoke_user_key(db.session(), key, user, actor)
         db.session.commit()
-        flash(_("The key “%(name)s” is revoked.", name=key.name), "success")
+        flash(_("Key “%(name)s” revoked.", name=key.name), "success")
         return redirect("/account/keys/" if is_own else f"/users/show/{user.id}?tab=keys")
 
     def _page(self, form: Any, status: int = 200):
@@ -131,7 +133,7 @@ class KeysPage(AccountPage):
             f"scope_{area.value}": SelectField(
                 area.label,
                 choices=[
-                    ("", _("nothing")),
+                    ("", _("None")),
                     *((level.name.lower(), level.label) for level in levels),
                 ],
                 default="",

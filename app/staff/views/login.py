@@ -40,12 +40,12 @@ class SignInView(AuthDBView, Page):
             return self._page()
         typed, password = request.form.get("username", ""), request.form.get("password", "")
         if not typed.strip() or not password:
-            return self._page(401, _("Wrong user name or password."))
+            return self._page(401, _("Wrong username or password."))
         attempt = login.begin_attempt(db.session(), typed, request.remote_addr or "")
         # No transaction is open while the password is checked, which is slow on purpose.
         db.session.commit()
         if attempt.is_blocked:
-            text = _("Too many attempts from here. Try again in a quarter of an hour.")
+            text = _("Too many attempts from this address. Try again in 15 minutes.")
             page, status = self._page(429, text)
             return page, status, {"Retry-After": str(login.THROTTLE_MINUTES * 60)}
         has_password = attempt.has_password(password)
@@ -55,7 +55,7 @@ class SignInView(AuthDBView, Page):
         if user is None:
             login.record_failure(db.session(), attempt)
             db.session.commit()
-            return self._page(401, _("Wrong user name or password."))
+            return self._page(401, _("Wrong username or password."))
         login.record_success(db.session(), attempt, renewed)
         if user.totp_secret or user.needs_second_factor:
             token = create_session(db.session(), user.id, is_full=False, **request_origin())

@@ -43,7 +43,7 @@ class ForgottenPasswordView(Page):
             db.session.commit()
         page = self.render_template(
             "staff/forgotten_password.html",
-            title=_("Forgotten password"),
+            title=_("Reset password"),
             is_requested=is_requested,
             is_missing=is_missing,
             is_development=is_development(current_app),
@@ -74,7 +74,7 @@ class ForgottenPasswordView(Page):
                     db.session.rollback()
                     return self._gone()
                 db.session.commit()
-                flash(_("Your new password is set. Sign in with it."), "success")
+                flash(_("Password changed. You can now sign in."), "success")
                 return _without_traces(make_response(redirect(url_for("SignInView.login"))))
         page = self.render_template(
             "staff/choose_password.html",
@@ -121,9 +121,9 @@ class PasswordLinkView(Page):
             flash(str(error), "danger")
             return redirect(back)
         if is_development(current_app):
-            message = _("Mail is not set up: the link for %(email)s is in the Outbox.")
+            message = _("E-mail is not set up. The link for %(email)s is in the outbox.")
         else:
-            message = _("A link to choose a password is on its way to %(email)s.")
+            message = _("We’ve sent a link to choose a password to %(email)s.")
         flash(message % {"email": user.email}, "success")
         return redirect(back)
 
@@ -139,7 +139,7 @@ def _form_errors(about: tuple[str, ...]) -> dict[str, str]:
     weak = password_problem(password, *about)
     if weak:
         return {"password": weak}
-    return {} if password == again else {"again": _("The two passwords differ.")}
+    return {} if password == again else {"again": _("The two passwords don’t match.")}
 
 
 def _without_traces(response: Response) -> Response:

@@ -31,8 +31,8 @@ class PasswordConfirmedForm(FlaskForm):
     """
 
     present = PasswordField(
-        _l("Present password"),
-        description=_l("Asked for again, so that nobody else does this at your screen."),
+        _l("Current password"),
+        description=_l("We ask again to confirm that it’s you."),
     )
 
     def needs_password(self) -> bool:
@@ -44,7 +44,7 @@ class PasswordConfirmedForm(FlaskForm):
         if not self.needs_password():
             return is_valid
         if not self.present.data:
-            self.present.errors = [_("Fill this in.")]
+            self.present.errors = [_("This field is required.")]
             return False
         if not is_valid:
             return False
@@ -68,9 +68,9 @@ def _password_problem(user: StaffUser, typed: str) -> str | None:
         )  # fmt: skip
     db.session.commit()
     if tries > MAX_TRIES:
-        return _("Too many wrong passwords. Try again in a quarter of an hour.")
+        return _("Too many wrong passwords. Try again in 15 minutes.")
     if not check_password(password_hash, typed):
-        return _("This is not your present password.")
+        return _("The current password is not correct.")
     reset_count(db.session(), key)
     return None
 

@@ -83,8 +83,8 @@ class RoleView(ModelView):
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"),
         "permissions": _l("Rights"),
-        "needs_second_factor": _l("Two-factor sign-in required"),
-        "words": _l("What it allows"),
+        "needs_second_factor": _l("Two-factor authentication required"),
+        "words": _l("Permissions"),
         "holders": _l("People"),
     }
     list_columns: ClassVar[Any] = ["name"]
@@ -94,7 +94,7 @@ class RoleView(ModelView):
     edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
     show_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
     description_columns: ClassVar[dict[str, Any]] = {
-        "needs_second_factor": _l("Whoever has this role signs in with a code besides."),
+        "needs_second_factor": _l("People with this role must use two-factor authentication."),
     }
     add_form_extra_fields: ClassVar[Any] = {
         "permissions": RightsField(_l("Rights"), model=PermissionView)
@@ -124,13 +124,13 @@ class RoleView(ModelView):
         is_top = held.is_all and actor.entity_ids is None
         left_out: tuple[str, ...] = ()
         if is_seeded(row.name):
-            form.notice = _("This role is part of the program: duplicate it and change the copy.")
+            form.notice = _("This is a built-in role. Duplicate it and edit the copy.")
             left_out = ("name", "permissions") if is_top else tuple(self.edit_columns)
         elif not is_top and row.id in actor.role_ids:
-            form.notice = _("You have this role yourself: nobody changes their own rights.")
+            form.notice = _("You have this role. You can’t change your own rights.")
             left_out = tuple(self.edit_columns)
         elif not held.includes(permissions_by_role([row])[row.id]):
-            form.notice = _("This role has rights that you do not have yourself.")
+            form.notice = _("This role has rights that you don’t have.")
             left_out = tuple(self.edit_columns)
         for name in left_out:
             del form[name]
@@ -145,7 +145,7 @@ class RoleView(ModelView):
         before = inspect(row).attrs.name.history.deleted
         if is_seeded(before[0] if before else row.name) or is_seeded(row.name):
             raise DomainError(
-                _("This role is part of the program: duplicate it and change the copy."),
+                _("This is a built-in role. Duplicate it and edit the copy."),
                 field="name",
             )
         same = select(Role.id).where(
@@ -156,4 +156,4 @@ class RoleView(ModelView):
 
     def before_delete(self, row: Role) -> None:
         if is_seeded(row.name):
-            raise DomainError(_("This role is part of the program."))
+            raise DomainError(_("This is a built-in role."))

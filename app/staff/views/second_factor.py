@@ -63,7 +63,7 @@ class SecondFactorView(Page):
                 about=user.id, name=str(user), address=request.remote_addr or "", step="code",
             )  # fmt: skip
             db.session.commit()
-            return self._code_page(401, _("This code opens nothing. Codes work once only."))
+            return self._code_page(401, _("This code is not valid. Each code works only once."))
         if used == "recovery":
             record_security_event(
                 db.session(), "recovery_code_used", user.as_actor(), about=user.id, name=str(user)
@@ -125,7 +125,7 @@ class SecondFactorView(Page):
     def _set_up_page(self, user: StaffUser, secret: str, status: int = 200, problem: str = ""):
         page = self.render_template(
             "staff/login_set_up.html",
-            title=_("Set up two-factor sign-in"),
+            title=_("Set up two-factor authentication"),
             problem=problem,
             **setup_context(user, secret),
         )
@@ -151,13 +151,13 @@ def redirect_to_login():
     """Redirect to the login page, or to the start page if already logged in."""
     if current_user.is_authenticated:
         return redirect("/")
-    flash(_("That took too long: sign in again."), "warning")
+    flash(_("This took too long. Sign in again."), "warning")
     return redirect(url_for("SignInView.login"))
 
 
 def too_many_codes_message() -> str:
     """Return the message for too many wrong codes."""
-    return _("Too many wrong codes. Try again in a quarter of an hour.")
+    return _("Too many wrong codes. Try again in 15 minutes.")
 
 
 def get_new_secret() -> str:

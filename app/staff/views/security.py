@@ -51,37 +51,37 @@ SECTIONS = {
     "signins": (_l("Sign-ins"), LOGIN_EVENTS),
     "rights": (_l("Roles and rights"), RIGHTS_EVENTS),
     "exports": (_l("Exports"), EXPORT_EVENTS),
-    "refused": (_l("Refusals"), REFUSAL_EVENTS),
-    "sessions": (_l("Live sessions"), ()),
-    "all": (_l("All facts"), ()),
+    "refused": (_l("Blocked actions"), REFUSAL_EVENTS),
+    "sessions": (_l("Active sessions"), ()),
+    "all": (_l("All activity"), ()),
 }
 # Labels of the details of an event; others are shown by their key.
 DETAIL_LABELS = {
-    "address": _l("from"),
-    "how": _l("by"),
-    "step": _l("at"),
-    "key": _l("key"),
-    "scopes": _l("scopes"),
-    "because": _l("because"),
-    "number": _l("sessions"),
-    "roles": _l("roles"),
-    "entity": _l("entity"),
-    "permissions": _l("rights"),
-    "needs_second_factor": _l("two-factor sign-in required"),
-    "rows": _l("rows"),
-    "action": _l("action"),
-    "filter": _l("filter"),
-    "columns": _l("columns"),
+    "address": _l("IP address"),
+    "how": _l("Method"),
+    "step": _l("Step"),
+    "key": _l("Key"),
+    "scopes": _l("Access level"),
+    "because": _l("Reason"),
+    "number": _l("Sessions"),
+    "roles": _l("Roles"),
+    "entity": _l("Entity"),
+    "permissions": _l("Permissions"),
+    "needs_second_factor": _l("Two-factor authentication required"),
+    "rows": _l("Rows"),
+    "action": _l("Action"),
+    "filter": _l("Filter"),
+    "columns": _l("Columns"),
 }
 VALUE_LABELS: dict[Any, Any] = {
-    True: _l("yes"),
-    False: _l("no"),
-    "password": _l("password"),
-    "present": _l("present password"),
-    "code": _l("password and code"),
-    "recovery": _l("recovery code"),
+    True: _l("Yes"),
+    False: _l("No"),
+    "password": _l("Password"),
+    "present": _l("Current password"),
+    "code": _l("Password and code"),
+    "recovery": _l("Recovery code"),
     "rights": _l("rights changed"),
-    "locked": _l("locked out"),
+    "locked": _l("Access blocked"),
 }
 
 
@@ -164,7 +164,7 @@ class SecurityView(Page):
                 abort(404)
             name = str(user)
             db.session.commit()
-            flash(_("The session of %(name)s has ended.", name=name), "success")
+            flash(_("Signed %(name)s out of that session.", name=name), "success")
         except DomainError as refused:
             db.session.rollback()
             flash(str(refused), "danger")
@@ -222,7 +222,7 @@ def _display_value(key: str, value: Any) -> str:
         return ", ".join(role_label(name) for name in str(value).split(", ") if name)
     is_scoped = current_actor().entity_ids is not None
     if key == "entity" and value and is_scoped and str(value) not in _visible_entity_names():
-        return _("somebody or something you may not see")
+        return _("Hidden (no access)")
     # 1 == True as dictionary keys: only look up bools and strings.
     known = VALUE_LABELS.get(value) if isinstance(value, bool | str) else None
     return str(known or value)

@@ -48,7 +48,7 @@ class UserView(ModelView):
         "name": _l("Name"),
         "first_name": _l("First name"),
         "last_name": _l("Last name"),
-        "username": _l("User name"),
+        "username": _l("Username"),
         "email": _l("E-mail"),
         "active": _l("Can sign in"),
         "roles": _l("Roles"),
@@ -77,9 +77,9 @@ class UserView(ModelView):
     ]  # fmt: skip
     unique_columns = ("username", "email")
     description_columns: ClassVar[dict[str, Any]] = {
-        "entity": _l("They see this entity and everything below it."),
-        "employed_until": _l("The last day they can sign in. Leave empty when there is no end."),
-        "active": _l("Untick to lock somebody out without deleting them."),
+        "entity": _l("Users can access this entity and everything below it."),
+        "employed_until": _l("The last day this person can sign in. Leave blank for no end date."),
+        "active": _l("Turn off to block access without deleting the user."),
     }
     add_form_extra_fields: ClassVar[Any] = {"roles": RolesField(_l("Rights"), model=Role)}
     edit_form_extra_fields = add_form_extra_fields
@@ -106,14 +106,14 @@ class UserView(ModelView):
             is_own = row.id == current_actor().id
             for name in (*self.access_columns, "email") if is_own else self.edit_columns:
                 del form[name]
-            own = _("You change your own e-mail under your name, top right.")
+            own = _("Change your own e-mail in your account, top right.")
             form.notice = f"{why} {own}" if is_own else why
         return form
 
     def before_save(self, row: StaffUser, form: RowForm) -> None:
         row.username = (row.username or "").strip()
         if row.entity is None:
-            raise DomainError(_("Choose where this person works."), field="entity")
+            raise DomainError(_("Choose this person’s entity."), field="entity")
 
     def check(self, row: StaffUser) -> None:
         check_names(db.session(), row)
@@ -124,7 +124,7 @@ class UserView(ModelView):
 
     def before_delete(self, row: StaffUser) -> None:
         if row.id == current_actor().id:
-            raise DomainError(_("You cannot delete yourself."))
+            raise DomainError(_("You can’t delete yourself."))
 
     @expose("/rights/<pk>", methods=["POST"])
     @has_access
@@ -152,7 +152,7 @@ class UserView(ModelView):
                 db.session.rollback()
                 return self._rights_page(form, self.find(pk), back, 409)
             else:
-                flash(_("The rights of %(name)s are saved.", name=str(row)), "success")
+                flash(_("Rights of %(name)s saved.", name=str(row)), "success")
                 return redirect(back)
         return self._rights_page(form, self.find(pk), back, 422)
 
