@@ -189,7 +189,8 @@ def _subject(fact: LogEntry) -> str:
     """Return the subject of an event; empty if it is the actor."""
     name = fact.subject_name
     if fact.event in ("exported", "out_of_reach"):
-        return _(name)
+        # Older events name the pages of processes as they were called then.
+        return _("Processes") if name == "Jobs" else _(name)
     if fact.event == "role_changed":
         return role_label(name)
     return "" if name == fact.actor_name else name
