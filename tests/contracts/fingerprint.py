@@ -1,4 +1,4 @@
-"""What a database holds, in a few letters: unchanged when nothing was changed."""
+"""Digests of the tables of a database, to test that nothing was changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, event, inspect
 
-# What a refusal may leave behind: a try that is counted, a session, a line of the security log.
+# What a refused request may change: a counter of attempts, a session, the security log.
 MAY_CHANGE = {"attempt_counter", "sign_in_session"}
 _READS = re.compile(
     r"\s*(SELECT|PRAGMA|BEGIN|SAVEPOINT|RELEASE|ROLLBACK|EXPLAIN|"
@@ -40,8 +40,8 @@ def fingerprint(
     return found
 
 
-def differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the tables that differ."""
+def changed_tables(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the names of the tables that differ."""
     return sorted(name for name in before if before[name] != after.get(name))
 
 
@@ -50,7 +50,7 @@ _names: dict[str, list[str]] = {}
 
 def tables(connection: Connection) -> list[str]:
     """Return the names of the tables of a database."""
-    # A table that a migration adds while the tests run is not looked for.
+    # Cached, as no migration adds a table while the tests run.
     url = str(connection.engine.url)
     if url not in _names:
         _names[url] = sorted(inspect(connection).get_table_names())

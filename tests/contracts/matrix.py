@@ -33,7 +33,7 @@ from app.security.roles import LIMITED_ADMINISTRATOR, role_name
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.types import now
-from tests.contracts.fingerprint import differing, fingerprint, writes
+from tests.contracts.fingerprint import changed_tables, fingerprint, writes
 from tests.contracts.pagereader import find_post_form
 from tests.contracts.routes import build_path, get_view, is_api_rule, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
@@ -197,7 +197,7 @@ class Matrix:
                 yield name, None if refused_as_none and is_refused else code
             if written:
                 after = fingerprint(self.connection)
-        if after is not None and (changed := differing(fingerprint(self.connection), after)):
+        if after is not None and (changed := changed_tables(fingerprint(self.connection), after)):
             self.changed.append(f"{request.label.strip()} ({'; '.join(refused)}): {changed}")
 
     def _reply(self, request: MatrixRequest, role: str, url: str, form: dict) -> Any:

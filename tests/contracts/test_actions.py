@@ -25,11 +25,11 @@ from tests.contracts.action_cases import (
     answers_for,
     every_action,
     list_post_url,
-    views_of,
     user_who_may,
     user_who_may_not,
+    views_of,
 )
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.contracts.hostile import ALL_VALUES
 from tests.contracts.url_values import MISSING_ID
 from tests.factories import a_row, the_entity
@@ -157,7 +157,7 @@ def test_without_its_permission_it_is_refused(kind, client_as, connection):
         assert browser.post(list_post_url(kind), data=ticked).status_code == 403
         everything = {"action": kind.action_name(), "all": "1"}
         assert browser.post(list_post_url(kind), data=everything).status_code == 403
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
 
 
 @every_action
@@ -205,7 +205,7 @@ def test_one_row_out_of_scope_refuses_the_whole_selection(kind, client_as, conne
     }
 
     assert set(replies.values()) == {403}, replies
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
 
 
 @every_action
@@ -265,6 +265,9 @@ def test_the_scope_of_the_actor_depends_on_their_entity(client_as):
     kind = Action.all()[0]
     row, answers = a_row(kind.model), answers_for(kind)
     ticked = {"action": kind.action_name(), "rowid": row.id}
-    assert client_as(user_who_may(kind, "Bilbao")).post(list_post_url(kind), data=ticked).status_code == 403
+    assert (
+        client_as(user_who_may(kind, "Bilbao")).post(list_post_url(kind), data=ticked).status_code
+        == 403
+    )
     assert the_entity("Bilbao").parent is the_entity("Norte")
     assert do(kind, user_who_may(kind).as_actor(), [row], **answers).matched == 1

@@ -25,8 +25,8 @@ from tests.contracts.action_cases import (
     every_action,
     user_who_may,
 )
-from tests.contracts.database_contents import remains, unlike
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.database_contents import compare_contents, read_contents
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.factories import a_row, a_value, the_entity
 from tests.operations.run_actions import (
     action_with,
@@ -78,7 +78,7 @@ def test_a_preview_equals_the_result_and_changes_nothing(kind, connection):
 
     told = preview(kind, actor, rows, **answers)
 
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
     assert told.will_change >= 2
     operation = do(kind, actor, rows, **answers)
     assert (told.matched, told.will_change, told.already, told.not_permitted, told.left_out) == (
@@ -169,7 +169,9 @@ def test_confirming_and_running_twice_changes_rows_once(kind):
 @every_action
 def test_running_it_again_changes_nothing(kind):
     answers, actor = answers_for(kind), user_who_may(kind).as_actor()
-    rows = [row for row in a_mixture_of_rows(kind, answers) if not getattr(row, "is_trashed", False)]
+    rows = [
+        row for row in a_mixture_of_rows(kind, answers) if not getattr(row, "is_trashed", False)
+    ]
     first = do(kind, actor, rows, **answers)
     rows = [row for row in rows if row.id not in _away(kind, rows)]
     if not rows:
@@ -197,7 +199,7 @@ def test_a_row_that_left_the_scope_before_the_run_is_refused(kind, connection):
     assert job_of(operation).state == "queued"
     person.user.entity = the_entity("Sur")
     db.session.commit()
-    before = remains(connection)
+    before = read_contents(connection)
 
     state = run_job(operation.job_id)
 
@@ -211,7 +213,7 @@ def test_a_row_that_left_the_scope_before_the_run_is_refused(kind, connection):
         # What was chosen is out of reach itself.
         assert state == "failed"
     assert operation.changed == 0
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
 
 
 @every_action
@@ -225,11 +227,11 @@ def test_a_permission_lost_before_the_run_fails_the_job(kind, loss, connection):
     else:
         person.user.active = False
     db.session.commit()
-    before = remains(connection)
+    before = read_contents(connection)
 
     assert run_job(operation.job_id) == "failed"
     assert job_of(operation).error
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
     assert log_entries(kind, operation) == []
 
 
@@ -240,13 +242,13 @@ def test_a_permission_lost_before_the_run_fails_the_job(kind, loss, connection):
 def test_undo_restores_every_value(kind, connection):
     answers, actor = answers_for(kind), user_who_may(kind).as_actor()
     rows = a_mixture_of_rows(kind, answers)
-    before = remains(connection)
+    before = read_contents(connection)
     operation = do(kind, actor, rows, **answers)
-    assert unlike(before, remains(connection))
+    assert compare_contents(before, read_contents(connection))
 
     operation = undo(operation, actor)
 
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
     assert (operation.undone, operation.kept) == (operation.changed, 0)
     told = log_entries(kind, operation)
     assert len(told) == 2 * operation.changed
@@ -298,23 +300,31 @@ def test_undo_does_not_restore_a_link_to_a_deleted_row(kind):
 def test_undoing_twice_changes_rows_once(kind, connection):
     answers, actor = answers_for(kind), user_who_may(kind).as_actor()
     operation = undo(do(kind, actor, [a_row_for(kind, answers)], **answers), actor)
-    job, told, after = operation.undo_job_id, len(log_entries(kind, operation)), remains(connection)
+    job, told, after = (
+        operation.undo_job_id,
+        len(log_entries(kind, operation)),
+        read_contents(connection),
+    )
 
     operation = undo(operation, actor)
 
     assert operation.undo_job_id == job
     assert run_job(job) == "done"
     assert len(log_entries(kind, operation)) == told
-    assert unlike(after, remains(connection)) == {}
+    assert compare_contents(after, read_contents(connection)) == {}
 
 
 @every_action
 def test_only_its_owner_or_an_administrator_may_undo_it_in_time(kind, connection):
-    answers, actor, other = answers_for(kind), user_who_may(kind).as_actor(), user_who_may(kind).as_actor()
-    before = remains(connection)
+    answers, actor, other = (
+        answers_for(kind),
+        user_who_may(kind).as_actor(),
+        user_who_may(kind).as_actor(),
+    )
+    before = read_contents(connection)
     row = a_row_for(kind, answers)
-    before, operation = remains(connection), do(kind, actor, [row], **answers)
-    changed = remains(connection)
+    before, operation = read_contents(connection), do(kind, actor, [row], **answers)
+    changed = read_contents(connection)
 
     with pytest.raises(DomainError):
         undo(operation, other)
@@ -323,9 +333,9 @@ def test_only_its_owner_or_an_administrator_may_undo_it_in_time(kind, connection
     for late in (actor, ALICIA.as_actor()):
         with pytest.raises(DomainError):
             undo(operation, late)
-    assert unlike(changed, remains(connection)) == {}
+    assert compare_contents(changed, read_contents(connection)) == {}
 
     operation.undo_until = now() + timedelta(seconds=60)
     db.session.commit()
     undo(operation, ALICIA.as_actor())
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}

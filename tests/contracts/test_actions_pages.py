@@ -10,9 +10,15 @@ import pytest
 from app.extensions import db
 from app.operations.actions import Action
 from app.operations.verbs import MoveToTrash
-from tests.contracts.action_cases import a_row_for, answers_for, every_action, list_post_url, user_who_may
-from tests.contracts.database_contents import remains, unlike
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.action_cases import (
+    a_row_for,
+    answers_for,
+    every_action,
+    list_post_url,
+    user_who_may,
+)
+from tests.contracts.database_contents import compare_contents, read_contents
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.contracts.hostile import ALL_VALUES
 from tests.contracts.pagereader import find_post_form, parse_forms
 from tests.contracts.replies import find_fault
@@ -46,25 +52,25 @@ def open_preview(browser: Any, kind: type[Action], at: str, answers: dict[str, A
 def test_its_permission_is_sufficient_for_its_pages(kind, client_as, connection):
     answers = answers_for(kind)
     rows, browser = [a_row_for(kind, answers)], client_as(user_who_may(kind))
-    before = remains(connection)
+    before = read_contents(connection)
 
     at = start(browser, kind, rows)
     form = open_preview(browser, kind, at, answers)
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
     done = browser.post(f"{at}confirm", data=form.submitted())
     assert re.fullmatch(r"/jobs/\d+/", done.location)
     assert browser.get(done.location).status_code == 200
-    assert unlike(before, remains(connection))
+    assert compare_contents(before, read_contents(connection))
 
     # A second confirmation leads to the same job and changes nothing.
-    changed = remains(connection)
+    changed = read_contents(connection)
     assert browser.post(f"{at}confirm", data=form.submitted()).location == done.location
-    assert unlike(changed, remains(connection)) == {}
+    assert compare_contents(changed, read_contents(connection)) == {}
 
     assert re.fullmatch(r"/jobs/\d+/", browser.post(f"{at}undo").location)
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
     assert browser.post(f"{at}undo").status_code == 302
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
 
 
 @every_action
@@ -82,7 +88,7 @@ def test_other_users_cannot_open_a_draft(kind, client_as, connection):
         assert stranger.post(at, data=answers).status_code == 404
         assert stranger.post(f"{at}confirm", data=form.submitted()).status_code == 404
     assert other.post(f"{at}undo").status_code == 404
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
 
 
 @every_action
@@ -92,7 +98,7 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
     browser = client_as(user_who_may(kind))
     at = start(browser, kind, rows)
     names = list(open_preview(browser, kind, at, answers).submitted())
-    before, wrong = remains(connection), []
+    before, wrong = read_contents(connection), []
     # Every value is sent to some action, and each action gets a few.
     place = Action.all().index(kind)
     for turn in range(place, len(ALL_VALUES), 1 if IS_FULL else 40):
@@ -107,7 +113,7 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
             if said := find_fault(reply):
                 wrong.append((url, said, ALL_VALUES[turn]))
     assert wrong == []
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
 
 
 @every_action

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.contracts.routes import get_view, is_api_rule, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
 from tests.people import ALICIA, api_key_header
@@ -28,6 +28,6 @@ def test_no_page_changes_anything_when_it_is_looked_at(app, connection, client_a
                 reply = reader.get(url, headers=shown, buffered=True)
                 # A write is refused (conftest.py), which is an error of the page.
                 assert reply.status_code < 500, url
-        if changed := differing(before, fingerprint(connection, but=())):
+        if changed := changed_tables(before, fingerprint(connection, but=())):
             changing.append((rule.rule, changed))
     assert changing == []

@@ -15,7 +15,7 @@ from app.staff.views.account import PasswordForm, ProfileConfirmedForm
 from app.staff.views.account_two_factor import CodeForm
 from app.staff.views.api_keys import KeyForm
 from app.staff.views.reauthentication import PasswordConfirmedForm
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.contracts.routes import methods, rules
 from tests.people import ALICIA, BRUNO
 from tests.staff.logging_in import (
@@ -87,7 +87,7 @@ def test_without_the_password_nothing_changes_and_the_field_says_so(typed, scree
     before = fingerprint(connection)
     reply = screen.send() if typed is None else screen.send(present=typed)
     assert reply.status_code == 422
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
     sentence = "The current password is not correct." if typed else "This field is required."
     error = re.search(r'id="present-error">.*?</svg>(.*?)</p>', reply.text, re.DOTALL)
     assert error[1] == sentence
@@ -101,7 +101,7 @@ def test_without_the_password_nothing_changes_and_the_field_says_so(typed, scree
 def test_with_the_password_the_change_is_made(screen, connection):
     before = fingerprint(connection)
     assert screen.send(present=PASSWORD).status_code in (200, 302)
-    assert differing(before, fingerprint(connection))
+    assert changed_tables(before, fingerprint(connection))
 
 
 def test_wrong_passwords_share_one_count_and_are_logged(screen, client_as):

@@ -1,4 +1,4 @@
-"""Whatever an action will be made of: verbs together, plain columns, conditions, rows one by one."""
+"""Sample actions: several verbs, plain columns, conditions, and rows changed one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.operations.batch import Batch
 from app.operations.jobs import OperationRun, OperationUndo
 from app.search.queries import search_condition
 from app.security.actor import SYSTEM
-from tests.contracts.database_contents import remains, unlike
+from tests.contracts.database_contents import compare_contents, read_contents
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA
@@ -23,8 +23,8 @@ from tests.people import ALICIA
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
-def told(contact: Contact, operation) -> list[LogEntry]:
-    """Return what the log tells of a contact for an operation."""
+def log_entries(contact: Contact, operation) -> list[LogEntry]:
+    """Return the log entries of a contact for an operation."""
     query = select(LogEntry).where(
         LogEntry.operation_id == operation.id,
         LogEntry.subject_type == "contact",
@@ -33,7 +33,7 @@ def told(contact: Contact, operation) -> list[LogEntry]:
     return list(db.session.scalars(query.order_by(LogEntry.id)))
 
 
-def found(words: str) -> set[int]:
+def find_ids(words: str) -> set[int]:
     return set(
         db.session.scalars(
             select(Contact.id).where(search_condition(db.session(), Contact, words))
@@ -46,14 +46,14 @@ def test_several_verbs_change_each_row_where_it_differs_and_are_all_undone(plugs
     old, new, tag, other = a_value(Status), a_value(Status), a_value(Tag), a_value(Tag)
     rows = [
         a_contact(status=old, position="Vocal", tags=[other]),
-        # Empty before: nothing is a value as well.
+        # Empty before: NULL is restored as well.
         a_contact(),
         a_contact(status=new),
         a_contact(status=new, position="Socia"),
         a_contact(tags=[tag]),
         a_contact(status=new, position="Socia", tags=[tag]),
     ]
-    before = remains(connection)
+    before = read_contents(connection)
     answers = {"status": new.id, "position": "Socia", "tag": tag.id}
 
     seen = preview(kind, actor, rows, **answers)
@@ -63,24 +63,24 @@ def test_several_verbs_change_each_row_where_it_differs_and_are_all_undone(plugs
     assert {(row.status_id, row.position) for row in rows} == {(new.id, "Socia")}
     assert all(tag in row.tags for row in rows)
     assert rows[0].tags == [tag, other]
-    assert [sorted(told(row, operation)[0].changes) for row in rows[:5]] == [
+    assert [sorted(log_entries(row, operation)[0].changes) for row in rows[:5]] == [
         ["position", "status_id", "tags"],
         ["position", "status_id", "tags"],
         ["position", "tags"],
         ["tags"],
         ["position", "status_id"],
     ]
-    assert told(rows[1], operation)[0].changes == {
+    assert log_entries(rows[1], operation)[0].changes == {
         "status_id": [None, [new.id, str(new)]],
         "position": [None, "Socia"],
         "tags": [[], [[tag.id, str(tag)]]],
     }
-    assert told(rows[5], operation) == []
+    assert log_entries(rows[5], operation) == []
 
     operation = undo(operation, actor)
     assert (operation.undone, operation.kept) == (5, 0)
-    assert unlike(before, remains(connection)) == {}
-    back = told(rows[1], operation)[1].changes
+    assert compare_contents(before, read_contents(connection)) == {}
+    back = log_entries(rows[1], operation)[1].changes
     assert back["position"] == ["Socia", None]
     assert back["status_id"] == [[new.id, str(new)], None]
 
@@ -100,7 +100,7 @@ def test_undo_keeps_a_row_if_the_change_of_one_verb_was_changed_since(plugs):
 
 
 def test_many_chunks_have_the_same_result(plugs, connection, monkeypatch):
-    """What is learnt of names in one chunk is not all there is to know in the next."""
+    """Labels loaded for one chunk are not all that the next one needs."""
     monkeypatch.setattr(chunk_sizing, "MIN_CHUNK_SIZE", 2)
     for job in (OperationRun, OperationUndo):
         monkeypatch.setattr(job, "initial_chunk_sizes", (2, 2))
@@ -110,19 +110,19 @@ def test_many_chunks_have_the_same_result(plugs, connection, monkeypatch):
     rows = [a_contact(status=a_value(Status), tags=[a_value(Tag)]) for _number in range(5)]
     rows[2].status = None
     db.session.commit()
-    olds, before = [(row.status, row.tags[0]) for row in rows], remains(connection)
+    olds, before = [(row.status, row.tags[0]) for row in rows], read_contents(connection)
 
     operation = do(kind, actor, rows, status=new.id, position="Socia", tag=tag.id)
 
     assert operation.changed == 5
     for row, (status, other) in zip(rows, olds, strict=True):
-        (entry,) = told(row, operation)
+        (entry,) = log_entries(row, operation)
         assert entry.changes["status_id"][0] == (status and [status.id, str(status)])
         assert entry.changes["tags"][0] == [[other.id, str(other)]]
     operation = undo(operation, actor)
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
     for row, (status, other) in zip(rows, olds, strict=True):
-        back = told(row, operation)[1].changes
+        back = log_entries(row, operation)[1].changes
         assert back["status_id"][1] == (status and [status.id, str(status)])
         assert back["tags"][1] == [[other.id, str(other)]]
 
@@ -138,19 +138,19 @@ def test_plain_columns_are_set_emptied_and_restored(plugs, connection, day, text
         a_contact(birth_date=date(9999, 12, 31), notes="0.10"),
         a_contact(),
     ]
-    before = remains(connection)
+    before = read_contents(connection)
 
     operation = do(kind, actor, rows, birth_date=day, notes=text)
 
     wanted = date.fromisoformat(day) if day else None
     assert {(row.birth_date, row.notes) for row in rows} == {(wanted, text or None)}
-    entry = told(rows[0], operation)[0]
+    entry = log_entries(rows[0], operation)[0]
     assert entry.changes == {
         "birth_date": ["1978-03-14", day or None],
         "notes": ["Peña «ñ» 😀\n2", text or None],
     }
     undo(operation, actor)
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
 
 
 def test_the_search_finds_the_new_text_and_after_undo_the_old_one(plugs, monkeypatch):
@@ -161,25 +161,25 @@ def test_the_search_finds_the_new_text_and_after_undo_the_old_one(plugs, monkeyp
     monkeypatch.setattr(kind, "apply", apply)
     row = a_contact(email="antigua@example.org")
     operation = do(kind, actor, [row])
-    assert (row.id in found("nueva"), row.id in found("antigua")) == (True, False)
+    assert (row.id in find_ids("nueva"), row.id in find_ids("antigua")) == (True, False)
 
     undo(operation, actor)
-    assert (row.id in found("nueva"), row.id in found("antigua")) == (False, True)
+    assert (row.id in find_ids("nueva"), row.id in find_ids("antigua")) == (False, True)
 
 
 def test_a_row_that_is_trashed_and_changed_is_restored_completely(plugs, connection):
     kind, actor = plugs["Retire"], ALICIA.as_actor()
     rows = [a_contact(position="Vocal"), a_contact(), a_contact(position="retired")]
-    before = remains(connection)
+    before = read_contents(connection)
 
     operation = do(kind, actor, rows)
 
     assert operation.changed == 3
-    assert [told(row, operation)[0].event for row in rows] == ["trashed"] * 3
-    assert told(rows[0], operation)[0].changes["position"] == ["Vocal", "retired"]
+    assert [log_entries(row, operation)[0].event for row in rows] == ["trashed"] * 3
+    assert log_entries(rows[0], operation)[0].changes["position"] == ["Vocal", "retired"]
     operation = undo(operation, actor)
-    assert unlike(before, remains(connection)) == {}
-    assert [told(row, operation)[1].event for row in rows] == ["restored"] * 3
+    assert compare_contents(before, read_contents(connection)) == {}
+    assert [log_entries(row, operation)[1].event for row in rows] == ["restored"] * 3
 
 
 def test_undo_keeps_a_row_that_was_restored_since(plugs):
@@ -192,7 +192,7 @@ def test_undo_keeps_a_row_that_was_restored_since(plugs):
     operation = undo(operation, actor)
 
     assert items_of(operation)[row.id].undone_reason == "since"
-    assert len(told(row, operation)) == 1
+    assert len(log_entries(row, operation)) == 1
 
 
 def test_a_condition_that_is_null_leaves_no_row_out(plugs):
@@ -224,18 +224,18 @@ def test_rows_changed_one_by_one_obey_the_listeners_and_have_one_log_entry_each(
     rows = [a_contact(last_name="Peña"), a_contact(last_name="Ortiz", position="boss")]
     rows += [a_contact(last_name="RUIZ"), a_contact(last_name="Gil")]
     versions = [row.version for row in rows]
-    before = remains(connection)
+    before = read_contents(connection)
 
     operation = do(kind, actor, rows)
 
     assert (operation.changed, operation.refused, operation.already) == (2, 1, 1)
     assert [row.last_name for row in rows] == ["RUIZ", "Ortiz", "RUIZ", "RUIZ"]
     assert items_of(operation)[rows[1].id].reason == "Nobody renames the boss."
-    assert [len(told(row, operation)) for row in rows] == [1, 0, 0, 1]
-    entry = told(rows[0], operation)[0]
+    assert [len(log_entries(row, operation)) for row in rows] == [1, 0, 0, 1]
+    entry = log_entries(rows[0], operation)[0]
     assert entry.changes == {"last_name": ["Peña", "RUIZ"]}
     assert entry.version == rows[0].version == versions[0] + 1
-    assert rows[0].id in found("ruiz")
+    assert rows[0].id in find_ids("ruiz")
 
     rows[3].last_name = "Otra"
     db.session.commit()
@@ -244,7 +244,7 @@ def test_rows_changed_one_by_one_obey_the_listeners_and_have_one_log_entry_each(
     assert items_of(operation)[rows[3].id].undone_reason == "It has changed since."
     rows[3].last_name = "Gil"
     db.session.commit()
-    assert unlike(before, remains(connection)) == {}
+    assert compare_contents(before, read_contents(connection)) == {}
 
 
 def test_a_batch_rejects_verbs_that_could_not_be_logged_or_undone():

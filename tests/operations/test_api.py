@@ -1,4 +1,4 @@
-"""Collective actions for programs: the same rights, the same figures, nothing done twice."""
+"""The API of collective actions: permissions, previews, operations and idempotency."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.log.models import LogEntry
 from app.operations.models import OUTCOMES, Operation
 from app.operations.services import create_draft
 from app.security.areas import Area, Level
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.factories import a_contact, an_operation, the_entity, the_value
 from tests.operations.run_actions import selection_of
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, api_key_header
@@ -44,7 +44,7 @@ def members(session) -> list[Contact]:
 
 
 def to_active(**more) -> dict:
-    """Return what makes members active; a name with None is not sent."""
+    """Return the body that makes members active; fields that are None are not sent."""
     found = {
         "action": "change-status",
         "resource": "contacts",
@@ -69,7 +69,7 @@ def test_a_dry_run_returns_a_preview_and_changes_nothing(call, members, connecti
     before = fingerprint(connection, but=())
     reply = call("POST", URL, to_active(dry_run=True), Idempotency_Key="one")
     told = reply.get_json()
-    assert differing(before, fingerprint(connection, but=())) == []
+    assert changed_tables(before, fingerprint(connection, but=())) == []
     sample = told.pop("sample")
     assert (reply.status_code, told) == (
         200,
@@ -201,7 +201,7 @@ def test_a_wrong_body_is_refused_with_an_error_per_field(more, field, call, memb
     call("GET", URL)
     before = fingerprint(connection, but=())
     reply = call("POST", URL, sent)
-    assert differing(before, fingerprint(connection, but=())) == []
+    assert changed_tables(before, fingerprint(connection, but=())) == []
     assert reply.status_code == 422
     assert field in reply.get_json()["fields"]
 
@@ -223,7 +223,7 @@ def test_one_row_out_of_scope_refuses_the_whole_request(call, members, connectio
         for dry_run in (True, False):
             sent = to_active(filter=None, ids=[members[2].id, number], dry_run=dry_run)
             assert call("POST", URL, sent).status_code == 403
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
     # Each try is a line of the security log.
     told = db.session.scalars(select(LogEntry).where(LogEntry.event == "out_of_reach"))
     assert [(line.actor_id, line.subject_name) for line in told] == [

@@ -1,4 +1,4 @@
-"""One request sent by many at the same moment, over databases of its own, is one operation."""
+"""Identical requests sent at the same time are one operation; over databases of their own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANY = 12
 
 @pytest.fixture
 def own_app(database, tmp_path):
-    """Give a program over a database of its own, which other threads can see."""
+    """Give an application over a database of its own, which other threads see."""
     with migrated_app(database, tmp_path, with_people=True) as app:
         with app.app_context():
             for _number in range(5):
@@ -35,7 +35,7 @@ def own_app(database, tmp_path):
 
 
 def at_once(app: Flask, url: str, sent: dict, headers: dict[str, str]) -> list:
-    """Send one request from many threads, all at the same moment; return the answers."""
+    """Send one request from many threads at the same time; return the responses."""
     ready = Barrier(MANY)
 
     def send(_number: int):
@@ -77,7 +77,7 @@ def test_simultaneous_identical_requests_are_one_operation_and_one_undo(own_app)
 
 
 def test_a_draft_confirmed_in_many_windows_runs_once_with_the_first_answers(own_app):
-    """Each window has another answer; only one of them is what is done."""
+    """Each window sends another answer; only one of them is used."""
     with own_app.app_context():
         user, values = BRUNO.user.id, [a_value(Status).id for _number in range(MANY)]
         browsers = [own_app.test_client() for _number in range(MANY)]

@@ -1,4 +1,4 @@
-"""The engine: what an action describes is done, told and undone, whatever the verb."""
+"""The engine: running, logging and undoing each verb."""
 
 from __future__ import annotations
 

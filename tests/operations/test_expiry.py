@@ -1,4 +1,4 @@
-"""What is kept for undoing goes when its time is over; drafts go the day after."""
+"""Items are deleted when an operation can no longer be undone, and drafts after a day."""
 
 from __future__ import annotations
 

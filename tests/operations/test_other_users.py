@@ -1,4 +1,4 @@
-"""What people are told who may not see the rows of a collective action, and what they may do to it."""
+"""What other users see of an operation, and what they may do with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECURES = Person("segismundo", "Norte", role_name(Area.SECURITY, Level.EDIT))
 
 
 def moved() -> Operation:
-    """Have Bruno move a file that he found by its name, and give a reason nobody else may read."""
+    """Let Bruno move a contact found by its name, with a reason that others may not read."""
     contact = a_contact(first_name="Casilda", last_name="Zubizarreta")
     bilbao = the_entity("Bilbao")
     operation = do(ChangeEntity, BRUNO.as_actor(), [contact], entity=bilbao.id, reason="Divorcio")
@@ -65,7 +65,7 @@ def test_downloaded_failures_have_no_names_for_users_who_may_not_see_them(client
 
 
 def test_the_permission_of_an_action_alone_does_not_allow_a_preview(client_as):
-    """Whoever gives rights but has none to contacts reads no contact in a preview."""
+    """A user who may change rights but not list contacts sees none in a preview."""
     add_person(SECURES)
     a_contact(first_name="Casilda", user=add_person(Person("casilda", "Norte", None)))
     answer = client_as(SECURES).post(

@@ -1,4 +1,4 @@
-"""The pages a collective action goes through: questions, preview, go-ahead, result, undo."""
+"""The pages of a collective action: form, preview, confirmation, result, undo."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def ticked(*contacts: Contact) -> dict[str, list[int]]:
 
 
 def previewed(browser, at: str, **answers) -> str:
-    """Answer the questions; return the page that shows what would happen."""
+    """Send the form; return the preview page."""
     answer = browser.post(at, data=answers)
     assert (answer.status_code, answer.location) == (302, f"{at}preview")
     return text_of(browser.get(answer.location))
 
 
 def hidden(page: str) -> dict[str, str]:
-    """Return what the preview's form sends."""
+    """Return the hidden fields of the preview's form."""
     form = re.split(r'action="/operations/\d+/confirm"', page)[1].split("</form>", 1)[0]
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
     return {name: value for name, value in found if name != "csrf_token"}
@@ -55,7 +55,7 @@ def text_of(answer, status: int = 200) -> str:
 
 
 def counts(page: str) -> list[int]:
-    """Return how many will change, already have it, are not permitted, will be skipped."""
+    """Return the preview's counts: changed, unchanged, not permitted, skipped."""
     part = page.split("op-counts", 1)[1].split("</dl>", 1)[0]
     return [int(number) for number in re.findall(r"<dd>([\d,]+)</dd>", part)]
 
@@ -209,7 +209,7 @@ def test_confirming_twice_is_one_job_and_the_draft_leads_to_it(client_as):
 
 
 def test_the_answers_of_the_confirmed_page_are_used(client_as):
-    """Two tabs with two answers: the one that is confirmed counts."""
+    """Of two tabs with two answers, the confirmed one counts."""
     browser, one, two = client_as(BRUNO), a_value(Status), a_value(Status)
     contact = a_contact()
     at = begin(browser, **ticked(contact))
@@ -317,7 +317,7 @@ def test_the_log_of_a_file_names_the_action_and_links_to_its_job(client_as):
     log = f"/contacts/show/{contact.id}?tab=log"
     link = f'<a href="{job}">By the collective action “Change status”</a>'
     assert link in text_of(browser.get(log))
-    # Who may not open the job reads what it was, without a link.
+    # A user who may not open the job sees the action without a link.
     page = text_of(client_as(CLARA).get(log))
     assert "By the collective action “Change status”" in page
     assert job not in page

@@ -1,4 +1,4 @@
-"""An operation that failed goes on where it stopped: the same rows, none of them twice."""
+"""A failed operation resumes where it stopped: with the same rows, and none twice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ URL = "/api/v1/operations/"
 
 @pytest.fixture
 def failed(monkeypatch) -> tuple[Operation, Tag, list[Contact]]:
-    """Give an operation of Bruno's on five files that failed after two: he had lost the right."""
+    """Give an operation of Bruno's that failed after two of five files, for lack of permission."""
     tag, contacts = a_value(Tag), [a_contact() for _each in range(5)]
     operation = create_draft_for(AddTag, BRUNO.as_actor(), contacts)
     operation = confirm(operation, AddTag, BRUNO.as_actor(), at_once=0, tag=tag.id)
@@ -41,7 +41,7 @@ def failed(monkeypatch) -> tuple[Operation, Tag, list[Contact]]:
 
 
 def with_roles(roles: list, do) -> None:
-    """Do something while Bruno holds other roles than his own."""
+    """Call a function while Bruno has other roles."""
     own = list(BRUNO.user.roles)
     BRUNO.user.roles = roles
     db.session.commit()
@@ -67,7 +67,7 @@ def entries(operation: Operation) -> int:
 def test_a_failed_operation_resumes_with_its_remaining_rows(client_as, failed):
     operation, tag, contacts = failed
     assert (operation.job.state, operation.changed, tagged(tag)) == ("failed", 2, 2)
-    # What was done already is not looked at again, and what is new was not selected.
+    # Processed rows are not processed again, and new rows were not selected.
     contacts[0].tags.remove(tag)
     a_contact()
     db.session.commit()
@@ -168,7 +168,7 @@ def test_the_api_and_the_command_line_resume_it_too(app, failed):
 
 
 def by_key(monkeypatch, app, upto: int = 5) -> tuple[Operation, ApiKey]:
-    """Ask for a tag with a key, and let a worker do the first two files."""
+    """Request a tag with a key, and let a worker process the first two files."""
     monkeypatch.setitem(current_app.config, "BACKGROUND_ABOVE", 0)
     body = {
         "action": "add-tag", "resource": "contacts", "answers": {"tag": a_value(Tag).id},
@@ -197,7 +197,7 @@ def test_the_job_of_a_key_that_is_no_longer_valid_fails(app, client_as, monkeypa
     assert sentence in operation.job.error
     assert operation.changed == 2
 
-    # Its owner may well go on, in their own name.
+    # The owner may resume it on the web, without the key.
     client_as(BRUNO).post(f"/jobs/{operation.job_id}/resume")
     assert run_job(operation.job_id) == "done"
     operation = again(operation)

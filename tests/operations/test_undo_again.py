@@ -1,4 +1,4 @@
-"""Undoing that meets a changed world: stopped half-way, somebody else's rows, jobs forgotten."""
+"""Undo after it was cancelled, after links changed, and after jobs were deleted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def some_with_tag(how_many: int) -> tuple[Operation, Tag, list[Contact]]:
 
 
 def begin_undo(operation: Operation) -> Job:
-    """Ask for the undoing, and leave it to a worker."""
+    """Request the undo, and leave it to a worker."""
     with acting_as(BRUNO.as_actor()):
         job = services.undo(db.session(), operation, BRUNO.as_actor(), at_once=0)
         db.session.commit()
@@ -43,7 +43,7 @@ def begin_undo(operation: Operation) -> Job:
 
 
 def first_chunk(job: Job, monkeypatch, size: int) -> None:
-    """Let a worker do one chunk of so many rows, and go."""
+    """Let a worker run one chunk of so many rows, and stop."""
     monkeypatch.setattr("app.jobs.chunk_sizing.MIN_CHUNK_SIZE", size)
     monkeypatch.setattr("app.jobs.chunk_sizing.ChunkSizer._clamp", lambda self, _size: size)
     run_job(job.id, should_yield=lambda: True)
@@ -70,7 +70,7 @@ def test_a_cancelled_undo_resumes_when_requested_again(monkeypatch):
 
 
 def test_a_resumed_undo_does_not_touch_rows_that_were_undone_before(monkeypatch):
-    """Who is given the tag again by hand keeps it, whatever goes on afterwards."""
+    """A contact that got the tag again by hand keeps it."""
     operation, tag, contacts = some_with_tag(3)
     job = begin_undo(operation)
     first_chunk(job, monkeypatch, 1)

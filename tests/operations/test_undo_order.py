@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, undone backwards it never happened."""
+"""Random sequences of actions, undone in reverse, leave no trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.contacts.actions.change_type import ChangeType
 from app.contacts.actions.delete import Delete
 from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Category, ContactType, Status, Tag
-from tests.contracts.database_contents import remains, unlike
+from tests.contracts.database_contents import compare_contents, read_contents
 from tests.contracts.matrix import undo as all_undone
 from tests.factories import a_contact, a_value, the_entity
 from tests.operations.run_actions import do, undo
@@ -32,7 +32,7 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 TOUCHED = ("contact", "contact_tag", "contact_search")
-# What is done, with which of two values, to which of four rows.
+# An action, one of two values, and some of four rows.
 STEPS = st.lists(
     st.tuples(
         st.integers(0, 9),
@@ -77,18 +77,18 @@ def _go_there_and_back(plugs, connection, steps) -> None:
     rows += [a_contact("Bilbao", birth_date=date(1, 1, 1)), a_contact(position="retired")]
     # An administrator may do also what is no right of anybody's.
     actor, done = ALICIA.as_actor(), []
-    start = remains(connection, TOUCHED)
+    start = read_contents(connection, TOUCHED)
     for which, value, places in steps:
         kind, answers = doings[which]
         chosen = [rows[place] for place in places if not rows[place].is_trashed]
         if not chosen:
             continue
-        before = remains(connection, TOUCHED)
+        before = read_contents(connection, TOUCHED)
         done.append((do(kind, actor, chosen, **answers[value]), before))
     while done:
         operation, before = done.pop()
         if operation.changed:
             operation = undo(operation, actor)
             assert (operation.undone, operation.kept) == (operation.changed, 0)
-        assert unlike(before, remains(connection, TOUCHED)) == {}
-    assert unlike(start, remains(connection, TOUCHED)) == {}
+        assert compare_contents(before, read_contents(connection, TOUCHED)) == {}
+    assert compare_contents(start, read_contents(connection, TOUCHED)) == {}

@@ -1,4 +1,4 @@
-"""What the pages of a collective action say: names of jobs, numbers, what was typed."""
+"""Texts of the pages of a collective action: titles of jobs, numbers, labels."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_running_job_lists_no_rows(client_as, monkeypatch):
 
 
 def test_entities_can_be_chosen_without_scripts(client_as):
-    """Those within reach are found by a button; a foreign one is neither there nor taken."""
+    """A button looks up visible entities; others are neither offered nor accepted."""
     browser = client_as(BRUNO)
     at = begin(browser, "change_entity", **ticked(a_contact()))
     page = text_of(browser.post(at, data={"_find": "entity", "entity_find": ""}), 422)
@@ -125,7 +125,7 @@ def test_entities_can_be_chosen_without_scripts(client_as):
 
 
 def test_a_job_is_shown_in_the_language_of_each_reader(client_as):
-    """What was asked for in Spanish is read in English by whoever reads English."""
+    """An operation that was run in Spanish is shown in English to an English reader."""
     maite = client_as(BRUNO)
     maite.post("/language", data={"language": "es"})
     status, kind = the_value(Status, "Active"), the_value(ContactType, "Member")

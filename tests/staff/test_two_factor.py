@@ -23,7 +23,7 @@ from app.security.two_factor import (
     use_code,
 )
 from app.staff.models import StaffUser
-from tests.contracts.fingerprint import differing, fingerprint
+from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.contracts.routes import get_view, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
 from tests.databases import migrated_app
@@ -106,7 +106,7 @@ def test_a_pending_session_reaches_only_the_login_pages(
         if not at_the_door and reply.status_code != 401:
             opened.append((method, url, reply.status_code))
     assert opened == []
-    assert differing(before, fingerprint(connection)) == []
+    assert changed_tables(before, fingerprint(connection)) == []
 
 
 def own_addresses(app, rule, things) -> list[str]:

@@ -1,1 +1,1 @@
-"""What can be done to many contacts at once, one file each."""
+"""Collective actions on contacts, one file each."""

@@ -18,7 +18,7 @@ class AddTag(Action):
     order = 10
 
     class Form(ActionForm):
-        """Which tag."""
+        """The form: the tag."""
 
         tag = RepositoryField(Tag, _l("Tag"))
 

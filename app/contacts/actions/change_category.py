@@ -1,4 +1,4 @@
-"""Move contacts to another category."""
+"""Change the category of contacts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.operations.batch import Batch
 
 
 class ChangeCategory(Action):
-    """Give the files another category, or none."""
+    """Set the category of contacts, or empty it."""
 
     model = Contact
     label = _l("Change category")
@@ -18,7 +18,7 @@ class ChangeCategory(Action):
     order = 30
 
     class Form(ActionForm):
-        """Which category."""
+        """The form: the new category."""
 
         category = RepositoryField(Category, _l("New category"), or_none=True)
 

@@ -12,7 +12,7 @@ from app.operations.batch import Batch
 
 
 class ChangeEntity(Action):
-    """Move the files to another part of the organisation; others see them from then on."""
+    """Move contacts to another entity, and so into the scope of other users."""
 
     model = Contact
     label = _l("Change entity")
@@ -23,7 +23,7 @@ class ChangeEntity(Action):
     )
 
     class Form(ActionForm):
-        """Where to, and why."""
+        """The form: the new entity and the reason."""
 
         entity = ModelChoiceField(
             _l("New entity"), model=Entity, lookup="/contacts/lookup/entity", required=True

@@ -1,4 +1,4 @@
-"""Change what contacts who sign in may do, area by area."""
+"""Change the rights of contacts who are users, by area."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ for _area in Area:
 
 
 class ChangeRights(Action):
-    """Give each contact who is a user a level in some areas; other roles of theirs stay."""
+    """Set the level of users in some areas; their other roles stay."""
 
     model = Contact
     label = _l("Change rights")
@@ -72,7 +72,7 @@ class ChangeRights(Action):
         user = Contact.user_id
         batch.skip(user.is_(None), "no_user")
         batch.refuse(user == (self.actor.id or 0), "self")
-        batch.refuse(self._is_above(), "above")
+        batch.refuse(self._is_above_actor(), "above")
         batch.skip(_has([self.roles[ADMINISTRATOR].id]), "administrator")
         gone = exists().where(StaffUser.id == user, StaffUser.trashed_at.is_not(None))
         batch.skip(gone, "no_user")
@@ -85,12 +85,12 @@ class ChangeRights(Action):
         is_same = user is not None and user.id == before["user"]
         if not is_same or _ids(user, concerned) != before["after"]:
             raise DomainError(_("It has changed since."))
-        now = self._words([role for role in user.roles if role.id in concerned])
+        now = self._role_names([role for role in user.roles if role.id in concerned])
         roles = list(session.scalars(select(Role).where(Role.id.in_(before["before"]))))
         if len(roles) != len(before["before"]):
             raise DomainError(_("The previous value no longer exists."))
         user.roles = [*(role for role in user.roles if role.id not in concerned), *roles]
-        return now, self._words(roles)
+        return now, self._role_names(roles)
 
     @cached_property
     def roles(self) -> dict[str, Role]:
@@ -99,7 +99,7 @@ class ChangeRights(Action):
 
     @cached_property
     def wanted(self) -> dict[Area, Role | None]:
-        """Return the role to have in each area that was answered; None is to have neither."""
+        """Return the role to give in each answered area; None is to remove its roles."""
         chosen = {area: getattr(self.answers, area.value, "") for area in Area}
         return {
             area: None
@@ -118,8 +118,8 @@ class ChangeRights(Action):
         others = [other.id for other in self._of_area(area) if other is not role]
         return _has(others) if role is None else or_(_has(others), not_(_has([role.id])))
 
-    def _is_above(self) -> ColumnElement[bool]:
-        """Return the condition that a user is elsewhere, or holds what the actor does not."""
+    def _is_above_actor(self) -> ColumnElement[bool]:
+        """Return the condition that a user is out of scope, or has rights that the actor lacks."""
         held = permissions_of_actor(self.actor)
         carried = permissions_by_role(self.roles.values())
         beyond = [number for number, rights in carried.items() if not held.includes(rights)]
@@ -131,7 +131,7 @@ class ChangeRights(Action):
         user: Any = row.user
         concerned = {role.id for area in self.wanted for role in self._of_area(area)}
         before = _ids(user, concerned)
-        old = self._words([role for role in user.roles if role.id in concerned])
+        old = self._role_names([role for role in user.roles if role.id in concerned])
         given = [role for role in self.wanted.values() if role is not None]
         user.roles = [*(role for role in user.roles if role.id not in concerned), *given]
         kept = {
@@ -140,16 +140,16 @@ class ChangeRights(Action):
             "before": before,
             "after": _ids(user, concerned),
         }
-        return kept, old, self._words(given)
+        return kept, old, self._role_names(given)
 
     def _show(self, row: Contact) -> tuple[Any, str, str]:
         concerned = {role.id for area in self.wanted for role in self._of_area(area)}
         user: Any = row.user
         present = [role for role in user.roles if role.id in concerned]
         given = [role for role in self.wanted.values() if role is not None]
-        return _("Rights"), self._words(present), self._words(given)
+        return _("Rights"), self._role_names(present), self._role_names(given)
 
-    def _words(self, roles: list[Role]) -> str:
+    def _role_names(self, roles: list[Role]) -> str:
         return ", ".join(sorted(str(role) for role in roles)) or str(Level.FORBIDDEN.label)
 
 

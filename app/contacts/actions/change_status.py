@@ -1,4 +1,4 @@
-"""Move contacts to another status."""
+"""Change the status of contacts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.operations.batch import Batch
 
 
 class ChangeStatus(Action):
-    """Give the files another status, or none."""
+    """Set the status of contacts, or empty it."""
 
     model = Contact
     label = _l("Change status")
@@ -18,7 +18,7 @@ class ChangeStatus(Action):
     order = 40
 
     class Form(ActionForm):
-        """Which status."""
+        """The form: the new status."""
 
         status = RepositoryField(Status, _l("New status"), or_none=True)
 

@@ -1,4 +1,4 @@
-"""Move contacts to another type."""
+"""Change the type of contacts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.operations.batch import Batch
 
 
 class ChangeType(Action):
-    """Give the files another type, or none."""
+    """Set the type of contacts, or empty it."""
 
     model = Contact
     label = _l("Change type")
@@ -18,7 +18,7 @@ class ChangeType(Action):
     order = 50
 
     class Form(ActionForm):
-        """Which type."""
+        """The form: the new type."""
 
         type = RepositoryField(ContactType, _l("New type"), or_none=True)
 

@@ -12,7 +12,7 @@ from app.staff.models import StaffUser
 
 
 class Delete(Action):
-    """Move the files to the trash, from where they can be restored."""
+    """Move contacts to the trash, from where they can be restored."""
 
     model = Contact
     label = _l("Delete")

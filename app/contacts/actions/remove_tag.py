@@ -19,7 +19,7 @@ class RemoveTag(Action):
     unchanged_label = _l("Don’t have it")
 
     class Form(ActionForm):
-        """Which tag."""
+        """The form: the tag."""
 
         tag = RepositoryField(Tag, _l("Tag"))
 

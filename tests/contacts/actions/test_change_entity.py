@@ -1,4 +1,4 @@
-"""Change entity: within reach, with a reason, and who sees the file changes with it."""
+"""Change entity: within the scope, with a reason; the file's scope changes with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.people import ALICIA, BRUNO
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 
-def seen_by_bruno() -> set[int]:
+def ids_visible_to_bruno() -> set[int]:
     query = visible(Contact, BRUNO.as_actor())
     return set(db.session.scalars(query.with_only_columns(Contact.id)))
 
@@ -49,10 +49,10 @@ def test_a_moved_file_leaves_the_scope_and_the_reason_is_stored():
     answers = {"entity": the_entity("Sur").id, "reason": "Mudanza <b>"}
     operation = do(ChangeEntity, ALICIA.as_actor(), [leaves], **answers)
     assert "Mudanza <b>" in str(operation.answers_text)
-    assert stays.id in seen_by_bruno()
-    assert leaves.id not in seen_by_bruno()
+    assert stays.id in ids_visible_to_bruno()
+    assert leaves.id not in ids_visible_to_bruno()
     undo(operation, ALICIA.as_actor())
-    assert leaves.id in seen_by_bruno()
+    assert leaves.id in ids_visible_to_bruno()
 
 
 def test_undo_keeps_a_file_whose_old_entity_left_the_scope():

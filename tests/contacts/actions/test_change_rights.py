@@ -1,4 +1,4 @@
-"""Change rights: nobody gives what they do not have, nor touches who stands above them."""
+"""Change rights: nobody grants what they do not have, nor changes users with more rights."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.staff.test_privileges import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, R
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
 _number = count(1)
-# Who may use the action at all, and what they hold, said by hand.
+# Actors that may run the action, with the rights they hold.
 ACTORS = {
     "lists": ((CUSTOM, SECURITY), {"list", "security"}),
     "both": RANKS["both"],
     "all": RANKS["all"],
 }
-# What is answered: what it gives, the roles it replaces, and those it gives.
+# Answers: with the rights they grant, the roles they replace and the roles they add.
 GRANTS = {
     "none": ({"contacts": "forbidden"}, set(), {READ, EDIT}, set()),
     "read": ({"contacts": "read"}, {"list", "read"}, {READ, EDIT}, {READ}),

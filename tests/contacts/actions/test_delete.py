@@ -1,4 +1,4 @@
-"""Delete: to the trash, except who can sign in."""
+"""Delete: contacts go to the trash, except those who can log in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changing a status, a category and a type have in common."""
+"""Tests that changing a status, a category and a type share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.people import BRUNO
 
 
 def assert_it_can_be_emptied(kind: type[Action], field: str, model: type) -> None:
-    """Give rows none of the values, and give them back what they had."""
+    """Empty the field of rows, and restore it by undo."""
     one, other = a_value(model), a_value(model)
     rows = [a_contact(**{field: one}), a_contact(**{field: other}), a_contact()]
     actor = BRUNO.as_actor()
@@ -32,7 +32,7 @@ def assert_it_can_be_emptied(kind: type[Action], field: str, model: type) -> Non
 
 
 def assert_only_living_values_are_offered(kind: type[Action], field: str, model: type) -> None:
-    """Offer every value that is in use, and none of them."""
+    """Offer the active values, and none of them."""
     used, retired = a_value(model), a_value(model, is_active=False)
     offered = {value for value, _label, _chosen in kind.build_form()[field].options()}
     assert {used.id, NONE} <= offered
@@ -40,7 +40,7 @@ def assert_only_living_values_are_offered(kind: type[Action], field: str, model:
 
 
 def assert_the_log_puts_it_back(kind: type[Action], field: str, model: type) -> None:
-    """Put one row's value back from its log, as if somebody had changed it by hand."""
+    """Put one row's value back from its log, as after a change by hand."""
     old, new = a_value(model), a_value(model)
     rows: list[Any] = [a_contact(**{field: old}), a_contact(**{field: old})]
     do(kind, BRUNO.as_actor(), rows, **{field: new.id})
