@@ -153,7 +153,7 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
         values = {
             name: value
             for name, kind in kinds.items()
-            if kind.tidy(value) and len(value) <= (kind.longest or 10_000)
+            if kind.normalize(value) and len(value) <= (kind.max_length or 10_000)
         }
         if not values:
             continue
@@ -165,7 +165,7 @@ def test_text_is_kept_as_it_was_typed_but_for_what_no_text_needs(view, app, clie
         kept += 1
         db.session.expire_all()
         read = {name: getattr(row, name) for name in values}
-        assert read == {name: kinds[name].tidy(as_it_arrives(value)) for name in values}
+        assert read == {name: kinds[name].normalize(as_it_arrives(value)) for name in values}
     assert kept or not kinds
 
 
