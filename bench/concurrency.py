@@ -37,14 +37,14 @@ from bench.prepare import application, database
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "8"))
 # Seconds between a page and the next click.
-THOUGHT = float(os.environ.get("BENCH_THOUGHT", "0.3"))
-# Seconds of quiet measured, and of the operation at most.
-QUIET_SECONDS, MAX_SECONDS = 15.0, 240.0
+THINK_SECONDS = float(os.environ.get("BENCH_THOUGHT", "0.3"))
+# Seconds measured without an operation, and seconds after which a job counts as stuck.
+WARM_UP_SECONDS, MAX_SECONDS = 15.0, 240.0
 LISTS = ("", "?sort=email", "?page=last", "?q=lucia+jones", "?sort=-created_at")
 
 
 class Clients:
-    """Browsers at work; each page's kind and milliseconds, from one ``take`` to the next."""
+    """Browsers that use the pages; records each page's kind and milliseconds."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -61,16 +61,18 @@ class Clients:
         for thread in self.threads:
             thread.start()
 
-    def _work(self, browser: Browser, dice: random.Random) -> None:
+    def _work(self, browser: Browser, generator: random.Random) -> None:
         while not self._ending.is_set():
-            row_id = dice.randrange(self.count) + 1
-            self._ask(browser, dice, "list", f"/contacts/list/{dice.choice(LISTS)}")
-            self._ask(browser, dice, "file", f"/contacts/show/{row_id}")
-            page = self._ask(browser, dice, "form", f"/contacts/edit/{row_id}")
+            row_id = generator.randrange(self.count) + 1
+            self._ask(browser, generator, "list", f"/contacts/list/{generator.choice(LISTS)}")
+            self._ask(browser, generator, "file", f"/contacts/show/{row_id}")
+            page = self._ask(browser, generator, "form", f"/contacts/edit/{row_id}")
             form = [(n, f"C/ {row_id}" if n == "street" else v) for n, v in _fields(page)]
-            self._ask(browser, dice, "save", f"/contacts/edit/{row_id}", form)
+            self._ask(browser, generator, "save", f"/contacts/edit/{row_id}", form)
 
-    def _ask(self, browser: Browser, dice: random.Random, kind: str, path: str, form=None) -> str:
+    def _ask(
+        self, browser: Browser, generator: random.Random, kind: str, path: str, form=None
+    ) -> str:
         status, page, seconds = browser.ask("GET" if form is None else "POST", path, form)
         if status >= 400 and status != 409:
             self._ending.set()
@@ -79,11 +81,11 @@ class Clients:
             # The operation changed the file while its form was open.
             self.stale += 1
         self.samples.append((kind, seconds * 1000))
-        time.sleep(dice.uniform(0.5, 1.5) * THOUGHT)
+        time.sleep(generator.uniform(0.5, 1.5) * THINK_SECONDS)
         return page
 
     def take(self) -> list[tuple[str, float]]:
-        """Return what was measured since the last time."""
+        """Return the measurements since the last call."""
         samples, self.samples = self.samples, []
         return samples
 
@@ -95,7 +97,7 @@ class Clients:
 
 
 def show(name: str, samples: list[tuple[str, float]]) -> None:
-    """Print the percentiles of what was measured, of each kind of page and of all."""
+    """Print percentiles by kind of page and of all pages."""
     for kind in ("list", "file", "form", "save", "all"):
         times = [ms for what, ms in samples if kind in (what, "all")]
         if len(times) < 2:
@@ -109,7 +111,7 @@ def show(name: str, samples: list[tuple[str, float]]) -> None:
 
 
 def begin(case: Case, actor: Actor, value: int, on: str) -> tuple[int, float]:
-    """Confirm an operation; return its number and the seconds until it was frozen."""
+    """Confirm an operation; return its id and the seconds that freezing took."""
     session = db.session()
     with acting_as(actor):
         selection = Selection(find_screen("contacts"), None, on)
@@ -145,13 +147,13 @@ def wait_for(job_id: int | None) -> Job:
 
 
 def measure(case: Case, actor: Actor, clients: Clients) -> None:
-    """Run an operation and its undoing while the clients work."""
-    # Until what everybody reads is in memory.
-    time.sleep(QUIET_SECONDS)
+    """Run an operation and its undo while the clients work."""
+    # Until the pages that everybody reads are cached.
+    time.sleep(WARM_UP_SECONDS)
     clients.take()
-    time.sleep(QUIET_SECONDS)
+    time.sleep(WARM_UP_SECONDS)
     show("before", clients.take())
-    value = case.fresh(f"meanwhile {now():%d %H:%M:%S}")
+    value = case.new_value(f"meanwhile {now():%d %H:%M:%S}")
     clients.take()
     began = time.monotonic()
     number, frozen = begin(case, actor, value, case.on)
@@ -174,10 +176,10 @@ def measure(case: Case, actor: Actor, clients: Clients) -> None:
     show("while it was undone", clients.take())
 
 
-def everything(case: Case, actor: Actor, clients: Clients) -> None:
+def freeze_everything(case: Case, actor: Actor, clients: Clients) -> None:
     """Freeze all contacts while the clients work, and cancel the operation."""
     clients.take()
-    value = case.fresh(f"everything {now():%d %H:%M:%S}")
+    value = case.new_value(f"everything {now():%d %H:%M:%S}")
     number, frozen = begin(case, actor, value, "")
     operation = db.session.get_one(Operation, number)
     job_id, matched = operation.job_id, operation.matched
@@ -217,7 +219,7 @@ def main() -> None:
             clients = Clients(count)
             try:
                 measure(case, actor, clients)
-                everything(case, actor, clients)
+                freeze_everything(case, actor, clients)
             finally:
                 clients.end()
             db.session.remove()

@@ -48,8 +48,8 @@ PARTS = {
 }
 
 
-class Clock:
-    """Where the time goes: seconds of statements and commits, by what they are for."""
+class StatementTimer:
+    """Measure the seconds of statements and commits, by their purpose."""
 
     def __init__(self, engine: Engine) -> None:
         self.seconds: dict[str, float] = {}
@@ -93,7 +93,7 @@ class Clock:
 
     @contextmanager
     def in_phase(self, phase: str) -> Iterator[None]:
-        """Count unknown statements as a phase."""
+        """Count other statements under the name of a phase."""
         self.phase = phase
         yield
         self.phase = ""
@@ -110,11 +110,11 @@ class Case:
     def __init__(self) -> None:
         self.is_postgres = db.engine.dialect.name == "postgresql"
         self.make = "jsonb_build_" if self.is_postgres else "json_"
-        # The rows as a list's address has them, and as SQL has them.
-        self.on, self.where = self.part()
+        # The rows as the query string of a list, and as a condition of SQL.
+        self.on, self.where = self.conditions()
 
-    def part(self) -> tuple[str, str]:
-        """Return which contacts it is for, for ``on`` and ``where``."""
+    def conditions(self) -> tuple[str, str]:
+        """Return which contacts it changes, for ``on`` and ``where``."""
         raise NotImplementedError
 
     def script(self, value: int) -> list[str]:
@@ -122,7 +122,7 @@ class Case:
         raise NotImplementedError
 
     def log(self, changes: str, contacts: str) -> str:
-        """Return the statement that writes a line of the log for each contact ``c``."""
+        """Return the statement that inserts a log entry for each contact ``c``."""
         return (
             "INSERT INTO log_entry (at, actor_name, channel, event, subject_type, subject_id,"
             " subject_name, version, changes)"
@@ -131,8 +131,8 @@ class Case:
             f" {self.make}object({changes}) FROM {contacts}"
         )
 
-    def fresh(self, label: str) -> int:
-        """Return a value no contact has yet."""
+    def new_value(self, label: str) -> int:
+        """Insert a value that no contact has; return its id."""
         row = self.model(label_en=label, label_es=label)
         db.session.add(row)
         db.session.flush()
@@ -147,7 +147,7 @@ class ChangeStatusCase(Case):
     name = "change status"
     action, field, model = ChangeStatus, "status", Status
 
-    def part(self) -> tuple[str, str]:
+    def conditions(self) -> tuple[str, str]:
         """Return 1 % of the contacts."""
         query = text("SELECT id, path FROM entity WHERE name = 'One percent'")
         one, path = db.session.execute(query).one()
@@ -174,7 +174,7 @@ class AddTagCase(Case):
     name = "add a tag"
     action, field, model = AddTag, "tag", Tag
 
-    def part(self) -> tuple[str, str]:
+    def conditions(self) -> tuple[str, str]:
         """Return 10 % of the contacts, everywhere in the table."""
         ids = db.session.scalars(text("SELECT id FROM contact_type ORDER BY id")).all()
         return f"type__is={ids[4]}", f"c.trashed_at IS NULL AND c.type_id = {ids[4]}"
@@ -203,16 +203,18 @@ class AddTagCase(Case):
         ]
 
 
-def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation, float, str]:
-    """Do it as the pages do; return the operation, the seconds and where they went."""
+def run_action(
+    case: Case, actor: Actor, value: int, timer: StatementTimer
+) -> tuple[Operation, float, str]:
+    """Run the action as the pages do; return the operation, the seconds and their parts."""
     session = db.session()
     with acting_as(actor):
         selection = Selection(find_screen("contacts"), None, case.on)
         operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
-        clock.breakdown(0)
+        timer.breakdown(0)
         began = perf_counter()
-        with clock.in_phase("preview"):
+        with timer.in_phase("preview"):
             action = action_with(case, actor, value)
             rows = selection.rows(actor)
             with committed_and_reading():
@@ -227,7 +229,7 @@ def ours(case: Case, actor: Actor, value: int, clock: Clock) -> tuple[Operation,
     if found is None or found.changed != count:
         sys.exit(f"{case.name}: not everything was done")
     session.commit()
-    return found, took, clock.breakdown(took)
+    return found, took, timer.breakdown(took)
 
 
 def action_with(case: Case, actor: Actor, value: int) -> Any:
@@ -238,9 +240,9 @@ def action_with(case: Case, actor: Actor, value: int) -> Any:
     return case.action(form, actor)
 
 
-def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
-    """Undo it; return the seconds and where they went."""
-    clock.breakdown(0)
+def undo(operation: Operation, actor: Actor, timer: StatementTimer) -> tuple[float, str]:
+    """Undo the operation; return the seconds and their parts."""
+    timer.breakdown(0)
     began = perf_counter()
     with acting_as(actor):
         job = services.undo(db.session(), operation, actor, at_once=NO_LIMIT)
@@ -250,12 +252,12 @@ def undo(operation: Operation, actor: Actor, clock: Clock) -> tuple[float, str]:
     if operation.undone != operation.changed:
         sys.exit("not everything was undone")
     db.session.commit()
-    return took, clock.breakdown(took)
+    return took, timer.breakdown(took)
 
 
-def scripted(case: Case, value: int, clock: Clock) -> tuple[int, float, str]:
-    """Run the script; return how many contacts it changed, the seconds and where they went."""
-    clock.breakdown(0)
+def run_script(case: Case, value: int, timer: StatementTimer) -> tuple[int, float, str]:
+    """Run the script; return how many contacts it changed, the seconds and their parts."""
+    timer.breakdown(0)
     began = perf_counter()
     with db.engine.begin() as connection:
         for statement in case.script(value):
@@ -263,7 +265,7 @@ def scripted(case: Case, value: int, clock: Clock) -> tuple[int, float, str]:
                 text(statement), {"now": now()} if ":now" in statement else {}
             )
     took = perf_counter() - began
-    return done.rowcount, took, clock.breakdown(took)
+    return done.rowcount, took, timer.breakdown(took)
 
 
 def clean_up() -> None:
@@ -279,16 +281,16 @@ def clean_up() -> None:
         connection.exec_driver_sql("CHECKPOINT")
 
 
-def compare(case: Case, actor: Actor, clock: Clock) -> float:
+def compare(case: Case, actor: Actor, timer: StatementTimer) -> float:
     """Measure one action beside its script, in turn; return the ratio of the medians."""
     times: dict[str, list[float]] = {"ours": [], "undo": [], "script": []}
     count = 0
     for turn in range(ROUNDS):
         for who in ("ours", "script") if turn % 2 else ("script", "ours"):
-            value = case.fresh(f"{case.name} {now():%d %H:%M:%S} {who}")
+            value = case.new_value(f"{case.name} {now():%d %H:%M:%S} {who}")
             clean_up()
             if who == "script":
-                count, took, parts = scripted(case, value, clock)
+                count, took, parts = run_script(case, value, timer)
                 if case.model is Tag:
                     # The next round finds as many tags as this one.
                     with db.engine.begin() as connection:
@@ -296,11 +298,11 @@ def compare(case: Case, actor: Actor, clock: Clock) -> float:
                 times["script"].append(took)
                 print(f"    script {took:6.2f} s: {parts}")
                 continue
-            operation, took, parts = ours(case, actor, value, clock)
+            operation, took, parts = run_action(case, actor, value, timer)
             times["ours"].append(took)
             print(f"    ours   {took:6.2f} s: {parts}")
             clean_up()
-            took, parts = undo(operation, actor, clock)
+            took, parts = undo(operation, actor, timer)
             times["undo"].append(took)
             print(f"    undo   {took:6.2f} s: {parts}", flush=True)
     middle = {name: statistics.median(found) for name, found in times.items()}
@@ -315,7 +317,7 @@ def compare(case: Case, actor: Actor, clock: Clock) -> float:
 
 
 def main() -> None:
-    """Make the database if need be, and measure."""
+    """Create the database if necessary, and measure."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     kind = sys.argv[2] if len(sys.argv) > 2 else "postgres"
     folder = str(Path(FOLDER).resolve())
@@ -324,9 +326,9 @@ def main() -> None:
     with app.app_context():
         print(f"{count:,} contacts on {kind}; medians of {ROUNDS} rounds; load {os.getloadavg()}")
         actor = db.session.query(StaffUser).filter_by(username="admin").one().as_actor()
-        clock = Clock(db.engine)
+        timer = StatementTimer(db.engine)
         for case in (ChangeStatusCase(), AddTagCase()):
-            compare(case, actor, clock)
+            compare(case, actor, timer)
         db.session.remove()
 
 
