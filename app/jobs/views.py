@@ -185,7 +185,7 @@ class JobsView(Page):
             abort(404)
         header = [*header]
         record_security_event(
-            db.session(), "exported", current_actor(), name="Jobs",
+            db.session(), "exported", current_actor(), name="Processes",
             filter=f"{job.id}: {job_title(job)}", columns=", ".join(header),
         )  # fmt: skip
         db.session.commit()

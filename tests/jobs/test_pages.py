@@ -70,7 +70,7 @@ def test_jobs_of_colleagues_require_a_permission(client_as):
         assert browser.get("/jobs/?who=all").status_code == code
         assert ("who=all" in browser.get("/jobs/").text) is (code == 200)
         # A right to Settings adds the page to the main menu; others find it in the user menu.
-        assert ('data-tip="Jobs"' in browser.get("/jobs/").text) is (code == 200)
+        assert ('data-tip="Processes"' in browser.get("/jobs/").text) is (code == 200)
         if code == 200:
             assert numbers(browser.get("/jobs/?who=all").text) == [job.id]
             assert browser.get(f"/jobs/{job.id}/").status_code == 200
