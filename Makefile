@@ -8,6 +8,8 @@ CATALOGUES := $(wildcard translations/*/LC_MESSAGES/*.po)
 COMPILED := $(CATALOGUES:.po=.mo)
 N ?= 100000
 DB ?= postgres
+# Each process that the tests start would otherwise compile the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run worker setup test check fix translations migration demo bench permissions
 
@@ -25,7 +27,7 @@ setup: $(VENV)/.installed $(COMPILED) ## Prepare the database without starting t
 	@$(FLASK) setup
 
 test: $(VENV)/.installed-dev $(COMPILED) ## Run the tests; ARGS="-k search" chooses among them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n auto --maxprocesses 8)
 
 check: $(VENV)/.installed-dev $(COMPILED) ## Check form, types, walls, catalogues and migrations
 	$(BIN)/ruff format --check .

@@ -13,10 +13,12 @@ from collections import defaultdict
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.sampling import SEED, chance, is_chosen
+from tests.sampling import IS_FULL, SEED, chance, is_chosen
 
-# Of the tests that do not depend on the database, so many run on PostgreSQL too.
-SHARE = 1 / 10
+# Of the tests that do not depend on the database, one in so many runs on PostgreSQL too.
+ONE_IN = 10
+# What all tests take with one process.
+MINUTES, FULL_MINUTES = 16, 120
 _DATABASE = re.compile(r"[\[-](sqlite|postgres)[]-]")
 
 
@@ -55,7 +57,7 @@ def sampled(config: pytest.Config, items: list[pytest.Item]) -> tuple[list, list
             and getattr(item, "callspec", None) is not None
             and item.callspec.params.get("database") == "postgres"
             and item.get_closest_marker("both_databases") is None
-            and not is_chosen(item.nodeid, SHARE)
+            and not is_chosen(item.nodeid, 1 / ONE_IN)
         )
         left[goes_without].append(item)
     return left
@@ -74,6 +76,19 @@ def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for name in names for item in units[name]]
 
 
-def header(_config) -> str:
+def header(config: pytest.Config) -> list[str]:
     """Return what the run says of itself before it begins."""
-    return f"PADRON_TEST_SEED={SEED}"
+    lines = [f"PADRON_TEST_SEED={SEED} repeats the order and the samples of this run"]
+    if IS_FULL:
+        lines.append("PADRON_TEST_FULL=1: nothing is sampled")
+    else:
+        lines.append(
+            f"sampled: hostile values; 1 in {ONE_IN} tests not marked both_databases on PostgreSQL"
+            " (PADRON_TEST_FULL=1 runs everything)"
+        )
+    is_whole = not config.option.keyword and not config.option.markexpr
+    if is_whole and config.args == config.getini("testpaths"):
+        workers = len(config.getoption("tx", None) or [""])
+        minutes = round((FULL_MINUTES if IS_FULL else MINUTES) / workers)
+        lines.append(f"all tests take about {minutes} minutes with {workers} processes")
+    return lines

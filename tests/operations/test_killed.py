@@ -29,19 +29,20 @@ from app.operations import services
 from app.operations.models import Operation, OperationItem
 from app.operations.services import create_draft
 from app.security.actor import acting_as
-from tests.databases import BOTH, migrated_app
+from tests.databases import migrated_app
 from tests.factories import a_value, the_entity
 from tests.jobs.processes import process_settings, redis_server
 from tests.operations.run_actions import action_with, selection_of
 from tests.operations.worker_processes import SLOW_FILE, WorkerProcesses
-from tests.people import BRUNO, seed_people
+from tests.people import BRUNO
 from tests.ports import free_port
+from tests.sampling import IS_FULL, chance
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.long]
 
-NORTHERN, SOUTHERN = 50_000, 1_000
+NORTHERN, SOUTHERN = (50_000, 1_000) if IS_FULL else (8_000, 500)
 # Kills of an operation, and of its undoing.
-KILLS, KILLS_BACK = 10, 2
+KILLS, KILLS_BACK = (10, 2) if IS_FULL else (4, 1)
 # Seconds after which a job counts as stuck, however busy the machine is.
 MAX_SECONDS = 300.0
 
@@ -60,7 +61,7 @@ TAGS = (
 
 @dataclass
 class Deployment:
-    """An application with 50,000 contacts, and its worker processes."""
+    """An application with many contacts, and its worker processes."""
 
     app: Flask
     processes: WorkerProcesses
@@ -98,7 +99,7 @@ class Deployment:
         while len(self.processes.alive) < self.workers:
             self.processes.start()
 
-    def kill_while_it_works(self, job_id: int, kills: int, chance: random.Random) -> None:
+    def kill_while_it_works(self, job_id: int, kills: int, moments: random.Random) -> None:
         """Kill the worker of a job several times, at random moments; then let the job end."""
         self.slow_file.touch()
         last, had = None, self.read_progress(job_id).cursor
@@ -108,8 +109,8 @@ class Deployment:
             began = time.monotonic()
             self.wait(job_id, lambda row, had=had: row.cursor > had)
             # Chunks are as large as goes in a certain time: this is some moment of the next ones.
-            time.sleep(chance.uniform(0, 2 * (time.monotonic() - began)))
-            self.wait_for_a_chunk(chance)
+            time.sleep(moments.uniform(0, 2 * (time.monotonic() - began)))
+            self.wait_for_a_chunk(moments)
             row = self.wait(job_id, lambda row: row.owner is not None)
             assert row.state == "running", f"it ended before kill {kill + 1}"
             pid = int(row.owner.split(":")[1])
@@ -122,7 +123,7 @@ class Deployment:
         seen = self.cursors[job_id]
         assert seen == sorted(seen), "the cursor went back"
 
-    def wait_for_a_chunk(self, chance: random.Random) -> None:
+    def wait_for_a_chunk(self, moments: random.Random) -> None:
         """Wait for a random moment within a chunk: on SQLite a job pauses most of the time."""
         path = self.app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
         if "://" in path:
@@ -133,33 +134,32 @@ class Deployment:
                 try:
                     line.execute("BEGIN IMMEDIATE")
                 except sqlite3.OperationalError:
-                    time.sleep(chance.uniform(0, TARGET_CHUNK_SECONDS[0]))
+                    time.sleep(moments.uniform(0, TARGET_CHUNK_SECONDS[0]))
                     return
                 line.execute("ROLLBACK")
                 time.sleep(0.002)
 
 
-@pytest.fixture(scope="module", params=BOTH)
-def deployment(request, tmp_path_factory) -> Iterator[Deployment]:
+@pytest.fixture(scope="module")
+def deployment(database, tmp_path_factory) -> Iterator[Deployment]:
     """Give SQLite with one server that runs its own jobs, and PostgreSQL with two workers."""
     folder = tmp_path_factory.mktemp("killed")
     with ExitStack() as stack:
         one = {"PADRON_WORKERS": "1"}
         settings, workers, command = one | {"PADRON_PORT": str(free_port())}, 1, "serve"
-        if request.param == "postgres":
+        if database == "postgres":
             url = stack.enter_context(redis_server(folder, free_port()))
             settings, workers, command = one | {"PADRON_REDIS_URL": url}, 2, "worker"
-        app = stack.enter_context(migrated_app(request.param, folder))
+        app = stack.enter_context(migrated_app(database, folder, with_people=True))
         stack.enter_context(app.app_context())
         log = stack.enter_context((folder / "log.txt").open("wb"))
-        seed_people(app.appbuilder.grants())
         status, tag = a_value(Status).id, a_value(Tag).id
         insert_contacts(status, tag)
         cases = [
             Case(AddTag, "tag", tag, "tags"),
             Case(ChangeStatus, "status", status, "status_id"),
         ]
-        if request.param == "postgres":
+        if database == "postgres":
             cases.reverse()
         processes = WorkerProcesses(process_settings(app, **settings), (command,), log)
         deployment = Deployment(app, processes, workers, *cases)
@@ -313,24 +313,22 @@ class Case:
         return {pk: dump.tags.get(pk, []) for pk in dump.versions}
 
 
-def test_ten_kills_lose_and_repeat_nothing_and_undo_restores_every_byte(deployment):
-    seed = random.randrange(10**9)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+def test_kills_lose_and_repeat_nothing_and_undo_restores_every_byte(deployment):
+    moments = chance(f"kills {deployment.app.config['SQLALCHEMY_DATABASE_URI'][:6]}")
     before = dump()
     number = deployment.first.ask()
-    deployment.kill_while_it_works(job_of(number), KILLS, chance)
+    deployment.kill_while_it_works(job_of(number), KILLS, moments)
     after = dump()
     deployment.first.check_items(number, before, after)
 
-    deployment.kill_while_it_works(request_undo(number), KILLS_BACK, chance)
+    deployment.kill_while_it_works(request_undo(number), KILLS_BACK, moments)
     back = dump()
     check_items(number, after, back, OperationItem.undone, "undone", "kept")
     assert back.values == before.values
     assert back.tags == before.tags
 
 
-def test_terminated_workers_end_within_5_seconds_and_others_resume_the_job(deployment):
+def test_terminated_workers_give_the_job_back_half_done_and_others_resume_it(deployment):
     before = dump()
     number = deployment.second.ask()
     job_id = job_of(number)
@@ -338,10 +336,8 @@ def test_terminated_workers_end_within_5_seconds_and_others_resume_the_job(deplo
     deployment.start_workers()
     deployment.wait(job_id, lambda row: row.cursor > 0)
 
-    began = time.monotonic()
     for pid in list(deployment.processes.alive):
         assert deployment.processes.end(pid, signal.SIGTERM) == 0
-    assert time.monotonic() - began < 5 * deployment.workers
 
     row = deployment.read_progress(job_id)
     assert (row.state, row.owner) == ("queued", None)

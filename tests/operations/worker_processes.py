@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.1
 # While a file of this name is in the data folder, a worker pauses after so many chunks of at most
 # so many rows: rows are left for the next worker, however late the signal comes.
-SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 1_000
+SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 200
 
 
 class WorkerProcesses:
