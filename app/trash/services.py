@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func
+from sqlalchemy import ColumnElement, Select, delete, func
 from sqlalchemy.orm import Session
 
 from app.log.services import record_many
@@ -49,28 +49,44 @@ def purge_all(
     database delete what belongs to the rows and unlink what points to them. Rows trashed at or
     after ``before`` are kept.
     """
-    count = 0
-    query = select_trashed(model, actor, *_older(model, before)).order_by(model.id).limit(chunk)
-    while rows := session.scalars(query).all():
-        entries = [
-            {
-                "subject_id": row.id,
-                "subject_name": str(row),
-                "version": row.version,
-                "changes": None,
-            }
-            for row in rows
-        ]
-        record_many(session, "purged", model.__tablename__, entries, actor)
-        ids = [row["subject_id"] for row in entries]
-        session.execute(
-            delete(model).where(model.id.in_(ids)),
-            execution_options={"synchronize_session": False},
-        )
+    count, last = 0, 0
+    chosen = select_trashed(model, actor, *_older(model, before))
+    candidates = chosen.with_only_columns(model.id).order_by(model.id).limit(chunk)
+    while ids := session.scalars(candidates.where(model.id > last)).all():
+        count += _purge(session, model, chosen.where(model.id.in_(ids)), actor)
         session.commit()
         session.expunge_all()
-        count += len(ids)
+        last = ids[-1]
     return count
+
+
+def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
+    """Delete and log the rows that ``chosen`` still selects; return how many.
+
+    Somebody may restore a row, or move it elsewhere, after its id was read. So the rows are
+    locked by the statement that repeats the conditions, and only what was deleted is logged.
+    """
+    locked = chosen.order_by(model.id).with_for_update(of=model)
+    names = {row.id: (str(row), row.version) for row in session.scalars(locked).unique()}
+    if not names:
+        return 0
+    deleted = session.scalars(
+        delete(model)
+        .where(model.id.in_(list(names)), chosen.whereclause)
+        .returning(model.id)
+        .execution_options(synchronize_session=False, with_trash=True)
+    ).all()
+    entries = [
+        {
+            "subject_id": pk,
+            "subject_name": names[pk][0],
+            "version": names[pk][1],
+            "changes": None,
+        }
+        for pk in sorted(deleted)
+    ]
+    record_many(session, "purged", model.__tablename__, entries, actor)
+    return len(entries)
 
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:
