@@ -21,7 +21,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.i18n.formats import show_date, show_datetime, show_number
+from app.i18n.formats import month_numbers, show_date, show_datetime, show_number
 from app.i18n.languages import current_language
 from app.i18n.places import country_name, find_country, find_province, province_name
 from app.text import clean, clean_lines, fold
@@ -178,21 +178,34 @@ class Date(FieldType):
         return value.isoformat() if value else ""
 
 
+# Folded: “14 mar 1978”, “14 de marzo de 1978”, “14-mar-1978”, “March 14, 1978”.
+WORDED_DATE = re.compile(
+    r"(?<!\w)(?:(?P<day>\d{1,2})[ -](?:de )?(?P<month>[a-z]{3,10})\.?,?[ -](?:del? )?"
+    r"|(?P<us_month>[a-z]{3,10})\.? (?P<us_day>\d{1,2}),? )(?P<year>\d{4})(?!\w)"
+)
+
+
 def parse_date(value: str, day_first: bool) -> datetime.date | None:
-    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026 or 31.12.2026; None if it is not one."""
+    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one."""
+    if match := WORDED_DATE.fullmatch(fold(value)):
+        month = month_numbers().get(match["month"] or match["us_month"])
+        return month and _date(int(match["year"]), month, int(match["day"] or match["us_day"]))
     value = value.partition("T")[0].partition(" ")[0]
     parts = re.split(r"[-/.]", value)
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
         return None
     if len(parts[0]) == 4:
-        year, month, day = map(int, parts)
-    else:
-        first, second, year = map(int, parts)
-        if len(parts[2]) != 4:
-            return None
-        day, month = (first, second) if day_first or first > 12 else (second, first)
-        if month > 12:
-            day, month = month, day
+        return _date(*map(int, parts))
+    first, second, year = map(int, parts)
+    if len(parts[2]) != 4:
+        return None
+    day, month = (first, second) if day_first or first > 12 else (second, first)
+    if month > 12:
+        day, month = month, day
+    return _date(year, month, day)
+
+
+def _date(year: int, month: int, day: int) -> datetime.date | None:
     try:
         return datetime.date(year, month, day)
     except ValueError:

@@ -75,6 +75,31 @@ def digits(value: str) -> str:
     return "".join(c for c in value if c.isascii() and c.isdigit())
 
 
+# A telephone number as people write it: “+34 912-345-678”, “(912) 345.678”, “0034912345678 ext. 2”.
+_PHONE = re.compile(r"(?:tel:)?\+?[\d\s()+./·\-]*\d[\d\s()+./·\-]*")
+_EXTENSION = re.compile(r"[\s;,]*(?:ext\.?|extension|x)[\s=.]*\d{1,7}$")
+
+
+def is_phone(text: str) -> bool:
+    """Return True if a folded text can be a telephone number, or part of one."""
+    return bool(_PHONE.fullmatch(_EXTENSION.sub("", text)))
+
+
+def phone_digits(text: str) -> tuple[str, ...]:
+    """Return the digits to look for in stored numbers (E.164) to find a typed number, any of them.
+
+    The prefix 00 stands for +, and the 0 that begins national numbers is not stored.
+    """
+    bare = _EXTENSION.sub("", fold(text))
+    # “+44 (0)20…”: the 0 in brackets is only dialled at home.
+    if bare.lstrip().startswith(("+", "00")):
+        bare = re.sub(r"\(\s*0\s*\)", "", bare)
+        return (digits(bare).removeprefix("00"),)
+    found = digits(bare)
+    # A part of a number may begin with 0, too.
+    return (found, found.lstrip("0")) if found.startswith("0") and found.strip("0") else (found,)
+
+
 def escape_like(value: str) -> str:
     """Escape the wildcards of LIKE with a backslash."""
     return re.sub(r"([\\%_])", r"\\\1", value)

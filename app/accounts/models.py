@@ -55,7 +55,9 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
     street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
     postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
-    city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
+    city: Mapped[str | None] = mapped_column(
+        String(100), info={"label": _l("City"), "searched": True}
+    )
     province: Mapped[str | None] = mapped_column(
         String(80), info={"kind": "province", "label": _l("Province")}
     )
@@ -91,8 +93,8 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         return name
 
     def search_text(self) -> str:
-        """Return the text accounts are found by: name, tax number, e-mail, telephone digits."""
-        parts = (self.name, self.tax_number, self.email, digits(self.phone or ""))
+        """Return the text accounts are found by: name, tax number, e-mail, telephone digits, city."""
+        parts = (self.name, self.tax_number, self.email, digits(self.phone or ""), self.city)
         return fold(" ".join(part for part in parts if part))
 
     def __str__(self) -> str:

@@ -18,7 +18,8 @@ from app.importexport.column_mapping import find_field
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
 from app.importexport.lookups import ByName, EntityLookup, Lookup
 from app.operations.conditions import ConditionReader
-from app.search.queries import search_condition, search_words
+from app.search.parsing import parse_query
+from app.search.queries import search_condition
 from app.security.actor import Actor
 from app.security.scope import visible
 from app.text import clean, fold
@@ -41,7 +42,7 @@ def contacts_where(
     for name, values in by_field.items():
         if name == "q":
             for value in values:
-                if not search_words(value):
+                if not parse_query(value):
                     raise DomainError(_("“%(text)s” can’t be searched for.", text=value[:80]))
                 query = query.where(search_condition(session, Contact, value))
             continue

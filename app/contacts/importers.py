@@ -208,13 +208,7 @@ class ContactImporter(Importer):
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a contact by."""
-        return contact_search_text(
-            values.get("first_name"),
-            values.get("last_name"),
-            values.get("email"),
-            values.get("number"),
-            (values.get("phone"), values.get("mobile"), values.get("secondary_phone")),
-        )
+        return contact_search_text(values)
 
     def title(self, values: dict[str, Any]) -> str:
         """Return the name of the contact."""

@@ -33,8 +33,8 @@ from app.i18n.formats import show_date
 from app.i18n.languages import current_language
 from app.i18n.places import countries, find_provinces
 from app.search.models import Searchable
-from app.search.queries import search_condition, search_words
-from app.text import clean, digits, escape_like, fold
+from app.search.queries import text_condition
+from app.text import clean, digits, escape_like, fold, phone_digits
 
 __all__ = ["SEPARATOR", "Filter", "FilterConverter", "InvalidFilter", "find_filter"]
 
@@ -54,9 +54,9 @@ class Contains(_TextFilter):
         condition = self.folded().like(pattern, escape="\\")
         column = self.datamodel.column(self.column_name)
         is_searched = issubclass(self.model, Searchable) and column.info.get("searched")
-        if is_searched and search_words(value):
+        if is_searched:
             # The trigram index leaves few rows for the exact comparison.
-            condition = search_condition(db.session, self.model, value) & condition
+            condition = text_condition(db.session, self.model, value) & condition
         return condition
 
 
@@ -73,7 +73,7 @@ class HasDigits(Filter):
         return value
 
     def clause(self, value):
-        return self.attribute.like(f"%{digits(value).removeprefix('00')}%")
+        return or_(*(self.attribute.like(f"%{found}%") for found in phone_digits(value)))
 
 
 class InProvince(Contains):

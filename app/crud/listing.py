@@ -8,17 +8,18 @@ from urllib.parse import urlencode
 
 from flask_babel import gettext as _
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import Cell, ColumnPlan, ListColumn
 from app.crud.filters import SEPARATOR, Filter, InvalidFilter, find_filter
-from app.crud.paging import MAX_COUNT, Cursor, InvalidPage, Order, fetch
+from app.crud.paging import MAX_COUNT, Cursor, InvalidPage, Order, Slice, fetch
+from app.crud.quicksearch import suggest_query
+from app.crud.sorting import GroupSort, KeySort, fetch_groups
 from app.errors import DomainError
 from app.extensions import db
-from app.fieldtypes import get_field_type, show_phone
 from app.search.models import Searchable
-from app.search.queries import MAX_QUERY_LENGTH, search_condition, search_words
+from app.search.parsing import MAX_QUERY_LENGTH, parse_query
+from app.search.queries import search_condition
 from app.security.actor import Actor
 from app.text import clean
 
@@ -170,6 +171,8 @@ class ListPage:
     next: str = ""
     is_capped: bool = False
     chips: list[tuple[ActiveFilter, str]] = field(default_factory=list)
+    # Of a search without results: the nearest query that has some.
+    suggestion: str | None = None
 
     @property
     def last(self) -> int | None:
@@ -190,19 +193,60 @@ def load_page(
     those of the view.
     """
     model = view.datamodel.obj
-    sort: InstrumentedAttribute = getattr(model, view.sorts[state.sort])
-    order = Order(sort, model.id, state.descending, nullable=sort.expression.nullable)
-    base = filter_rows(view, state)
-    cap = MAX_FILTERED_COUNT if state.filters or state.q else MAX_COUNT
-    if cap == MAX_FILTERED_COUNT:
-        ids = db.session.scalars(base.with_only_columns(model.id).limit(cap + 1)).all()
-        count = len(ids)
-        if count <= cap:
-            base = view.datamodel.visible().where(model.id.in_(ids))
-    else:
-        count = count_rows(view, state, cap)
-    capped = count > cap
+    base, count, capped = _count_page(view, state)
     plan = ColumnPlan(columns or [view.columns[name] for name in state.cols])
+    size = state.size
+    if state.last and not capped and count % size:
+        size = count % size
+    sort = view.sorts[state.sort]
+    after = Cursor.read(state.after, sort.value_type) if state.after else None
+    before = Cursor.read(state.before, sort.value_type) if state.before else None
+    fetch_page = _fetch_by_key if isinstance(sort, KeySort) else _fetch_by_group
+    fetched = fetch_page(
+        view, sort, base, plan, actor, state, size, after=after, before=before, last=state.last
+    )
+    page = ListPage(
+        state,
+        plan.columns,
+        plan.cells(list(fetched.rows)),
+        count,
+        _first_position(state, after, before, len(fetched.rows), None if capped else count),
+        is_capped=capped,
+        chips=[(active, active.filter.show(active.value)) for active in state.filters],
+    )
+    if state.q and not count and not state.filters and issubclass(view.datamodel.obj, Searchable):
+        page.suggestion = suggest_query(view, state.q, actor)
+    if fetched.rows and fetched.has_previous:
+        page.previous = state.url(
+            before=Cursor(fetched.rows[0][1], fetched.rows[0][0], page.first)
+        )
+    if fetched.rows and fetched.has_next:
+        page.next = state.url(after=Cursor(fetched.rows[-1][1], fetched.rows[-1][0], page.last))
+    return page
+
+
+def _count_page(view: ModelView, state: ListState) -> tuple[Select, int, bool]:
+    """Return the rows of a list, how many there are, and whether there are more than that.
+
+    A filtered list with few rows becomes one of their ids.
+    """
+    base = filter_rows(view, state)
+    if not (state.filters or state.q):
+        count = count_rows(view, state)
+        return base, min(count, MAX_COUNT), count > MAX_COUNT
+    model = view.datamodel.obj
+    ids = db.session.scalars(base.with_only_columns(model.id).limit(MAX_FILTERED_COUNT + 1)).all()
+    if len(ids) > MAX_FILTERED_COUNT:
+        return base, MAX_FILTERED_COUNT, True
+    return view.datamodel.visible().where(model.id.in_(ids)), len(ids), False
+
+
+def _fetch_by_key(
+    view: ModelView, sort: KeySort, base: Select, plan: ColumnPlan, actor: Actor,
+    state: ListState, size: int, **place: Any,
+) -> Slice:  # fmt: skip
+    """Fetch the rows of a page that the database sorts."""
+    model = view.datamodel.obj
     options = base.get_execution_options()
 
     def run(statement: Select, descending: bool):
@@ -213,37 +257,35 @@ def load_page(
         outer = plan.apply(outer, actor).order_by(*(k.desc() if descending else k for k in keys))
         return db.session.execute(outer, execution_options=options).all()
 
-    value_type = _python_type(sort)
-    after = Cursor.read(state.after, value_type) if state.after else None
-    before = Cursor.read(state.before, value_type) if state.before else None
-    size = state.size
-    if state.last and not capped and count % size:
-        size = count % size
-    fetched = fetch(
-        run,
-        base.with_only_columns(model.id.label("row_id"), sort.label("sort")),
-        order,
-        size,
-        after=after,
-        before=before,
-        last=state.last,
+    if sort.join is not None:
+        base = sort.join(base, actor)
+    is_joined = sort.join is not None
+    order = Order(sort.attribute, model.id, state.descending, sort.nullable, is_joined)
+    query = base.with_only_columns(model.id.label("row_id"), sort.attribute.label("sort"))
+    return fetch(run, query, order, size, **place)
+
+
+def _fetch_by_group(
+    view: ModelView, sort: GroupSort, base: Select, plan: ColumnPlan, actor: Actor,
+    state: ListState, size: int, **place: Any,
+) -> Slice:  # fmt: skip
+    """Fetch the rows of a page that is sorted value by value: first the ids, then the rows."""
+    model = view.datamodel.obj
+    options = base.get_execution_options()
+
+    def run(statement: Select):
+        return db.session.execute(statement, execution_options=options).all()
+
+    found = fetch_groups(
+        run, base, model.id, sort, actor, size, descending=state.descending, **place
     )
-    page = ListPage(
-        state,
-        plan.columns,
-        plan.cells(list(fetched.rows)),
-        min(count, cap),
-        _first_position(state, after, before, len(fetched.rows), None if capped else count),
-        is_capped=capped,
-        chips=[(active, active.filter.show(active.value)) for active in state.filters],
-    )
-    if fetched.rows and fetched.has_previous:
-        page.previous = state.url(
-            before=Cursor(fetched.rows[0][1], fetched.rows[0][0], page.first)
-        )
-    if fetched.rows and fetched.has_next:
-        page.next = state.url(after=Cursor(fetched.rows[-1][1], fetched.rows[-1][0], page.last))
-    return page
+    if not found.rows:
+        return found
+    query = select(model.id, model.id).where(model.id.in_([row_id for row_id, _ in found.rows]))
+    by_id = {row[0]: tuple(row) for row in run(plan.apply(query, actor))}
+    # A row may be deleted between the two statements.
+    rows = [(row_id, value, *by_id[row_id][2:]) for row_id, value in found.rows if row_id in by_id]
+    return replace(found, rows=rows)
 
 
 def count_rows(view: ModelView, state: ListState, cap: int = MAX_COUNT) -> int:
@@ -263,16 +305,12 @@ def filter_rows(view: ModelView, state: ListState) -> Select:
         query = query.where(condition)
     for active in state.filters:
         query = active.filter.apply(query, active.value)
-    if state.q and search_words(state.q):
+    if state.q and parse_query(state.q):
         model = view.datamodel.obj
         if not issubclass(model, Searchable):
             raise DomainError(_("This list can’t be searched."))
         query = query.where(search_condition(db.session, model, state.q))
     return query
-
-
-def _python_type(attribute: InstrumentedAttribute) -> type:
-    return get_field_type(attribute.expression).column.type.python_type
 
 
 def _first_position(
@@ -290,27 +328,3 @@ def _first_position(
     if state.last:
         return None if count is None else count - row_count + 1
     return 1 if row_count else 0
-
-
-def quick_search(view: ModelView, typed: str, limit: int, actor: Actor) -> list[dict[str, Any]]:
-    """Return ``{label, initials, hint, url}`` of the first rows that match ``typed``."""
-    model = view.datamodel.obj
-    query = view.datamodel.visible().where(search_condition(db.session, model, typed))
-    title = next(iter(view.columns.values()))
-    query, expressions = title.select(query, actor)
-    hints = [name for name in ("email", "phone", "number") if hasattr(model, name)]
-    query = query.with_only_columns(
-        model.id, *expressions, *(getattr(model, name) for name in hints)
-    )
-    query = query.order_by(model.sort_name, model.id).limit(limit)
-    results = []
-    for row in db.session.execute(query):
-        cell = title.cell(tuple(row[1 : 1 + len(expressions)]))
-        values = zip(hints, row[1 + len(expressions) :], strict=True)
-        name, value = next(((name, value) for name, value in values if value), ("", ""))
-        hint = show_phone(value) if name == "phone" else value
-        results.append(
-            {"label": cell.text, "initials": cell.extra, "hint": hint,
-             "url": f"{view.route_base}/show/{row[0]}"}
-        )  # fmt: skip
-    return results

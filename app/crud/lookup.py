@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flask import current_app, has_request_context
 from sqlalchemy import false, func, or_
 
 from app.crud.columns import name_parts
 from app.extensions import db
 from app.repositories.models import Repository
 from app.search.models import Searchable
-from app.search.queries import search_condition, search_words
+from app.search.parsing import parse_query
+from app.search.queries import search_condition
 from app.security.actor import current_actor
 from app.security.scope import visible
 from app.text import escape_like, fold
@@ -20,10 +22,25 @@ from app.text import escape_like, fold
 MAX_LOOKUP_ROWS = 50
 
 
+def get_add_view(model: Any) -> Any:
+    """Return the view whose add form creates rows of a model; None without the permission."""
+    if not has_request_context():
+        return None
+    for view in current_app.appbuilder.baseviews:
+        if (
+            getattr(view, "add_columns", None)
+            and view.datamodel.obj is model
+            and not view.datamodel.with_trash
+            and view.can("can_add")
+        ):
+            return view
+    return None
+
+
 def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     """Return the first rows in the actor's scope whose name contains ``typed``."""
     query = visible(model, current_actor())
-    if typed and search_words(typed):
+    if typed and parse_query(typed):
         if issubclass(model, Searchable):
             query = query.where(search_condition(db.session, model, typed))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import current_app, jsonify, redirect, request, url_for
@@ -10,14 +11,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, text
 
-from app.crud.listing import quick_search
 from app.crud.modelview import ModelView, RepositoryView
 from app.crud.page import Page, menu_groups
+from app.crud.quicksearch import quick_search, suggest_query
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.i18n.places import provinces
 from app.search.models import Searchable
-from app.search.queries import MAX_QUERY_LENGTH, search_words
+from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public
@@ -117,20 +118,36 @@ class SearchView(Page):
     def search(self):
         """Return JSON to the search box, or a page without JavaScript."""
         typed = clean(request.args.get("q", ""))[:MAX_QUERY_LENGTH]
-        groups = search_all(typed, 7) if search_words(typed) else []
+        groups = search_all(typed, 7) if parse_query(typed) else []
+        suggestion = None if groups else suggest_any(typed)
         if request.headers.get("X-Fragment"):
-            return jsonify(groups=groups)
-        return self.render_template("search.html", title=_("Search"), typed=typed, groups=groups)
+            return jsonify(groups=groups, suggestion=suggestion)
+        return self.render_template(
+            "search.html", title=_("Search"), typed=typed, groups=groups, suggestion=suggestion
+        )
+
+
+def _searchable_views() -> Iterator[ModelView]:
+    """Yield the searchable views that the user may open."""
+    for view in current_app.appbuilder.baseviews:
+        if not isinstance(view, ModelView) or not issubclass(view.datamodel.obj, Searchable):
+            continue
+        if not view.datamodel.with_trash and has_permission(
+            "can_list", view.class_permission_name
+        ):
+            yield view
+
+
+def suggest_any(typed: str) -> str | None:
+    """Return the nearest query that has results in one of the searchable views."""
+    suggestions = (suggest_query(view, typed, current_actor()) for view in _searchable_views())
+    return next(filter(None, suggestions), None)
 
 
 def search_all(typed: str, limit: int) -> list[dict[str, Any]]:
     """Return the first matches of each searchable view that the user may open."""
     groups = []
-    for view in current_app.appbuilder.baseviews:
-        if not isinstance(view, ModelView) or not issubclass(view.datamodel.obj, Searchable):
-            continue
-        if view.datamodel.with_trash or not has_permission("can_list", view.class_permission_name):
-            continue
+    for view in _searchable_views():
         rows = quick_search(view, typed, limit, current_actor())
         if rows:
             groups.append(

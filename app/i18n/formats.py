@@ -1,23 +1,61 @@
-"""Format dates, times and numbers in the reader's language."""
+"""Format dates, times and numbers for the reader."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
-from flask_babel import format_date, format_datetime, format_decimal, format_timedelta
+from babel import Locale, dates
+from flask import has_request_context, request
+from flask_babel import format_decimal, format_timedelta, to_user_timezone
+from flask_babel import gettext as _
 
+from app.i18n.languages import LANGUAGES, current_language
+from app.text import fold
 from app.types import now
+
+# English dates are British, unless the browser asks for American English first.
+BRITISH, AMERICAN, SPANISH = Locale("en", "GB"), Locale("en", "US"), Locale("es")
+
+
+def date_locale() -> Locale:
+    """Return the locale whose order of day and month, and whose clock, the reader uses."""
+    if current_language() == "es":
+        return SPANISH
+    if has_request_context():
+        for value in request.accept_languages.values():
+            if value.partition("-")[0].lower() == "en":
+                return AMERICAN if value.lower() == "en-us" else BRITISH
+    return BRITISH
+
+
+def is_day_first() -> bool:
+    """Return True if the reader writes the day before the month."""
+    return date_locale() is not AMERICAN
 
 
 def show_date(value: date | None) -> str:
-    """Format a date: 14 Mar 1978, 14 mar 1978."""
-    return format_date(value, "medium") if value else ""
+    """Format a date: 14 Mar 1978; Mar 14, 1978 for Americans; 14 mar 1978."""
+    return dates.format_date(value, "medium", locale=date_locale()) if value else ""
 
 
 def show_datetime(value: datetime | None) -> str:
-    """Format a date and time in the organisation's time zone."""
-    return format_datetime(value, "medium") if value else ""
+    """Format a date and time to the minute, in the organisation's time zone."""
+    return _with_time(value, "short")
+
+
+def show_exact(value: datetime | None) -> str:
+    """Format a date and time to the second, in the organisation's time zone."""
+    return _with_time(value, "medium")
+
+
+def _with_time(value: datetime | None, length: str) -> str:
+    if not value:
+        return ""
+    value, locale = to_user_timezone(value), date_locale()
+    day = dates.format_date(value, "medium", locale=locale)
+    return f"{day}, {dates.format_time(value, length, locale=locale)}"
 
 
 def show_ago(value: datetime | None) -> str:
@@ -26,7 +64,10 @@ def show_ago(value: datetime | None) -> str:
         return ""
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    return format_timedelta(value - now(), add_direction=True, granularity="minute")
+    difference = value - now()
+    if abs(difference.total_seconds()) < 60:
+        return _("just now") if difference.total_seconds() <= 0 else _("in a moment")
+    return format_timedelta(difference, add_direction=True, granularity="minute")
 
 
 def show_number(value: int | float | Decimal | None) -> str:
@@ -34,10 +75,22 @@ def show_number(value: int | float | Decimal | None) -> str:
     return "" if value is None else format_decimal(value)
 
 
+@lru_cache(maxsize=1)
+def month_numbers() -> dict[str, int]:
+    """Return folded month name → number, in both languages, in full and abbreviated."""
+    numbers: dict[str, int] = {"sept": 9, "set": 9, "setiembre": 9}
+    for language in LANGUAGES:
+        for width in ("wide", "abbreviated"):
+            names = dates.get_month_names(width, locale=language)
+            numbers |= {fold(name).rstrip("."): month for month, name in names.items()}
+    return numbers
+
+
 # Jinja filters.
 FILTERS = {
     "day": show_date,
     "moment": show_datetime,
+    "exact": show_exact,
     "ago": show_ago,
     "number": show_number,
 }

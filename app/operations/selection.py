@@ -20,7 +20,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.operations.conditions import find_condition_reader
 from app.operations.models import Operation
-from app.search.queries import search_words
+from app.search.parsing import parse_query
 from app.security.actor import Actor, acting_as
 
 # Ids that may be ticked, or excluded from a whole list; for more there are filters.
@@ -109,7 +109,7 @@ class Selection:
             return not self.where
         state = self.state()
         # A search text without any word finds all rows.
-        return not state.filters and not search_words(state.q)
+        return not state.filters and not parse_query(state.q)
 
     def rows(self, actor: Actor) -> Select:
         """Select the rows that the actor may see."""

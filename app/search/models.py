@@ -23,6 +23,10 @@ class Searchable:
     search_table: ClassVar[Table]
     # Name of the relationship whose target's name is searched too, if any.
     search_linked: ClassVar[str | None] = None
+    # Names of the indexed dates that a date typed in the search is compared with.
+    search_dates: ClassVar[tuple[str, ...]] = ()
+    # Name of the indexed number that “No. 47” finds.
+    search_number: ClassVar[str | None] = None
 
     def search_text(self) -> str:
         """Return the folded text this row is found by."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -10,61 +11,88 @@ from sqlalchemy import (
     Table,
     and_,
     exists,
+    false,
     func,
     inspect,
     literal_column,
     or_,
     select,
     text,
+    true,
 )
 from sqlalchemy.orm import Session
 
 from app.search.models import SEPARATOR, Searchable
+from app.search.parsing import Term, parse_query, split_words
 from app.security.actor import current_actor
 from app.security.scope import not_trashed, visible
-from app.text import clean, digits, escape_like, fold
+from app.text import escape_like
 
-# Longer queries are cut: no name is that long.
-MAX_QUERY_LENGTH = 200
-_ONLY_PHONE = re.compile(r"^[\d\s()+./\-]+$")
-
-
-def search_words(typed: str) -> tuple[str, ...]:
-    """Return the folded words of a query, at most 10; a telephone number is one word of digits."""
-    typed = clean(typed)[:MAX_QUERY_LENGTH]
-    if _ONLY_PHONE.match(typed) and len(number := digits(typed)) >= 5 and " " in typed:
-        return (number.removeprefix("00"),)
-    if typed.startswith("+") and _ONLY_PHONE.match(typed):
-        return (digits(typed),) if digits(typed) else ()
-    return tuple(dict.fromkeys(fold(typed).split()))[:10]
+# The most digits of a number with leading zeros.
+MAX_NUMBER_LENGTH = 12
 
 
-def _has_all_words(
-    model: type[Searchable], words: tuple[str, ...], dialect: str
+def _has_terms(
+    model: type[Searchable], terms: Sequence[Term], dialect: str
 ) -> ColumnElement[bool]:
-    """Return the condition on the search table that a text contains all words."""
+    """Return the condition on the search table that a text contains all terms."""
     table = model.search_table
-    conditions = [table.c.text.like(f"%{escape_like(word)}%", escape="\\") for word in words]
-    long = [word for word in words if len(word) >= 3]
-    if dialect == "sqlite" and long:
-        phrase = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
-        fts = f"{table.name}_fts"
-        row_ids = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(
-            phrase=phrase
-        )
-        conditions = [
-            literal_column(f"{table.name}.row_id").in_(row_ids),
-            *(table.c.text.like(f"%{escape_like(w)}%", escape="\\") for w in words if len(w) < 3),
-        ]
-    return and_(*conditions)
+    indexed = [term for term in terms if all(len(spelling) >= 3 for spelling in term)]
+    if dialect != "sqlite" or not indexed:
+        return and_(true(), *(_contains(table.c.text, term) for term in terms))
+    phrase = " AND ".join(
+        "(" + " OR ".join('"' + spelling.replace('"', '""') + '"' for spelling in term) + ")"
+        for term in indexed
+    )
+    fts = f"{table.name}_fts"
+    row_ids = text(f"SELECT rowid FROM {fts} WHERE {fts} MATCH :phrase").bindparams(phrase=phrase)
+    short = [term for term in terms if term not in indexed]
+    return and_(
+        literal_column(f"{table.name}.row_id").in_(row_ids),
+        *(_contains(table.c.text, term) for term in short),
+    )
+
+
+def _contains(column: ColumnElement[str], term: Term) -> ColumnElement[bool]:
+    """Return the condition that a text contains one of the spellings of a term."""
+    return or_(*(column.like(f"%{escape_like(spelling)}%", escape="\\") for spelling in term))
 
 
 def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
     """Return the condition that a row of ``model`` matches the query ``typed``."""
+    query = parse_query(typed)
+    conditions = [_has_date(model, day) for day in query.dates]
+    conditions += [_has_number(model, number) for number in query.numbers]
+    if query.terms or not conditions:
+        conditions.append(_has_text(session, model, query.terms))
+    return and_(*conditions)
+
+
+def text_condition(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
+    """Return the condition that the search text contains the words of ``typed``.
+
+    It holds for every row one of whose searched columns contains ``typed``.
+    """
+    return _has_text(session, model, split_words(typed))
+
+
+def _has_date(model: Any, day: date) -> ColumnElement[bool]:
+    return or_(false(), *(getattr(model, name) == day for name in model.search_dates))
+
+
+def _has_number(model: Any, number: str) -> ColumnElement[bool]:
+    """Return the condition that a row has this number, with any number of leading zeros."""
+    if model.search_number is None:
+        return false()
+    bare = number.lstrip("0")
+    spellings = {bare.zfill(width) for width in range(len(bare) or 1, MAX_NUMBER_LENGTH + 1)}
+    return getattr(model, model.search_number).in_(sorted({number, *spellings}))
+
+
+def _has_text(session: Session, model: Any, terms: Sequence[Term]) -> ColumnElement[bool]:
     table = model.search_table
     dialect = session.get_bind().dialect.name
-    condition = _has_all_words(model, search_words(typed), dialect)
-    matches = model.id.in_(select(table.c.row_id).where(condition))
+    matches = model.id.in_(select(table.c.row_id).where(_has_terms(model, terms, dialect)))
     if model.search_linked is None or current_actor().entity_ids is None:
         return matches
     # The name of a linked row out of scope must not match: it could be guessed letter by letter.
@@ -74,13 +102,12 @@ def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[
     target = relation.mapper.class_
     visible_targets = visible(target, current_actor()).where(not_trashed(target))
     own = own_text(table, dialect)
-    has_own = [own.like(f"%{escape_like(word)}%", escape="\\") for word in search_words(typed)]
     return and_(
         matches,
         or_(
             key.is_(None),
             key.in_(visible_targets.with_only_columns(target.id)),
-            exists().where(table.c.row_id == model.id, *has_own),
+            exists().where(table.c.row_id == model.id, *(_contains(own, term) for term in terms)),
         ),
     )
 

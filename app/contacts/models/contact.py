@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
@@ -22,6 +24,11 @@ from app.trash.models import Trashable
 from app.types import SortKey
 
 SALUTATIONS = {"mr": _l("Mr"), "ms": _l("Ms"), "mx": _l("Mx"), "dr": _l("Dr"), "prof": _l("Prof.")}
+# Columns whose text the search finds; of telephones, the digits.
+SEARCHED_COLUMNS = (
+    "first_name", "last_name", "email", "number", "phone", "mobile", "secondary_phone",
+    "position", "city",
+)  # fmt: skip
 LANGUAGES = {"en": _l("English"), "es": _l("Spanish")}
 
 contact_tag = Table(
@@ -63,6 +70,8 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
     search_table = search_table("contact")
     search_linked = "account"
+    search_dates = ("birth_date",)
+    search_number = "number"
     name_parts = ("first_name", "last_name")
 
     number: Mapped[str] = mapped_column(
@@ -91,7 +100,9 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         String(120), info={"label": _l("Last name"), "searched": True}
     )
     sort_name: Mapped[str] = mapped_column(SortKey(), default="")
-    position: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Position")})
+    position: Mapped[str | None] = mapped_column(
+        String(120), info={"label": _l("Position"), "searched": True}
+    )
     department: Mapped[str | None] = mapped_column(String(120), info={"label": _l("Department")})
     email: Mapped[str | None] = mapped_column(
         SortKey(254), info={"kind": "email", "label": _l("E-mail"), "searched": True}
@@ -107,7 +118,9 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
     street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
     postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
-    city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
+    city: Mapped[str | None] = mapped_column(
+        String(100), info={"label": _l("City"), "searched": True}
+    )
     province: Mapped[str | None] = mapped_column(
         String(80), info={"kind": "province", "label": _l("Province")}
     )
@@ -165,14 +178,8 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         return " ".join(part for part in (self.first_name, self.last_name) if part)
 
     def search_text(self) -> str:
-        """Return the text contacts are found by: name, e-mail, telephone digits, member number."""
-        return contact_search_text(
-            self.first_name,
-            self.last_name,
-            self.email,
-            self.number,
-            (self.phone, self.mobile, self.secondary_phone),
-        )
+        """Return the text contacts are found by: see ``contact_search_text``."""
+        return contact_search_text({name: getattr(self, name) for name in SEARCHED_COLUMNS})
 
     def __str__(self) -> str:
         return self.name
@@ -183,7 +190,10 @@ def contact_sort_name(last_name: str | None, first_name: str | None) -> str:
     return sort_key(f"{last_name or ''} {first_name or ''}".strip())
 
 
-def contact_search_text(first_name, last_name, email, number, phones) -> str:
-    """Return the folded text that the search finds a contact by."""
-    parts = (first_name, last_name, email, number, *(digits(phone or "") for phone in phones))
+def contact_search_text(values: Mapping[str, Any]) -> str:
+    """Return the folded text that the search finds a contact by: the values of some columns."""
+    parts = (
+        digits(values.get(name) or "") if "phone" in name or name == "mobile" else values.get(name)
+        for name in SEARCHED_COLUMNS
+    )
     return fold(" ".join(part for part in parts if part))

@@ -26,7 +26,7 @@ from app.crud.api.schemas import (
 from app.crud.filters import SEPARATOR
 from app.crud.listing import SIZES
 from app.search.models import Searchable
-from app.search.queries import MAX_QUERY_LENGTH
+from app.search.parsing import MAX_QUERY_LENGTH
 
 # JSON schemas of filter values, by the input of the filter.
 INPUT_SCHEMAS: dict[str, dict[str, Any]] = {

@@ -36,7 +36,19 @@ function choose(place) {
   input.setAttribute("aria-activedescendant", rows[on].id);
 }
 
-function render(groups, typed) {
+function suggest(text) {
+  const row = link(`/search?q=${encodeURIComponent(text)}`, element("span", "", hint.dataset.suggest.replace("%s", text)));
+  row.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    input.value = text;
+    input.focus();
+    search();
+  });
+  return row;
+}
+
+function render(groups, typed, suggestion) {
   rows = [];
   on = -1;
   const parts = groups.map((group, number) => {
@@ -57,9 +69,10 @@ function render(groups, typed) {
     part.append(all);
     return part;
   });
+  if (suggestion) parts.push(suggest(suggestion));
   list.replaceChildren(...parts);
   input.setAttribute("aria-expanded", String(rows.length > 0));
-  hint.textContent = typed ? (rows.length ? "" : hint.dataset.none) : hint.dataset.start;
+  hint.textContent = typed ? (groups.length ? "" : hint.dataset.none) : hint.dataset.start;
   hint.hidden = !hint.textContent;
   choose(rows.length ? 0 : -1);
 }
@@ -71,8 +84,8 @@ async function search() {
   try {
     const answer = await fetch(`/search?q=${encodeURIComponent(typed)}`, { headers: { "X-Fragment": "1" } });
     if (answer.status === 401) return location.reload();
-    const { groups } = await answer.json();
-    if (request === lastRequest) render(groups, typed);
+    const { groups, suggestion } = await answer.json();
+    if (request === lastRequest) render(groups, typed, suggestion);
   } catch {
     if (request !== lastRequest) return;
     hint.hidden = false;
