@@ -15,12 +15,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import CHECKS, load_all_checks
-from schemathesis.generation import GenerationMode
 from sqlalchemy import delete
 
 from app.crud.api import Api, ModelApi
@@ -34,7 +31,7 @@ from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.databases import BOTH, migrated_app, undone
 from tests.factories import a_row, an_operation
-from tests.people import ALICIA, Person, add_person, api_key_header, seed_people
+from tests.people import ALICIA, Person, add_person, api_key_header
 
 DESCRIPTION = "/api/v1/openapi.json"
 NAMES = (
@@ -72,6 +69,11 @@ def fuzz(
 
     A failure is raised.
     """
+    # Here, because it takes a second that whoever runs other tests need not wait.
+    import schemathesis
+    from schemathesis.checks import CHECKS, load_all_checks
+    from schemathesis.generation import GenerationMode
+
     found = Counter() if found is None else found
     user, key = _caller(caller)
     ids = _ids(user)
@@ -97,7 +99,7 @@ def fuzz(
 
 def _ask(
     operation: Any,
-    mode: GenerationMode,
+    mode: Any,
     key: dict[str, str],
     ids: dict[str, list[int]],
     checks: list,
@@ -179,12 +181,11 @@ def main(examples: int, kinds: Collection[str]) -> None:
             found: Counter[str] = Counter()
             with (
                 tempfile.TemporaryDirectory() as folder,
-                migrated_app(kind, Path(folder)) as app,
+                migrated_app(kind, Path(folder), with_people=True) as app,
                 app.app_context(),
+                undone(),
             ):
-                seed_people(app.appbuilder.grants())
-                with undone():
-                    sent = fuzz(app, caller, examples, found=found)
+                sent = fuzz(app, caller, examples, found=found)
             print(
                 f"{kind}: {caller}: {sent} requests, 0 failures {dict(sorted(found.items()))}",
                 flush=True,

@@ -22,13 +22,6 @@ expect.set_options(timeout=TIMEOUT_MS)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
-def pytest_collection_modifyitems(items):
-    """Run these tests in one worker process, which starts one server."""
-    for item in items:
-        if Path(__file__).parent in Path(item.path).parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """Serve the app as ``make run`` does, on a free port; yield (app, URL)."""
