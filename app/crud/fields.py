@@ -99,6 +99,9 @@ class OptionWidget:
             kwargs["required"] = True
         if lookup := getattr(field, "lookup", None):
             kwargs["data_lookup"] = lookup
+        if (lookup or self.multiple) and (view := getattr(field, "add_view", None)):
+            kwargs["data_create"] = f"{view.route_base}/add"
+            kwargs["data_create_label"] = view.add_title
         parts = [_hidden_empty_input(field)] if self.multiple else []
         parts.append(Markup("<select %s>") % Markup(html_params(name=field.name, **kwargs)))
         if not self.multiple:

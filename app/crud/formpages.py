@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import current_app, flash, redirect, request, url_for
+from flask import current_app, flash, jsonify, redirect, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
@@ -13,12 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import FileStorage
 
+from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
 from app.crud.fields import PhotoField
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.languages import current_language
+from app.repositories.models import Repository
 from app.storage.services import store_photo
 from app.text import clean
 
@@ -96,9 +99,25 @@ class FormPages:
             return self._conflict(form, row)
         return self._save(form, row) or self._form_page(form, self.find(pk), 422)
 
+    def data_from_name(self, typed: str) -> dict[str, Any]:
+        """Return form data for a new row of which the name was typed, as in a picker."""
+        names = [name for name in name_parts(self.datamodel.obj) if name in self.add_columns]
+        if not typed:
+            return {}
+        if issubclass(self.datamodel.obj, Repository):
+            return {f"label_{current_language()}": typed}
+        if names == ["first_name", "last_name"]:
+            last, comma, first = typed.partition(",")
+            if not comma:
+                # “Ana García López”: one given name, the rest are surnames.
+                first, _space, last = typed.partition(" ")
+                first, last = (first, last) if last else ("", first)
+            return {"first_name": first.strip(), "last_name": last.strip()}
+        return {names[0]: typed} if names else {}
+
     def _data_from_query(self) -> dict[str, Any]:
         """Return form data from the query string: a name, and many-to-one relations by id."""
-        data = {}
+        data = self.data_from_name(clean(request.args.get("typed", ""))[:100])
         for name in self.add_columns:
             if name == "name" and name in request.args:
                 data[name] = clean(request.args[name])[:100]
@@ -145,6 +164,9 @@ class FormPages:
             db.session.rollback()
             add_form_error(form, DomainError(_("Someone else has changed this list. Save again.")))
             return None
+        if is_new and request.headers.get("X-Create"):
+            # A picker asked for the row: it is chosen there.
+            return jsonify(id=row.id, label=str(row))
         text = _("“%(name)s” created.") if is_new else _("“%(name)s” saved.")
         flash(text % {"name": str(row)}, "success")
         if request.form.get("_next") == "add":

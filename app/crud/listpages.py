@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
-from flask import abort, current_app, flash, jsonify, redirect, request
+from flask import abort, flash, jsonify, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
@@ -22,6 +22,7 @@ from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
 from app.crud.models import SavedView
 from app.crud.page import ListLink
 from app.crud.paging import MAX_COUNT
+from app.crud.sorting import Sort
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
@@ -35,7 +36,7 @@ class ListPages:
 
     datamodel: ScopedInterface
     columns: dict[str, ListColumn]
-    sorts: dict[str, str]
+    sorts: dict[str, Sort]
     search_columns: list[str]
     label_columns: dict[str, Any]
     actions: dict[str, Any]
@@ -265,7 +266,7 @@ class ListPages:
             {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
             for row in lookup_rows(model, typed, 20)
         ]
-        return jsonify(results=results, create=get_add_url(model))
+        return jsonify(results=results)
 
     # Actions on ticked rows
 
@@ -303,19 +304,6 @@ class ListPages:
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.route_base}/list/")
-
-
-def get_add_url(model: Any) -> str | None:
-    """Return the URL of the add form of a model, or None if the user may not add rows."""
-    for view in current_app.appbuilder.baseviews:
-        if (
-            isinstance(view, ListPages)
-            and view.datamodel.obj is model
-            and not view.datamodel.with_trash
-            and view.can("can_add")
-        ):
-            return f"{view.route_base}/add"
-    return None
 
 
 def show_count(count: int) -> str:

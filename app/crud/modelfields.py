@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,7 +12,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.crud.fields import REQUIRED, OptionWidget
 from app.crud.interface import parse_id
-from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
+from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows
 from app.extensions import db
 from app.repositories.models import Repository
 from app.security.actor import current_actor
@@ -80,6 +81,11 @@ class _ModelField(Field):
     def lookup(self) -> str | None:
         """Return the address that options are fetched from, or None."""
         return self.lookup_url or None
+
+    @cached_property
+    def add_view(self) -> Any:
+        """Return the view that creates rows of the model, for “New…” in a picker, or None."""
+        return get_add_view(self.model)
 
     def rows(self) -> list[Any]:
         """Return the active rows and the chosen ones."""

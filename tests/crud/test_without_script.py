@@ -75,7 +75,7 @@ def test_the_number_of_results_is_limited(client_as, contact, session):
     some_contacts(60)
     reply = client_as(ALICIA).post("/contacts/add", data={"_find": "manager"})
     assert len(options(reply, "manager")) == 50
-    assert "The first 50" in reply.text
+    assert "Showing the first 50" in reply.text
 
 
 def test_related_rows_of_a_filter_can_be_searched(client_as, contact):

@@ -20,7 +20,7 @@ from werkzeug.datastructures import FileStorage
 
 from app.contacts.importers import ContactImporter
 from app.contacts.views.exporting import ExportPages
-from app.crud.listpages import get_add_url
+from app.crud.lookup import get_add_view
 from app.crud.page import ListLink, PageMeta
 from app.entities.models import Entity
 from app.errors import DomainError
@@ -293,7 +293,7 @@ def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> ImportPlan:
         match=choices.get("match", ""),
         create_values=choices.get("create_values", False),
         entity=choices.get("entity", ""),
-        may_create=lambda model: get_add_url(model) is not None,
+        may_create=lambda model: get_add_view(model) is not None,
     )
     # End the transaction: while the file is read, this request must not hold the write lock.
     db.session.commit()

@@ -24,7 +24,7 @@ window.addEventListener("beforeunload", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const form = document.querySelector("form[data-guard]");
+  const form = document.querySelector("dialog[open] form[data-guard]") ?? document.querySelector("form[data-guard]");
   if (form && (event.ctrlKey || event.metaKey) && event.key === "s") {
     event.preventDefault();
     form.requestSubmit(form.querySelector(".savebar .btn-primary"));
