@@ -14,6 +14,7 @@ from sqlalchemy import or_, select, update
 
 from app.database import reading
 from app.extensions import db
+from app.logs import log_error
 from app.mails.kinds import get_email_kind
 from app.mails.models import Mail
 from app.mails.transport import (
@@ -112,23 +113,35 @@ def _compose(
 ) -> Envelope | None:
     """Compose a mail; return it, or None if it needs no sending: stored, dropped or failed."""
     try:
-        envelope, state = _render(mail_id, should_store=should_store)
+        envelope, state = _render(mail_id, attempt, should_store=should_store)
     except PermanentFailure as error:
         db.session.rollback()
         envelope, state = None, _finish(mail_id, attempt, "failed", str(error))
-    except Exception:
+    except Exception as error:
         db.session.rollback()
-        logger.exception("Mail %s could not be composed.", mail_id)
-        envelope, state = None, _finish(mail_id, attempt, "failed", "composing")
+        reference = log_error(logger, error, "mail %s could not be composed", mail_id)
+        envelope, state = None, _finish(mail_id, attempt, "failed", f"composing: {reference}")
     if state is not None:
         counts[state] += 1
     return envelope
 
 
-def _render(mail_id: int, *, should_store: bool) -> tuple[Envelope | None, str | None]:
-    mail = db.session.get(Mail, mail_id)
-    kind = None if mail is None else get_email_kind(mail.kind)
-    if mail is None or kind is None:
+def _render(
+    mail_id: int, attempt: int, *, should_store: bool
+) -> tuple[Envelope | None, str | None]:
+    """Compose a mail; return its envelope and its state if it has ended.
+
+    Both are None if another process has claimed it since.
+    """
+    claimed = (Mail.id == mail_id, Mail.state == "sending", Mail.attempts == attempt)
+    mail = db.session.scalar(
+        select(Mail).where(*claimed).with_for_update().execution_options(populate_existing=True)
+    )
+    if mail is None:
+        db.session.rollback()
+        return None, None
+    kind = get_email_kind(mail.kind)
+    if kind is None:
         raise PermanentFailure("kind")
     if mail.created_at + kind.max_age < now():
         if mail.user_id is None:

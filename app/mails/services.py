@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import and_, delete, or_
+from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -33,10 +33,17 @@ def queue_mail(
 
 def retry_mail(session: Session, mail: Mail) -> None:
     """Queue a failed mail again."""
-    if mail.state != "failed":
+    moment = now()
+    # Somebody else may have retried it since it was read, and it may be on its way by now.
+    retried = session.execute(
+        update(Mail)
+        .where(Mail.id == mail.id, Mail.state == "failed")
+        .values(state="queued", error="", attempts=0, created_at=moment, due_at=moment)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(mail)
+    if retried.rowcount != 1:  # type: ignore[attr-defined]
         raise DomainError(_("Only e-mails that failed can be retried."))
-    mail.state, mail.error, mail.attempts = "queued", "", 0
-    mail.created_at = mail.due_at = now()
     session.info["mails_queued"] = True
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, delete, exists, func, select, tuple_, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -247,17 +247,32 @@ def delete_old_drafts(session: Session) -> int:
 
 
 def delete_expired_items(session: Session, size: int) -> int:
-    """Delete at most ``size`` items of operations that can no longer be undone; return how many.
+    """Delete at most ``size`` items of an operation that can no longer be undone; return how many.
 
-    The values of before go with them; the log still has every change.
+    The values of before go with them; the log still has every change. Whoever retries the
+    operation locks it too: so it is either skipped here, or found to be too late there.
     """
     is_running = exists().where(
         Job.id.in_((Operation.job_id, Operation.undo_job_id)), Job.state.in_(LIVE_STATES)
     )
-    expired = select(Operation.id).where(Operation.undo_until < now(), ~is_running)
-    some = select(Item.operation_id, Item.row_id).where(Item.operation_id.in_(expired)).limit(size)
+    expired = (Operation.undo_until < now(), ~is_running)
+    has_items = exists().where(Item.operation_id == Operation.id)
+    operation_id = session.scalar(
+        select(Operation.id)
+        .where(*expired, has_items)
+        .order_by(Operation.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if operation_id is None:
+        return 0
+    # A statement after the lock sees whether a job was queued again before it.
+    still_expired = exists().where(Operation.id == Item.operation_id, *expired)
+    some = select(Item.row_id).where(Item.operation_id == operation_id).limit(size)
     result = session.execute(
-        delete(Item).where(tuple_(Item.operation_id, Item.row_id).in_(some)),
+        delete(Item).where(
+            Item.operation_id == operation_id, Item.row_id.in_(some), still_expired
+        ),
         execution_options=UNSYNCHRONISED,
     )
     return result.rowcount  # type: ignore[attr-defined]

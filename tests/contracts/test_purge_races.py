@@ -27,7 +27,7 @@ def served(tmp_path_factory):
 
 def restores(engine: Engine, table: str, row_id: int) -> bool:
     """Restore a row on another connection; return False if it is locked or gone."""
-    statement = f"UPDATE {table} SET trashed_at = NULL WHERE id = :id AND trashed_at IS NOT NULL"  # noqa: S608
+    statement = f"UPDATE {table} SET trashed_at = NULL WHERE id = :id AND trashed_at IS NOT NULL"
     try:
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL lock_timeout = '1ms'"))
@@ -66,14 +66,13 @@ def test_a_row_restored_while_the_trash_is_emptied_survives(served, model):
     """Restore before each statement of the purge in turn; it succeeds or the row is purged."""
     outcomes = []
     with served.app_context():
-        engine = db.engine
+        engine, table = db.engine, model.__tablename__
         for number in range(20):
             row = a_row(model)
             row.trashed_at = now()
             db.session.commit()
             row_id = row.id
             db.session.remove()
-            table = model.__tablename__
             with before_statement(number, lambda pk=row_id: restores(engine, table, pk)) as done:
                 count = purge_all(db.session(), model, SYSTEM)
             if not done:

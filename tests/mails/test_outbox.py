@@ -6,12 +6,13 @@ import json
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.errors import DomainError
 from app.extensions import db
-from app.mails.delivery import deliver_due
+from app.mails.delivery import _render, deliver_due
 from app.mails.models import Mail
-from app.mails.services import queue_mail
+from app.mails.services import queue_mail, retry_mail
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
@@ -197,3 +198,30 @@ def test_mails_test_reports_a_missing_or_unreachable_server(app, session, monkey
     done = run(app, "test", "ana@example.org")
     assert done.exit_code == 1
     assert "cannot be reached" in done.output
+
+
+def test_a_mail_that_somebody_else_retried_is_not_sent_twice(session):
+    mail = add_mail()
+    mail.state = "failed"
+    session.commit()
+    loaded = session.get(Mail, mail.id)
+    # Another request retried it since it was read, and a process is sending it.
+    session.execute(
+        update(Mail).where(Mail.id == mail.id).values(state="sending", attempts=1),
+        execution_options={"synchronize_session": False},
+    )
+
+    with pytest.raises(DomainError):
+        retry_mail(db.session(), loaded)
+
+    assert (mail.state, mail.attempts) == ("sending", 1)
+
+
+def test_a_mail_claimed_again_is_left_to_the_process_that_has_it(session):
+    mail = add_mail()
+    mail.state, mail.attempts = "sending", 2
+    session.commit()
+
+    assert _render(mail.id, 1, should_store=True) == (None, None)
+
+    assert (mail.state, mail.content) == ("sending", None)

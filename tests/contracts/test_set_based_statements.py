@@ -1,0 +1,123 @@
+"""Set-based UPDATE and DELETE act on a condition, never only on ids that were read earlier."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+APP = Path(__file__).parents[2] / "app"
+
+# Statements over ids alone, and why no change in between can mislead them.
+REASONS = {
+    ("entities/listeners.py", "_update_paths"): "the root of the tree is locked",
+    ("importexport/writing.py", "_link_many"): "the rows were updated with their version",
+    ("jobs/leases.py", "_update"): "the job was locked in the same transaction",
+    ("operations/apply.py", "update_statement"): "the chunk was locked, then judged",
+    ("operations/engine.py", "_write_outcomes"): "items are written by the leased job alone",
+    ("operations/engine.py", "update_item"): "items are written by the leased job alone",
+    ("operations/engine.py", "_add_counts"): "it adds to the stored counts",
+    ("operations/verbs.py", "unlinking"): "the chunk was locked, then judged",
+    ("search/services.py", "rebuild"): "it deletes everything, to write it again",
+    ("security/roles.py", "sync_roles"): "permissions are immutable pairs of names",
+    ("security/roles.py", "_sync_seeded_roles"): "only the code decides on seeded roles",
+    ("security/throttle.py", "reset_count"): "the count is reset, whatever it is",
+    ("security/two_factor.py", "delete_recovery_codes"): "all codes go, used or not",
+    ("staff/login.py", "open_session"): "it adds to the stored count",
+}
+
+
+class Statement(NamedTuple):
+    """An UPDATE or DELETE in the source: its place and the arguments of its ``where``."""
+
+    file: str
+    function: str
+    line: int
+    conditions: tuple[ast.expr, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.function})"
+
+
+def statements() -> Iterator[Statement]:
+    """Yield every ``update(…)`` and ``delete(…)`` of SQLAlchemy in the program."""
+    for path in sorted(APP.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        if any(
+            isinstance(node, ast.ImportFrom)
+            and node.module == "sqlalchemy"
+            and any(name.name in ("update", "delete") for name in node.names)
+            for node in ast.walk(tree)
+        ):
+            yield from _statements_below(tree, "", path.relative_to(APP).as_posix())
+
+
+def _statements_below(node: ast.AST, function: str, file: str) -> Iterator[Statement]:
+    """Yield the statements inside a node, each with the whole chain of calls on it."""
+    if isinstance(node, ast.FunctionDef):
+        function = node.name
+    chain: list[ast.expr] = []
+    inner: ast.AST = node
+    while isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+        if inner.func.attr == "where":
+            chain += inner.args
+        inner = inner.func.value
+    name = (
+        inner.func.id if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) else ""
+    )
+    if name in ("update", "delete"):
+        yield Statement(file, function, inner.lineno, tuple(chain))
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _statements_below(child, function, file)
+
+
+def _is_identity(condition: ast.expr) -> bool:
+    """Return True for ``….id == x``, ``….row_id.in_(x)`` and the like, and for a variable."""
+    if isinstance(condition, ast.Name):
+        return True
+    compared: ast.expr | None = None
+    if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], ast.Eq):
+        compared = condition.left
+    elif isinstance(condition, ast.Call) and isinstance(condition.func, ast.Attribute):
+        is_list = condition.func.attr == "in_" and "select(" not in ast.unparse(condition)
+        compared = condition.func.value if is_list else None
+    return isinstance(compared, ast.Attribute) and compared.attr.endswith(("id", "key", "_column"))
+
+
+def acts_on_ids_alone(statement: Statement) -> bool:
+    names = [c for c in statement.conditions if isinstance(c, ast.Name)]
+    if names and len(statement.conditions) > 1:
+        # A condition that has a name, beside the ids.
+        return False
+    return all(_is_identity(condition) for condition in statement.conditions)
+
+
+def test_every_set_based_statement_has_a_condition_or_a_reason():
+    found = list(statements())
+    assert len(found) > 30
+    alone = [s for s in found if acts_on_ids_alone(s)]
+    unexplained = [str(s) for s in alone if (s.file, s.function) not in REASONS]
+    assert not unexplained, "act on ids alone: lock the rows or repeat the condition"
+    stale = set(REASONS) - {(s.file, s.function) for s in alone}
+    assert not stale, "no such statement any more"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_alone"),
+    [
+        ("delete(model).where(model.id.in_(ids))", True),
+        ("session.execute(delete(Mail))", True),
+        ("update(Job).where(Job.id == job.id).values(state='done')", True),
+        ("delete(model).where(model.id.in_(ids), model.trashed_at.is_not(None))", False),
+        ("update(Job).where(Job.id == job_id).where(Job.state == 'queued')", False),
+        ("update(Key).where(Key.id == key_id, is_older)", False),
+        ("update(Item).where(items)", True),
+    ],
+)
+def test_the_statements_that_act_on_ids_alone_are_recognised(source, is_alone):
+    [found] = _statements_below(ast.parse(source), "", "")
+    assert acts_on_ids_alone(found) is is_alone
