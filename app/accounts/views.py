@@ -37,7 +37,6 @@ class AccountView(ModelView):
     }
     list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity"]
     more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")
-    order_columns: ClassVar[Any] = ["name"]
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     base_sort = "name"
     search_columns: ClassVar[Any] = [
@@ -74,7 +73,6 @@ class AccountTrashView(TrashView):
     list_route_base = "/accounts"
     label_columns: ClassVar[dict[str, Any]] = {"trashed_at": _l("Deleted")}
     list_columns: ClassVar[Any] = ["name", "trashed_at", "type", "city", "email", "entity"]
-    order_columns: ClassVar[Any] = ["trashed_at", "name"]
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     search_columns: ClassVar[Any] = ["name", "type", "city", "trashed_at"]
     edit_columns: ClassVar[Any] = ["name"]

@@ -6,19 +6,25 @@ however many columns it shows.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, and_, select
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import JSON, Column, Select, String, and_, case, func, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
 from app.crud.interface import ScopedInterface
+from app.crud.sorting import GroupSort, KeySort, Sort
 from app.extensions import db
-from app.fieldtypes import FieldType
+from app.fieldtypes import FieldType, get_field_type
 from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor
+from app.security.scope import visible
+from app.text import sort_key
 
 
 class Cell(NamedTuple):
@@ -53,6 +59,21 @@ class ListColumn:
         """Return the cell for the values of the selected expressions."""
         raise NotImplementedError
 
+    # Says why a list cannot be sorted by the column; not used if ``sort`` returns something.
+    why_not_sorted: Any = _l("This column can’t be sorted.")
+
+    def sort(self) -> Sort | None:
+        """Return how a list is sorted by this column, or None if it cannot be."""
+        return None
+
+    def sort_by_text(self, expression: Callable[[], Any], show: Callable[[Any], str]) -> Sort:
+        """Return a sort of the values of an expression by the text they are shown as."""
+
+        def keys(values: Sequence[Any], _actor: Actor) -> dict[Any, str]:
+            return {value: sort_key(show(value)) for value in values if value is not None}
+
+        return GroupSort(expression, str, keys)
+
 
 class AttributeColumn(ListColumn):
     """A column attribute of the model itself."""
@@ -63,6 +84,8 @@ class AttributeColumn(ListColumn):
         self.shape = (
             self.field_type.name if self.field_type.name in ("email", "phone", "url") else "text"
         )
+        if self.shape == "phone":
+            self.why_not_sorted = _l("Phone numbers can’t be sorted. Search for a number instead.")
 
     def cell(self, values: tuple) -> Cell:
         value = values[0]
@@ -71,6 +94,14 @@ class AttributeColumn(ListColumn):
         if self.field_type.name == "colour":
             return Cell("chip", self.field_type.show(value), value)
         return Cell(self.shape, self.field_type.show(value), value)
+
+    def sort(self) -> Sort | None:
+        if self.shape == "phone" or isinstance(self.datamodel.column(self.name).type, JSON):
+            return None
+        attribute = getattr(self.datamodel.obj, self.name)
+        if is_stored_in_order(self.datamodel.column(self.name)):
+            return key_sort(attribute)
+        return self.sort_by_text(lambda: attribute, self.field_type.show)
 
 
 class TitleColumn(ListColumn):
@@ -90,6 +121,17 @@ class TitleColumn(ListColumn):
     def cell(self, values: tuple) -> Cell:
         filled = [str(value) for value in values if value]
         return Cell("title", " ".join(filled), initials(filled))
+
+    def sort(self) -> Sort | None:
+        return self.sort_by_text(self._sorted_text, str)
+
+    def _sorted_text(self) -> Any:
+        """Return the expression of the name, the surname first."""
+        last, *rest = (getattr(self.datamodel.obj, part) for part in reversed(self.parts))
+        text = last
+        for part in rest:
+            text = func.coalesce(text, "").concat(" ").concat(func.coalesce(part, ""))
+        return text
 
 
 class JoinedColumn(ListColumn):
@@ -112,6 +154,36 @@ class JoinedColumn(ListColumn):
             # Called on the alias, the class method builds its condition over the alias.
             condition = and_(condition, self.target.scope(actor))
         return query.outerjoin(self.target, condition)
+
+    def sort(self) -> Sort | None:
+        if hasattr(self.target, "sort_name"):
+            return KeySort(self.target.sort_name, str, nullable=True, join=self.join)
+        relation = self.datamodel.list_properties[self.name]
+        key: Any = next(iter(relation.local_columns))
+        attribute = getattr(
+            self.datamodel.obj, self.datamodel.obj.__mapper__.get_property_by_column(key).key
+        )
+        return GroupSort(
+            lambda: attribute, int, self._sort_keys, self._candidates if is_indexed(key) else None
+        )
+
+    def _sort_keys(self, _values: Sequence[Any], actor: Actor) -> dict[int, str]:
+        """Return the sort key of every related row the actor may see: they are few."""
+        target = self.datamodel.get_related_model(self.name)
+        parts = (
+            [label_expression(target)]
+            if issubclass(target, Repository)
+            else [getattr(target, part) for part in name_parts(target)]
+        )
+        query = visible(target, actor).with_only_columns(target.id, *parts)
+        return {
+            row[0]: sort_key(" ".join(str(part) for part in row[1:] if part))
+            for row in db.session.execute(query)
+        }
+
+    def _candidates(self) -> list[int]:
+        target = self.datamodel.get_related_model(self.name)
+        return list(db.session.scalars(select(target.id)))
 
 
 class ChipColumn(JoinedColumn):
@@ -146,6 +218,7 @@ class ChipsColumn(ListColumn):
     """Many-to-many values of a repository, loaded for the whole page in one statement."""
 
     shape = "chips"
+    why_not_sorted = _l("This column can have several values in a row, so it can’t be sorted.")
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, []
@@ -185,6 +258,37 @@ class LanguagesColumn(ListColumn):
             return Cell("chip", _("Translated"), "green")
         missing = _("Spanish missing") if values[0] else _("English missing")
         return Cell("chip", missing, "amber")
+
+    def sort(self) -> Sort | None:
+        model = self.datamodel.obj
+        labels = {"": (True, True), "es": (True, False), "en": (False, True)}
+        missing = case((model.label_en == "", "en"), (model.label_es == "", "es"), else_="")
+        return self.sort_by_text(
+            lambda: missing, lambda value: self.cell(labels.get(value, (True, True))).text
+        )
+
+
+def is_indexed(column: Column) -> bool:
+    """Return True if an index of the table begins with the column."""
+    return any(next(iter(index.columns)) is column for index in column.table.indexes)
+
+
+def is_stored_in_order(column: Column) -> bool:
+    """Return True if the stored values sort as people expect, alike on both databases.
+
+    These are dates and numbers, and the texts that are compared byte by byte: sort keys, e-mails.
+    """
+    if not isinstance(column.type, String):
+        return True
+    stored = column.type.dialect_impl(postgresql.dialect())
+    return getattr(stored, "collation", None) == "C" and "choices" not in column.info
+
+
+def key_sort(attribute: Any) -> KeySort:
+    """Return the sort by an attribute of the model itself."""
+    column = attribute.expression
+    value_type = get_field_type(column).column.type.python_type
+    return KeySort(attribute, value_type, bool(column.nullable))
 
 
 def name_parts(model: type) -> tuple[str, ...]:

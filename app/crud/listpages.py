@@ -23,6 +23,7 @@ from app.crud.models import SavedView
 from app.crud.page import ListLink
 from app.crud.paging import MAX_COUNT
 from app.crud.sorting import Sort
+from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
@@ -221,7 +222,14 @@ class ListPages:
                     owner_id=current_user.id,
                     role_id=role_id,
                 )
+                try:
+                    claim_submission(db.session())
+                except AlreadySubmitted as earlier:
+                    db.session.rollback()
+                    return redirect(f"{self.route_base}/list/?{view.query}&view={earlier.row_id}")
                 db.session.add(view)
+                db.session.flush()
+                record_created_row(db.session(), view.id)
                 db.session.commit()
                 flash(_("View “%(name)s” saved.", name=name), "success")
                 return redirect(f"{self.route_base}/list/?{view.query}&view={view.id}")

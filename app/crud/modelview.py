@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import get_list_actions
-from app.crud.columns import ListColumn, make_column, name_parts
+from app.crud.columns import ListColumn, key_sort, make_column, name_parts
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
 from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
@@ -19,6 +19,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.listpages import ListPages
 from app.crud.page import PageMeta
 from app.crud.showpages import ShowPages
+from app.crud.sorting import Sort
 from app.errors import DomainError, InUse
 from app.extensions import db
 from app.log.models import is_logged
@@ -34,8 +35,9 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     """The pages over a model. Subclassing registers it.
 
     ``list_columns`` are shown by default; ``more_columns`` can be added by the user.
-    ``order_by`` maps a column to the indexed attribute it is sorted by. ``base_sort`` is the
-    default order, descending with a leading minus.
+    Every column that can be sorted is: ``order_by`` names the attribute that holds the sort key
+    of a column, or of an order that is no column. ``base_sort`` is the default order, descending
+    with a leading minus.
     """
 
     datamodel: ScopedInterface
@@ -126,9 +128,20 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
             name: make_column(self.datamodel, name, self.get_label(name), parts)
             for name in dict.fromkeys([*self.list_columns, *self.more_columns])
         }
-        self.sorts = {"id": "id"} | {
-            name: self.order_by.get(name, name) for name in self.order_columns
+        self.sorts = self._make_sorts()
+        self.order_columns = list(self.sorts)
+
+    def _make_sorts(self) -> dict[str, Sort]:
+        """Return how the list is sorted by each column that can be sorted."""
+        model = self.datamodel.obj
+        stored = {"id": "id", **self.order_by}
+        sorts: dict[str, Sort] = {
+            name: key_sort(getattr(model, attribute)) for name, attribute in stored.items()
         }
+        for name, column in self.columns.items():
+            if name not in sorts and (sort := column.sort()) is not None:
+                sorts[name] = sort
+        return sorts
 
     def _init_forms(self) -> None:
         """Create the add and edit forms; there is no search form."""
@@ -181,7 +194,6 @@ class RepositoryView(ModelView, abstract=True):
         "is_active",
     ]
     title_parts = ("label",)
-    order_columns: ClassVar[Any] = ["position"]
     base_sort = "position"
     search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
     edit_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "position", "is_active"]

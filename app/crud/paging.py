@@ -72,12 +72,16 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Order:
-    """The order of a list: by ``attribute``, then by ``key``."""
+    """The order of a list: by ``attribute``, then by ``key``.
+
+    ``is_joined`` says that the attribute is of another table than the key.
+    """
 
     attribute: Any
     key: Any
     descending: bool
     nullable: bool
+    is_joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,10 @@ def _ranges(order: Order, cursor: Cursor | None, backwards: bool) -> list[_Range
     elif cursor is not None:
         here, there = tuple_(attribute, key), tuple_(cursor.value, cursor.id)
         past = here < there if down else here > there
+        if order.is_joined:
+            # No index answers a comparison of pairs over two tables.
+            near = attribute <= cursor.value if down else attribute >= cursor.value
+            past = and_(near, past)
         with_value = _Range((and_(*filled, past),), directed)
         ranges = [with_value] if backwards else [with_value, without]
     else:

@@ -31,7 +31,7 @@ class EntityView(ModelView):
     is_personal = False
     label_columns: ClassVar[dict[str, Any]] = {"path": _l("Full path")}
     list_columns: ClassVar[Any] = ["name", "parent"]
-    order_columns: ClassVar[Any] = ["path"]
+    order_by: ClassVar[dict[str, str]] = {"path": "path"}
     base_sort = "path"
     search_columns: ClassVar[Any] = ["name", "parent"]
     edit_columns: ClassVar[Any] = ["name", "parent"]

@@ -20,7 +20,7 @@ from app.entities.queries import get_root
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.storage.services import photo_folder
+from app.storage.files import photo_folder
 
 
 class ContactView(ImportExportPages, ModelView):
@@ -49,9 +49,6 @@ class ContactView(ImportExportPages, ModelView):
         "postcode", "province", "country", "birth_date", "language", "manager", "created_at",
         "updated_at",
     )  # fmt: skip
-    order_columns: ClassVar[Any] = [
-        "name", "number", "email", "birth_date", "created_at", "updated_at",
-    ]  # fmt: skip
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     base_sort = "name"
     search_columns: ClassVar[Any] = [

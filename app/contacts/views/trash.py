@@ -41,7 +41,6 @@ class ContactTrashView(TrashView):
         "email",
     ]
     more_columns = ("number", "category", "phone", "city")
-    order_columns: ClassVar[Any] = ["trashed_at", "name"]
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     search_columns: ClassVar[Any] = [
         "type", "category", "status", "tags", "entity", "account", "last_name", "trashed_at",

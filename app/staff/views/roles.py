@@ -15,6 +15,7 @@ from app.crud.columns import Cell, ListColumn, TitleColumn
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
+from app.crud.sorting import GroupSort, Sort
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
@@ -33,9 +34,14 @@ class RoleName(TitleColumn):
     def cell(self, values: tuple) -> Cell:
         return Cell("title", role_label(values[0]), "")
 
+    def sort(self) -> Sort | None:
+        return self.sort_by_text(lambda: Role.name, role_label)
+
 
 class RoleDescription(ListColumn):
     """A one-line description of a role's permissions."""
+
+    why_not_sorted = _l("This column is a description, so it can’t be sorted.")
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, [Role.id]
@@ -52,16 +58,21 @@ class RoleHolders(ListColumn):
     """The number of users with a role."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, [self._count()]
+
+    def _count(self) -> Any:
         users = StaffUser.__table__
         link = assoc_user_role.c
-        count = (
+        return (
             select(func.count())
             .select_from(assoc_user_role.join(users, users.c.id == link.user_id))
             .where(link.role_id == Role.id, users.c.trashed_at.is_(None))
             .correlate(Role)
             .scalar_subquery()
         )
-        return query, [count]
+
+    def sort(self) -> Sort | None:
+        return GroupSort(self._count, int, lambda values, _actor: {v: v for v in values})
 
     def cell(self, values: tuple) -> Cell:
         return Cell("text", show_number(values[0]))
@@ -88,7 +99,6 @@ class RoleView(ModelView):
         "holders": _l("People"),
     }
     list_columns: ClassVar[Any] = ["name"]
-    order_columns: ClassVar[Any] = ["name"]
     base_sort = "name"
     search_columns: ClassVar[Any] = ["name", "needs_second_factor"]
     edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
@@ -109,6 +119,7 @@ class RoleView(ModelView):
             "holders": RoleHolders(self.datamodel, "holders", self.get_label("holders")),
         }
         self.list_columns = list(self.columns)
+        self.sorts = self._make_sorts()
 
     def detail_cell(self, row: Role, name: str) -> Cell:
         return Cell("text", str(row)) if name == "name" else super().detail_cell(row, name)

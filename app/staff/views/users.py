@@ -57,7 +57,6 @@ class UserView(ModelView):
     }
     list_columns: ClassVar[Any] = ["name", "username", "email", "entity", "active", "last_login"]
     more_columns = ("language", "employed_until", "login_count")
-    order_columns: ClassVar[Any] = ["username"]
     base_sort = "username"
     search_columns: ClassVar[Any] = [
         "first_name", "last_name", "username", "email", "active", "employed_until", "roles",
@@ -190,7 +189,6 @@ class UserTrashView(TrashView):
         "trashed_at": _l("Deleted"),
     }
     list_columns: ClassVar[Any] = ["name", "trashed_at", "username", "email", "entity"]
-    order_columns: ClassVar[Any] = ["trashed_at", "username"]
     search_columns: ClassVar[Any] = ["last_name", "username", "email", "trashed_at"]
     edit_columns: ClassVar[Any] = ["last_name"]
     show_fieldsets = UserView.show_fieldsets
