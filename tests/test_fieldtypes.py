@@ -15,8 +15,9 @@ from app import fieldtypes
 from app.accounts.models import Account
 from app.contacts.models import Contact
 from app.errors import DomainError
-from app.fieldtypes import Boolean, Hints, get_field_type, parse_date
-from app.i18n.places import countries, find_country, find_province, province_name, provinces
+from app.fieldtypes import Boolean, Hints, get_field_type
+from app.i18n.dates import parse_date
+from app.i18n.places import countries, find_country
 
 CONTACT, ACCOUNT = Contact.__table__.c, Account.__table__.c
 SPAIN, STATES = Hints(country="ES"), Hints(country="US", day_first=False)
@@ -57,7 +58,7 @@ def test_a_phone_number_without_prefix_belongs_to_the_given_country():
 
 @pytest.mark.parametrize("typed", ["927 21", "call me", "+34", "1" * 40])
 def test_an_invalid_phone_number_is_refused(typed):
-    with pytest.raises(DomainError, match="telephone"):
+    with pytest.raises(DomainError, match="not a valid phone number"):
         parse(CONTACT.phone, typed)
 
 
@@ -135,23 +136,58 @@ def test_every_country_is_found_by_its_displayed_name(language):
 
 
 def test_an_unknown_country_is_refused():
-    with pytest.raises(DomainError, match="not a country"):
+    with pytest.raises(DomainError, match="not a valid country"):
         parse(CONTACT.country, "Atlantis")
 
 
+FORM = Hints(country="ES", is_strict=True)
+
+
 @pytest.mark.parametrize(
-    ("typed", "code"),
-    [("Cáceres", "ES-CC"), ("caceres", "ES-CC"), ("CC", "ES-CC"), ("Alicante", "ES-A"),
-     ("Bizkaia", "ES-BI"), ("Nowhere", "Nowhere")],
+    ("typed", "stored"),
+    [("Cáceres", "ES-CC"), ("CC", "ES-CC"), ("Coruña (A)", "ES-C"), ("N/A", None), ("s/d", None),
+     ("-", None), ("Nowhere", "Nowhere")],
 )  # fmt: skip
-def test_a_province_is_stored_as_code_or_as_typed(typed, code):
-    assert find_province(typed, "ES") == code
+def test_a_province_is_stored_as_code_or_as_a_file_has_it(typed, stored):
+    assert parse(CONTACT.province, typed) == stored
 
 
-@in_both_languages
-def test_every_province_of_spain_is_found_by_its_displayed_name(language):
-    for code, _name in provinces("ES", language):
-        assert find_province(province_name(code, language), "ES") == code
+def test_a_form_takes_no_other_province_of_spain():
+    assert parse(CONTACT.province, "Lugo", FORM) == "ES-LU"
+    assert parse(CONTACT.province, "N/A", FORM) is None
+    with pytest.raises(
+        DomainError, match=r"“cac” is not a province of Spain\. Did you mean Cáceres"
+    ):
+        parse(CONTACT.province, "cac", FORM)
+    with pytest.raises(DomainError, match="Choose one from the list, or another country"):
+        parse(CONTACT.province, "Lisboa", FORM)
+    assert parse(CONTACT.province, "Nowhere", Hints("US", is_strict=True)) == "Nowhere"
+
+
+@pytest.mark.parametrize(
+    ("typed", "country", "stored"),
+    [("8001", "ES", "08001"), ("08001", "ES", "08001"), ("10003", "ES", "10003"),
+     ("8001", "CH", "8001"), ("0123", "ES", "0123"), ("SW1A 1AA", "GB", "SW1A 1AA")],
+)  # fmt: skip
+def test_a_spanish_postcode_gets_back_its_leading_zero(typed, country, stored):
+    assert parse(CONTACT.postcode, typed, Hints(country)) == stored
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["12 de marzo de 1980", "12 marzo 1980", "12-mar-1980", "12 Mar 1980", "March 12, 1980",
+     "Mar 12 1980", "12 mar. 1980"],
+)  # fmt: skip
+def test_a_date_with_the_name_of_the_month_is_parsed(typed):
+    assert parse(CONTACT.birth_date, typed) == date(1980, 3, 12)
+
+
+def test_a_date_of_birth_is_neither_in_the_future_nor_before_1900():
+    field_type = get_field_type(CONTACT.birth_date)
+    field_type.validate(date(1900, 1, 1))
+    for day, sentence in ((date(2980, 1, 1), "in the future"), (date(1899, 12, 31), "from 1900")):
+        with pytest.raises(DomainError, match=sentence):
+            field_type.validate(day)
 
 
 @in_both_languages
@@ -170,7 +206,7 @@ def test_a_language_is_parsed_in_both_languages(typed):
 
 
 def test_an_unknown_choice_is_refused():
-    with pytest.raises(DomainError, match="choices"):
+    with pytest.raises(DomainError, match="not a valid option"):
         parse(ACCOUNT.type, "friend")
 
 

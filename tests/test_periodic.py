@@ -11,7 +11,7 @@ from app import periodic
 from app.extensions import db
 from app.mails.periodic import DeliverMails
 from app.mails.services import queue_mail
-from app.periodic import PeriodicTask, PeriodicTaskThread
+from app.periodic import PeriodicTask, PeriodicTaskRunner, PeriodicTaskThread
 from app.security.actor import SYSTEM, current_actor
 
 
@@ -46,13 +46,13 @@ def results(monkeypatch):
 
 def test_a_failing_task_does_not_stop_the_next(app, results, caplog):
     ran, finished, _working = results
-    thread = PeriodicTaskThread(app)
-    thread.start()
+    runner = PeriodicTaskRunner(app)
+    runner.start()
     assert finished.acquire(timeout=60)
-    thread.stop()
+    runner.stop()
     assert ran == ["broken", "working"]
-    assert "The periodic task Broken failed." in caplog.text
-    assert not thread.is_alive()
+    assert "the periodic task Broken failed" in caplog.text
+    assert not any(it.is_alive() for it in runner.threads)
 
 
 def test_a_lost_database_connection_does_not_stop_the_next_task(app, results, monkeypatch):
@@ -66,21 +66,21 @@ def test_a_lost_database_connection_does_not_stop_the_next_task(app, results, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(db.session, "remove", remove)
-        thread = PeriodicTaskThread(app)
-        thread.start()
+        runner = PeriodicTaskRunner(app)
+        runner.start()
         assert finished.acquire(timeout=60)
-        thread.stop()
+        runner.stop()
     assert ran == ["broken", "working"]
 
 
 def test_run_soon_runs_a_task_before_it_is_due(app, results):
     ran, finished, working = results
-    thread = PeriodicTaskThread(app)
-    thread.start()
+    runner = PeriodicTaskRunner(app)
+    runner.start()
     assert finished.acquire(timeout=60)
     working.run_soon()
     assert finished.acquire(timeout=60)
-    thread.stop()
+    runner.stop()
     assert ran.count("working") == 2
     assert ran.count("broken") == 1
 

@@ -51,6 +51,12 @@ def grantable() -> list[Grant]:
     return sorted((g for g in grants if g.area is not None and g.level in LEVELS), key=str)
 
 
+def used_areas() -> list[Area]:
+    """Return the areas that have pages; the others are not offered."""
+    used = {grant.area for grant in current_app.appbuilder.grants()}
+    return [area for area in Area if area in used]
+
+
 def access_by_area(
     roles: Sequence[Role], by_role: dict[int, PermissionSet] | None = None
 ) -> list[AreaAccess]:
@@ -58,7 +64,7 @@ def access_by_area(
     by_role = permissions_by_role(roles) if by_role is None else by_role
     grants = grantable()
     result = []
-    for area in Area:
+    for area in used_areas():
         levels = {(g.permission, g.resource): g.level for g in grants if g.area is area}
         granted: set[tuple[str, str]] = set()
         names = []
@@ -96,6 +102,15 @@ def describe_role(role: Role, by_role: dict[int, PermissionSet]) -> str:
 
 
 @dataclass(frozen=True)
+class AreaChoice:
+    """The levels to choose from in an area; ``sources`` names other chosen roles that add to it."""
+
+    area: Area
+    options: list[RoleChoice]
+    sources: list[str]
+
+
+@dataclass(frozen=True)
 class RoleChoice:
     """An option of the roles field, and whether the current user may grant it."""
 
@@ -122,13 +137,15 @@ class RolesField(ModelMultipleChoiceField):
         """Return the name of the input of an area's level."""
         return f"{self.name}-{area.value}"
 
-    def choices(self) -> tuple[list[tuple[Area, list[RoleChoice]]], list[RoleChoice]]:
-        """Return the options of each area, and those of all other roles."""
+    def choices(self) -> tuple[list[AreaChoice], list[RoleChoice], list[int]]:
+        """Return the options of each used area, all other roles, and chosen ids without option."""
         roles = list(db.session.scalars(select(Role).order_by(Role.name)))
         by_role, own = permissions_by_role(roles), permissions_of_actor(current_actor())
         by_name, chosen = {role.name: role for role in roles}, self.chosen_ids()
-        areas = []
-        for area in Area:
+        areas, used = [], used_areas()
+        added = [r for r in roles if r.id in chosen and area_role(r.name) is None]
+        sources = {access.area: access.roles for access in access_by_area(added, by_role)}
+        for area in used:
             levels = [by_name[role_name(area, level)] for level in LEVELS]
             # If both levels are assigned, show the higher one.
             top = next((role.id for role in reversed(levels) if role.id in chosen), "")
@@ -139,7 +156,7 @@ class RolesField(ModelMultipleChoiceField):
                 )
                 for role, level in zip(levels, LEVELS, strict=True)
             ]
-            areas.append((area, options))
+            areas.append(AreaChoice(area, options, list(sources[area])))
         others = [
             RoleChoice(
                 role.id,
@@ -151,7 +168,13 @@ class RolesField(ModelMultipleChoiceField):
             for role in _administrators_first(roles)
             if role.name != PUBLIC and area_role(role.name) is None
         ]
-        return areas, others
+        hidden = [role.id for role in roles if role.id in chosen and _is_unused(role, used)]
+        return areas, others, hidden
+
+
+def _is_unused(role: Role, used: list[Area]) -> bool:
+    seeded = area_role(role.name)
+    return seeded is not None and seeded[0] not in used
 
 
 def _administrators_first(roles: Iterable[Role]) -> list[Role]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
-import os
 import signal
 import socket
 import sys
@@ -15,18 +13,22 @@ from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
 from app.cli import command
+from app.closing import close_database
 from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
 from app.jobs.queue import worker_pool
 from app.log.services import record_security_event
-from app.periodic import PeriodicTaskThread
+from app.logs import configure_logging
+from app.periodic import PeriodicTaskRunner
 from app.security.actor import SYSTEM
 from app.security.roles import sync_roles
 from app.staff.password_links import REQUESTED_LINK_MINUTES, create_link_path, find_user
 from app.staff.schema_version import is_current
 from app.staff.seeding import Seeder
 from app.staff.services import ensure_administrator
+from app.supervisor import Supervisor
+from app.webserver import make_server
 
 
 @command
@@ -92,80 +94,61 @@ def serve(prepares: bool, demo: bool) -> None:
     if processes > 1 and db.engine.dialect.name == "sqlite":
         raise click.ClickException("PADRON_PROCESSES needs PostgreSQL; SQLite takes one process.")
     app = current_app._get_current_object()  # type: ignore[attr-defined]
+    db.session.remove()
     db.engine.dispose()
-    family = socket.AF_INET6 if ":" in config["HOST"] else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config["HOST"], config["PORT"]))
-    except OSError as error:
-        raise click.ClickException(
-            f"Port {config['PORT']} of {config['HOST']} cannot be used ({error.strerror}); "
-            "choose another with PADRON_PORT."
-        ) from None
-    listener.listen(256)
+    configure_logging()
+    listener = _listen(config["HOST"], config["PORT"])
     click.echo(f"Padrón {config['VERSION']} is at http://{config['HOST']}:{config['PORT']}")
     sys.stdout.flush()
     if processes == 1:
         _serve(app, listener)
     else:
-        _fork(app, listener, processes)
+        Supervisor(processes, lambda: _serve(app, listener)).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; ClickException if that is not possible."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(
+            f"Port {port} of {host} cannot be used ({error.strerror}); "
+            "choose another with PADRON_PORT."
+        ) from None
+    listener.listen(256)
+    return listener
 
 
 def _serve(app, listener: socket.socket) -> None:
-    from waitress import serve as waitress_serve
-
+    """Serve from this process, run jobs and periodic tasks, until SIGTERM or SIGINT."""
     # Objects made at start-up stay: exempt them from garbage collection.
     gc.collect()
     gc.freeze()
-    # waitress warns about every request that has to queue.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    periodic_tasks = PeriodicTaskThread(app)
+    server = make_server(app, listener)
+    periodic_tasks = PeriodicTaskRunner(app)
     # With a Redis server, jobs are done by those who run “worker”.
     threads = 0 if app.config["REDIS_URL"] else app.config["WORKERS"]
     with worker_pool(app, threads) as workers:
 
         def stop(_signal, _frame):
-            # waitress finishes the current requests; so do jobs and periodic tasks.
+            # Requests, jobs and periodic tasks all finish what they are in the middle of.
             if workers is not None:
                 workers.request_stop()
-            sys.exit(0)
+            periodic_tasks.request_stop()
+            server.request_stop()
 
         signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
         periodic_tasks.start()
         try:
-            waitress_serve(
-                app,
-                sockets=[listener],
-                threads=app.config["THREADS"],
-                ident=None,
-                max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
-                # Behind a proxy its headers are needed: otherwise all users share its address,
-                # and one who mistypes a password is throttled for all. Else they are not trusted.
-                clear_untrusted_proxy_headers=not app.config["PROXIES"],
-            )
+            server.run()
         finally:
             periodic_tasks.stop()
-
-
-def _fork(app, listener: socket.socket, processes: int) -> None:
-    """Serve from several processes that share one socket; all end together."""
-    children = []
-    for _number in range(processes):
-        child = os.fork()
-        if child == 0:
-            _serve(app, listener)
-            os._exit(0)
-        children.append(child)
-
-    def stop(_signal, _frame):
-        for child in children:
-            os.kill(child, signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    for child in children:
-        os.waitpid(child, 0)
+    close_database(app)
 
 
 users = command(AppGroup("users", help="The people who sign in."))
@@ -182,7 +165,7 @@ def link(name: str) -> None:
     session = db.session()
     user = find_user(session, name)
     if user is None:
-        raise click.ClickException(f"Nobody called “{name}” may sign in.")
+        raise click.ClickException(f"No active user is called “{name}”.")
     url = current_app.config["PUBLIC_URL"] + create_link_path(
         session, user, REQUESTED_LINK_MINUTES
     )

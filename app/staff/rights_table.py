@@ -134,7 +134,7 @@ def rights_by_area(held_ids: Collection[int]) -> list[AreaRights]:
         pages[area.area, str(name)].rights.append(right)
     for area in areas.values():
         area.whole.rights.sort(key=lambda right: right.level)
-    return list(areas.values())
+    return [area for area in areas.values() if area.pages]
 
 
 def permission_ids() -> dict[tuple[str, str], int]:
@@ -199,6 +199,11 @@ class RightsField(ModelMultipleChoiceField):
     def areas(self) -> list[AreaRights]:
         """Return every area with its permissions."""
         return rights_by_area(self.chosen_ids())
+
+    def hidden_ids(self) -> set[int]:
+        """Return the chosen permissions of areas without pages, to be kept when saved."""
+        offered = {right.id for area in self.areas() for right in area.rights}
+        return self.chosen_ids() - offered
 
     def chosen_rows(self) -> list[Any]:
         """Return the chosen permissions, limited to those that a role can have."""

@@ -112,7 +112,7 @@ def test_a_contact_with_an_active_user_cannot_be_trashed(client_as):
     db.session.commit()
     browser = client_as(BRUNO)
     page = browser.post(f"/contacts/delete/{contact.id}", follow_redirects=True).text
-    assert "take their access away first" in page
+    assert "Remove their access first" in page
     db.session.refresh(contact)
     assert not contact.is_trashed
     contact.user.active = False

@@ -230,11 +230,11 @@ def test_a_value_in_use_cannot_be_deleted_by_page_or_api(client_as, model, is_tr
         db.session.commit()
     name = "contact-types" if model is ContactType else "tags"
     page = client_as(ALICIA).post(f"/{name}/delete/{value.id}", follow_redirects=True)
-    assert f"“{label}” is in use and cannot be deleted." in page.text
+    assert f"“{label}” is in use and can’t be deleted." in page.text
     key = api_key_header(ALICIA.user.id)
     reply = client_as(None).delete(f"/api/v1/{name}/{value.id}", headers=key)
     assert reply.status_code == 409
-    assert json.loads(reply.text)["error"] == f"“{label}” is in use and cannot be deleted."
+    assert json.loads(reply.text)["error"] == f"“{label}” is in use and can’t be deleted."
     db.session.expire_all()
     assert contact.tags == [value] or contact.type == value
 

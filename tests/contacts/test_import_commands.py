@@ -50,7 +50,7 @@ def test_rejected_rows_do_not_change_the_exit_status(run, tmp_path):
     done = run("import", path)
     assert done.exit_code == 0
     assert json.loads(done.stdout)["errors"] == [
-        {"row": 2, "field": "email", "reason": "“nothing” is not an e-mail address."}
+        {"row": 2, "field": "email", "reason": "“nothing” is not a valid e-mail address."}
     ]
 
 

@@ -94,7 +94,7 @@ def test_invalid_choices_are_kept_in_the_form(client_as, session):
         browser, at, field=["last_name", "last_name", "email"], create_values="1"
     )
     assert page.status_code == 422
-    assert "Two columns cannot both be" in page.text
+    assert "Two columns can’t be matched to" in page.text
     assert page.text.count('value="last_name" selected') == 2
     assert 'name="create_values" value="1" checked' in page.text
 
@@ -110,7 +110,7 @@ def test_a_wrong_encoding_keeps_the_upload(client_as, session):
     browser = client_as(BRUNO)
     at = upload(browser).location
     page = submit_columns(browser, at, encoding="utf-16", reread="1")
-    assert "cannot be read in this encoding" in page.text
+    assert "can’t be read with this encoding" in page.text
     assert "Peña" in page.text
     assert submit_columns(browser, at).location == f"{at}/check"
 

@@ -122,7 +122,7 @@ def test_administrators_cannot_change_their_own_email_on_the_user_page(client_as
     page = client_as(ALICIA).get(f"/users/edit/{user.id}").text
     assert 'name="first_name"' in page
     assert 'name="email"' not in page
-    assert "You change your own e-mail under your name" in page
+    assert "Change your own e-mail in your account" in page
     actor, user.email = user.as_actor(), "else@example.org"
     with acting_as(actor), pytest.raises(DomainError, match="your own e-mail"):
         db.session.flush()

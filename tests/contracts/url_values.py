@@ -29,7 +29,7 @@ from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
-from app.storage.services import photo_folder
+from app.storage.files import photo_folder
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation

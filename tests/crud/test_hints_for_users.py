@@ -22,7 +22,7 @@ def test_an_empty_list_offers_to_add_or_to_import(client_as):
 
 
 def test_the_search_page_says_what_can_be_searched(client_as):
-    assert "Type a part of a name" in main_element(client_as(CLARA).get("/search"))
+    assert "Type part of a name" in main_element(client_as(CLARA).get("/search"))
 
 
 def test_a_phone_number_is_found_with_spaces_in_it(client_as):

@@ -47,7 +47,7 @@ def test_an_id_with_the_same_prefix_is_not_a_descendant(session):
 def test_an_entity_cannot_be_its_own_descendant(session):
     north = the_entity("Norte")
     north.parent_id = the_entity("Bilbao").id
-    with pytest.raises(DomainError, match="part of itself"):
+    with pytest.raises(DomainError, match="its own parent"):
         db.session.flush()
 
 

@@ -8,8 +8,6 @@ from sqlalchemy import select
 
 from app.contacts.models import Tag
 from app.extensions import db
-from app.i18n.formats import show_date, show_number
-from app.i18n.languages import current_language
 from tests.factories import a_contact, a_value
 from tests.people import BRUNO
 
@@ -77,15 +75,3 @@ def test_a_label_missing_in_one_language_falls_back_to_the_other(session):
         assert str(tag) == "Traducción"
         assert db.session.scalar(select(Tag.label).where(Tag.id == tag.id)) == "Traducción"
     assert not tag.is_complete
-
-
-def test_numbers_and_dates_are_formatted_in_the_readers_language(app):
-    from datetime import date
-
-    with app.test_request_context(), force_locale("es"):
-        assert current_language() == "es"
-        assert show_number(12480) == "12.480"
-        assert show_date(date(1978, 3, 14)) == "14 mar 1978"
-    with app.test_request_context(), force_locale("en"):
-        assert show_number(12480) == "12,480"
-        assert show_date(date(1978, 3, 14)) == "Mar 14, 1978"

@@ -166,7 +166,7 @@ def test_a_file_that_is_not_csv_is_refused_with_a_reason(source, content, said):
 
 @pytest.mark.parametrize("name", ["klingon", "base64", "\0"])
 def test_an_encoding_that_does_not_exist_is_refused(source, name):
-    with pytest.raises(DomainError, match="not an encoding"):
+    with pytest.raises(DomainError, match="not a supported encoding"):
         source(ROWS, encoding=name)
 
 

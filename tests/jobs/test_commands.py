@@ -47,7 +47,7 @@ def test_jobs_run_exits_with_1_when_the_job_fails(shell):
     update_job(job_id, channel="web")
     reply = shell("run", job_id)
     assert reply.exit_code == 1
-    assert json.loads(reply.output)["error"].startswith("Whoever asked for this")
+    assert json.loads(reply.output)["error"].startswith("The person who started this")
 
 
 def test_jobs_run_retries_a_failed_attempt(shell, monkeypatch):

@@ -108,7 +108,7 @@ def test_each_tab_shows_the_jobs_in_its_states(client_as):
 
 
 def test_an_empty_list_explains_jobs(client_as):
-    assert "runs as a job" in client_as(BRUNO).get("/jobs/").text
+    assert "run in the background" in client_as(BRUNO).get("/jobs/").text
 
 
 def test_every_page_of_a_long_list_takes_the_same_number_of_statements(client_as, counting):
@@ -195,7 +195,7 @@ def test_the_page_of_a_failed_job_shows_the_error_and_the_job_id(client_as):
     job = add_job(BRUNO, "failed", error="The status <b>Active</b> is gone.", done=5, total=9)
     page = client_as(BRUNO).get(f"/jobs/{job.id}/").text
     assert "The status &lt;b&gt;Active&lt;/b&gt; is gone." in page
-    assert f"the number of this job, {job.id}," in page
+    assert f"mention process {job.id}," in page
     assert f'action="/jobs/{job.id}/cancel"' not in page
 
 
@@ -211,11 +211,11 @@ def test_a_job_can_be_cancelled_only_before_its_end(client_as):
     job, ended = add_job(BRUNO), add_job(BRUNO, "done")
     browser = client_as(BRUNO)
     page = browser.post(f"/jobs/{job.id}/cancel", follow_redirects=True).text
-    assert "The job stops." in page
+    assert "The process is stopping." in page
     assert f'action="/jobs/{job.id}/cancel"' not in page
     assert db.session.get(Job, job.id, populate_existing=True).is_cancelled
     page = browser.post(f"/jobs/{ended.id}/cancel", follow_redirects=True).text
-    assert "had ended already" in page
+    assert "has already ended" in page
     assert not db.session.get(Job, ended.id, populate_existing=True).is_cancelled
 
 

@@ -71,19 +71,19 @@ def test_the_percentage_is_rounded_down_and_below_100_before_the_end(
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "it goes on by itself."),
-        ({"is_cancelled": True}, "It ends as soon as"),
+        ({}, "You can leave this page."),
+        ({"is_cancelled": True}, "Stopping…"),
         (
             {"lease_until": now() - timedelta(seconds=5)},
-            "It was interrupted and goes on by itself",
+            "Interrupted. It will continue automatically",
         ),
-        ({"lease_until": now() + timedelta(hours=1)}, "it goes on by itself."),
-        ({"state": "queued", "run_at": now()}, "It begins as soon as"),
+        ({"lease_until": now() + timedelta(hours=1)}, "You can leave this page."),
+        ({"state": "queued", "run_at": now()}, "Waiting to start."),
         (
             {"state": "queued", "attempts": 2, "run_at": now() + timedelta(hours=1)},
-            "It broke. It was interrupted and goes on in",
+            "It broke. Interrupted. It will continue in",
         ),
-        ({"state": "cancelled"}, "It was stopped before its end."),
+        ({"state": "cancelled"}, "Stopped before finishing."),
         ({"state": "failed"}, ""),
         ({"state": "done"}, "Finished in 3 minutes"),
     ],
@@ -105,7 +105,7 @@ def test_the_progress_address_returns_json_in_three_statements(client_as, counti
     with counting() as statements:
         data = browser.get(address).json
     assert data == {
-        "state": "running", "state_text": "running", "colour": "blue", "is_live": True,
+        "state": "running", "state_text": "Running", "colour": "blue", "is_live": True,
         "done": 1240, "total": 4312, "percent": 28, "percent_text": "28%", "count_text": "1,240 of 4,312",
         "time_left": "about 2 minutes left",
         "sentence": "You can leave this page.",
@@ -123,7 +123,7 @@ def test_the_badge_gets_only_the_users_own_jobs(client_as):
     old = add_job(BRUNO, "done", title="Long ago")
     watch = ",".join(str(job.id) for job in (*mine, *others))
     data = client_as(BRUNO).get(f"/jobs/mine?watch={watch}").json
-    assert data["label"] == "1 job is running"
+    assert data["label"] == "1 process running"
     assert [job["id"] for job in data["live"]] == [mine[0].id]
     assert data["ended"] == [
         {
@@ -137,7 +137,7 @@ def test_the_badge_gets_only_the_users_own_jobs(client_as):
 
 
 @pytest.mark.parametrize(
-    ("state", "text"), [("failed", "Paint: failed"), ("cancelled", "Paint: changed 8 · skipped 4")]
+    ("state", "text"), [("failed", "Paint: Failed"), ("cancelled", "Paint: changed 8 · skipped 4")]
 )
 def test_the_badge_gets_the_result_of_an_ended_job(client_as, state, text):
     job = add_job(BRUNO, state, done=12, total=20, title="Paint")
@@ -155,12 +155,12 @@ def test_every_page_shows_the_number_of_running_jobs(client_as, counting):
     browser = client_as(BRUNO)
     add_job(BRUNO, "done")
     add_job(ALICIA, "running")
-    assert 'data-jobs="" title="0 jobs are running" hidden' in browser.get("/contacts/list/").text
+    assert 'data-jobs="" title="0 processes running" hidden' in browser.get("/contacts/list/").text
     jobs = [add_job(BRUNO, state) for state in ("queued", "running")]
     with counting() as statements:
         page = browser.get("/contacts/list/").text
     ids = ",".join(str(job.id) for job in jobs)
-    assert f'data-jobs="{ids}" title="2 jobs are running">' in page
+    assert f'data-jobs="{ids}" title="2 processes running">' in page
     assert len([one for one in statements if " job" in one]) == 1
     assert len(statements) <= 12
 

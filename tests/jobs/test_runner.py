@@ -258,7 +258,7 @@ def test_a_job_that_kills_its_workers_fails_after_the_last_attempt():
     assert begun == MAX_ATTEMPTS
     job = load_job(job_id)
     assert (job.state, job.owner) == ("failed", None)
-    assert "never got any further" in job.error
+    assert "made no progress" in job.error
 
 
 def test_a_job_of_an_unknown_kind_is_retried_later():

@@ -204,7 +204,7 @@ def test_a_link_to_a_deleted_or_out_of_scope_row_is_not_restored(session):
     db.session.commit()
 
     for entry in (to_gone, to_far):
-        with pytest.raises(DomainError, match="cannot be put back"):
+        with pytest.raises(DomainError, match="can’t be restored"):
             restore_value(db.session(), contact, entry, "account_id", BRUNO.as_actor())
 
 
@@ -251,7 +251,7 @@ def test_an_entry_of_another_row_is_not_restored(session):
     contact, other = a_contact(last_name="Peña"), a_contact()
     other.last_name = "Ruiz"
     db.session.commit()
-    with pytest.raises(DomainError, match="another file"):
+    with pytest.raises(DomainError, match="doesn’t belong here"):
         restore_value(db.session(), contact, last_entry(other), "last_name", ALICIA.as_actor())
 
 

@@ -110,7 +110,7 @@ def test_a_mail_waits_while_the_certificate_is_invalid_and_shows_why(
         result = app.test_cli_runner().invoke(args=["mails", "test", "ana@example.org"])
     assert result.exit_code == 1
     for text in (str(mail.reason), result.output):
-        assert "certificate of the mail server" in text
+        assert "mail server’s certificate" in text
         assert detail in text
     with tls_sink(how, certificates["good"]) as sink:
         connect(app, monkeypatch, sink.port, **how)
@@ -122,5 +122,5 @@ def test_a_port_without_implicit_tls_is_reported(app, session, sink, monkeypatch
     connect(app, monkeypatch, sink.port, **SMTPS)
     mail = add_mail()
     assert deliver_due(app) == {"queued": 1}
-    assert "no TLS at this port" in str(mail.reason)
+    assert "TLS on this port" in str(mail.reason)
     assert sink.accepted == []

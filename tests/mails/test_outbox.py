@@ -44,7 +44,7 @@ def test_without_a_mail_server_mails_are_stored_and_shown(app, client_as):
     browser = client_as(ALICIA)
     page = browser.get("/outbox/").text
     assert "Bienvenida" in page
-    assert "nothing is sent" in page
+    assert "Messages are not sent" in page
     page = browser.get(f"/outbox/show/{number}").text
     assert '<a href="https://example.org/x">https://example.org/x</a>' in page
     assert f'src="/outbox/html/{number}" sandbox' in page
@@ -118,7 +118,7 @@ def test_a_failed_mail_shows_its_error_and_can_be_retried(app, client_as, sink):
     browser.post(f"/outbox/again/{mail.id}")
     assert deliver_due(app) == {"sent": 1}
     reply = browser.post(f"/outbox/again/{mail.id}", follow_redirects=True)
-    assert "Only a mail that failed" in reply.text
+    assert "Only e-mails that failed" in reply.text
     assert deliver_due(app) == {}
 
 

@@ -169,23 +169,23 @@ def test_all_rows_are_selected_only_with_everything(run_json, run, members):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("paint", *MEMBERS), "no action “paint”. The actions are: add-tag, "),
+        (("paint", *MEMBERS), "Action “paint” doesn’t exist. Available actions: add-tag, "),
         (("change-status", *MEMBERS), "status: This field is required."),
         (("change-status", *MEMBERS, "--set", "status="), "status: This field is required."),
         (("change-status", *MEMBERS, "--set", "status=Klingon"), "no “Klingon”"),
         (("change-status", *MEMBERS, "--set", "status=999999"), "This option is not available."),
         (("change-status", *MEMBERS, "--set", "colour=red"), "The fields are: status."),
-        (("change-status", *MEMBERS, "--set", "status"), "not field=value"),
+        (("change-status", *MEMBERS, "--set", "status"), "must have the form field=value"),
         (("change-status", *MEMBERS, *TO_ACTIVE, *TO_ACTIVE), "Send an ID or a name."),
         (("change-status", "--where", "shoe=42", *TO_ACTIVE), "“shoe” is not a field"),
-        (("change-status", "--where", "type", *TO_ACTIVE), "not field=value"),
+        (("change-status", "--where", "type", *TO_ACTIVE), "must have the form field=value"),
         (("change-status", "--where", "type=Klingon", *TO_ACTIVE), "no “Klingon”"),
         (("change-status", *TO_ACTIVE), "--everything"),
         (("add-tag", *MEMBERS, "--set", "tag=none"), "no “none”"),
         (("delete", *MEMBERS, "--set", "a=1"), "This field doesn’t exist."),
         (("change-rights", *MEMBERS), "Choose a level in at least one area."),
         (("change-rights", *MEMBERS, "--set", "contacts=fly"), "forbidden, read, edit"),
-        (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "nadie"), "Nobody called “nadie”"),
+        (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "nadie"), "No active user is called “nadie”"),
         (("change-status", *MEMBERS, *TO_ACTIVE, "--as", "clara"), "Clara García may not do this"),
     ],
 )
@@ -217,7 +217,7 @@ def test_an_operation_is_visible_to_its_owner_and_to_the_system(run_json, run, m
         for name in (BRUNO.name, CLARA.name):
             done = run("operation", *words, "--as", name)
             assert (done.exit_code, done.stdout) == (2, "")
-            assert f"no operation {number}" in done.stderr
+            assert f"No operation {number}" in done.stderr
     assert run_json("operation", "show", number, "--as", ALICIA.name)["changed"] == 2
     assert run_json("operation", "undo", number)["undone"] == 2
     again = run("operation", "undo", number)
@@ -259,7 +259,7 @@ def test_a_job_that_fails_ends_with_status_one(run, members, monkeypatch):
     done = run("action", "change-status", *MEMBERS, *TO_ACTIVE)
     assert done.exit_code == 1
     assert json.loads(done.stdout)["state"] == "failed"
-    assert "no longer has the right" in done.stderr
+    assert "no longer has permission" in done.stderr
     assert statuses(members) == ["Active", "Pending", ""]
 
 

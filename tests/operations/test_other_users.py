@@ -29,7 +29,7 @@ def moved() -> Operation:
     contact = a_contact(first_name="Casilda", last_name="Zubizarreta")
     bilbao = the_entity("Bilbao")
     operation = do(ChangeEntity, BRUNO.as_actor(), [contact], entity=bilbao.id, reason="Divorcio")
-    operation.selection_text = "found by “Zubizarreta”"
+    operation.selection_text = "Search: “Zubizarreta”"
     db.session.commit()
     return operation
 

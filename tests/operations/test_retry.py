@@ -73,7 +73,7 @@ def test_a_failed_operation_resumes_with_its_remaining_rows(client_as, failed):
     db.session.commit()
     browser, at = client_as(BRUNO), f"/jobs/{operation.job_id}/"
     page = text_of(browser.get(at))
-    assert "no longer has the right" in page
+    assert "no longer has permission" in page
     assert '/resume"' in page
 
     for _click in range(2):
@@ -164,7 +164,7 @@ def test_the_api_and_the_command_line_resume_it_too(app, failed):
     assert run_job(operation.job_id) == "done"
     assert again(operation).changed == 5
     reply = shell.invoke(args=["jobs", "resume", str(operation.job_id)])
-    assert (reply.exit_code, "Only what failed" in reply.output) == (1, True)
+    assert (reply.exit_code, "Only failed processes" in reply.output) == (1, True)
 
 
 def by_key(monkeypatch, app, upto: int = 5) -> tuple[Operation, ApiKey]:
@@ -193,7 +193,7 @@ def test_the_job_of_a_key_that_is_no_longer_valid_fails(app, client_as, monkeypa
     db.session.commit()
     assert run_job(operation.job_id) == "failed"
     operation = again(operation)
-    sentence = "no longer has the right" if how == "narrowed" else "The API key"
+    sentence = "no longer has permission" if how == "narrowed" else "The API key"
     assert sentence in operation.job.error
     assert operation.changed == 2
 

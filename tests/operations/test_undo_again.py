@@ -119,4 +119,4 @@ def test_an_operation_whose_job_was_deleted_says_that_it_is_too_old_to_undo():
     db.session.commit()
     db.session.refresh(operation)
     assert operation.job_id is None
-    assert "too long ago" in why_not_undone(operation)
+    assert "too late" in why_not_undone(operation)

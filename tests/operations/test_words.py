@@ -106,7 +106,7 @@ def test_a_running_job_lists_no_rows(client_as, monkeypatch):
     at = begin(browser, **ticked(contact))
     job = confirmed(browser, at, status=a_value(Status).id)
     page = text_of(browser.get(job))
-    assert "listed here when the job has ended" in page
+    assert "appear here when the process ends" in page
     assert str(contact) not in page
     assert "Not started" not in page
 

@@ -67,17 +67,17 @@ def test_an_explanation_names_the_role_and_the_entity(client_as):
     add_person(Person("beside", "Sur", EDITS_CONTACTS))
     row, alicia = a_contact("Bilbao"), client_as(ALICIA)
     for who, answer in {
-        "bruno": "can read and change this through Contacts: edit; they work in Norte, above Bilbao",
-        "clara": "can read this through Contacts: read; they work in Norte, above Bilbao",
-        "above": "can read this through Contacts: read; they work in Federación, above Bilbao",
-        "diego": "does not see this: none of their roles lets them open such files",
-        "beside": "would let them, but they work in Sur, and this file belongs to Bilbao",
-        "nobody": "No user within your reach is called that",
+        "bruno": "can view and edit: works at Norte, which includes Bilbao. Role: Contacts: Edit",
+        "clara": "can view: works at Norte, which includes Bilbao. Role: Contacts: View",
+        "above": "can view: works at Federación, which includes Bilbao. Role: Contacts: View",
+        "diego": "has no access: none of their roles allows it",
+        "beside": "has no access: works at Sur, but this belongs to Bilbao. The role",
+        "nobody": "No user with that name was found",
     }.items():
         assert str(escape(answer)) in explanation_page(alicia, row, who), who
     BRUNO.user.active = False
     db.session.commit()
-    assert "they cannot sign in" in explanation_page(alicia, row, "bruno")
+    assert "they can’t sign in" in explanation_page(alicia, row, "bruno")
 
 
 def test_only_visible_users_are_listed(client_as):
@@ -125,7 +125,7 @@ def test_a_truncated_list_says_so(client_as, monkeypatch):
     monkeypatch.setattr(AccessReportTab, "max_users", 2)
     row = a_contact()
     page = client_as(ALICIA).get(f"/contacts/show/{row.id}?tab=sight").text
-    assert "Only the first 2 users are looked at" in page
+    assert "Only the first 2 users are checked" in page
 
 
 def test_the_report_uses_the_scope_of_the_model(session, monkeypatch):

@@ -6,43 +6,24 @@ import socket
 import urllib.request
 
 import pytest
-import waitress
 from flask import Flask, request
-from waitress.server import create_server
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.staff import commands
+from app.webserver import make_server
 from tests.servers import running
-
-
-def start_server(app: Flask, monkeypatch):
-    """Run the WSGI application as “serve” configures it, in a thread."""
-    monkeypatch.setattr(commands.signal, "signal", lambda *_args: None)
-    monkeypatch.setattr(commands.gc, "freeze", lambda: None)
-    for name in ("start", "stop"):
-        monkeypatch.setattr(commands.PeriodicTaskThread, name, lambda _self: None)
-    kept = {}
-    monkeypatch.setattr(waitress, "serve", lambda app, **how: kept.update(how, application=app))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    commands._serve(app, listener)
-    return create_server(kept.pop("application"), **kept), listener.getsockname()[1]
 
 
 @pytest.mark.parametrize(
     ("proxies", "address"), [(0, "127.0.0.1"), (1, "198.51.100.7"), (2, "192.0.2.1")]
 )
-def test_forwarded_addresses_are_trusted_from_the_configured_proxies_only(
-    proxies, address, monkeypatch
-):
+def test_forwarded_addresses_are_trusted_from_the_configured_proxies_only(proxies, address):
     app = Flask("house")
     app.config.update(THREADS=1, PROXIES=proxies, MAX_CONTENT_LENGTH=1000)
-    app.config.update(REDIS_URL=None, JOB_QUEUE_ENABLED=False, WORKERS=0)
     app.add_url_rule("/", view_func=lambda: request.remote_addr)
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies)
-    server, port = start_server(app, monkeypatch)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server, port = make_server(app, listener), listener.getsockname()[1]
     headers = {"X-Forwarded-For": "203.0.113.9, 192.0.2.1, 198.51.100.7"}
     with running(server):
         asked = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=headers)

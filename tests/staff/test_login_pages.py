@@ -46,8 +46,8 @@ def test_anything_else_is_refused_with_the_same_message(client_as, bruno, name, 
 def test_a_wrong_name_and_a_wrong_password_get_the_same_message(client_as, bruno):
     one = log_in(client_as(None), "bruno", "wrong").text
     other = log_in(client_as(None), "nobody", "wrong").text
-    assert "Wrong user name or password" in one
-    assert "Wrong user name or password" in other
+    assert "Wrong username or password" in one
+    assert "Wrong username or password" in other
 
 
 @pytest.mark.parametrize(

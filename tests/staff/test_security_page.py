@@ -233,9 +233,9 @@ def test_findings_are_at_the_top_and_advice_is_folded(client_as, monkeypatch):
     ]
     monkeypatch.setattr(security, "_findings", lambda app, session: found)
     page = client_as(ALICIA).get("/security/").text
-    assert "1 thing needs attention" in page
+    assert "1 issue to fix" in page
     assert "Bad &lt;thing&gt;" in page
-    assert page.index("Bad &lt;") < page.index("1 piece of advice") < page.index("Better")
+    assert page.index("Bad &lt;") < page.index("1 recommendation") < page.index("Better")
 
 
 def test_the_checks_run_again_on_request(app, client_as, monkeypatch):

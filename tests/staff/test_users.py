@@ -14,8 +14,10 @@ from app.mails.models import Mail
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
+from app.staff.access import used_areas
 from app.staff.models import StaffUser
 from app.trash.services import move_to_trash
+from tests.contracts.pagereader import find_post_form
 from tests.factories import the_entity
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, EDITS_CONTACTS, Person, add_person
 
@@ -124,7 +126,7 @@ def test_users_cannot_change_their_own_rights_with_the_form(client_as):
     page = browser.get(f"/users/edit/{user.id}").text
     assert 'name="roles"' not in page
     assert 'name="active"' not in page
-    assert "Nobody changes their own rights" in page
+    assert "You can’t change your own rights" in page
     form = {
         "version": user.version, "first_name": "Alice", "last_name": "Gil", "username": "alicia",
         "email": "alicia@example.org", "active": "", "roles": "",
@@ -160,7 +162,7 @@ def test_a_user_above_is_read_only(sofia):
 def test_roles_the_user_lacks_are_disabled_and_refused(sofia):
     user, wanted = DIEGO.user, role(EDITS_CONTACTS)
     page = sofia.get(f"/users/show/{user.id}?tab=access").text
-    assert "you do not have it yourself" in page
+    assert "You can’t give permissions" in page
     form = {"version": user.version, "entity": user.entity_id, "active": "1", "roles": ""}
     reply = sofia.post(f"/users/rights/{user.id}", data=form | {"roles-contacts": wanted.id})
     assert reply.status_code == 422
@@ -200,10 +202,27 @@ def test_saving_rights_redirects_within_the_site_only(client_as):
 
 
 def test_the_tab_shows_the_roles_behind_each_level(client_as):
+    secretary = Role(name="Secretaría", permissions=role("Contacts: read").permissions[:3])
+    db.session.add(secretary)
+    BRUNO.user.roles = [*BRUNO.user.roles, secretary]
+    db.session.commit()
     page = client_as(ALICIA).get(f"/users/show/{BRUNO.user.id}?tab=access").text
-    assert "Contacts: edit" in page
+    assert "Also from: Secretaría" in page
     everything = client_as(ALICIA).get(f"/users/show/{ALICIA.user.id}?tab=access").text
-    assert everything.count("Administrator") >= 7
+    assert everything.count('<td class="mute">Administrator</td>') == len(used_areas())
+
+
+def test_a_role_of_an_area_without_pages_is_kept_when_rights_are_saved(client_as):
+    unused = next(area for area in Area if area not in used_areas())
+    held, user = role(role_name(unused, Level.READ)), BRUNO.user
+    user.roles = [*user.roles, held]
+    db.session.commit()
+    browser = client_as(ALICIA)
+    page = browser.get(f"/users/show/{user.id}?tab=access").text
+    form = find_post_form(page, f"/users/rights/{user.id}")
+    assert str(unused.label) not in page[page.index("change-rights") :]
+    assert browser.post(form.action, data=form.submitted()).status_code == 302
+    assert held in user.roles
 
 
 def test_a_trashed_user_is_logged_out_and_can_be_restored(client_as):

@@ -22,6 +22,7 @@ from app.security.privileges import permissions_by_role, permissions_of_actor
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LEVELS, role_name
 from app.security.scope import entity_in_reach
+from app.staff.access import used_areas
 from app.staff.models import StaffUser
 
 CHOICES = [
@@ -32,7 +33,12 @@ _link = assoc_user_role.c
 
 
 class RightsForm(ActionForm):
-    """A level for each area."""
+    """A level for each area that has pages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for area in {*Area}.difference(used_areas()):
+            del self[area.value]
 
 
 for _area in Area:

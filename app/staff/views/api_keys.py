@@ -13,6 +13,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from app.crud.api import ModelApi
+from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area, Level
@@ -82,6 +83,12 @@ class KeysPage(AccountPage):
         if not form.validate():
             return self._page(form, 422)
         name, days = form.name.data or "", int(form.days.data)
+        try:
+            claim_submission(db.session())
+        except AlreadySubmitted:
+            db.session.rollback()
+            flash(_("This key has already been created. Its secret was shown only once."), "info")
+            return redirect("/account/keys/")
         secret = issue_key(db.session(), current_user, current_actor(), name, scopes, days)
         db.session.commit()
         return self.page(

@@ -162,7 +162,7 @@ def test_changed_rights_are_in_the_security_log_and_in_the_log_of_the_contact():
     assert told[SECURITY_SUBJECT].subject_id == row.user.id
     assert told[SECURITY_SUBJECT].changes["roles"] == [CUSTOM, f"{EDIT}, {CUSTOM}"]
     assert told["contact"].subject_id == row.id
-    assert told["contact"].changes["change_rights"][1] == "Contacts: edit"
+    assert told["contact"].changes["change_rights"][1] == "Contacts: Edit"
 
 
 def test_undo_keeps_rights_that_were_changed_since_or_rose_above_the_actor():

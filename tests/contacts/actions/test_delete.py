@@ -41,7 +41,7 @@ def test_contacts_who_can_log_in_are_skipped_and_others_are_trashed():
     ]
     told = preview(Delete, BRUNO.as_actor(), [*stays, *goes])
     assert (told.will_change, told.left_out) == (4, 2)
-    assert "take their access away first" in told.skipped[0][0]
+    assert "Remove their access first" in told.skipped[0][0]
 
     operation = do(Delete, BRUNO.as_actor(), [*stays, *goes])
 
