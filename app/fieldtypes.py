@@ -21,18 +21,33 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.i18n.formats import month_numbers, show_date, show_datetime, show_number
+from app.i18n.clock import today
+from app.i18n.dates import parse_date
+from app.i18n.formats import show_date, show_datetime, show_number
 from app.i18n.languages import current_language
-from app.i18n.places import country_name, find_country, find_province, province_name
+from app.i18n.places import (
+    country_name,
+    find_country,
+    find_province,
+    is_blank,
+    is_closed,
+    nearest_province,
+    province_name,
+)
 from app.text import clean, clean_lines, fold
+
+# Nobody alive was born before.
+MIN_YEAR = 1900
 
 
 @dataclass(frozen=True)
 class Hints:
-    """The context a value is parsed in: the country and the order of day and month."""
+    """The context a value is parsed in: country, order of day and month, form or file."""
 
     country: str = "ES"
     day_first: bool = True
+    # Refuse what is not in a list that is complete; a file keeps it as text.
+    is_strict: bool = False
 
 
 class FieldType:
@@ -73,6 +88,9 @@ class FieldType:
     def read(self, value: str, hints: Hints) -> Any:
         """Return the value of a normalized, non-empty text; raise DomainError if there is none."""
         return value
+
+    def validate(self, value: Any) -> None:
+        """Raise DomainError if a new value of the column cannot be true; filters accept it."""
 
     def show(self, value: Any) -> str:
         """Format a value for display."""
@@ -171,45 +189,20 @@ class Date(FieldType):
             )
         return day
 
+    def validate(self, value: datetime.date) -> None:
+        """Refuse a date of birth before 1900 or in the future."""
+        if self.column is None or not self.column.info.get("is_past"):
+            return
+        if value > today():
+            raise DomainError(_("This date can’t be in the future."))
+        if value.year < MIN_YEAR:
+            raise DomainError(_("Enter a date from %(year)s onwards.", year=MIN_YEAR))
+
     def show(self, value: datetime.date | None) -> str:
         return show_date(value)
 
     def write(self, value: datetime.date | None) -> str:
         return value.isoformat() if value else ""
-
-
-# Folded: “14 mar 1978”, “14 de marzo de 1978”, “14-mar-1978”, “March 14, 1978”.
-WORDED_DATE = re.compile(
-    r"(?<!\w)(?:(?P<day>\d{1,2})[ -](?:de )?(?P<month>[a-z]{3,10})\.?,?[ -](?:del? )?"
-    r"|(?P<us_month>[a-z]{3,10})\.? (?P<us_day>\d{1,2}),? )(?P<year>\d{4})(?!\w)"
-)
-
-
-def parse_date(value: str, day_first: bool) -> datetime.date | None:
-    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one."""
-    if match := WORDED_DATE.fullmatch(fold(value)):
-        month = month_numbers().get(match["month"] or match["us_month"])
-        return month and _date(int(match["year"]), month, int(match["day"] or match["us_day"]))
-    value = value.partition("T")[0].partition(" ")[0]
-    parts = re.split(r"[-/.]", value)
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-        return None
-    if len(parts[0]) == 4:
-        return _date(*map(int, parts))
-    first, second, year = map(int, parts)
-    if len(parts[2]) != 4:
-        return None
-    day, month = (first, second) if day_first or first > 12 else (second, first)
-    if month > 12:
-        day, month = month, day
-    return _date(year, month, day)
-
-
-def _date(year: int, month: int, day: int) -> datetime.date | None:
-    try:
-        return datetime.date(year, month, day)
-    except ValueError:
-        return None
 
 
 class DateTime(FieldType):
@@ -322,14 +315,42 @@ class Country(FieldType):
         return country_name(value, current_language()) if value else ""
 
 
+class Postcode(FieldType):
+    name = "postcode"
+
+    def read(self, value: str, hints: Hints) -> str:
+        # Spreadsheets drop the zero that begins the postcodes of nine Spanish provinces.
+        is_cut = hints.country == "ES" and re.fullmatch(r"[1-9][0-9]{3}", value)
+        return f"0{value}" if is_cut else value
+
+
 class Province(FieldType):
     name = "province"
 
-    def read(self, value: str, hints: Hints) -> str:
-        return find_province(value, hints.country)
+    def read(self, value: str, hints: Hints) -> str | None:
+        if code := find_province(value, hints.country):
+            return code
+        if is_blank(value):
+            return None
+        if hints.is_strict and is_closed(hints.country):
+            raise DomainError(_unknown_province(value[:80], hints.country))
+        return value
 
     def show(self, value: str | None) -> str:
         return province_name(value, current_language())
+
+
+def _unknown_province(value: str, country: str) -> str:
+    name = country_name(country, current_language())
+    if nearest := nearest_province(value, country, current_language()):
+        return _(
+            "“%(value)s” is not a province of %(country)s. Did you mean %(name)s?",
+            value=value, country=name, name=nearest,
+        )  # fmt: skip
+    return _(
+        "“%(value)s” is not a province of %(country)s. Choose one from the list, or another country.",
+        value=value, country=name,
+    )  # fmt: skip
 
 
 class Photo(FieldType):
@@ -340,7 +361,7 @@ FIELD_TYPES = {
     field_type.name: field_type
     for field_type in (
         FieldType, MultilineText, Email, Phone, Url, Date, DateTime, Integer, Decimal, Boolean,
-        Choice, Colour, Country, Province, Photo,
+        Choice, Colour, Country, Postcode, Province, Photo,
     )
 }  # fmt: skip
 

@@ -54,7 +54,9 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         String(254), info={"kind": "url", "label": _l("Website")}
     )
     street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
-    postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
+    postcode: Mapped[str | None] = mapped_column(
+        String(16), info={"kind": "postcode", "label": _l("Postcode")}
+    )
     city: Mapped[str | None] = mapped_column(
         String(100), info={"label": _l("City"), "searched": True}
     )
@@ -66,12 +68,18 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
     shipping_street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
     shipping_postcode: Mapped[str | None] = mapped_column(
-        String(16), info={"label": _l("Postcode")}
+        String(16),
+        info={"kind": "postcode", "country": "shipping_country", "label": _l("Postcode")},
     )
     shipping_city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
     shipping_province: Mapped[str | None] = mapped_column(
         String(80),
-        info={"kind": "province", "country": "shipping_country", "label": _l("Province")},
+        info={
+            "kind": "province",
+            "country": "shipping_country",
+            "postcode": "shipping_postcode",
+            "label": _l("Province"),
+        },
     )
     shipping_country: Mapped[str | None] = mapped_column(
         String(2), info={"kind": "country", "label": _l("Country")}

@@ -26,7 +26,8 @@ from wtforms.widgets import (
 from app.errors import DomainError
 from app.fieldtypes import FieldType, Hints
 from app.i18n.languages import current_language
-from app.i18n.places import countries, provinces
+from app.i18n.places import countries, province_of_postcode, provinces
+from app.text import clean
 
 REQUIRED = _l("This field is required.")
 
@@ -67,12 +68,21 @@ class TypedField(Field):
                 self.data = self.field_type.parse(self.typed, get_hints(form, self.field_type))
             except DomainError as error:
                 raise ValidationError(str(error)) from None
+            self._validate_new_value()
         if self.data is None:
             if self.flags.required:
                 raise ValidationError(str(REQUIRED))
             column = self.field_type.column
             if column is not None and not column.nullable and isinstance(column.type, String):
                 self.data = ""
+
+    def _validate_new_value(self) -> None:
+        """Refuse a value that cannot be true, unless it was stored before."""
+        if self.data is not None and self.data != self.object_data:
+            try:
+                self.field_type.validate(self.data)
+            except DomainError as error:
+                raise ValidationError(str(error)) from None
 
 
 def get_hints(form: Any, field_type: FieldType) -> Hints:
@@ -82,7 +92,7 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     chosen = form[name].typed if name in form and hasattr(form[name], "typed") else None
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
-    return Hints(country=(chosen or current_app.config["COUNTRY"]).upper()[:2])
+    return Hints(country=(chosen or current_app.config["COUNTRY"]).upper()[:2], is_strict=True)
 
 
 class OptionWidget:
@@ -143,6 +153,8 @@ class ProvinceWidget(TextInput):
         kwargs |= {
             "list": f"{field.id}-list",
             "data_provinces_of": info.get("country", "country"),
+            "data_postcode": info.get("postcode", "postcode"),
+            "data_country": current_app.config["COUNTRY"],
             "autocomplete": "off",
         }
         options = Markup("").join(Markup('<option value="%s"></option>') % name for name in names)
@@ -162,7 +174,26 @@ class ProvinceField(TypedField):
 
     def pre_validate(self, form: Any) -> None:
         self.form_ = form
+        shown = self.field_type.show(self.object_data)
+        if shown and self.typed is not None and clean(self.typed) == shown:
+            # What was stored before the list was complete is kept if it is left alone.
+            self.data = self.object_data
+            return
         super().pre_validate(form)
+        if self.data in (None, "") and self.typed is not None:
+            self.data = self._province_of_postcode(form) or self.data
+
+    def _province_of_postcode(self, form: Any) -> str | None:
+        """Return the province of the postcode typed in the same form, or None."""
+        name = self.field_type.column.info.get("postcode", "postcode")
+        if name not in form or not getattr(form[name], "typed", None):
+            return None
+        hints = get_hints(form, self.field_type)
+        try:
+            parsed = form[name].field_type.parse(form[name].typed, hints)
+        except DomainError:
+            return None
+        return province_of_postcode(parsed or "", hints.country)
 
 
 class SwitchWidget(CheckboxInput):
@@ -211,6 +242,7 @@ class PhotoField(FileField):
 
 WIDGETS = {
     "text": TextInput(),
+    "postcode": TextInput(),
     "lines": TextArea(),
     "email": EmailInput(),
     "phone": TelInput(),

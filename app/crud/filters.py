@@ -28,7 +28,8 @@ from app.crud.linkfilters import (
 )
 from app.errors import DomainError
 from app.extensions import db
-from app.fieldtypes import Hints, get_field_type, parse_date
+from app.fieldtypes import Hints, get_field_type
+from app.i18n.dates import parse_date
 from app.i18n.formats import show_date
 from app.i18n.languages import current_language
 from app.i18n.places import countries, find_provinces
@@ -80,7 +81,7 @@ class InProvince(Contains):
     """Contains a part of the name of a province; the column stores its code."""
 
     def clause(self, value):
-        codes = find_provinces(value, current_language())
+        codes = find_provinces(value)
         return or_(self.attribute.in_(codes), super().clause(value))
 
 

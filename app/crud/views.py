@@ -16,7 +16,7 @@ from app.crud.page import Page, menu_groups
 from app.crud.quicksearch import quick_search, suggest_query
 from app.extensions import db
 from app.i18n.languages import current_language
-from app.i18n.places import provinces
+from app.i18n.places import postcode_prefixes, provinces
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.security.actor import current_actor
@@ -50,9 +50,10 @@ class PlaceView(Page):
 
     @expose("/provinces/<string:country>")
     def provinces(self, country: str):
-        """Return the names of the provinces of a country, in the user's language."""
-        names = provinces(country.upper()[:2], current_language())
-        return jsonify(names=[name for _code, name in names])
+        """Return the names of the provinces of a country and their postcodes' first two digits."""
+        code, language = country.upper()[:2], current_language()
+        names = [name for _code, name in provinces(code, language)]
+        return jsonify(names=names, postcodes=postcode_prefixes(code, language))
 
 
 class RepositoriesView(Page):

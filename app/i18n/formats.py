@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 
 from babel import Locale, dates
 from flask import has_request_context, request
 from flask_babel import format_decimal, format_timedelta, to_user_timezone
 from flask_babel import gettext as _
 
-from app.i18n.languages import LANGUAGES, current_language
-from app.text import fold
+from app.i18n.languages import current_language
 from app.types import now
 
 # English dates are British, unless the browser asks for American English first.
@@ -37,7 +35,10 @@ def is_day_first() -> bool:
 
 def show_date(value: date | None) -> str:
     """Format a date: 14 Mar 1978; Mar 14, 1978 for Americans; 14 mar 1978."""
-    return dates.format_date(value, "medium", locale=date_locale()) if value else ""
+    if not value:
+        return ""
+    day = to_user_timezone(value) if isinstance(value, datetime) else value
+    return dates.format_date(day, "medium", locale=date_locale())
 
 
 def show_datetime(value: datetime | None) -> str:
@@ -73,17 +74,6 @@ def show_ago(value: datetime | None) -> str:
 def show_number(value: int | float | Decimal | None) -> str:
     """Format a number: 12,480 in English, 12.480 in Spanish."""
     return "" if value is None else format_decimal(value)
-
-
-@lru_cache(maxsize=1)
-def month_numbers() -> dict[str, int]:
-    """Return folded month name → number, in both languages, in full and abbreviated."""
-    numbers: dict[str, int] = {"sept": 9, "set": 9, "setiembre": 9}
-    for language in LANGUAGES:
-        for width in ("wide", "abbreviated"):
-            names = dates.get_month_names(width, locale=language)
-            numbers |= {fold(name).rstrip("."): month for month, name in names.items()}
-    return numbers
 
 
 # Jinja filters.

@@ -32,8 +32,11 @@ class ValueField(CsvField):
         self.is_cached = self.field_type.name in ("choice", "country", "province")
 
     def parse(self, cell: str, hints: Hints) -> Any:
-        """Return the value of a cell; raise DomainError if it cannot be parsed."""
-        return self.field_type.parse(cell, hints)
+        """Return the value of a cell; raise DomainError if it cannot be parsed or be true."""
+        value = self.field_type.parse(cell, hints)
+        if value is not None:
+            self.field_type.validate(value)
+        return value
 
     def write(self, value: Any, country: str | None) -> str:
         """Return the text of a value: its label where ``parse`` reads it back, else its raw form."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from app.fieldtypes import WORDED_DATE, parse_date
+from app.i18n.dates import WORDED_DATE, parse_date
 from app.i18n.formats import is_day_first
 from app.text import clean, fold, is_phone, phone_digits
 

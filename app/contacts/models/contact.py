@@ -19,6 +19,7 @@ from app.models import VersionedRow
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser
+from app.storage.models import photo_index
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
 from app.types import SortKey
@@ -67,6 +68,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
+        *photo_index("contact", "photo"),
     )
     search_table = search_table("contact")
     search_linked = "account"
@@ -117,7 +119,9 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         String(40), info={"kind": "phone", "label": _l("Secondary phone")}
     )
     street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
-    postcode: Mapped[str | None] = mapped_column(String(16), info={"label": _l("Postcode")})
+    postcode: Mapped[str | None] = mapped_column(
+        String(16), info={"kind": "postcode", "label": _l("Postcode")}
+    )
     city: Mapped[str | None] = mapped_column(
         String(100), info={"label": _l("City"), "searched": True}
     )
@@ -127,7 +131,9 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     country: Mapped[str | None] = mapped_column(
         String(2), info={"kind": "country", "label": _l("Country")}
     )
-    birth_date: Mapped[date | None] = mapped_column(info={"label": _l("Birth date")})
+    birth_date: Mapped[date | None] = mapped_column(
+        info={"is_past": True, "label": _l("Birth date")}
+    )
     language: Mapped[str | None] = mapped_column(
         String(2),
         info={
