@@ -15,6 +15,7 @@ from markupsafe import Markup
 from app.crud.columns import initials
 from app.crud.modelview import ModelView
 from app.crud.page import menu_groups
+from app.crud.submissions import form_key
 from app.extensions import db
 from app.i18n.formats import FILTERS
 from app.i18n.languages import LANGUAGES, current_language
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
         asset=asset,
         sidebar=sidebar,
         dialogs=dialogs,
+        form_key=form_key,
         has_permission=has_permission,
         related_show_url=related_show_url,
         running_jobs=running_jobs,

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import current_app, flash, jsonify, redirect, request, url_for
+from flask import flash, jsonify, redirect, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.datastructures import FileStorage
 
 from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
-from app.crud.fields import PhotoField
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
+from app.crud.photos import assign_photos, mark_saved, store_uploads
+from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
-from app.storage.services import store_photo
 from app.text import clean
 
 
@@ -67,6 +66,7 @@ class FormPages:
         if request.method == "GET":
             data = self.defaults() | self._data_from_query()
             return self._form_page(self.add_form(data=data), None)
+        store_uploads(self.datamodel.obj)
         form = self.add_form()
         row = self.datamodel.obj()
         return self._save(form, row) or self._form_page(form, None, 422)
@@ -94,6 +94,8 @@ class FormPages:
             form = self.make_edit_form(row)
             form.version.data = str(getattr(row, "version", ""))
             return self._form_page(form, row)
+        if store_uploads(self.datamodel.obj):
+            row = self.find(pk)
         form = self.make_edit_form(row)
         if self._is_stale(form, row):
             return self._conflict(form, row)
@@ -152,6 +154,9 @@ class FormPages:
         pk = None if is_new else row.id
         try:
             self.write(form, row)
+        except AlreadySubmitted as earlier:
+            db.session.rollback()
+            return self._after_create(self.datamodel.get(earlier.row_id))
         except DomainError as error:
             db.session.rollback()
             add_form_error(form, error)
@@ -165,10 +170,18 @@ class FormPages:
             add_form_error(form, DomainError(_("Someone else has changed this list. Save again.")))
             return None
         if is_new and request.headers.get("X-Create"):
-            # A picker asked for the row: it is chosen there.
-            return jsonify(id=row.id, label=str(row))
+            return self._after_create(row)
         text = _("“%(name)s” created.") if is_new else _("“%(name)s” saved.")
         flash(text % {"name": str(row)}, "success")
+        return self._after_create(row)
+
+    def _after_create(self, row: Any):
+        """Redirect from a saved form; ``row`` is None if it was deleted since."""
+        if row is None:
+            return redirect(f"{self.route_base}/list/")
+        if request.headers.get("X-Create"):
+            # A picker asked for the row: it is chosen there.
+            return jsonify(id=row.id, label=str(row))
         if request.form.get("_next") == "add":
             return redirect(url_for(f"{self.endpoint}.add"))
         return self.after_save_redirect(row)
@@ -176,20 +189,27 @@ class FormPages:
     def write(self, form: RowForm, row: Any) -> None:
         """Populate the row from a valid form, check and commit it.
 
-        Raise DomainError, StaleDataError or IntegrityError if it cannot be saved.
+        Raise DomainError, StaleDataError or IntegrityError if it cannot be saved, and
+        AlreadySubmitted if the same add form was saved before.
         """
+        is_new = row not in db.session
+        if is_new:
+            claim_submission(db.session())
         with db.session.no_autoflush:
-            for name in self.edit_columns if row in db.session else self.add_columns:
+            for name in self.add_columns if is_new else self.edit_columns:
                 if name in form:
                     form[name].populate_obj(row, name)
-            self._store_photos(form, row)
+            assign_photos(form, row)
             self.before_save(row, form)
             self.check(row)
             self.check_unique(row)
         db.session.add(row)
         db.session.flush()
         self.after_save(row, form)
+        if is_new:
+            record_created_row(db.session(), row.id)
         db.session.commit()
+        mark_saved()
 
     def after_save(self, row: Any, form: RowForm) -> None:
         """Do what needs the id of the row, in the same transaction."""
@@ -197,20 +217,6 @@ class FormPages:
     def after_save_redirect(self, row: Any):
         """Redirect to the show page of the saved row."""
         return redirect(f"{self.route_base}/show/{row.id}")
-
-    def _store_photos(self, form: RowForm, row: Any) -> None:
-        for field in form:
-            if not isinstance(field, PhotoField):
-                continue
-            upload = field.data
-            if isinstance(upload, FileStorage) and upload.filename:
-                setattr(
-                    row,
-                    field.name,
-                    store_photo(upload.stream, current_app.config["DATA_DIR"], field.name),
-                )
-            elif request.form.get(f"{field.name}_remove"):
-                setattr(row, field.name, None)
 
     def check_unique(self, row: Any) -> None:
         """Raise DomainError if a unique value is taken, by a row in the trash too."""

@@ -1,6 +1,8 @@
-"""Saved views: the filters, columns, order and page size of a list, under a name."""
+"""Saved views of lists, and the keys of forms that were sent."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.log.models import Logged
 from app.models import VersionedRow
 from app.security.actor import Actor
+from app.types import UTCDateTime, now
 
 
 class SavedView(Model, VersionedRow, Logged):
@@ -36,3 +39,18 @@ class SavedView(Model, VersionedRow, Logged):
 
     def __str__(self) -> str:
         return self.name
+
+
+class FormSubmission(Model):
+    """A form that created a row; kept a day, so that the same form sent again creates none.
+
+    ``key`` is a digest of the key of the form and its user, ``content`` one of what was typed.
+    """
+
+    __tablename__ = "form_submission"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"))
+    row_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)

@@ -14,6 +14,7 @@ from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
 from app.crud.interface import ScopedInterface
 from app.crud.page import Page
+from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
@@ -35,9 +36,12 @@ class ContactAccessView(Page):
     @permission_name("add")
     def give(self, pk: str):
         """Create a user for a contact and send an invitation."""
-        return self._change_contact(
-            pk, lambda row: give_access(db.session(), row), _("Invitation sent.")
-        )
+
+        def give_once(row: Contact) -> None:
+            claim_submission(db.session())
+            give_access(db.session(), row)
+
+        return self._change_contact(pk, give_once, _("Invitation sent."))
 
     @expose("/link/<pk>", methods=["POST"])
     @has_access
@@ -66,6 +70,8 @@ class ContactAccessView(Page):
         try:
             change(row)
             db.session.commit()
+        except AlreadySubmitted:
+            db.session.rollback()
         except DomainError as error:
             db.session.rollback()
             flash(str(error), "danger")

@@ -25,6 +25,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.listing import SIZES, ListState, load_page, read_state
 from app.crud.modelview import ModelView
 from app.crud.paging import InvalidPage
+from app.crud.submissions import AlreadySubmitted
 from app.errors import DomainError, InUse
 from app.extensions import db
 from app.registry import Plug
@@ -128,11 +129,16 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         form = self.screen.add_form(
             formdata=typed, data=self.screen.defaults(), meta={"csrf": False}
         )
-        refused = self._save(form, row, errors)
+        try:
+            refused = self._save(form, row, errors)
+            number = row.id
+        except AlreadySubmitted as earlier:
+            db.session.rollback()
+            refused, number = None, self.screen.find(earlier.row_id).id
         if refused is not None:
             return refused
-        reply = jsonify(self._get_json(row.id))
-        reply.headers["Location"] = f"{self.route_base}/{row.id}"
+        reply = jsonify(self._get_json(number))
+        reply.headers["Location"] = f"{self.route_base}/{number}"
         return reply, 201
 
     @expose("/<pk>", methods=["GET"])
