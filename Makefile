@@ -44,7 +44,7 @@ fix: $(VENV)/.installed-dev ## Mend what the checks can mend by themselves
 	$(BIN)/ruff check --fix .
 
 translations: $(VENV)/.installed-dev ## Take new strings into the catalogues and compile them
-	$(BIN)/pybabel -q extract --mapping-file=pyproject.toml --keywords=_l --omit-header \
+	$(BIN)/pybabel -q extract --mapping-file=pyproject.toml --keywords=_l --keywords=Counted:1,2 --omit-header \
 		--no-location --sort-output --output-file=translations/messages.pot .
 	$(BIN)/pybabel -q update --input-file=translations/messages.pot --output-dir=translations \
 		--no-fuzzy-matching --omit-header --ignore-obsolete

@@ -13,6 +13,7 @@ from app.crud.trashview import TrashView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.security.actor import current_actor
 from app.security.areas import Area
 
@@ -26,6 +27,7 @@ class AccountView(ModelView):
     route_base = "/accounts"
     label = _l("Accounts")
     singular = _l("Account")
+    counted = Counted("%(num)s account", "%(num)s accounts")
     add_title = _l("New account")
     icon = "building"
     category = "Contacts"
@@ -66,6 +68,7 @@ class AccountTrashView(TrashView):
     route_base = "/accounts/trash"
     label = _l("Trash: accounts")
     singular = _l("Account")
+    counted = AccountView.counted
     icon = "trash3"
     category = "Contacts"
     order = 91

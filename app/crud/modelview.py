@@ -22,6 +22,7 @@ from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
 from app.errors import DomainError, InUse
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.log.models import is_logged
 from app.registry import Plug
 from app.repositories.models import Repository
@@ -50,6 +51,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     # Relations whose rows are all options of a select: they are few.
     inline_links: ClassVar[tuple[str, ...]] = ()
     singular: ClassVar[Any] = ""
+    # A number of its rows in words: ``counted(4)`` is “4 contacts”.
+    counted: ClassVar[Counted] = Counted("%(num)s item", "%(num)s items")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         refuse_ignored_names(cls, ModelView, IGNORED_BY_MODEL_VIEW)
@@ -182,6 +185,7 @@ class RepositoryView(ModelView, abstract=True):
     category = "Settings"
     in_menu = False
     is_personal = False
+    counted = Counted("%(num)s value", "%(num)s values")
     list_template = "appbuilder/general/model/list.html"
     label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
     list_columns: ClassVar[Any] = [

@@ -12,6 +12,7 @@ from app.crud.modelview import ModelView
 from app.entities.models import Entity
 from app.entities.services import check_parent
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.security.actor import current_actor
 from app.security.areas import Area
 
@@ -23,6 +24,7 @@ class EntityView(ModelView):
     route_base = "/entities"
     label = _l("Entities")
     singular = _l("Entity")
+    counted = Counted("%(num)s entity", "%(num)s entities")
     add_title = _l("New entity")
     icon = "diagram-3"
     category = "Settings"

@@ -18,6 +18,7 @@ from app.crud.modelview import ModelView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.storage.files import photo_folder
@@ -30,6 +31,7 @@ class ContactView(ImportExportPages, ModelView):
     route_base = "/contacts"
     label = _l("Contacts")
     singular = _l("Contact")
+    counted = Counted("%(num)s contact", "%(num)s contacts")
     add_title = _l("New contact")
     icon = "people"
     category = "Contacts"

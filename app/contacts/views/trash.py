@@ -20,6 +20,7 @@ class ContactTrashView(TrashView):
     route_base = "/contacts/trash"
     label = _l("Trash")
     singular = _l("Contact")
+    counted = ContactView.counted
     list_title = _l("Trash: contacts")
     icon = "trash3"
     category = "Contacts"

@@ -18,6 +18,7 @@ from app.crud.modelview import ModelView
 from app.crud.sorting import GroupSort, Sort
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.i18n.formats import show_number
 from app.security.actor import Actor, current_actor
 from app.security.areas import Area
@@ -85,6 +86,7 @@ class RoleView(ModelView):
     route_base = "/roles"
     label = _l("Roles")
     singular = _l("Role")
+    counted = Counted("%(num)s role", "%(num)s roles")
     add_title = _l("New role")
     icon = "key"
     category = "Security"

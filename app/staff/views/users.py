@@ -22,6 +22,7 @@ from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.counted import Counted
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.redirects import safe_redirect_target
@@ -38,6 +39,7 @@ class UserView(ModelView):
     route_base = "/users"
     label = _l("Users")
     singular = _l("User")
+    counted = Counted("%(num)s user", "%(num)s users")
     add_title = _l("New user")
     icon = "person-badge"
     category = "Security"
@@ -177,6 +179,7 @@ class UserTrashView(TrashView):
     route_base = "/users/trash"
     label = _l("Trash: users")
     singular = _l("User")
+    counted = UserView.counted
     list_title = _l("Trash: users")
     icon = "trash3"
     category = "Security"
