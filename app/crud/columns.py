@@ -7,7 +7,7 @@ however many columns it shows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
@@ -66,7 +66,7 @@ class ListColumn:
         """Return how a list is sorted by this column, or None if it cannot be."""
         return None
 
-    def sort_by_text(self, expression: Callable[[], Any], show: Callable[[Any], str]) -> Sort:
+    def sort_by_text(self, expression: Callable[[], Any], show: Callable[[Any], str]) -> GroupSort:
         """Return a sort of the values of an expression by the text they are shown as."""
 
         def keys(values: Sequence[Any], _actor: Actor) -> dict[Any, str]:
@@ -101,7 +101,9 @@ class AttributeColumn(ListColumn):
         attribute = getattr(self.datamodel.obj, self.name)
         if is_stored_in_order(self.datamodel.column(self.name)):
             return key_sort(attribute)
-        return self.sort_by_text(lambda: attribute, self.field_type.show)
+        choices = list(self.datamodel.get_info(self.name).get("choices", ()))
+        sort = self.sort_by_text(lambda: attribute, self.field_type.show)
+        return replace(sort, candidates=lambda: choices) if 0 < len(choices) < 6 else sort
 
 
 class TitleColumn(ListColumn):

@@ -21,7 +21,7 @@ from app.security.actor import Actor
 
 # With more different values than this, a list must be filtered before it is sorted.
 MAX_GROUPS = 50_000
-# Values that are walked through an index; of more, the rows are counted first.
+# Of more candidates, the rows are counted first.
 MAX_WALKED = 60
 # Most lists fill a page from the first few values.
 FIRST_WALKED = 4
@@ -48,8 +48,9 @@ class KeySort:
 class GroupSort:
     """A sort by the text that is shown for each value of ``expression``.
 
-    ``keys`` returns what each value is compared by; a value it leaves out counts as empty. With
-    ``candidates``, which returns all values there may be, an index on the expression is walked.
+    ``keys`` returns what each value is compared by; a value it leaves out counts as empty.
+    ``candidates`` returns all values there may be, if they are few or the expression is indexed:
+    then no row is counted.
     """
 
     expression: Callable[[], Any]
@@ -79,10 +80,14 @@ def fetch_groups(
     backwards = last or before is not None
     cursor = after or before
     reader = _Reader(run, base, row_id, sort.expression(), descending != backwards, cursor)
-    counts = _count(reader, sort)
+    candidates = None if sort.candidates is None else sort.candidates()
+    is_walked = candidates is not None and len(candidates) <= MAX_WALKED
+    counts: dict[Any, int | None] = (
+        dict.fromkeys([*candidates, None]) if is_walked else dict(reader.count())
+    )
     if cursor is not None:
         # The value of the row before this page may be gone by now.
-        counts.setdefault(cursor.value, None if reader.is_indexed else 0)
+        counts.setdefault(cursor.value, None if is_walked else 0)
     values = _in_order(counts, sort.keys(list(counts), actor), descending)
     if backwards:
         values.reverse()
@@ -90,7 +95,9 @@ def fetch_groups(
         values = values[values.index(cursor.value) :]
     rows: list[Row] = []
     for chunk in _chunks(values, counts, cursor, size + 1):
-        rows += reader.read(chunk, size + 1 - len(rows))
+        limit = size + 1 - len(rows)
+        is_apart = is_walked or _is_cheaper_apart(chunk, counts, limit)
+        rows += reader.read_apart(chunk, limit) if is_apart else reader.read_ranked(chunk, limit)
         if len(rows) > size:
             break
     more = len(rows) > size
@@ -98,16 +105,6 @@ def fetch_groups(
     if backwards:
         return Slice(rows[::-1], has_previous=more, has_next=before is not None)
     return Slice(rows, has_previous=after is not None, has_next=more)
-
-
-def _count(reader: _Reader, sort: GroupSort) -> dict[Any, int | None]:
-    """Return the values and how many rows have each; None for what is not counted."""
-    if sort.candidates is not None:
-        values = sort.candidates()
-        if len(values) <= MAX_WALKED:
-            reader.is_indexed = True
-            return dict.fromkeys([*values, None])
-    return dict(reader.count())
 
 
 def _in_order(counts: Any, keys: dict[Any, Any], descending: bool) -> list[Any]:
@@ -141,6 +138,16 @@ def _chunks(
         yield chunk
 
 
+def _is_cheaper_apart(values: list[Any], counts: dict[Any, int | None], limit: int) -> bool:
+    """Return True if it is cheaper to look for the rows of each value than to read all rows.
+
+    Of a frequent value the first rows are soon found in the order of the ids.
+    """
+    total = sum(count or 0 for count in counts.values())
+    read = sum(total * min(1, limit / max(counts[value] or 0, 1)) for value in values)
+    return read < total
+
+
 @dataclass
 class _Reader:
     """Reads the rows of some values, in the order of the values and then of the ids."""
@@ -151,7 +158,6 @@ class _Reader:
     expression: Any
     down: bool
     cursor: Cursor | None
-    is_indexed: bool = False
 
     def count(self) -> Sequence[Any]:
         """Return (value, number of rows) of every value."""
@@ -164,13 +170,8 @@ class _Reader:
             )
         return [(value, number) for value, number in found]
 
-    def read(self, values: list[Any], limit: int) -> Sequence[Row]:
-        """Return the first rows, each (id, value)."""
-        query = self._union(values, limit) if self.is_indexed else self._ranked(values, limit)
-        return self.run(query)
-
-    def _union(self, values: list[Any], limit: int) -> Select:
-        """Select from an index: the first rows of each value apart."""
+    def read_apart(self, values: list[Any], limit: int) -> Sequence[Row]:
+        """Return the first rows, each (id, value): those of each value are selected apart."""
         parts = [
             self._rows(value)
             .add_columns(literal(place).label("place"))
@@ -181,10 +182,10 @@ class _Reader:
         ]
         rows = union_all(*(select(part) for part in parts)).subquery()
         order = (rows.c.place, self._directed(rows.c.row_id))
-        return select(rows.c.row_id, rows.c.sort).order_by(*order).limit(limit)
+        return self.run(select(rows.c.row_id, rows.c.sort).order_by(*order).limit(limit))
 
-    def _ranked(self, values: list[Any], limit: int) -> Select:
-        """Select with one scan: the rows of all these values, ranked by value."""
+    def read_ranked(self, values: list[Any], limit: int) -> Sequence[Row]:
+        """Return the first rows, each (id, value): all are selected at once, ranked by value."""
         filled = [value for value in values if value is not None]
         conditions = [self.expression.in_(filled)] if filled else []
         if len(filled) < len(values):
@@ -194,7 +195,7 @@ class _Reader:
             other = self.expression.is_distinct_from(self.cursor.value)
             query = query.where(or_(other, self._past()))
         place = case(*((self._is(value), place) for place, value in enumerate(values)))
-        return query.order_by(place, self._directed(self.row_id)).limit(limit)
+        return self.run(query.order_by(place, self._directed(self.row_id)).limit(limit))
 
     def _rows(self, value: Any) -> Select:
         query = self._columns().where(self._is(value))
