@@ -13,10 +13,10 @@ from pkgutil import iter_modules
 DOMAINS = (
     "i18n",
     "security",
+    "storage",
     "log",
     "search",
     "trash",
-    "storage",
     "repositories",
     "importexport",
     "crud",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import flash, jsonify, redirect, request, url_for
+from flask import abort, flash, jsonify, redirect, request, url_for
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
@@ -76,9 +76,12 @@ class FormPages:
     @permission_name("add")
     def duplicate(self, pk: str):
         """Show the add form with the values of another row."""
+        if not self.can("can_show"):
+            abort(403)
         row = self.find(pk)
         excluded = {*self.unique_columns, "photo"}
-        data = {name: getattr(row, name) for name in self.add_columns if name not in excluded}
+        copied = [name for name in self.add_columns if name in self.show_columns]
+        data = {name: getattr(row, name) for name in copied if name not in excluded}
         data |= self.duplicate_defaults(row)
         page = self._form_page(
             self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row

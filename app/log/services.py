@@ -16,6 +16,8 @@ from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.values import foreign_keys, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
+from app.storage.files import keep_photo
+from app.storage.models import photo_fields
 from app.types import now
 
 
@@ -91,6 +93,10 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
             _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
         setattr(row, field, None if old is None else old[0])
     elif field in logged_columns(model):
+        if old and field in photo_fields(model) and not keep_photo(old):
+            raise DomainError(
+                _("The previous value can’t be restored because it no longer exists.")
+            )
         setattr(row, field, _from_json(model, field, old))
     else:
         raise DomainError(_("This field can no longer be changed."))

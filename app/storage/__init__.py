@@ -1,1 +1,1 @@
-"""Files: pictures stored in the data folder under random names."""
+"""Files: pictures, re-encoded and stored in the data folder under random names."""

@@ -1,55 +1,58 @@
-"""Store pictures re-encoded and without metadata."""
+"""Store photos before the transaction that names them; collect those that no row names."""
 
 from __future__ import annotations
 
-import io
-import secrets
-import warnings
-from pathlib import Path
+import logging
+from collections.abc import Iterable
+from itertools import islice
 from typing import IO
 
 from flask_babel import gettext as _
-from PIL import Image, ImageOps, UnidentifiedImageError
+from sqlalchemy.orm import Session
 
+from app.database import reading
 from app.errors import DomainError
+from app.storage.files import delete_photos, expired_photos, is_expired, write_photo
+from app.storage.pictures import to_jpeg
+from app.storage.queries import named_photos
 
-MAX_SIDE_PIXELS = 512
-MAX_PIXELS = 50_000_000
+logger = logging.getLogger(__name__)
+
+# Names compared with the rows in one statement.
+CHUNK_SIZE = 500
 
 
-def photo_folder(data_dir: str) -> Path:
-    """Return the folder of the photos."""
-    return Path(data_dir) / "photos"
+def store_photo(stream: IO[bytes], field: str) -> str:
+    """Store a picture as a small JPEG without metadata and return its file name.
 
-
-def store_photo(stream: IO[bytes], data_dir: str, field: str) -> str:
-    """Store a picture as JPEG, scaled to at most MAX_SIDE_PIXELS a side; return its file name.
-
-    Raise DomainError for ``field`` if the file is not a picture or too large.
+    Call it outside of a transaction: decoding takes time. Raise DomainError for ``field`` if the
+    file is not a picture or cannot be stored. A photo that no row names is deleted later.
     """
+    contents = to_jpeg(stream, field)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(stream, formats=("JPEG", "PNG", "WEBP", "GIF"))
-            if image.width * image.height > MAX_PIXELS:
-                raise DomainError(_("This image is too large."), field=field)
-            image = ImageOps.exif_transpose(image).convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombWarning,
-        Image.DecompressionBombError,
-    ):
+        return write_photo(contents)
+    except OSError as error:
+        logger.error("A photo could not be stored: %s", error)
         raise DomainError(
-            _("This file is not a supported image. Use JPEG, PNG, WebP or GIF."), field=field
+            _("The photo could not be stored. Tell your administrator."), field=field
         ) from None
-    image.thumbnail((MAX_SIDE_PIXELS, MAX_SIDE_PIXELS))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=85)
-    name = f"{secrets.token_hex(16)}.jpg"
-    folder = photo_folder(data_dir)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / name).write_bytes(buffer.getvalue())
-    return name
+
+
+def discard_photos(session: Session, names: Iterable[str]) -> None:
+    """Delete photos once the transaction that purges their rows is committed."""
+    session.info.setdefault("photos_to_delete", set()).update(names)
+
+
+def collect_unused_photos(session: Session) -> int:
+    """Delete the photos that have expired and that no row names; return how many."""
+    count = 0
+    expired = expired_photos()
+    while names := list(islice(expired, CHUNK_SIZE)):
+        with reading():
+            unused = set(names) - named_photos(session, names)
+            session.rollback()
+        # Somebody may be restoring one from the log at this moment, which renews it.
+        unused = {name for name in unused if is_expired(name)}
+        delete_photos(unused)
+        count += len(unused)
+    return count

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from app.log.models import LogEntry
 from app.log.services import record_many
 from app.security.actor import Actor
 from app.security.scope import visible
+from app.storage.models import photo_fields
+from app.storage.services import discard_photos
 from app.types import now
 
 
@@ -67,9 +71,11 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     locked by the statement that repeats the conditions, and only what was deleted is logged.
     """
     locked = chosen.order_by(model.id).with_for_update(of=model)
-    names = {row.id: (str(row), row.version) for row in session.scalars(locked).unique()}
-    if not names:
+    rows = session.scalars(locked).unique().all()
+    if not rows:
         return 0
+    names = {row.id: (str(row), row.version) for row in rows}
+    discard_photos(session, _photos(session, model, rows))
     deleted = session.scalars(
         delete(model)
         .where(model.id.in_(list(names)), chosen.whereclause)
@@ -87,6 +93,22 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     ]
     record_many(session, "purged", model.__tablename__, entries, actor)
     return len(entries)
+
+
+def _photos(session: Session, model: Any, rows: Sequence[Any]) -> set[str]:
+    """Return the photos of rows, with those that the log names as replaced."""
+    names: set[str] = set()
+    for field in photo_fields(model):
+        names |= {name for row in rows if (name := getattr(row, field))}
+        change = LogEntry.changes[field]
+        logged = select(change).where(
+            LogEntry.subject_type == model.__tablename__,
+            LogEntry.subject_id.in_([row.id for row in rows]),
+            LogEntry.event == "changed",
+            change.is_not(None),
+        )
+        names |= {pair[0] for pair in session.scalars(logged) if pair and pair[0]}
+    return names
 
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:

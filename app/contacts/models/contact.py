@@ -65,6 +65,8 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
             include=("type_id", "status_id"),
         ),
         *(_sort_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
+        # Towns are too many to be sorted without an index, and the usual way to sort addresses.
+        *Trashable.live_index("ix_contact_city", "city", "id", include=("entity_id",)),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
