@@ -206,11 +206,20 @@ def _database_url(url: str | None, data_dir: Path) -> str:
 
 def _engine_options(database: str) -> dict[str, Any]:
     if database.startswith("sqlite"):
-        return {"connect_args": {"timeout": 30}}
+        return {"hide_parameters": True, "connect_args": {"timeout": 30}}
     return {
+        # Errors must not quote what somebody typed.
+        "hide_parameters": True,
         "pool_size": 10,
         "max_overflow": 20,
-        "connect_args": {"options": " ".join(f"-c {setting}" for setting in _POSTGRES)},
+        "connect_args": {
+            "options": " ".join(f"-c {setting}" for setting in _POSTGRES),
+            # A server that has vanished is noticed after a minute, not after hours.
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
     }
 
 

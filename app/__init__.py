@@ -8,7 +8,7 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, domains, errorpages, layout
+from app import cli, domains, errorpages, layout, logs
 from app.backoffice import BackOffice
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import CachedDomain
@@ -23,6 +23,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
 
     Nothing is written: the database is prepared by ``flask --app run setup``.
     """
+    logs.hide_values()
     app = Flask(__name__)
     app.request_class = CleanRequest
     app.config.from_mapping(settings() if config is None else config)

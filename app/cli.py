@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +16,23 @@ COMMANDS: list[click.Command] = []
 
 
 def command(item: Item) -> Item:
-    """Register a command or a group (decorator)."""
+    """Register a command or a group (decorator); SIGTERM then ends it like Ctrl-C does."""
+    item.invoke = _ended_by_sigterm(item.invoke)  # type: ignore[method-assign]
     COMMANDS.append(item)
     return item
+
+
+def _ended_by_sigterm(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command give back its locks and close its files when it is asked to end."""
+
+    @wraps(invoke)
+    def invoke_until_sigterm(context: click.Context) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return invoke(context)
+        before = signal.signal(signal.SIGTERM, lambda *_args: sys.exit(128 + signal.SIGTERM))
+        try:
+            return invoke(context)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    return invoke_until_sigterm

@@ -16,6 +16,7 @@ from flask_sqlalchemy.session import Session
 from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DisconnectionError
 
+from app.logs import outages
 from app.text import fold
 
 # Alembic can only drop what has a name, so every constraint gets a predictable one.
@@ -152,11 +153,14 @@ def is_read_only() -> bool:
 @event.listens_for(Engine, "connect")
 def _prepare_connection(connection, _record) -> None:
     if not isinstance(connection, sqlite3.Connection):
+        outages.note_connection()
         return
     # Stop the driver from starting transactions by itself: it does so too late (a SELECT runs
     # outside), and it breaks savepoints.
     connection.isolation_level = None
-    connection.create_function("padron_fold", 1, _fold_or_none, deterministic=True)
+    # A list may compare one text with several filters: it is folded once.
+    folded = lru_cache(maxsize=256)(_fold_or_none)
+    connection.create_function("padron_fold", 1, folded, deterministic=True)
     # SQLite's own lower() leaves Ñ and É as they are: two user names could differ in case only.
     connection.create_function("lower", 1, _lower_or_none, deterministic=True)
     for pragma in (

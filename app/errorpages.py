@@ -8,13 +8,15 @@ from flask import Flask, Response, current_app, g, jsonify, redirect, render_tem
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from app.committed import may_have_changed_data
 from app.crud.api.responses import http_problem, problem
 from app.errors import DomainError
 from app.extensions import db
+from app.logs import describe, is_outage, log_error, outages
 from app.request import is_api_request
 from app.security.redirects import safe_redirect_target
 from app.security.resubmit import resubmit_page
@@ -72,6 +74,15 @@ def _untrusted_host(_error: SecurityError):
     return Response(_("This host name is not served here."), 400, content_type="text/plain")
 
 
+def _outcome() -> str:
+    """Return the sentence about what the failed request has changed; "" for one that only reads."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return ""
+    if may_have_changed_data():
+        return _("Some of it may have been done. Check before you try again.")
+    return _("Nothing was changed.")
+
+
 def _csrf(_error: CSRFError):
     db.session.rollback()
     if request.path == "/login/" and current_user.is_authenticated:
@@ -80,39 +91,51 @@ def _csrf(_error: CSRFError):
     return resubmit_page() or _page(
         400,
         _("This page has expired"),
-        _("Nothing was changed. Go back, reload the page and try again."),
+        f"{_outcome()} {_('Go back, reload the page and try again.')}",
     )
 
 
 def _domain_error(error: DomainError):
     text = str(error)
-    return _page(400, _("This request is not valid"), text if " " in text else "")
+    title = str(error.title) if error.title else _("This request is not valid")
+    return _page(error.status, title, text if " " in text else "")
 
 
 def _data_error(error: DataError):
-    log.warning("value out of range for the database: %s", error)
+    log.warning("%s: value out of range for the database: %s", _route(), describe(error))
     return _page(400, _("This request is not valid"), _("Go back and try again."))
 
 
 def _concurrent_write(error: IntegrityError | StaleDataError):
     """Answer a write that lost a race against a concurrent transaction with 409."""
-    log.warning("concurrent write: %s", error)
+    log.warning("%s: concurrent write: %s", _route(), describe(error))
     db.session.rollback()
     return _page(
         409,
         _("Try again."),
-        _("Nothing was changed. Go back, reload the page and try again."),
+        f"{_outcome()} {_('Go back, reload the page and try again.')}".strip(),
     )
 
 
 def _unhandled(error: Exception):
-    log.error("unhandled exception", exc_info=error)
+    if is_outage(error):
+        outages.add(log, error)
+        return _database_down()
+    reference = log_error(log, error, "unhandled exception in %s", _route())
     # A failed transaction cannot be queried, not even for the user's language.
     db.session.rollback()
-    if isinstance(error, OperationalError):
-        # The page must not load the user from the database.
-        g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
-        return _page(503, _("The database is not responding"), _("Wait a moment and try again."))
-    return _page(
-        500, _("Something went wrong"), _("The error has been logged. Nothing was changed.")
-    )
+    text = _("Tell your administrator: error %(reference)s.", reference=reference)
+    return _page(500, _("Something went wrong"), f"{text} {_outcome()}".strip())
+
+
+def _database_down():
+    db.session.rollback()
+    # The page must not load the user from the database.
+    g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+    text = f"{_outcome()} {_('Wait a moment and try again.')}".strip()
+    return _page(503, _("The database is not responding"), text)
+
+
+def _route() -> str:
+    """Return the method and the pattern of the address: the address itself may hold a name."""
+    return f"{request.method} {request.url_rule or '(no route)'}"

@@ -14,6 +14,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from app.cli import command
+from app.closing import close_database
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -23,7 +24,8 @@ from app.jobs.periodic import DeleteOldJobs, RequeueStalledJobs
 from app.jobs.queue import worker_pool
 from app.jobs.runner import run_now
 from app.jobs.services import cancel, retry
-from app.periodic import PeriodicTaskThread
+from app.logs import configure_logging
+from app.periodic import PeriodicTaskRunner
 from app.security.actor import SYSTEM
 
 # Threads of a worker where PADRON_WORKERS is 0.
@@ -39,9 +41,10 @@ def worker(threads: int | None) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     threads = threads or app.config["WORKERS"] or DEFAULT_THREADS
     db.session.remove()
+    configure_logging()
     stop_requested = threading.Event()
     # Other periodic tasks are left to the server: mails would be sent with the settings of this host.
-    periodic_tasks = PeriodicTaskThread(app, (RequeueStalledJobs, DeleteOldJobs))
+    periodic_tasks = PeriodicTaskRunner(app, (RequeueStalledJobs, DeleteOldJobs))
     with worker_pool(app, threads) as workers:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: stop_requested.set())
@@ -53,6 +56,7 @@ def worker(threads: int | None) -> None:
         if workers is not None:
             workers.request_stop()
         periodic_tasks.stop()
+    close_database(app)
 
 
 jobs = command(AppGroup("jobs", help="Background jobs."))

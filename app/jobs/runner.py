@@ -26,6 +26,7 @@ from app.jobs.chunk_sizing import ChunkSizer
 from app.jobs.kinds import JobKind, Step, get_job_kind
 from app.jobs.leases import LeaseLost
 from app.jobs.models import LIVE_STATES, Job
+from app.logs import is_outage, log_error, outages
 from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.security.api_keys import get_valid_key, limit_to_key
 
@@ -142,16 +143,26 @@ class JobRun:
             self.session.rollback()
             with self._actor_locale():
                 return self._fail(str(error))
-        except Exception:
-            logger.exception("The job %s (%s) failed.", self.id, self.kind_name)
+        except Exception as error:
             self.session.rollback()
             with self._actor_locale():
-                return self._retry_later(_("Something went wrong. Tell your administrator."))
+                return self._retry_later(self._log(error))
         except BaseException:
             # KeyboardInterrupt or the end of the process.
             self.session.rollback()
             self._release()
             raise
+
+    def _log(self, error: Exception) -> str:
+        """Log an error; return the sentence for the person who started the job."""
+        if is_outage(error):
+            outages.add(logger, error)
+            return _("The database is not responding")
+        reference = log_error(logger, error, "job %s (%s) failed", self.id, self.kind_name)
+        return _(
+            "Something went wrong. Tell your administrator: error %(reference)s.",
+            reference=reference,
+        )
 
     def _run(self) -> str:
         sizer: ChunkSizer | None = None

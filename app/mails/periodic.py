@@ -16,6 +16,7 @@ class DeliverMails(PeriodicTask):
     """Send the mails that are due; also run after each commit that queued one."""
 
     interval_seconds = 20
+    has_own_thread = True
 
     def run(self, app: Flask) -> None:
         """Send them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 import unicodedata
 from collections.abc import Iterator
@@ -19,10 +20,14 @@ import flask_mail
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask
 
+from app.deadlines import ConnectionDeadline
 from app.mails.kinds import EmailContent
 from app.types import now
 
+# The wait for each reply, and the time for a whole dialogue: connecting and logging in, sending
+# one mail, quitting. The wait alone would start again with every byte of a slow server.
 TIMEOUT_SECONDS = 20
+DIALOGUE_SECONDS = 90
 
 # Every mail server accepts 7-bit content.
 EMAIL_POLICY = SMTP.clone(cte_type="7bit")
@@ -108,22 +113,80 @@ def _header_text(text: str) -> str:
     return text.replace("=?", "= ?")
 
 
+class _WatchedSMTP(smtplib.SMTP):
+    """SMTP on a connection with a deadline, from the first byte on."""
+
+    deadline: ConnectionDeadline
+
+    def __init__(self, *args: Any, deadline: ConnectionDeadline | None = None, **more: Any):
+        if deadline is not None:
+            self.deadline = deadline
+        super().__init__(*args, **more)
+
+    def _get_socket(self, *args: Any) -> socket.socket:
+        connection = super()._get_socket(*args)  # type: ignore[misc]
+        self.deadline.watch(connection)
+        return connection
+
+
+class _WatchedSMTPoverTLS(smtplib.SMTP_SSL, _WatchedSMTP):
+    """The same on a port that speaks TLS from the beginning; the handshake has the deadline too.
+
+    Because of the order of the bases, ``SMTP_SSL`` wraps the socket that is watched already.
+    """
+
+    def __init__(self, *args: Any, deadline: ConnectionDeadline, **more: Any):
+        self.deadline = deadline
+        super().__init__(*args, **more)
+
+
 class SmtpConnection(flask_mail.Connection):
-    """Flask-Mail's connection with a timeout, verified certificates and distinct errors."""
+    """Flask-Mail's connection with deadlines, verified certificates and distinct errors."""
 
     host: Any
+
+    def __init__(self, mail: flask_mail.Mail) -> None:
+        super().__init__(mail)
+        self.host = None
+        self._deadline = ConnectionDeadline()
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect and log in."""
         state = self.mail
         context = ssl.create_default_context()
+        self._deadline = ConnectionDeadline()
+        host: smtplib.SMTP | None = None
+        try:
+            with self._within_deadline():
+                host = self._connect(state, context)
+        except BaseException:
+            if host is not None:
+                host.close()
+            self._deadline.release()
+            raise
+        return host
+
+    @contextmanager
+    def _within_deadline(self) -> Iterator[None]:
+        """Raise TimeoutError for a dialogue that took too long in all."""
+        try:
+            with self._deadline.within(DIALOGUE_SECONDS):
+                yield
+        except Exception as error:
+            if self._deadline.has_expired:
+                raise TimeoutError("timed out") from error
+            raise
+        if self._deadline.has_expired:
+            # What came may be the beginning of a reply that was cut.
+            raise TimeoutError("timed out")
+
+    def _connect(self, state: Any, context: ssl.SSLContext) -> smtplib.SMTP:
         host: smtplib.SMTP
+        how: dict[str, Any] = {"deadline": self._deadline, "timeout": TIMEOUT_SECONDS}
         if state.use_ssl:
-            host = smtplib.SMTP_SSL(
-                state.server, state.port, timeout=TIMEOUT_SECONDS, context=context
-            )
+            host = _WatchedSMTPoverTLS(state.server, state.port, context=context, **how)
         else:
-            host = smtplib.SMTP(state.server, state.port, timeout=TIMEOUT_SECONDS)
+            host = _WatchedSMTP(state.server, state.port, **how)
         try:
             if state.use_tls:
                 host.starttls(context=context)
@@ -149,14 +212,17 @@ class SmtpConnection(flask_mail.Connection):
         host, self.host = self.host, None
         if host is not None:
             try:
-                host.quit()
+                with self._within_deadline():
+                    host.quit()
             except (OSError, smtplib.SMTPException):
                 host.close()
+        self._deadline.release()
 
     def send_envelope(self, envelope: Envelope) -> None:
         """Send one mail; raise the error class that tells how it failed."""
         try:
-            self._send_until_final_dot(envelope)
+            with self._within_deadline():
+                self._send_until_final_dot(envelope)
         except smtplib.SMTPNotSupportedError:
             self._reset()
             raise PermanentFailure("utf8") from None
@@ -165,8 +231,9 @@ class SmtpConnection(flask_mail.Connection):
             raise TemporaryFailure(_error_text(error)) from error
         host = self.host
         try:
-            host.send(b".\r\n")
-            code, reply = host.getreply()
+            with self._within_deadline():
+                host.send(b".\r\n")
+                code, reply = host.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
             raise UnknownOutcome(_error_text(error)) from error
@@ -193,7 +260,8 @@ class SmtpConnection(flask_mail.Connection):
     def _reset(self) -> None:
         """Reset the connection for the next mail."""
         try:
-            self.host.rset()
+            with self._within_deadline():
+                self.host.rset()
         except (OSError, smtplib.SMTPException):
             self._drop()
 
@@ -201,13 +269,13 @@ class SmtpConnection(flask_mail.Connection):
         host, self.host = self.host, None
         if host is not None:
             host.close()
+        self._deadline.release()
 
 
 @contextmanager
 def open_connection(app: Flask) -> Iterator[SmtpConnection]:
     """Open a connection to the mail server; close it at the end of the block."""
     connection = SmtpConnection(app.extensions["mail"])
-    connection.host = None
     try:
         connection.open()
         yield connection
