@@ -9,6 +9,7 @@ from flask import current_app, has_request_context
 from sqlalchemy import false, func, or_
 
 from app.crud.columns import name_parts
+from app.crud.limits import time_limit
 from app.extensions import db
 from app.repositories.models import Repository
 from app.search.models import Searchable
@@ -20,6 +21,26 @@ from app.text import escape_like, fold
 
 # The most options a select offers without JavaScript.
 MAX_LOOKUP_ROWS = 50
+
+
+def may_name(model: Any) -> bool:
+    """Return True if the user may read the names of a model's rows.
+
+    For personal data that takes the right to list, show or edit rows of the model. Values of
+    repositories and entities may be chosen by everybody who fills in a form.
+    """
+    if not has_request_context():
+        return True
+    views = [
+        view
+        for view in current_app.appbuilder.baseviews
+        if getattr(view, "is_personal", False)
+        and getattr(view, "add_columns", None)
+        and view.datamodel.obj is model
+        and not view.datamodel.with_trash
+    ]
+    rights = ("can_list", "can_show", "can_edit")
+    return not views or any(view.can(right) for view in views for right in rights)
 
 
 def get_add_view(model: Any) -> Any:
@@ -39,6 +60,8 @@ def get_add_view(model: Any) -> Any:
 
 def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     """Return the first rows in the actor's scope whose name contains ``typed``."""
+    if not may_name(model):
+        return []
     query = visible(model, current_actor())
     if typed and parse_query(typed):
         if issubclass(model, Searchable):
@@ -63,4 +86,5 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
         query = query.order_by(model.path)
     else:
         query = query.order_by(model.id)
-    return db.session.scalars(query.limit(limit)).unique().all()
+    with time_limit(db.session):
+        return db.session.scalars(query.limit(limit)).unique().all()

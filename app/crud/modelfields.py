@@ -12,7 +12,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.crud.fields import REQUIRED, OptionWidget
 from app.crud.interface import parse_id
-from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows
+from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows, may_name
 from app.extensions import db
 from app.repositories.models import Repository
 from app.security.actor import current_actor
@@ -110,7 +110,7 @@ class _ModelField(Field):
         return self._load_visible(self.chosen_ids())
 
     def _load_visible(self, ids: set[int]) -> list[Any]:
-        if not ids:
+        if not ids or not may_name(self.model):
             return []
         if self._visible_cache is None or self._visible_cache[0] != ids:
             query = visible(self.model, current_actor()).where(self.model.id.in_(ids))

@@ -45,6 +45,12 @@ class ShowPages:
             abort(404)
         return row
 
+    def safe_name(self, row: Any) -> str:
+        """Return the name of a row; only its kind to a user who may not read rows."""
+        if any(self.can(right) for right in ("can_list", "can_show", "can_edit")):
+            return str(row)
+        return str(self.singular or self.label)
+
     @expose("/show/<pk>", methods=["GET"])
     @has_access
     def show(self, pk: str):
@@ -103,7 +109,7 @@ class ShowPages:
     def delete(self, pk: str):
         """Move a row to the trash; delete it if its model has no trash."""
         row = self.find(pk)
-        name = str(row)
+        name = self.safe_name(row)
         try:
             self.remove(row)
         except DomainError as error:
@@ -154,7 +160,7 @@ class ShowPages:
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.list_route_base}/list/")
-        flash(_("“%(name)s” restored.", name=str(row)), "success")
+        flash(_("“%(name)s” restored.", name=self.safe_name(row)), "success")
         return redirect(f"{self.list_route_base}/show/{row.id}")
 
     @expose("/putback/<pk>/<int:entry_id>/<string:field>", methods=["POST"])

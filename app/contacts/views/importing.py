@@ -159,6 +159,9 @@ class ImportExportPages(ExportPages):
             report = run_import(
                 session, source, plan, actor, dry_run=True, on_rejected=rejected.add
             )
+        if not (self.can("can_show") or self.can("can_edit")):
+            # The examples name stored rows and what they hold.
+            report.samples = []
         upload.state["report"] = _report_data(report, plan)
         upload.save()
 
