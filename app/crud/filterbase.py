@@ -36,6 +36,10 @@ class Filter(BaseFilter):
         """Return the SQL condition."""
         raise NotImplementedError
 
+    def is_scan(self, value: Any) -> bool:
+        """Return True if the condition reads every row: no index answers it."""
+        return False
+
     def show(self, value: Any) -> str:
         """Format the value for the chip above the list."""
         return str(value)

@@ -45,17 +45,28 @@ class _TextFilter(Filter):
         """Return the folded attribute: lower case, without accents."""
         return func.padron_fold(self.attribute)
 
+    def is_scan(self, value):
+        return True
+
 
 class Contains(_TextFilter):
     name = _l("contains")
     arg_name = "contains"
 
+    @property
+    def is_searched(self) -> bool:
+        """Return True if the search finds rows by this column, through its trigram index."""
+        column = self.datamodel.column(self.column_name)
+        return issubclass(self.model, Searchable) and bool(column.info.get("searched"))
+
+    def is_scan(self, value):
+        # An index of trigrams finds no shorter text.
+        return not self.is_searched or len(fold(value)) < 3
+
     def clause(self, value):
         pattern = f"%{escape_like(fold(value))}%"
         condition = self.folded().like(pattern, escape="\\")
-        column = self.datamodel.column(self.column_name)
-        is_searched = issubclass(self.model, Searchable) and column.info.get("searched")
-        if is_searched:
+        if self.is_searched:
             # The trigram index leaves few rows for the exact comparison.
             condition = text_condition(db.session, self.model, value) & condition
         return condition
@@ -66,6 +77,9 @@ class HasDigits(Filter):
 
     name = _l("contains")
     arg_name = "contains"
+
+    def is_scan(self, value):
+        return True
 
     def read(self, raw):
         value = super().read(raw)

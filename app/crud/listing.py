@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -12,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import Cell, ColumnPlan, ListColumn
 from app.crud.filters import SEPARATOR, Filter, InvalidFilter, find_filter
+from app.crud.limits import slow_list, time_limit
 from app.crud.paging import MAX_COUNT, Cursor, InvalidPage, Order, Slice, fetch
 from app.crud.quicksearch import suggest_query
 from app.crud.sorting import GroupSort, KeySort, fetch_groups
@@ -20,13 +23,15 @@ from app.extensions import db
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.search.queries import search_condition
-from app.security.actor import Actor
+from app.security.actor import Actor, current_actor
 from app.text import clean
 
 if TYPE_CHECKING:
     from app.crud.modelview import ModelView
 
 SIZES = (25, 50, 100, 200)
+# Filters that read every row; each folds a text of every row.
+MAX_SCANS = 3
 # A filtered list is counted up to this with the page; a script fetches the full count.
 MAX_FILTERED_COUNT = 1_000
 
@@ -39,6 +44,11 @@ class ActiveFilter:
     raw: str
     filter: Filter
     value: Any
+
+    @property
+    def is_scan(self) -> bool:
+        """Return True if the filter reads every row."""
+        return self.filter.is_scan(self.value)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,10 @@ def read_state(view: ModelView, args: MultiDict, preferences: dict[str, Any]) ->
             filters.append(ActiveFilter(name, raw, filter_, filter_.read(raw)))
     if len(filters) > 20:
         raise InvalidFilter(_("Too many filters."))
+    if sum(active.is_scan for active in filters) > MAX_SCANS:
+        raise InvalidFilter(
+            _("Use at most %(number)s text filters in one list.", number=MAX_SCANS)
+        )
     explicit = {name for name in ("sort", "size", "cols") if args.get(name)}
     sort = args.get("sort") or view.base_sort
     column = sort.removeprefix("-")
@@ -192,7 +206,13 @@ def load_page(
     otherwise the database may walk the whole sort index to find them. ``columns`` replaces
     those of the view.
     """
-    model = view.datamodel.obj
+    with limited(state, actor):
+        return _load_page(view, state, actor, columns)
+
+
+def _load_page(
+    view: ModelView, state: ListState, actor: Actor, columns: list[Any] | None
+) -> ListPage:
     base, count, capped = _count_page(view, state)
     plan = ColumnPlan(columns or [view.columns[name] for name in state.cols])
     size = state.size
@@ -225,6 +245,16 @@ def load_page(
     return page
 
 
+@contextmanager
+def limited(state: ListState, actor: Actor) -> Iterator[None]:
+    """Limit the time of the block's statements, and how many slow lists the actor loads at once."""
+    with ExitStack() as stack:
+        if any(active.is_scan for active in state.filters):
+            stack.enter_context(slow_list(actor))
+        stack.enter_context(time_limit(db.session))
+        yield
+
+
 def _count_page(view: ModelView, state: ListState) -> tuple[Select, int, bool]:
     """Return the rows of a list, how many there are, and whether there are more than that.
 
@@ -232,7 +262,7 @@ def _count_page(view: ModelView, state: ListState) -> tuple[Select, int, bool]:
     """
     base = filter_rows(view, state)
     if not (state.filters or state.q):
-        count = count_rows(view, state)
+        count = _count_rows(view, state, MAX_COUNT)
         return base, min(count, MAX_COUNT), count > MAX_COUNT
     model = view.datamodel.obj
     ids = db.session.scalars(base.with_only_columns(model.id).limit(MAX_FILTERED_COUNT + 1)).all()
@@ -290,6 +320,11 @@ def _fetch_by_group(
 
 def count_rows(view: ModelView, state: ListState, cap: int = MAX_COUNT) -> int:
     """Count the rows of a list, up to ``cap + 1``."""
+    with limited(state, current_actor()):
+        return _count_rows(view, state, cap)
+
+
+def _count_rows(view: ModelView, state: ListState, cap: int) -> int:
     base = filter_rows(view, state)
     rows = base.with_only_columns(view.datamodel.obj.id).limit(cap + 1).subquery()
     count = db.session.scalar(

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
-from app.crud.listing import ListState, filter_rows
+from app.crud.listing import ListState, filter_rows, limited
 from app.database import reading
 from app.extensions import db
 from app.importexport.csv_response import csv_response, default_delimiter
@@ -66,7 +66,8 @@ class ExportPages:
             fields = contact_fields() if is_all else _list_fields(state)
             exporter = Exporter(db.session(), Contact, fields, actor)
             query = filter_rows(self, state)
-            rows = exporter.count(query)
+            with limited(state, actor):
+                rows = exporter.count(query)
             db.session.commit()
         record_security_event(
             db.session(), "exported", actor, name="Contacts", rows=rows,

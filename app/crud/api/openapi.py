@@ -161,7 +161,7 @@ def resource_paths(api: ModelApi) -> dict[str, Any]:
     return {
         f"{api.route_base}/": {
             "get": operation_object(
-                tag, "list", _("List and search"), {"200": json_response(f"{name}Page")},
+                tag, "list", _("List and search"), {"200": json_response(f"{name}Page"), **error_responses("503")},
                 parameters=parameters(api),
             ),
             "post": operation_object(

@@ -110,7 +110,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                 400, _("This page doesn’t exist. Use “next” and “previous” exactly as returned.")
             )
         except DomainError as error:
-            return problem(400, str(error))
+            return problem(error.status, str(error))
         return jsonify(
             results=[self._row_json(values) for _id, values in page.rows],
             next=self._url(page.next),
