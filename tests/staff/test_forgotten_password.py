@@ -20,7 +20,13 @@ from app.staff.models import StaffUser
 from app.types import now
 from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, CLARA
-from tests.staff.logging_in import PASSWORD, set_password
+from tests.staff.logging_in import (
+    PASSWORD,
+    current_code,
+    enable_two_factor,
+    log_in,
+    set_password,
+)
 
 NEW = "tren verde caracol martillo"
 
@@ -120,12 +126,34 @@ def test_the_mail_is_in_the_language_of_its_recipient(
     assert deliver_mails(app).subject == f"{language}: Choose a new password"
 
 
-def test_a_password_chosen_with_the_link_works_at_login(client_as, link):
+def test_choosing_a_password_with_the_link_signs_in(client_as, link):
     browser = client_as(None)
     assert browser.get(link).status_code == 200
-    assert choose_password(browser, link).location == "/login/"
+    assert browser.get("/contacts/list/").status_code == 302, "opening the link signs nobody in"
+    assert choose_password(browser, link, "short").status_code == 422
+    assert browser.get("/contacts/list/").status_code == 302, "a refused password signs nobody in"
+    assert choose_password(browser, link).location == "/"
     assert check_password_hash(BRUNO.user.password, NEW)
-    assert browser.get("/contacts/list/").status_code == 302, "it signs nobody in"
+    page = browser.get("/contacts/list/")
+    assert (page.status_code, "Password changed." in page.text) == (200, True)
+    assert log_in(client_as(None), password=NEW).location == "/"
+
+
+def test_a_link_does_not_replace_the_second_factor(client_as, link):
+    secret = enable_two_factor(BRUNO.user)
+    browser = client_as(None)
+    assert choose_password(browser, link).location == "/login/code"
+    assert browser.get("/contacts/list/").status_code == 302
+    assert browser.post("/login/code", data={"code": current_code(secret)}).location == "/"
+    assert browser.get("/contacts/list/").status_code == 200
+
+
+def test_a_link_does_not_replace_setting_up_a_required_second_factor(client_as, link):
+    BRUNO.user.roles[0].needs_second_factor = True
+    db.session.commit()
+    browser = client_as(None)
+    assert choose_password(browser, link).location == "/login/setup"
+    assert browser.get("/contacts/list/").status_code == 302
 
 
 def test_opening_the_page_changes_nothing(client_as, link):
@@ -186,9 +214,12 @@ def test_all_sessions_of_the_user_end_and_others_continue(client_as, link):
     assert other.get("/contacts/list/").status_code == 302
     assert clara.get("/contacts/list/").status_code == 200
     ended = db.session.scalars(
-        select(SignInSession.ended_because).where(SignInSession.user_id == BRUNO.user.id)
+        select(SignInSession.ended_because)
+        .where(SignInSession.user_id == BRUNO.user.id)
+        .order_by(SignInSession.id)
     )
-    assert set(ended) == {"password"}
+    # The last one was opened by choosing the password.
+    assert list(ended) == ["password", "password", None]
 
 
 def test_the_owner_is_notified_and_the_change_is_logged(app, client_as, link):
@@ -199,7 +230,7 @@ def test_the_owner_is_notified_and_the_change_is_logged(app, client_as, link):
     query = select(LogEntry).where(LogEntry.subject_type == "security").order_by(LogEntry.id)
     entries = list(db.session.scalars(query))
     events = [entry.event for entry in entries]
-    assert events == ["password_link_asked", "password_link_sent", "password_changed"]
+    assert events == ["password_link_asked", "password_link_sent", "password_changed", "signed_in"]
     assert not any(link.rpartition("/")[2] in str(vars(entry)) for entry in entries)
 
 

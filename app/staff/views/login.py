@@ -57,13 +57,7 @@ class SignInView(AuthDBView, Page):
             db.session.commit()
             return self._page(401, _("Wrong username or password."))
         login.record_success(db.session(), attempt, renewed)
-        if user.totp_secret or user.needs_second_factor:
-            token = create_session(db.session(), user.id, is_full=False, **request_origin())
-            db.session.commit()
-            browser.start_pending_session(token, target)
-            page = "code" if user.totp_secret else "set_up"
-            return redirect(url_for(f"SecondFactorView.{page}"))
-        return log_in_and_redirect(user, target, "password")
+        return continue_login(user, target, "password")
 
     def _page(self, status: int = 200, problem: str = ""):
         page = self.render_template(
@@ -95,6 +89,17 @@ class SignInView(AuthDBView, Page):
 def request_origin() -> dict[str, str]:
     """Return the address and user agent of the request, for the session row."""
     return {"address": request.remote_addr or "", "agent": request.user_agent.string}
+
+
+def continue_login(user: StaffUser, target: str, how: str):
+    """Log in a user who has proved to know the password, or ask for the second factor; commit."""
+    if user.totp_secret or user.needs_second_factor:
+        token = create_session(db.session(), user.id, is_full=False, **request_origin())
+        db.session.commit()
+        browser.start_pending_session(token, target)
+        page = "code" if user.totp_secret else "set_up"
+        return redirect(url_for(f"SecondFactorView.{page}"))
+    return log_in_and_redirect(user, target, how)
 
 
 def log_in_and_redirect(user: StaffUser, target: str, how: str):

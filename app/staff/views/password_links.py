@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import ClassVar
 
-from flask import Response, abort, current_app, flash, make_response, redirect, request, url_for
+from flask import Response, abort, current_app, flash, make_response, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
@@ -20,9 +20,11 @@ from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public
 from app.security.passwords import hash_password, password_problem
+from app.security.redirects import safe_redirect_target
 from app.staff.api_keys import valid_keys
 from app.staff.models import StaffUser
 from app.staff.password_links import choose_password, get_link_owner, request_link, send_link
+from app.staff.views.login import continue_login
 from app.staff.views.users import UserView
 
 
@@ -53,7 +55,7 @@ class ForgottenPasswordView(Page):
     @expose("/choose/<token>", methods=["GET", "POST"])
     @public
     def choose(self, token: str):
-        """Choose a password with a link; a GET does not use it, as mail scanners open links."""
+        """Choose a password with a link and log in; a GET changes nothing: mail scanners open links."""
         with reading():
             user = get_link_owner(db.session(), token)
             about = None if user is None else _personal_data(user)
@@ -74,8 +76,10 @@ class ForgottenPasswordView(Page):
                     db.session.rollback()
                     return self._gone()
                 db.session.commit()
-                flash(_("Password changed. You can now sign in."), "success")
-                return _without_traces(make_response(redirect(url_for("SignInView.login"))))
+                response = continue_login(done, safe_redirect_target(None), "link")
+                # A new session begins without the flashed messages of the old one.
+                flash(_("Password changed."), "success")
+                return _without_traces(make_response(response))
         page = self.render_template(
             "staff/choose_password.html",
             title=_("Choose a password"),

@@ -80,6 +80,7 @@ VALUE_LABELS: dict[Any, Any] = {
     "present": _l("Current password"),
     "code": _l("Password and code"),
     "recovery": _l("Recovery code"),
+    "link": _l("Password link"),
     "rights": _l("rights changed"),
     "locked": _l("Access blocked"),
 }

@@ -9,6 +9,7 @@ import "./jobs.js";
 import "./menus.js";
 import "./palette.js";
 import "./panel.js";
+import "./password.js";
 import "./photo.js";
 import "./picker.js";
 import "./provinces.js";
