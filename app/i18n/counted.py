@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask_babel import ngettext
+from flask_babel import get_domain
 
 from app.i18n.formats import show_number
 
@@ -19,6 +17,7 @@ class Counted:
         self.one = one
         self.many = many
 
-    def __call__(self, number: int, **variables: Any) -> str:
+    def __call__(self, number: int) -> str:
         """Return the text for a number, which is formatted for the reader."""
-        return ngettext(self.one, self.many, number, num=show_number(number), **variables)
+        text = get_domain().get_translations().ungettext(self.one, self.many, number)
+        return text % {"num": show_number(number)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from app.registry import Plug
@@ -85,6 +86,11 @@ class JobKind(Plug):
     def counts(cls, session: Session, job: Job) -> list[tuple[str, Any, int]]:
         """Return (code, label, count) of every outcome so far; nothing for a job without a report."""
         return []
+
+    @classmethod
+    def report_title(cls, session: Session, job: Job) -> str:
+        """Return the heading of the report."""
+        return _("Results")
 
     @classmethod
     def report(

@@ -116,6 +116,7 @@ class JobsView(Page):
             content=_content(kind, job),
             why_not_retryable=why_not_retryable(db.session(), job),
             counts=counts,
+            report_title="" if kind is None else kind.report_title(db.session(), job),
             outcome=outcome,
             rows=rows[:PAGE_SIZE],
             after=after,

@@ -20,7 +20,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import FieldType
 from app.operations.batch import Batch
-from app.operations.models import Operation
+from app.operations.models import OUTCOMES, Operation
 from app.operations.selection import OutOfScope, Selection, build_list_url
 from app.operations.services import create_draft, record_out_of_scope
 from app.security.actor import Actor, current_actor
@@ -78,11 +78,14 @@ class Action(ListAction, abstract=True):
     """
 
     Form: ClassVar[type[ActionForm]] = ActionForm
+    # The text of the button that confirms: verb, object, and the number of rows as ``rows``.
+    button: ClassVar[Any] = _l("Apply to %(rows)s")
     # A sentence above the form.
     help: ClassVar[Any] = ""
     reasons: ClassVar[dict[str, Any]] = {}
-    # The label, in the preview, of the count of rows that need no change.
+    # What the preview and the result call rows that need no change.
     unchanged_label: ClassVar[Any] = _l("Already have it")
+    unchanged_outcome: ClassVar[Any] = _l("Already had it")
 
     def __init__(self, form: ActionForm | None = None, actor: Actor | None = None) -> None:
         self.form = form
@@ -129,10 +132,21 @@ class Action(ListAction, abstract=True):
             return ""
         return str(cls.reasons.get(reason) or REASONS.get(reason) or reason)
 
-    def title(self) -> str:
-        """Return the title of the job: the action and its answers."""
+    @classmethod
+    def button_text(cls, rows: str) -> str:
+        """Return the text of the button that confirms; ``rows`` is such as “4 contacts”."""
+        return str(cls.button) % {"rows": rows}
+
+    @classmethod
+    def outcome_text(cls, outcome: str) -> str:
+        """Return the label of an outcome in this action's words."""
+        return str(cls.unchanged_outcome if outcome == "already" else OUTCOMES[outcome])
+
+    def title(self, rows: str) -> str:
+        """Return the title of the job: action, answers and number: “Add a tag: VIP (4 contacts)”."""
         answers = short_answers(self._form())
-        return f"{self.label}: {answers}" if answers else str(self.label)
+        action = f"{self.label}: {answers}" if answers else str(self.label)
+        return f"{action} ({rows})"
 
     def answers_to_json(self) -> dict[str, list[str]]:
         """Return the valid answers as JSON, for ``build_form``."""

@@ -12,6 +12,7 @@ from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 
 from app.crud.columns import name_parts
+from app.crud.modelview import ModelView
 from app.errors import DomainError
 from app.jobs.kinds import JobKind, ReportRow, Step
 from app.jobs.models import Job
@@ -89,7 +90,9 @@ class _OperationJob(JobKind, abstract=True):
         if operation is None:
             return {"operation": None}
         may_list_rows = may_list(current_actor(), operation)
+        screen = find_screen(operation.selection["list"]) or ModelView
         return {
+            "counted": screen.counted,
             "operation": operation,
             "action": find_operation_action(operation),
             "list_url": Selection.from_operation(operation).list_url if may_list_rows else "",
@@ -102,11 +105,27 @@ class _OperationJob(JobKind, abstract=True):
         operation = get_operation(session, job)
         if operation is None:
             return []
-        counts = [(code, label, getattr(operation, code)) for code, label in cls.outcomes.items()]
+        kind = find_operation_action(operation)
+        counts = [
+            (code, cls.outcome_text(code, kind), getattr(operation, code)) for code in cls.outcomes
+        ]
         left = (job.total or 0) - sum(count for _code, _label, count in counts)
         if job.is_live or left <= 0:
             return counts
         return [*counts, (NOT_STARTED, NOT_STARTED_LABEL, left)]
+
+    @classmethod
+    def outcome_text(cls, outcome: str | None, kind: type[Action] | None) -> str:
+        """Return the label of an outcome; ``kind`` is None if the action no longer exists."""
+        return str(cls.outcomes.get(outcome or "", NOT_STARTED_LABEL))
+
+    @classmethod
+    def report_title(cls, session: Session, job: Job) -> str:
+        operation = get_operation(session, job)
+        view = None if operation is None else find_screen(operation.selection["list"])
+        if view is None or not view.singular:
+            return super().report_title(session, job)
+        return _("Result by %(thing)s", thing=str(view.singular).lower())
 
     @classmethod
     def report(
@@ -184,7 +203,7 @@ class _OperationJob(JobKind, abstract=True):
                 names[pk][0] if pk in names else _("Hidden (no access)"),
                 f"{base}/show/{pk}" if pk in names and not names[pk][1] else "",
                 outcome or NOT_STARTED,
-                str(cls.outcomes.get(outcome, NOT_STARTED_LABEL)),
+                cls.outcome_text(outcome, kind),
                 kind.reason_text(why),
             )
             for pk, outcome, why in items
@@ -196,6 +215,12 @@ class OperationRun(_OperationJob):
 
     name = "operation"
     label = _l("Collective action")
+
+    @classmethod
+    def outcome_text(cls, outcome: str | None, kind: type[Action] | None) -> str:
+        if outcome in cls.outcomes and kind is not None:
+            return kind.outcome_text(outcome)
+        return super().outcome_text(outcome, kind)
 
     @classmethod
     def why_not_retryable(cls, session: Session, job: Job, *, is_retrying: bool) -> str:

@@ -14,7 +14,7 @@ from app.i18n.localized import LocalizedText, LocalizedTextType
 from app.jobs.models import STOPPED_STATES, Job
 from app.types import Json, UTCDateTime, now
 
-# The outcomes of a row, and their labels.
+# The outcomes of a row, and their labels; an action may have its own for “already”.
 OUTCOMES = {
     "changed": _l("Changed"),
     "already": _l("Unchanged"),

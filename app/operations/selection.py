@@ -146,7 +146,7 @@ class Selection:
     def describe(self) -> str:
         """Return a description of the selection for people."""
         if self.ids is not None:
-            return ngettext("%(num)s contact selected", "%(num)s contacts selected", len(self.ids))
+            return self.view.counted(len(self.ids))
         if self.where is not None:
             return " · ".join(self.where) or _("Everything in the list")
         state = self.state()

@@ -19,6 +19,7 @@ from app.operations.engine import UNSYNCHRONISED, freeze_selection
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
 from app.operations.permissions import may_request_undo, why_not_undone
+from app.operations.selection import get_screen
 from app.security.actor import Actor
 from app.security.scope import not_trashed
 from app.types import now
@@ -160,6 +161,7 @@ def confirm(
     """
     action.check()
     batch = action.batch()
+    screen = get_screen(operation)
     moment = now()
     confirmed = session.execute(
         update(Operation)
@@ -180,9 +182,7 @@ def confirm(
         return operation.job
     matched = freeze_selection(session, operation, batch.model, rows)
     if expected is not None and matched != expected:
-        raise SelectionChanged(
-            _("The number of matching contacts has changed. Check the selection again.")
-        )
+        raise SelectionChanged(_("The number of results has changed. Check the selection again."))
     operation.matched = matched
     operation.plan = [verb.to_json() for verb in batch.verbs]
     job = enqueue(
@@ -190,7 +190,7 @@ def confirm(
         "operation",
         {"operation": operation.id},
         actor,
-        title=localize(action.title),
+        title=localize(lambda: action.title(screen.counted(matched))),
         total=matched,
         key=f"operation-{operation.id}",
         delay=FALLBACK_SECONDS if matched <= at_once else 0,

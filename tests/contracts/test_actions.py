@@ -76,7 +76,8 @@ def test_names_of_actions_are_unique():
 
 @every_action
 def test_all_texts_of_an_action_are_translated(kind):
-    said = [kind.label, kind.help, *kind.reasons.values()]
+    said = [kind.label, kind.help, kind.button, kind.unchanged_label, kind.unchanged_outcome]
+    said += kind.reasons.values()
     said += [field.label.text for field in answer_fields(kind.build_form())]
     assert kind.label
     assert [text for text in said if text and not isinstance(text, LazyString)] == []

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
+from flask_babel import force_locale
 
 from app.extensions import db
+from app.i18n.formats import show_number
+from app.i18n.languages import LANGUAGES
 from app.operations.actions import Action
 from app.operations.verbs import MoveToTrash
 from tests.contracts.action_cases import (
@@ -71,6 +75,34 @@ def test_its_permission_is_sufficient_for_its_pages(kind, client_as, connection)
     assert compare_contents(before, read_contents(connection)) == {}
     assert browser.post(f"{at}undo").status_code == 302
     assert compare_contents(before, read_contents(connection)) == {}
+
+
+@every_action
+def test_button_and_title_say_what_happens_to_how_many_rows_in_both_languages(kind, client_as):
+    """The button has verb, object and number, and its own words; the job's title the number."""
+    answers, counted = answers_for(kind), screen_of(kind).counted
+    rows = [a_row_for(kind, answers), a_row_for(kind, answers)]
+    browser, buttons = client_as(user_who_may(kind)), []
+    at = start(browser, kind, rows)
+    form = open_preview(browser, kind, at, answers)
+    for language in LANGUAGES:
+        browser.post("/language", data={"language": language})
+        page = unescape(browser.get(f"{at}preview").text)
+        with force_locale(language):
+            button = kind.button_text(counted(2))
+            assert counted(2) in button
+            assert show_number(2) in button
+            assert button != Action.button_text(counted(2))
+            assert "1" in kind.button_text(counted(1))
+            assert f"{button}</button>" in page
+        buttons.append(button)
+    assert len({*buttons}) == len(LANGUAGES), "translate the button"
+
+    job = browser.post(f"{at}confirm", data=form.submitted()).location
+    for language in LANGUAGES:
+        browser.post("/language", data={"language": language})
+        with force_locale(language):
+            assert f"({counted(2)})</h1>" in unescape(browser.get(job).text)
 
 
 @every_action

@@ -72,13 +72,14 @@ def test_ticked_rows_go_through_form_preview_run_and_undo(client_as):
     lacks, has = a_contact(status=status), a_contact(status=other)
     browser = client_as(BRUNO)
     at = begin(browser, **ticked(lacks, has))
-    assert "2 ticked" in text_of(browser.get(at))
+    assert "2 contacts" in text_of(browser.get(at))
 
     page = previewed(browser, at, status=other.id)
     assert counts(page) == [1, 1, 0, 0]
     assert f"<del>{status}</del>" in page
     assert f"<ins>{other}</ins>" in page
-    assert "Run on 1 file<" in page
+    assert "Changes (1)" in page
+    assert "Change status of 1 contact<" in page
     assert lacks.status == status
 
     done = browser.post(f"{at}confirm", data=hidden(page))
@@ -87,7 +88,7 @@ def test_ticked_rows_go_through_form_preview_run_and_undo(client_as):
     assert lacks.status == other
     page = text_of(browser.get(done.location))
     assert "Change status" in page
-    assert "2 ticked" in page
+    assert "2 contacts" in page
 
     undone = browser.post(f"{at}undo")
     assert re.fullmatch(r"/jobs/\d+/", undone.location)
@@ -142,7 +143,7 @@ def test_an_action_without_fields_starts_with_its_preview(client_as):
     browser, contact = client_as(BRUNO), a_contact()
     at = begin(browser, "delete", **ticked(contact))
     page = text_of(browser.get(at, follow_redirects=True))
-    assert "Run on 1 file<" in page
+    assert "Move 1 contact to trash<" in page
     browser.post(f"{at}confirm", data=hidden(page))
     db.session.expire_all()
     assert contact.trashed_at is not None
@@ -155,7 +156,7 @@ def test_all_that_match_but_one_are_changed(client_as):
     at = begin(browser, all="1", on=f"tags__is={tag.id}", **{"except": left_out.id})
     page = previewed(browser, at, status=status.id)
     assert counts(page) == [1, 0, 0, 0]
-    assert "You have selected all" not in page
+    assert "You have selected the whole list" not in page
     browser.post(f"{at}confirm", data=hidden(page))
     db.session.expire_all()
     assert [c.status == status for c in (inside, left_out, outside)] == [True, False, False]
@@ -187,7 +188,7 @@ def test_a_changed_number_of_rows_shows_the_preview_again(client_as):
     page = previewed(browser, at, status=status.id)
     a_contact(tags=[tag])
     again = text_of(browser.post(f"{at}confirm", data=hidden(page)), 409)
-    assert "The number of matching contacts has changed." in again
+    assert "The number of results has changed." in again
     assert counts(again) == [2, 0, 0, 0]
     assert the_operation(at).is_draft
     assert browser.post(f"{at}confirm", data=hidden(again)).location.startswith("/jobs/")
@@ -226,7 +227,7 @@ def test_a_preview_without_changes_has_no_run_button(client_as):
     at = begin(browser, **ticked(a_contact(status=status)))
     page = previewed(browser, at, status=status.id)
     assert counts(page) == [0, 1, 0, 0]
-    assert "The selected contacts don’t need this change." in page
+    assert "1 contact doesn’t need this change." in page
     assert "confirm" not in page
 
 

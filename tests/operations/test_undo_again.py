@@ -86,11 +86,11 @@ def test_a_resumed_undo_does_not_touch_rows_that_were_undone_before(monkeypatch)
 
 
 def test_rights_are_restored_only_to_the_user_who_had_them():
-    role = role_name(Area.SALES, Level.EDIT)
+    role = role_name(Area.CONTACTS, Level.EDIT)
     first, second = (add_person(Person(name, "Norte", role)) for name in ("primera", "segunda"))
     second.roles = []
     contact = a_contact(user=first)
-    operation = do(ChangeRights, ALICIA.as_actor(), [contact], sales="forbidden")
+    operation = do(ChangeRights, ALICIA.as_actor(), [contact], contacts="forbidden")
     assert (operation.changed, first.roles) == (1, [])
     contact.user = second
     db.session.commit()

@@ -19,7 +19,7 @@ from tests.operations.test_pages import (
     the_operation,
     ticked,
 )
-from tests.people import ALICIA, BRUNO
+from tests.people import ALICIA, BRUNO, CLARA
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -30,15 +30,15 @@ def confirmed(browser, at: str, **answers) -> str:
     return browser.post(f"{at}confirm", data=hidden(page)).location
 
 
-def test_the_title_of_a_job_has_the_answers_but_not_the_reason(client_as):
+def test_the_title_of_a_job_has_the_answers_and_the_number_but_not_the_reason(client_as):
     browser, contact = client_as(ALICIA), a_contact()
     bilbao = db.session.query(Entity).filter_by(name="Bilbao").one()
     at = begin(browser, "change_entity", **ticked(contact))
     job = confirmed(browser, at, entity=bilbao.id, reason="Moved house · for good: yes")
-    assert job_of(the_operation(at)).title == "Change entity: Bilbao"
+    assert job_of(the_operation(at)).title == "Change entity: Bilbao (1 contact)"
     assert "Reason: Moved house · for good: yes" in text_of(browser.get(job))
     undoing = browser.post(f"{at}undo", follow_redirects=True)
-    assert "<h1>Undo: Change entity: Bilbao</h1>" in text_of(undoing)
+    assert "<h1>Undo: Change entity: Bilbao (1 contact)</h1>" in text_of(undoing)
 
 
 def test_the_title_of_an_undo_repeats_the_stored_title(client_as):
@@ -49,7 +49,7 @@ def test_the_title_of_an_undo_repeats_the_stored_title(client_as):
     the_operation(at).answers = {"status": ["999999"]}
     db.session.commit()
     undoing = browser.post(f"{at}undo", follow_redirects=True)
-    assert f"Undo: Change status: {name}" in text_of(undoing)
+    assert f"Undo: Change status: {name} (1 contact)" in text_of(undoing)
 
 
 def test_the_title_of_changed_rights_names_the_area(client_as):
@@ -58,8 +58,8 @@ def test_the_title_of_changed_rights_names_the_area(client_as):
     contact.user = BRUNO.user
     db.session.commit()
     at = begin(browser, "change_rights", **ticked(contact))
-    confirmed(browser, at, sales="read")
-    assert job_of(the_operation(at)).title == "Change rights: Sales: read"
+    confirmed(browser, at, contacts="read")
+    assert job_of(the_operation(at)).title == "Change rights: Contacts: View (1 contact)"
 
 
 def test_numbers_are_formatted_for_the_reader(client_as):
@@ -68,7 +68,7 @@ def test_numbers_are_formatted_for_the_reader(client_as):
     at = begin(browser, "change_status", all="1", on="")
     matched = db.session.query(Contact).count()
     page = previewed(browser, at, status=a_value(Status).id)
-    assert f"Run on {matched:,} files<" in page
+    assert f"Change status of {matched:,} contacts<" in page
     operation = the_operation(at)
     browser.post(f"{at}confirm", data=hidden(page) | {"typed": matched})
     db.session.expire_all()
@@ -97,7 +97,26 @@ def test_the_unchanged_count_of_remove_tag_says_do_not_have_it(client_as):
     assert "Don’t have it" in page
     assert "Already have it" not in page
     job = browser.post(f"{at}confirm", data=hidden(page)).location
-    assert "Unchanged" in text_of(browser.get(job))
+    page = text_of(browser.get(job))
+    assert "Didn’t have it" in page
+    assert "Already had it" not in page
+
+
+def test_the_preview_says_how_many_of_the_changes_it_shows(client_as):
+    browser, status = client_as(BRUNO), a_value(Status)
+    contacts = [a_contact() for _ in range(7)]
+    at = begin(browser, **ticked(*contacts))
+    assert "Changes · first 5 of 7" in previewed(browser, at, status=status.id)
+    at = begin(browser, **ticked(*contacts[:5]))
+    assert "Changes (5)" in previewed(browser, at, status=status.id)
+
+
+def test_the_preview_says_how_many_rows_are_excluded(client_as):
+    browser = client_as(BRUNO)
+    at = begin(browser, "delete", **ticked(a_contact(user=CLARA.user)))
+    page = text_of(browser.get(f"{at}preview"))
+    assert "Why 1 contact won’t change" in page
+    assert "1 contact can’t be changed this way." in page
 
 
 def test_a_running_job_lists_no_rows(client_as, monkeypatch):
@@ -136,14 +155,14 @@ def test_a_job_is_shown_in_the_language_of_each_reader(client_as):
 
     reader = client_as(ALICIA)
     page = text_of(reader.get(job))
-    assert "<h1>Change status: Active</h1>" in page
+    assert "<h1>Change status: Active (1 contact)</h1>" in page
     assert "New status: Active" in page
     assert "Type is Member" in page
-    assert "<h1>Undo: Change status: Active</h1>" in text_of(reader.get(undoing))
+    assert "<h1>Undo: Change status: Active (1 contact)</h1>" in text_of(reader.get(undoing))
     everybodys = text_of(reader.get("/jobs/?who=all"))
     assert "Change status: Active" in everybodys
     assert "Editar" not in everybodys
-    assert "<h1>Cambiar estatus: Activo</h1>" in text_of(maite.get(job))
+    assert "<h1>Cambiar estatus: Activo (1 contacto)</h1>" in text_of(maite.get(job))
     assert "Tipo es Miembro" in text_of(maite.get(job))
 
 

@@ -14,6 +14,7 @@ class AddTag(Action):
 
     model = Contact
     label = _l("Add a tag")
+    button = _l("Add tag to %(rows)s")
     icon = "tag"
     order = 10
 

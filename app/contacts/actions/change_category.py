@@ -14,6 +14,7 @@ class ChangeCategory(Action):
 
     model = Contact
     label = _l("Change category")
+    button = _l("Change category of %(rows)s")
     icon = "bookmark"
     order = 30
 

@@ -16,6 +16,7 @@ class ChangeEntity(Action):
 
     model = Contact
     label = _l("Change entity")
+    button = _l("Change entity of %(rows)s")
     icon = "diagram-3"
     order = 60
     help = _l(
@@ -28,7 +29,12 @@ class ChangeEntity(Action):
         entity = ModelChoiceField(
             _l("New entity"), model=Entity, lookup="/contacts/lookup/entity", required=True
         )
-        reason = ReasonField()
+        reason = ReasonField(
+            required=False,
+            description=_l(
+                "Optional. It appears on the page of this process, linked from the log of each contact."
+            ),
+        )
 
     def apply(self, batch: Batch) -> None:
         batch.set(Contact.entity_id, self.answers.entity.id)

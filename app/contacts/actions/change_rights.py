@@ -50,6 +50,7 @@ class ChangeRights(Action):
 
     model = Contact
     label = _l("Change rights")
+    button = _l("Change rights of %(rows)s")
     icon = "shield-lock"
     area = Area.SECURITY
     order = 70

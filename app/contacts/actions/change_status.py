@@ -14,6 +14,7 @@ class ChangeStatus(Action):
 
     model = Contact
     label = _l("Change status")
+    button = _l("Change status of %(rows)s")
     icon = "toggle-on"
     order = 40
 

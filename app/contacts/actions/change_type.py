@@ -14,6 +14,7 @@ class ChangeType(Action):
 
     model = Contact
     label = _l("Change type")
+    button = _l("Change type of %(rows)s")
     icon = "person-badge"
     order = 50
 

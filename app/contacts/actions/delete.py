@@ -16,10 +16,11 @@ class Delete(Action):
 
     model = Contact
     label = _l("Delete")
+    button = _l("Move %(rows)s to trash")
     icon = "trash3"
     order = 90
     is_dangerous = True
-    unchanged_label = _l("Already in the trash")
+    unchanged_label = unchanged_outcome = _l("Already in the trash")
     help = _l("The contacts are moved to the trash. Everything linked to them is kept.")
     reasons = {
         "signs_in": _l("This person can sign in. Remove their access first in Access rights.")

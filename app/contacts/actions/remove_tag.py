@@ -14,9 +14,11 @@ class RemoveTag(Action):
 
     model = Contact
     label = _l("Remove a tag")
+    button = _l("Remove tag from %(rows)s")
     icon = "x-square"
     order = 20
     unchanged_label = _l("Don’t have it")
+    unchanged_outcome = _l("Didn’t have it")
 
     class Form(ActionForm):
         """The form: the tag."""

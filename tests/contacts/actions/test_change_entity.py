@@ -1,4 +1,4 @@
-"""Change entity: within the scope, with a reason; the file's scope changes with it."""
+"""Change entity: within the scope, with or without a reason; the file's scope changes with it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,16 @@ def test_an_entity_out_of_scope_cannot_be_chosen(name):
     assert wrong_fields(ALICIA, **answers) == set()
 
 
-@pytest.mark.parametrize("reason", ["", "   "])
-def test_a_reason_is_required(reason):
-    assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id, reason=reason) == {"reason"}
-    assert wrong_fields(BRUNO, entity=the_entity("Bilbao").id) == {"reason"}
-    long = {"entity": the_entity("Bilbao").id, "reason": "x" * 201}
-    assert wrong_fields(BRUNO, **long) == {"reason"}
+def test_a_reason_is_optional_and_the_form_says_where_it_appears():
+    bilbao = the_entity("Bilbao").id
+    assert wrong_fields(BRUNO, entity=bilbao) == set()
+    assert wrong_fields(BRUNO, entity=bilbao, reason="   ") == set()
+    assert wrong_fields(BRUNO, entity=bilbao, reason="x" * 201) == {"reason"}
+    reason = ChangeEntity.build_form().reason
+    assert not reason.flags.required
+    assert "Optional" in str(reason.description)
+    operation = do(ChangeEntity, BRUNO.as_actor(), [a_contact()], entity=bilbao)
+    assert str(operation.answers_text) == "New entity: Bilbao"
 
 
 def test_a_moved_file_leaves_the_scope_and_the_reason_is_stored():

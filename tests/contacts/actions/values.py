@@ -25,7 +25,7 @@ def assert_it_can_be_emptied(kind: type[Action], field: str, model: type) -> Non
     assert [sample.changes[0][1:] for sample in told.sample] == [(str(one), ""), (str(other), "")]
     operation = do(kind, actor, rows, **{field: NONE})
     assert [getattr(row, field) for row in rows] == [None, None, None]
-    assert "(none)" in str(operation.answers_text)
+    assert "No value" in str(operation.answers_text)
 
     undo(operation, actor)
     assert [getattr(row, field) for row in rows] == [one, other, None]
