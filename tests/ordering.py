@@ -1,8 +1,8 @@
 """In which order the tests run, which of them, and which worker of pytest-xdist runs what.
 
 A *unit* is what one file has for one database. Units come in random order, tests within a unit
-too; one worker runs a whole unit, so that fixtures of a module are made once. Files marked
-``long`` come first: what begins last would otherwise keep one worker busy while the others rest.
+too; one worker runs a whole unit, so that fixtures of a module are made once. The browser comes
+first, then files marked ``long``: what begins last would keep one worker busy while others rest.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from tests.sampling import IS_FULL, SEED, chance, is_chosen
 ONE_IN = 10
 # What all tests take with one process.
 MINUTES, FULL_MINUTES = 16, 120
+BROWSER = "tests/browser"
 _DATABASE = re.compile(r"[\[-](sqlite|postgres)[]-]")
 
 
 def unit_of(nodeid: str) -> str:
     """Return the name of the unit a test belongs to."""
     path = nodeid.partition("::")[0]
-    if path.startswith("tests/browser/"):
+    if path.startswith(f"{BROWSER}/"):
         # Chromium and the program it looks at are started once.
-        return "tests/browser"
+        return BROWSER
     found = _DATABASE.search(nodeid)
     return f"{path} {found[1] if found else ''}"
 
@@ -70,7 +71,9 @@ def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
         units[unit_of(item.nodeid)].append(item)
     names = sorted(units)
     chance("units").shuffle(names)
+    # Stable: the order of the seed is kept within each of the three groups.
     names.sort(key=lambda name: not any(item.get_closest_marker("long") for item in units[name]))
+    names.sort(key=lambda name: name != BROWSER)
     for name in names:
         chance(name).shuffle(units[name])
     return [item for name in names for item in units[name]]

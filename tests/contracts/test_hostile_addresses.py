@@ -29,6 +29,7 @@ from tests.factories import a_contact, some_contacts
 from tests.people import ALICIA
 from tests.sampling import chance, some
 
+pytestmark = pytest.mark.long
 every_view = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
 PARAMETERS = ("q", "sort", "size", "page", "after", "before", "cols", "view", "on", "filter")
 AT_ONCE = 20

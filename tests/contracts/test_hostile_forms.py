@@ -33,6 +33,7 @@ FORMLESS = (
     "on", "cols", "size", "default", "next", "language", "theme", "rowid", "action", "word", "name",
     "role", "user", "code", "password", "version", "_next",
 )  # fmt: skip
+pytestmark = pytest.mark.long
 SCREENS = [view for view in ModelView.all() if not issubclass(view, TrashView)]
 
 

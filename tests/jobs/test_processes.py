@@ -22,11 +22,12 @@ from tests.jobs.counting_job import (
 )
 from tests.jobs.processes import process_settings, redis_server, running, wait_until
 from tests.ports import free_port
+from tests.sampling import IS_FULL
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.long]
 
 # tests/operations/test_killed.py kills more often.
-KILLS = 3
+KILLS = 3 if IS_FULL else 2
 
 
 def is_done(job_id: int) -> bool:
