@@ -114,10 +114,13 @@ class WriteLockMonitor:
         self.waiting = 0
         # Thread id → when it got the lock last. Ids are reused, so this stays small.
         self._acquired_at: dict[int, float] = {}
+        # Thread id → its longest wait for the lock since somebody asked.
+        self._longest_waits: dict[int, float] = {}
 
     @contextmanager
     def acquiring(self):
         """Count the thread as waiting inside the block and record when it got the lock."""
+        own_id, requested_at = threading.get_ident(), monotonic()
         with self._lock:
             self.waiting += 1
         try:
@@ -125,7 +128,9 @@ class WriteLockMonitor:
         finally:
             with self._lock:
                 self.waiting -= 1
-                self._acquired_at[threading.get_ident()] = monotonic()
+                self._acquired_at[own_id] = acquired_at = monotonic()
+                waited = acquired_at - requested_at
+                self._longest_waits[own_id] = max(waited, self._longest_waits.get(own_id, 0.0))
 
     def has_other_writers(self, seconds: float) -> bool:
         """Return True if another thread waits now or took the lock in the last ``seconds``.
@@ -137,6 +142,14 @@ class WriteLockMonitor:
             return self.waiting > 0 or any(
                 moment > since for thread, moment in self._acquired_at.items() if thread != own_id
             )
+
+    def take_longest_wait(self) -> float:
+        """Return how long another thread waited at most since the last call, in seconds."""
+        own_id = threading.get_ident()
+        with self._lock:
+            waits = [wait for thread, wait in self._longest_waits.items() if thread != own_id]
+            self._longest_waits.clear()
+        return max(waits, default=0.0)
 
 
 write_lock_monitor = WriteLockMonitor()

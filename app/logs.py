@@ -20,10 +20,22 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+
+class CodeError(Exception):
+    """The program breaks a rule of its own; the text holds no data, so that the log quotes it."""
+
+
 # Without characters that look alike: people read a reference aloud.
 _ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 # The texts of these errors name parts of the code.
-_ERRORS_ABOUT_CODE = (AttributeError, ImportError, NameError, NotImplementedError, TypeError)
+_ERRORS_ABOUT_CODE = (
+    AttributeError,
+    CodeError,
+    ImportError,
+    NameError,
+    NotImplementedError,
+    TypeError,
+)
 _SQLITE_CONSTRAINT = re.compile(r"(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed[\w., :]*")
 # An error of the database that comes back within this time is counted, not logged again.
 QUIET_SECONDS = 60.0

@@ -30,6 +30,7 @@ from redis.retry import Retry
 from sqlalchemy import make_url
 
 from app.jobs import runner
+from app.jobs.queue_file import set_aside_if_damaged
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class JobQueue:
 def _make_huey(app: Flask) -> Huey:
     if app.config["REDIS_URL"] is None:
         path = Path(app.config["DATA_DIR"]) / "jobs.sqlite3"
+        set_aside_if_damaged(path)
         return SqliteHuey(
             "padron", filename=str(path), results=False, serializer=JobIdSerializer(), cache_mb=0
         )

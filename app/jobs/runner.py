@@ -26,7 +26,7 @@ from app.jobs.chunk_sizing import ChunkSizer
 from app.jobs.kinds import JobKind, Step, get_job_kind
 from app.jobs.leases import LeaseLost
 from app.jobs.models import LIVE_STATES, Job
-from app.logs import is_outage, log_error, outages
+from app.logs import CodeError, is_outage, log_error, outages
 from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.security.api_keys import get_valid_key, limit_to_key
 
@@ -226,7 +226,7 @@ class JobRun:
         kind = get_job_kind(self.kind_name)
         if kind is None:
             # This worker may run an older version: retry, another may know the kind.
-            raise LookupError(f"There is no job kind {self.kind_name!r}.")
+            raise CodeError(f"There is no job kind {self.kind_name!r}.")
         return kind
 
     def _lock(self) -> Job:
@@ -259,9 +259,9 @@ class JobRun:
         return "running"
 
     def _check_progress(self, step: Step) -> None:
-        """Raise ValueError for a step that goes back or does not advance."""
+        """Raise CodeError for a step that goes back or does not advance."""
         if step.cursor < self.cursor or (step.cursor == self.cursor and not step.is_last):
-            raise ValueError(
+            raise CodeError(
                 f"A step of {self.kind_name} went from {self.cursor} to {step.cursor}."
             )
 

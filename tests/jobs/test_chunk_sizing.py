@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 
@@ -14,6 +15,7 @@ from app.jobs import chunk_sizing
 from app.jobs.chunk_sizing import (
     CONTENDED_WAIT_SECONDS,
     LONG_PAUSE_SECONDS,
+    MAX_WAIT_SECONDS,
     MIN_CHUNK_SIZE,
     RECENT_WRITE_SECONDS,
     SHORT_PAUSE_SECONDS,
@@ -79,6 +81,53 @@ def test_a_fast_chunk_makes_the_next_one_larger_up_to_the_maximum_of_the_kind():
     for _each in range(10):
         sizer.adjust(0.000_1)
     assert sizer.size == 5_000
+
+
+def test_waiting_for_the_interpreter_does_not_shrink_chunks(no_other_writers, monkeypatch):
+    """By the clock a chunk takes seconds beside busy readers; of processor time it takes little."""
+    wall, processor = itertools.count(step=3.0), itertools.count(step=0.020)
+    sizer = ChunkSizer(Large(), "sqlite")
+    monkeypatch.setattr(chunk_sizing, "monotonic", lambda: next(wall))
+    monkeypatch.setattr(chunk_sizing, "thread_time", lambda: next(processor))
+    run_chunk(sizer)
+    assert sizer.size == 200
+    run_chunk(sizer)
+    assert sizer.size == 400
+
+
+def test_chunks_are_not_small_while_others_need_not_wait_long():
+    sizer = ChunkSizer(Large(), "sqlite")
+    for _each in range(20):
+        sizer.adjust(MAX_WAIT_SECONDS, MAX_WAIT_SECONDS)
+    assert sizer.size == sizer.floor == 100, "the initial size"
+    sizer.adjust(0.000_1, MAX_WAIT_SECONDS * 1.01)
+    assert sizer.size == 50, "somebody waited too long, however little the chunk took"
+    for _each in range(5):
+        sizer.adjust(3600, 0.001)
+    assert sizer.size == MIN_CHUNK_SIZE, "a chunk that is too long by itself"
+
+
+def test_without_other_writers_the_floor_stays():
+    sizer = ChunkSizer(Large(), "sqlite")
+    for _each in range(20):
+        sizer.adjust(MAX_WAIT_SECONDS)
+    assert sizer.size == MIN_CHUNK_SIZE
+
+
+def test_the_wait_of_another_thread_is_measured(no_other_writers):
+    db.session.execute(text("INSERT INTO tally VALUES (1, NULL)"))
+    other = threading.Thread(target=write, args=[db.engine])
+    other.start()
+    try:
+        wait_until(lambda: no_other_writers.waiting)
+    finally:
+        db.session.commit()
+        other.join(60)
+    assert no_other_writers.take_longest_wait() > 0
+    assert no_other_writers.take_longest_wait() == 0, "since the last time it was asked"
+    db.session.execute(text("INSERT INTO tally VALUES (3, NULL)"))
+    db.session.commit()
+    assert no_other_writers.take_longest_wait() == 0, "one's own wait"
 
 
 def test_on_postgresql_there_is_no_pause():
