@@ -20,13 +20,11 @@ from app.crud.listpages import ListPages
 from app.crud.page import PageMeta
 from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
-from app.errors import DomainError, InUse
-from app.extensions import db
+from app.errors import DomainError
 from app.i18n.counted import Counted
 from app.log.models import is_logged
 from app.registry import Plug
 from app.repositories.models import Repository
-from app.repositories.queries import is_in_use
 from app.security.areas import Level
 from app.security.roles import Grant
 from app.trash.models import Trashable
@@ -51,6 +49,12 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     # Relations whose rows are all options of a select: they are few.
     inline_links: ClassVar[tuple[str, ...]] = ()
     singular: ClassVar[Any] = ""
+    # Sentences of the list that name what it holds.
+    all_label: ClassVar[Any] = _l("All")
+    per_page_label: ClassVar[Any] = _l("Items per page")
+    add_first_label: ClassVar[Any] = _l("Add the first one.")
+    select_hint: ClassVar[Any] = _l("Select items to use actions")
+    selected_labels: ClassVar[tuple[Any, Any]] = (_l("1 selected"), _l("{} selected"))
     # A number of its rows in words: ``counted(4)`` is “4 contacts”.
     counted: ClassVar[Counted] = Counted("%(num)s item", "%(num)s items")
 
@@ -206,11 +210,6 @@ class RepositoryView(ModelView, abstract=True):
     def check(self, row: Repository) -> None:
         """Require a label in at least one language."""
         check_label(row)
-
-    def before_delete(self, row: Repository) -> None:
-        """Refuse to delete a value in use: the log of the rows would not record its removal."""
-        if is_in_use(db.session(), row):
-            raise InUse(_("“%(name)s” is in use and can’t be deleted.", name=str(row)))
 
 
 def check_label(row: Repository) -> None:

@@ -11,9 +11,10 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from app.crud.columns import Cell, make_column
+from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
 from app.crud.tabs import get_tabs
-from app.errors import DomainError
+from app.errors import DomainError, InUse
 from app.extensions import db
 from app.log.services import get_entry, restore_value
 from app.security.actor import current_actor
@@ -131,16 +132,29 @@ class ShowPages:
         return redirect(f"{self.route_base}/list/")
 
     def remove(self, row: Any) -> None:
-        """Move a row to the trash, or delete it if its model has none, and commit."""
-        self.before_delete(row)
+        """Move a row to the trash, or delete it if its model has none, and commit.
+
+        Raise DomainError if it must not be deleted.
+        """
+        if not isinstance(row, Trashable):
+            lock_row(db.session(), row)
+        if reason := self.why_not_deleted(row):
+            raise InUse(reason)
         if isinstance(row, Trashable):
             trash.move_to_trash(row, current_actor())
         else:
             db.session.delete(row)
         db.session.commit()
 
-    def before_delete(self, row: Any) -> None:
-        """Raise DomainError if the row must not be deleted."""
+    def why_not_deleted(self, row: Any) -> str | None:
+        """Return why the row must not be deleted, or None; asked before the button is drawn."""
+        if isinstance(row, Trashable):
+            return None
+        rows = what_holds(db.session(), row, current_actor())
+        if not rows:
+            return None
+        name = self.safe_name(row)
+        return _("“%(name)s” can’t be deleted. It is used by: %(rows)s.", name=name, rows=rows)
 
     @expose("/restore/<pk>", methods=["POST"])
     @has_access

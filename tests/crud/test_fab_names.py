@@ -53,7 +53,7 @@ MODEL_VIEW = {
     "post_edit_redirect": "after_save_redirect",
     "post_update": "after_save",
     "pre_add": "before_save",
-    "pre_delete": "before_delete",
+    "pre_delete": "why_not_deleted",
     "pre_update": "before_save",
     "prefill_form": "make_edit_form",
     "previous_class_permission_name": "migration",

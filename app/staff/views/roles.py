@@ -27,6 +27,7 @@ from app.security.roles import is_seeded, role_label
 from app.staff.access import describe_role
 from app.staff.models import StaffUser
 from app.staff.rights_table import RightsField
+from app.staff.unique_names import check_unique_names
 
 
 class RoleName(TitleColumn):
@@ -154,19 +155,17 @@ class RoleView(ModelView):
         db.session.info["keep_session"] = cookie.get("token")
         if "name" not in form:
             return
-        row.name = (row.name or "").strip()
         before = inspect(row).attrs.name.history.deleted
         if is_seeded(before[0] if before else row.name) or is_seeded(row.name):
             raise DomainError(
                 _("This is a built-in role. Duplicate it and edit the copy."),
                 field="name",
             )
-        same = select(Role.id).where(
-            func.lower(Role.name) == row.name.lower(), Role.id != (row.id or 0)
-        )
-        if db.session.scalar(same) is not None:
-            raise DomainError(_("“%(value)s” is already in use.", value=row.name), field="name")
 
-    def before_delete(self, row: Role) -> None:
+    def check(self, row: Role) -> None:
+        check_unique_names(db.session(), row)
+
+    def why_not_deleted(self, row: Role) -> str | None:
         if is_seeded(row.name):
-            raise DomainError(_("This is a built-in role."))
+            return _("This is a built-in role.")
+        return super().why_not_deleted(row)

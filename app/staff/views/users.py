@@ -28,8 +28,9 @@ from app.security.areas import Area
 from app.security.redirects import safe_redirect_target
 from app.staff.access import RolesField
 from app.staff.models import StaffUser
-from app.staff.services import check_names, send_welcome
+from app.staff.services import send_welcome
 from app.staff.tabs import AccessTab, access_context, why_not_editable
+from app.staff.unique_names import check_unique_names
 
 
 class UserView(ModelView):
@@ -41,6 +42,8 @@ class UserView(ModelView):
     singular = _l("User")
     counted = Counted("%(num)s user", "%(num)s users")
     add_title = _l("New user")
+    all_label = _l("All users")
+    per_page_label = _l("Users per page")
     icon = "person-badge"
     category = "Security"
     order = 10
@@ -117,15 +120,16 @@ class UserView(ModelView):
             raise DomainError(_("Choose this person’s entity."), field="entity")
 
     def check(self, row: StaffUser) -> None:
-        check_names(db.session(), row)
+        check_unique_names(db.session(), row)
 
     def after_save(self, row: StaffUser, form: RowForm) -> None:
         if isinstance(form, self.add_form):
             send_welcome(db.session(), row)
 
-    def before_delete(self, row: StaffUser) -> None:
+    def why_not_deleted(self, row: StaffUser) -> str | None:
         if row.id == current_actor().id:
-            raise DomainError(_("You can’t delete yourself."))
+            return _("You can’t delete yourself.")
+        return super().why_not_deleted(row)
 
     @expose("/rights/<pk>", methods=["POST"])
     @has_access
@@ -177,10 +181,10 @@ class UserTrashView(TrashView):
     exclude_route_methods = TrashView.exclude_route_methods | {"empty"}
     datamodel = TrashInterface(StaffUser)
     route_base = "/users/trash"
-    label = _l("Trash: users")
+    label = _l("Trash")
+    list_label = _l("Users")
     singular = _l("User")
     counted = UserView.counted
-    list_title = _l("Trash: users")
     icon = "trash3"
     category = "Security"
     order = 90

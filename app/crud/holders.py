@@ -1,0 +1,123 @@
+"""Find out what keeps a row from being deleted: the rows of other models that are linked to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from flask import current_app
+from flask_appbuilder import Model
+from flask_babel import gettext as _
+from sqlalchemy import Column, ColumnElement, Table, func, select
+from sqlalchemy.orm import Session
+
+from app.i18n.counted import Counted
+from app.repositories.models import Repository
+from app.security.actor import Actor
+from app.security.scope import visible
+
+# Linked rows are counted up to this number.
+MAX_HELD = 1_000
+
+
+class Link(NamedTuple):
+    """A column that links rows of ``model`` to a row; for many-to-many relations ``via`` holds it."""
+
+    model: type
+    column: Column
+    via: Table | None = None
+
+    def condition(self, row_id: int) -> ColumnElement[bool]:
+        """Return the condition for the rows of the model that are linked to the row."""
+        if self.via is None:
+            return self.column == row_id
+        own: Any = self.model
+        key = next(key for key in self.via.foreign_keys if key.column.table is own.__table__)
+        return own.id.in_(select(key.parent).where(self.column == row_id))
+
+
+def links_to(model: Any) -> Iterator[Link]:
+    """Yield what may hold a row of a model: links that its deletion would break or lose.
+
+    Of a repository and of roles that are also the many-to-many links of other models: no log
+    would record that a contact lost its tag.
+    """
+    screens = {
+        view.datamodel.obj
+        for view in current_app.appbuilder.baseviews
+        if getattr(view, "counted", None) is not None
+    }
+    mapped = {mapper.local_table: mapper.class_ for mapper in Model.registry.mappers}
+    # Two classes may share a table: the one that has pages counts.
+    mapped |= {screen.__table__: screen for screen in screens}
+    for table in model.metadata.tables.values():
+        for key in table.foreign_keys:
+            if key.column.table is not model.__table__:
+                continue
+            if table in mapped:
+                if key.ondelete is None or issubclass(model, Repository):
+                    yield Link(mapped[table], key.parent)
+                continue
+            for mapper in Model.registry.mappers:
+                if (
+                    mapper.class_ in screens
+                    and mapper.class_ is not model
+                    and any(one.secondary is table for one in mapper.relationships)
+                ):
+                    yield Link(mapper.class_, key.parent, table)
+
+
+def lock_row(session: Session, row: Any) -> None:
+    """Lock a row, so that nobody can link to it before it is deleted."""
+    table = row.__table__
+    session.execute(select(table.c.id).where(table.c.id == row.id).with_for_update())
+
+
+def what_holds(session: Session, row: Any, actor: Actor) -> str:
+    """Return what is linked to a row, such as “57 contacts, 3 users”; “” for nothing.
+
+    Rows are counted within the actor's scope; others are only said to exist.
+    """
+    links = list(links_to(type(row)))
+    if not links:
+        return ""
+    found = []
+    counts = [_count(link, row.id, actor) for link in links]
+    for link, number in zip(links, session.execute(select(*counts)).one(), strict=True):
+        if number:
+            text = _counted(link.model)(min(number, MAX_HELD))
+            found.append(_("more than %(rows)s", rows=text) if number > MAX_HELD else text)
+    if found:
+        return ", ".join(found)
+    if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
+        return _("rows in the trash or outside your access")
+    return ""
+
+
+def _count(link: Link, row_id: int, actor: Actor) -> Any:
+    model: Any = link.model
+    query = visible(model, actor).where(link.condition(row_id)).with_only_columns(model.id)
+    if hasattr(model, "trashed_at"):
+        query = query.where(model.trashed_at.is_(None))
+    rows = query.order_by(None).limit(MAX_HELD + 1).subquery()
+    return select(func.count()).select_from(rows).scalar_subquery()
+
+
+def _any(link: Link, row_id: int) -> Iterator[Any]:
+    """Yield queries of linked rows, whoever may see them and trashed ones included."""
+    query = select(link.column).where(link.column == row_id).limit(1)
+    trashed_at = link.column.table.c.get("trashed_at")
+    if trashed_at is None:
+        yield query
+    else:
+        # Apart, since an index covers either the rows of the list or those of the trash.
+        yield query.where(trashed_at.is_(None))
+        yield query.where(trashed_at.is_not(None))
+
+
+def _counted(model: Any) -> Counted:
+    """Return the function that puts a number of a model's rows into words."""
+    for view in current_app.appbuilder.baseviews:
+        if hasattr(view, "counted") and view.datamodel.obj is model:
+            return view.counted
+    return Counted("%(num)s item", "%(num)s items")
