@@ -70,9 +70,10 @@ class TypedField(Field):
                 raise ValidationError(str(error)) from None
             self._validate_new_value()
         if self.data is None:
-            if self.flags.required:
-                raise ValidationError(str(REQUIRED))
             column = self.field_type.column
+            if self.flags.required:
+                info = {} if column is None else column.info
+                raise ValidationError(str(info.get("required_message", REQUIRED)))
             if column is not None and not column.nullable and isinstance(column.type, String):
                 self.data = ""
 
@@ -242,6 +243,8 @@ class PhotoField(FileField):
 
 WIDGETS = {
     "text": TextInput(),
+    "identifier": TextInput(),
+    "code": TextInput(),
     "postcode": TextInput(),
     "lines": TextArea(),
     "email": EmailInput(),

@@ -1,4 +1,4 @@
-"""Find out whether a value of a repository is in use."""
+"""Queries of the values of a repository."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 
-def is_in_use(session: Session, value: Any) -> bool:
-    """Return True if any row, trashed ones included, links to a value.
+def first_value(session: Session, model: Any) -> Any:
+    """Return the first available value in the organisation's order, or None.
 
-    The value is locked, so that nobody can link to it before it is deleted.
+    It is the default of forms: the organisation chooses it by the order of the values.
     """
-    table = value.__table__
-    session.execute(select(table.c.id).where(table.c.id == value.id).with_for_update())
-    links = (
-        key.parent
-        for other in table.metadata.tables.values()
-        for key in other.foreign_keys
-        if key.column is table.c.id
-    )
-    return any(
-        session.execute(select(link).where(link == value.id).limit(1)).first() for link in links
-    )
+    query = select(model).where(model.is_active).order_by(model.position, model.id)
+    return session.scalars(query.limit(1)).first()

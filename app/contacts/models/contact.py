@@ -81,7 +81,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     number: Mapped[str] = mapped_column(
         String(32).with_variant(String(32, collation="C"), "postgresql"),
         unique=True,
-        info={"label": _l("Member number"), "searched": True},
+        info={"kind": "code", "label": _l("Member number"), "searched": True},
     )
     salutation: Mapped[str | None] = mapped_column(
         String(8),
@@ -101,7 +101,12 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         String(80), info={"label": _l("First name"), "searched": True}
     )
     last_name: Mapped[str] = mapped_column(
-        String(120), info={"label": _l("Last name"), "searched": True}
+        String(120),
+        info={
+            "label": _l("Last name"),
+            "searched": True,
+            "required_message": _l("Enter a last name."),
+        },
     )
     sort_name: Mapped[str] = mapped_column(SortKey(), default="")
     position: Mapped[str | None] = mapped_column(

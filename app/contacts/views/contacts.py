@@ -9,7 +9,7 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
 
-from app.contacts.models import Contact
+from app.contacts.models import Contact, Status
 from app.contacts.services import check_contact, prepare_contact
 from app.contacts.views.importing import ImportExportPages
 from app.crud.forms import RowForm
@@ -19,6 +19,7 @@ from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.repositories.queries import first_value
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.storage.files import photo_folder
@@ -33,6 +34,10 @@ class ContactView(ImportExportPages, ModelView):
     singular = _l("Contact")
     counted = Counted("%(num)s contact", "%(num)s contacts")
     add_title = _l("New contact")
+    all_label = _l("All contacts")
+    per_page_label = _l("Contacts per page")
+    select_hint = _l("Select contacts to use actions")
+    selected_labels = (_l("1 contact selected"), _l("{} contacts selected"))
     icon = "people"
     category = "Contacts"
     order = 10
@@ -61,27 +66,27 @@ class ContactView(ImportExportPages, ModelView):
     ]  # fmt: skip
     edit_fieldsets: ClassVar[Any] = [
         (
-            _l("Personal details"),
-            {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
-                        "language", "photo"]},
+            _l("Contact information"),
+            {"fields": ["first_name", "last_name", "email", "phone", "mobile",
+                        "secondary_phone"]},
         ),
         (
             _l("Classification"),
-            {"fields": ["type", "category", "status", "tags", "entity"]},
+            {"fields": ["type", "status", "category", "entity", "tags"]},
         ),
-        (_l("Contact information"), {"fields": ["email", "phone", "mobile", "secondary_phone"]}),
         (_l("Organisation"), {"fields": ["account", "position", "department", "manager"]}),
         (_l("Address"), {"fields": ["street", "postcode", "city", "province", "country"]}),
+        (
+            _l("Personal details"),
+            {"fields": ["salutation", "number", "birth_date", "language", "photo"]},
+        ),
         (_l("Notes"), {"fields": ["notes"]}),
     ]  # fmt: skip
     show_fieldsets: ClassVar[Any] = [
-        (
-            _l("Personal details"),
-            {"fields": ["salutation", "first_name", "last_name", "number", "birth_date",
-                        "language"]},
-        ),
-        *edit_fieldsets[1:],
-    ]  # fmt: skip
+        *edit_fieldsets[:4],
+        (_l("Personal details"), {"fields": ["salutation", "number", "birth_date", "language"]}),
+        *edit_fieldsets[5:],
+    ]
     unique_columns = ("number",)
     description_columns: ClassVar[dict[str, Any]] = {
         "number": _l("Leave blank to assign the next number."),
@@ -99,7 +104,12 @@ class ContactView(ImportExportPages, ModelView):
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
         entity = db.session.get(Entity, home) if home else get_root(db.session())
-        return {"entity": entity, "country": current_app.config["COUNTRY"]}
+        return {
+            "entity": entity,
+            "country": current_app.config["COUNTRY"],
+            "language": current_app.config["BABEL_DEFAULT_LOCALE"],
+            "status": first_value(db.session(), Status),
+        }
 
     def before_save(self, row: Contact, form: RowForm) -> None:
         prepare_contact(db.session(), row)
