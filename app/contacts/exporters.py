@@ -74,6 +74,16 @@ def export_fields(names: str) -> tuple[CsvField, ...]:
     )
 
 
+def describe_conditions(conditions: Iterable[str]) -> str:
+    """Return ``field=value`` conditions with the labels of the fields."""
+    parts = []
+    for condition in conditions:
+        name, _separator, value = condition.partition("=")
+        field = find_field(contact_fields(), name.strip())
+        parts.append(f"{field.label}: {clean(value)}")
+    return " · ".join(parts)
+
+
 def _condition(
     session: Session, field: CsvField, value: str, actor: Actor, country: str
 ) -> ColumnElement[bool]:

@@ -20,6 +20,7 @@ from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
+from app.i18n.localized import localize
 from app.importexport.csv_response import csv_lines, csv_response, default_delimiter
 from app.jobs.kinds import JobKind, get_job_kind, job_title
 from app.jobs.models import LIVE_STATES, STATES, Job
@@ -187,7 +188,7 @@ class JobsView(Page):
         header = [*header]
         record_security_event(
             db.session(), "exported", current_actor(), name="Processes",
-            filter=f"{job.id}: {job_title(job)}", columns=", ".join(header),
+            filter=localize(lambda: f"{job.id}: {job_title(job)}"), columns=", ".join(header),
         )  # fmt: skip
         db.session.commit()
         lines = csv_lines(chain([header], rows), default_delimiter())

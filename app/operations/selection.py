@@ -13,6 +13,7 @@ from flask_babel import ngettext
 from sqlalchemy import Select, func
 from werkzeug.datastructures import MultiDict
 
+from app.crud.describing import describe_filters
 from app.crud.filters import InvalidFilter
 from app.crud.interface import parse_id
 from app.crud.listing import ListState, filter_rows, read_state
@@ -149,14 +150,7 @@ class Selection:
             return self.view.counted(len(self.ids))
         if self.where is not None:
             return " · ".join(self.where) or _("Everything in the list")
-        state = self.state()
-        parts = [
-            f"{self.view.get_label(a.filter.column_name)} {a.filter.name} {a.filter.show(a.value)}"
-            for a in state.filters
-        ]
-        if state.q:
-            parts.append(_("Search: “%(words)s”", words=state.q))
-        text = " · ".join(part.strip() for part in parts) or _("Everything in the list")
+        text = describe_filters(self.view, self.state()) or _("Everything in the list")
         if self.excluded:
             text += " · " + ngettext(
                 "except %(num)s",

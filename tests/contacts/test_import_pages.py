@@ -12,11 +12,11 @@ import pytest
 from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
 from sqlalchemy import select
 
-from app.contacts.models import Contact
+from app.contacts.models import Contact, ContactType
 from app.extensions import db
 from app.importexport.uploads import MAX_AGE_SECONDS, store_upload
 from app.log.models import LogEntry
-from tests.factories import a_contact
+from tests.factories import a_contact, the_value
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
 FILE = "Apellidos;Nombre;Correo\nPeña;Ana;p@example.org\nRuiz;Eva;no-mail\n"
@@ -234,9 +234,10 @@ def test_an_export_is_logged_before_the_first_row_is_sent(client_as, session):
     )  # fmt: skip
     assert fact.changes == {
         "rows": [None, 1],
-        "filter": [None, "q=ruiz"],
-        "columns": [None, "Member number, First name, Last name"],
-    }
+        "filter": [None, {"en": "Search: “ruiz”", "es": "Búsqueda: «ruiz»"}],
+        "columns": [None, {"en": "Member number, First name, Last name",
+                           "es": "Número de miembro, Nombre, Apellidos"}],
+    }  # fmt: skip
     assert "Ruiz" in reply.text
 
 
@@ -248,6 +249,26 @@ def test_an_export_from_the_command_line_is_logged(app, session):
     assert done.output.splitlines() == ["Last name", "Ruiz"]
     fact = db.session.scalars(select(LogEntry).where(LogEntry.event == "exported")).one()
     assert (fact.actor_name, fact.channel, fact.changes["rows"]) == ("Padrón", "cli", [None, 1])
+    assert fact.changes["filter"] == [None, {"en": "Last name: Ruiz", "es": "Apellidos: Ruiz"}]
+
+
+def test_an_export_is_described_in_the_language_of_who_reads_about_it(client_as, session):
+    member = the_value(ContactType, "Member")
+    a_contact("Norte", last_name="Ruiz", type=member)
+    clara = client_as(CLARA)
+    file = clara.post(
+        f"/contacts/export.csv?type__is={member.id}&birth_date__to=2000-12-31&cols=name,city",
+        headers={"Accept-Language": "es"},
+    )
+    assert file.text.count("\n") == 1
+    alicia = client_as(ALICIA)
+    page = alicia.get("/security/?part=exports", headers={"Accept-Language": "en-GB"}).text
+    assert "Type is Member · Birth date is on or before 31 Dec 2000" in page
+    assert "Member number, First name, Last name, City" in page
+    page = alicia.get("/security/?part=exports", headers={"Accept-Language": "es"}).text
+    assert "Número de miembro, Nombre, Apellidos, Localidad" in page
+    assert "31 dic 2000" in page
+    assert "type__is" not in page
 
 
 def test_a_get_of_the_export_file_redirects_to_the_export_page(client_as, session):

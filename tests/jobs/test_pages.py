@@ -237,7 +237,7 @@ def test_failures_are_a_csv_with_escaped_formulas_and_the_download_is_logged(cli
     ]  # fmt: skip
     entry = db.session.scalars(select(LogEntry).where(LogEntry.event == "exported")).one()
     assert entry.actor_id == BRUNO.user.id
-    assert entry.changes["filter"] == [None, f"{job.id}: Paint"]
+    assert entry.changes["filter"] == [None, {"en": f"{job.id}: Paint", "es": f"{job.id}: Paint"}]
 
 
 def test_there_is_no_failures_download_when_all_rows_were_done(client_as):

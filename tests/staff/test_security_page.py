@@ -107,9 +107,12 @@ def test_a_change_of_rights_shows_old_and_new_values(client_as):
         },
         "role_changed": {"permissions": [3, 1], "needs_second_factor": [None, True]},
     }
+    assert re.search(
+        r"Permissions</span>\s+2 removed", client_as(ALICIA).get("/security/?part=rights").text
+    )
     page = client_as(ALICIA).get("/security/?part=rights", headers=SPANISH).text
-    assert "<del>Contactos: editar</del>" in page
-    assert "<ins>Contactos: leer, Configuración: leer</ins>" in page
+    assert "<del>Contactos: Editar</del>" in page
+    assert "<ins>Contactos: Ver, Configuración: Ver</ins>" in page
 
 
 def the_role(name: str) -> Role:
@@ -261,7 +264,7 @@ def test_it_says_how_far_the_log_is_sealed(client_as, app, session):
     assert "The log is sealed up to entry" in page
     assert "not sealed yet" not in page
     write_events(3)
-    assert re.search(r"\d newer entries are not sealed yet", alicia.get("/security/").text)
+    assert re.search(r"\d newer entries aren’t sealed yet", alicia.get("/security/").text)
 
 
 def test_every_security_event_has_a_section():

@@ -13,13 +13,14 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.cli import command
-from app.contacts.exporters import contacts_where, export_fields
+from app.contacts.exporters import contacts_where, describe_conditions, export_fields
 from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
+from app.i18n.localized import localize
 from app.importexport.exporter import Exporter
 from app.importexport.importer import ImportOptions
 from app.importexport.reading import Source
@@ -134,8 +135,9 @@ def export(where: tuple[str, ...], columns: str, output: TextIO, language: str |
         # End the read-only transaction: the log entry below is written in another.
         session.rollback()
     record_security_event(
-        session, "exported", SYSTEM, name="Contacts", rows=rows, filter=" ".join(where),
-        columns=exporter.labels,
+        session, "exported", SYSTEM, name="Contacts", rows=rows,
+        filter=localize(lambda: describe_conditions(where)) if where else "",
+        columns=localize(lambda: exporter.labels),
     )  # fmt: skip
     session.commit()
     with force_locale(language or current_language()), reading():

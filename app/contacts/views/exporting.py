@@ -11,9 +11,11 @@ from flask_babel import gettext as _
 
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
+from app.crud.describing import describe_filters
 from app.crud.listing import ListState, filter_rows, limited
 from app.database import reading
 from app.extensions import db
+from app.i18n.localized import localize
 from app.importexport.csv_response import csv_response, default_delimiter
 from app.importexport.exporter import Exporter
 from app.importexport.fields import CsvField
@@ -68,11 +70,11 @@ class ExportPages:
             query = filter_rows(self, state)
             with limited(state, actor):
                 rows = exporter.count(query)
+            filters = localize(lambda: describe_filters(self, state))
             db.session.commit()
         record_security_event(
             db.session(), "exported", actor, name="Contacts", rows=rows,
-            filter="&".join(f"{name}={value}" for name, value in _pairs(state) if name != "cols"),
-            columns=exporter.labels,
+            filter=filters or "", columns=localize(lambda: exporter.labels),
         )  # fmt: skip
         db.session.commit()
         return csv_response(exporter.lines(query, default_delimiter()), _("contacts"))

@@ -10,6 +10,7 @@ from flask import session as cookie
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from app.checks import SEVERITIES, CheckMessage, run_checks
@@ -18,6 +19,7 @@ from app.crud.page import Page
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.localized import LocalizedText
 from app.log.models import CHANNELS, SECURITY_EVENTS, LogEntry
 from app.log.sealing import MAX_UNSEALED_COUNT, get_sealed_range
 from app.log.security_events import (
@@ -203,10 +205,21 @@ def _details(fact: LogEntry) -> list[Detail]:
     for key, pair in (fact.changes or {}).items():
         if not isinstance(pair, list) or len(pair) != 2 or pair == [None, ""]:
             continue
-        details.append(
-            Detail(DETAIL_LABELS.get(key, key), *(_display_value(key, value) for value in pair))
-        )
+        label = DETAIL_LABELS.get(key, key)
+        if key == "permissions" and all(isinstance(count, int) for count in pair):
+            details.append(Detail(label, "", _permissions_change(*pair)))
+        else:
+            details.append(Detail(label, *(_display_value(key, value) for value in pair)))
     return details
+
+
+def _permissions_change(old: int, new: int) -> str:
+    """Return in words how the number of permissions of a role changed."""
+    if new > old:
+        return ngettext("%(num)s added", "%(num)s added", new - old)
+    if new < old:
+        return ngettext("%(num)s removed", "%(num)s removed", old - new)
+    return _("some replaced by others")
 
 
 def _visible_entity_names() -> frozenset[str]:
@@ -220,6 +233,8 @@ def _visible_entity_names() -> frozenset[str]:
 def _display_value(key: str, value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):
+        return str(LocalizedText(value))
     if key == "roles":
         return ", ".join(role_label(name) for name in str(value).split(", ") if name)
     is_scoped = current_actor().entity_ids is not None
