@@ -19,11 +19,11 @@ LIST = "/contacts/list/?size=25"
 SPANIARDS = f"{LIST}&country__is=ES"
 WORDS = {
     "en": {
-        "selected": "{} selected", "all": "All ", "run": "Run on",
+        "selected": "{} selected", "all": "All ", "run": "Add tag to",
         "undo": "Undo", "before": "Undone", "done": "done",
     },
     "es": {
-        "selected": "{} seleccionados", "all": "Todos ", "run": "Ejecutar en",
+        "selected": "{} seleccionados", "all": "Todos ", "run": "Añadir etiqueta a",
         "undo": "Deshacer", "before": "Deshecho", "done": "terminada",
     },
 }  # fmt: skip
@@ -163,7 +163,7 @@ def test_an_action_on_the_whole_list_asks_for_the_number_of_rows(open_page, tag)
     page.get_by_label(f"Select all {total}").check()
     choose_action(page, "add_tag")
     open_preview(page, tag)
-    run = page.get_by_role("button", name="Run on")
+    run = page.get_by_role("button", name="Add tag to")
     run.click()
     expect(page.get_by_text("This is not the number.")).to_be_visible()
     expect(page.locator("#typed")).to_be_focused()
@@ -247,7 +247,7 @@ def test_a_collective_action_works_without_javascript(open_page, tag, is_whole):
     choose_action(page, "add_tag")
     open_preview(page, tag)
     assert numbers(page)[0] == str(total if is_whole else 2)
-    page.get_by_role("button", name="Run on").click()
+    page.get_by_role("button", name="Add tag to").click()
     expect(page.locator("[data-state]")).to_have_text("done")
     page.locator(".op-undo button").click()
     expect(page.locator("[data-state]")).to_have_text("done")
