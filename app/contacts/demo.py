@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date
 
 from sqlalchemy import select
@@ -13,11 +14,16 @@ from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.contacts.services import prepare_contact
 from app.entities.models import Entity
 from app.entities.queries import get_root
+from app.text import fold
 
 FIRST_NAMES = (
     "Ana Belén", "Brian", "Concepción", "Diego", "Eulàlia", "Francisco Javier", "Gabriela",
     "Hannah", "Íñigo", "José María", "Kepa", "Lucía", "María del Carmen", "Núria", "Óscar",
     "Patrick", "Raquel", "Sean", "Teresa", "Víctor", "Ximena", "Yolanda", "Zoë", "Emily", "Jack",
+)  # fmt: skip
+WOMEN = frozenset(
+    ("Ana Belén", "Concepción", "Eulàlia", "Gabriela", "Hannah", "Lucía", "María del Carmen",
+     "Núria", "Raquel", "Teresa", "Ximena", "Yolanda", "Zoë", "Emily")
 )  # fmt: skip
 LAST_NAMES = (
     "García-Margallo y Marfil", "O’Neill", "Núñez Ibáñez", "Fernández de la Serna",
@@ -49,7 +55,12 @@ CITIES = (
     ("Cáceres", "ES-CC", "10001"), ("Badajoz", "ES-BA", "06001"), ("Bilbao", "ES-BI", "48001"),
     ("Barcelona", "ES-B", "08001"), ("Sevilla", "ES-SE", "41001"), ("Santander", "ES-S", "39001"),
 )  # fmt: skip
-POSITIONS = ("", "", "Secretaria de la junta", "Treasurer", "Coordinadora", "Head of volunteers")
+# Of a man and of a woman.
+POSITIONS = (
+    ("", ""), ("", ""), ("Secretario de la junta", "Secretaria de la junta"),
+    ("Tesorero", "Tesorera"), ("Coordinador", "Coordinadora"),
+    ("Responsable de voluntariado", "Responsable de voluntariado"),
+)  # fmt: skip
 
 
 def fill_with_demo(session: Session) -> None:
@@ -76,10 +87,11 @@ def fill_with_demo(session: Session) -> None:
         session.add(tag)
         tags.append(tag)
     accounts: list[Account] = []
+    emails: set[str] = set()
     for name, kind, city, province in COMPANIES:
         account = Account(
             name=name, type=kind, city=city, province=province, country="ES", entity=top,
-            email=f"info@empresa{len(accounts) + 1}.example", phone=f"+3492721{rng.randint(1000, 9999)}",
+            email=_email(emails, name.partition(",")[0]), phone=f"+3492721{rng.randint(1000, 9999)}",
         )  # fmt: skip
         session.add(account)
         accounts.append(account)
@@ -87,16 +99,17 @@ def fill_with_demo(session: Session) -> None:
     types = list(session.scalars(select(ContactType).order_by(ContactType.position)))
     statuses = list(session.scalars(select(Status).order_by(Status.position)))
     categories = list(session.scalars(select(Category)))
-    for number in range(160):
+    for _number in range(160):
         first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
         if rng.random() < 0.5 and " " not in last:
             last = f"{last} {rng.choice(LAST_NAMES).split()[0]}"
         city, province, postcode = rng.choice(CITIES)
+        is_woman = first in WOMEN
         contact = Contact(
             first_name=first,
             last_name=last,
-            salutation=rng.choice(("mr", "ms", None)),
-            email=f"{number:03d}.persona@example.org" if rng.random() < 0.85 else None,
+            salutation=rng.choice(("ms" if is_woman else "mr",) * 2 + (None,)),
+            email=_email(emails, first, last) if rng.random() < 0.85 else None,
             mobile=f"+346{rng.randint(10_000_000, 99_999_999)}" if rng.random() < 0.8 else None,
             phone=f"+3492{rng.randint(1_000_000, 9_999_999)}" if rng.random() < 0.4 else None,
             street=f"C/ Mayor, {rng.randint(1, 90)}",
@@ -106,7 +119,7 @@ def fill_with_demo(session: Session) -> None:
             country="ES",
             birth_date=date(rng.randint(1940, 2008), rng.randint(1, 12), rng.randint(1, 28)),
             language=rng.choice(("es", "es", "es", "en")),
-            position=rng.choice(POSITIONS) or None,
+            position=rng.choice(POSITIONS)[is_woman] or None,
             entity=rng.choice(entities),
             account=rng.choice(accounts) if rng.random() < 0.45 else None,
             type=rng.choices(types, (50, 15, 12, 8, 10, 5))[0],
@@ -117,3 +130,28 @@ def fill_with_demo(session: Session) -> None:
         prepare_contact(session, contact)
         session.add(contact)
         session.flush()
+
+
+def _email(taken: set[str], *names: str) -> str:
+    """Return a plausible address at example.org that is not taken yet."""
+    words = [re.findall("[a-z]+", fold(name).replace("'", "").replace("-", "")) for name in names]
+    first, last = words[0], words[-1]
+    if len(names) == 1:
+        spellings = ["".join(first)]
+    else:
+        spellings = [
+            f"{''.join(first)}.{last[0]}",
+            f"{first[0]}.{last[0]}",
+            f"{first[0][0]}.{last[0]}",
+            f"{''.join(first)}.{''.join(last)}",
+            f"{last[0]}.{first[0]}",
+            f"{last[-1]}.{first[0]}",
+        ]
+    address = next(
+        f"{spelling}@example.{end}"
+        for end in ("org", "net", "com")
+        for spelling in spellings
+        if f"{spelling}@example.{end}" not in taken
+    )
+    taken.add(address)
+    return address
