@@ -25,10 +25,14 @@ class AccountView(ModelView):
 
     datamodel = ScopedInterface(Account)
     route_base = "/accounts"
+    hint_columns = ("type", "city", "entity")
     label = _l("Accounts")
     singular = _l("Account")
     counted = Counted("%(num)s account", "%(num)s accounts")
     add_title = _l("New account")
+    all_label = _l("All accounts")
+    per_page_label = _l("Accounts per page")
+    add_first_label = _l("Add your first account.")
     icon = "building"
     category = "Contacts"
     order = 20
@@ -66,7 +70,8 @@ class AccountTrashView(TrashView):
 
     datamodel = TrashInterface(Account)
     route_base = "/accounts/trash"
-    label = _l("Trash: accounts")
+    label = _l("Trash")
+    list_label = _l("Accounts")
     singular = _l("Account")
     counted = AccountView.counted
     icon = "trash3"

@@ -34,7 +34,7 @@ class FormPages:
     edit_form: type[RowForm]
     add_columns: list[str]
     edit_columns: list[str]
-    # Fields that a duplicate does not copy.
+    # Fields that a duplicate does not copy, besides e-mails, telephones and the photo.
     unique_columns: ClassVar[tuple[str, ...]] = ()
 
     def is_editable(self, name: str) -> bool:
@@ -79,14 +79,23 @@ class FormPages:
         if not self.can("can_show"):
             abort(403)
         row = self.find(pk)
-        excluded = {*self.unique_columns, "photo"}
         copied = [name for name in self.add_columns if name in self.show_columns]
-        data = {name: getattr(row, name) for name in copied if name not in excluded}
+        blank = [name for name in copied if self._identifies(name)]
+        data = {name: getattr(row, name) for name in copied if name not in (*blank, "photo")}
+        left_blank = [self.get_label(name) for name in blank if getattr(row, name)]
         data |= self.duplicate_defaults(row)
         page = self._form_page(
-            self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row
-        )
+            self.add_form(data=data), None, action=url_for(f"{self.endpoint}.add"), copied=row,
+            left_blank=left_blank,
+        )  # fmt: skip
         return page
+
+    def _identifies(self, name: str) -> bool:
+        """Return True for a field that a duplicate leaves blank: it belongs to one row alone."""
+        if name in self.unique_columns:
+            return True
+        is_link = self.datamodel.is_relation(name)
+        return not is_link and self.datamodel.field_type(name).name in ("email", "phone")
 
     @expose("/edit/<pk>", methods=["GET", "POST"])
     @has_access
@@ -156,7 +165,7 @@ class FormPages:
         is_new = row not in db.session
         pk = None if is_new else row.id
         try:
-            self.write(form, row)
+            row = self._write(form, row, pk)
         except AlreadySubmitted as earlier:
             db.session.rollback()
             return self._after_create(self.datamodel.get(earlier.row_id))
@@ -168,7 +177,6 @@ class FormPages:
             db.session.rollback()
             return self._conflict(form, self.find(pk))
         except IntegrityError:
-            # A concurrent transaction took a unique value after ``check_unique``.
             db.session.rollback()
             add_form_error(form, DomainError(_("Someone else has changed this list. Save again.")))
             return None
@@ -188,6 +196,22 @@ class FormPages:
         if request.form.get("_next") == "add":
             return redirect(url_for(f"{self.endpoint}.add"))
         return self.after_save_redirect(row)
+
+    def _write(self, form: RowForm, row: Any, pk: int | None) -> Any:
+        """Write the row, twice if the database refuses it; return it.
+
+        Another transaction may take a unique value after it was checked. Checked again it is
+        found, and the error stands beside its field.
+        """
+        try:
+            self.write(form, row)
+        except IntegrityError:
+            db.session.rollback()
+            row = self.datamodel.obj() if pk is None else self.find(pk)
+            if pk is not None and self._is_stale(form, row):
+                raise StaleDataError from None
+            self.write(form, row)
+        return row
 
     def write(self, form: RowForm, row: Any) -> None:
         """Populate the row from a valid form, check and commit it.

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode
 
 from flask import abort, flash, jsonify, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ListColumn
 from app.crud.filters import SEPARATOR, FilterConverter, InvalidFilter
 from app.crud.interface import ScopedInterface, parse_id
-from app.crud.listing import SIZES, ListState, count_rows, load_page, read_state
+from app.crud.lastlist import last_list_url, remember_list
+from app.crud.listing import (
+    SIZES,
+    ListState,
+    count_rows,
+    decode_query,
+    encode_query,
+    load_page,
+    read_state,
+)
 from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
-from app.crud.models import SavedView
 from app.crud.page import ListLink
 from app.crud.paging import MAX_COUNT
+from app.crud.quicksearch import lookup_results
 from app.crud.sorting import Sort
-from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
+from app.crud.viewpages import SavedViewPages
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
 from app.security.actor import current_actor
-from app.security.scope import visible
 from app.text import clean
 
 
-class ListPages:
+class ListPages(SavedViewPages):
     """The pages of a ModelView over many rows."""
 
     datamodel: ScopedInterface
@@ -53,6 +58,11 @@ class ListPages:
         """Return the key that saved views and preferences of this list are stored under."""
         return self.route_base.strip("/").replace("/", "-")
 
+    @property
+    def last_list_url(self) -> str:
+        """Return the address of this list as the user saw it last."""
+        return last_list_url(self)
+
     def conditions(self, state: ListState) -> list[Any]:
         """Return conditions that every list of this view is filtered by."""
         return []
@@ -69,13 +79,19 @@ class ListPages:
         state = self.state()
         actor = current_actor()
         page = load_page(self, state, actor)
+        remember_list(self.list_name, request.query_string.decode())
+        saved_views = self.saved_views()
+        current = next((row for row in saved_views if str(row.id) == state.view_id), None)
         return self.render_template(
             self.list_template,
             title=self.list_title,
             view=self,
             page=page,
             state=state,
-            saved_views=self.saved_views(),
+            saved_views=saved_views,
+            current_view=current,
+            is_administrator=actor.is_administrator,
+            is_changed=current is not None and not state.is_saved_as(current.query),
             sizes=SIZES,
             links=[link for link in self.list_links if self.can(link.permission)],
         )
@@ -94,15 +110,6 @@ class ListPages:
             permission, self.class_permission_name
         )
 
-    def saved_views(self) -> Sequence[Any]:
-        """Return (id, name, query, owner_id, role_id) of the saved views visible to the user."""
-        query = visible(SavedView, current_actor()).where(SavedView.list_name == self.list_name)
-        query = query.with_only_columns(
-            SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
-        )
-        query = query.order_by(SavedView.name, SavedView.id)
-        return db.session.connection().execute(query).all()
-
     # Choosing filters
 
     @expose("/filters")
@@ -112,7 +119,11 @@ class ListPages:
         """Show every filter of the list: a dialog, or a page without JavaScript."""
         # Without JavaScript the rows a filter offers are searched by requesting this page again.
         on, find = request.args.get("on"), request.args.get("find", "")
-        state = self.state() if on is None else read_state(self, MultiDict(_parse_query(on)), {})
+        state = self.state() if on is None else read_state(self, MultiDict(decode_query(on)), {})
+        return self._filters_page(state, find, request.args.get("filter", ""))
+
+    def _filters_page(self, state: ListState, find: str, chosen: str, error: str = "") -> str:
+        """Render the filters of the list; the one of the column ``find`` is open."""
         columns = []
         for name in self.search_columns:
             filters = FilterConverter(self.datamodel).convert(name) or []
@@ -127,6 +138,9 @@ class ListPages:
             state=state,
             columns=columns,
             find=find,
+            chosen=chosen,
+            error=error,
+            typed_value=request.args.get("value", "")[:200] if error else "",
             typed=typed,
             lookup_results=lookup_rows(model, typed, MAX_LOOKUP_ROWS) if model else [],
         )
@@ -136,9 +150,9 @@ class ListPages:
     @permission_name("list")
     def filter(self):
         """Redirect from the filter dialog to the list with the filter added."""
-        pairs = _parse_query(request.args.get("on", ""))
+        pairs = decode_query(request.args.get("on", ""))
         name = request.args.get("filter", "")
-        values = [value for value in request.args.getlist("value") if value]
+        values = [value for value in map(str.strip, request.args.getlist("value")) if value]
         state = read_state(self, MultiDict(pairs), {})
         column, _sep, operator = name.rpartition(SEPARATOR)
         known = FilterConverter(self.datamodel).convert(column) if column else ()
@@ -150,7 +164,11 @@ class ListPages:
         if values:
             pairs = [pair for pair in state.pairs() if pair[0] != name]
             pairs.append((name, ",".join(values)))
-        return redirect(f"{self.route_base}/list/?{urlencode(pairs)}")
+            try:
+                state = read_state(self, MultiDict(pairs), {}).of_view(state.view_id)
+            except InvalidFilter as error:
+                return self._filters_page(state, column, name, str(error)), 422
+        return redirect(f"{self.route_base}/list/{state.url()}")
 
     def get_label(self, name: str) -> Any:
         """Return the label of an attribute."""
@@ -168,7 +186,7 @@ class ListPages:
             view=self,
             state=self.state(),
             sizes=SIZES,
-            on=_encode_query(request.args),
+            on=encode_query(request.args),
         )
 
     @expose("/preferences", methods=["POST"])
@@ -176,87 +194,28 @@ class ListPages:
     @permission_name("list")
     def save_preferences(self):
         """Save the user's columns and page size for this list."""
-        args = MultiDict(_parse_query(request.form.get("on", "")))
+        args = MultiDict(decode_query(request.form.get("on", "")))
         chosen = [name for name in request.form.getlist("cols") if name in self.columns]
         size = request.form.get("size", "")
-        preferences = dict(current_user.preferences or {})
-        mine = dict(preferences.get(self.list_name, {}))
-        if request.form.get("default"):
-            mine = {}
-        else:
+        state = read_state(self, args, {})
+        mine: dict[str, Any] = {}
+        if not request.form.get("default"):
             if chosen:
                 mine["cols"] = chosen
             if size in {str(known) for known in SIZES}:
                 mine["size"] = int(size)
-        preferences[self.list_name] = mine
-        current_user.preferences = preferences
-        pairs = [p for p in read_state(self, args, {}).pairs() if p[0] not in ("cols", "size")]
-        db.session.commit()
-        return redirect(f"{self.route_base}/list/?{urlencode(pairs)}")
-
-    # Saved views
-
-    @expose("/views/new", methods=["GET", "POST"])
-    @has_access
-    @permission_name("list")
-    def save_view(self):
-        """Save the current list under a name, for the user or for one of their roles."""
-        on = (
-            request.values.get("on", "")
-            if request.method == "POST"
-            else _encode_query(request.args)
-        )
-        name, error = clean(request.form.get("name", ""))[:60], ""
-        roles = sorted(current_user.roles, key=lambda role: role.name)
-        if request.method == "POST":
-            role_id = parse_id(request.form.get("role", "")) if request.form.get("role") else None
-            if role_id is not None and role_id not in {role.id for role in roles}:
-                abort(400)
-            if name:
-                preferences = (current_user.preferences or {}).get(self.list_name, {})
-                state = read_state(self, MultiDict(_parse_query(on)), preferences)
-                view = SavedView(
-                    list_name=self.list_name,
-                    name=name,
-                    query=state.full_query(),
-                    owner_id=current_user.id,
-                    role_id=role_id,
-                )
-                try:
-                    claim_submission(db.session())
-                except AlreadySubmitted as earlier:
-                    db.session.rollback()
-                    return redirect(f"{self.route_base}/list/?{view.query}&view={earlier.row_id}")
-                db.session.add(view)
-                db.session.flush()
-                record_created_row(db.session(), view.id)
-                db.session.commit()
-                flash(_("View “%(name)s” saved.", name=name), "success")
-                return redirect(f"{self.route_base}/list/?{view.query}&view={view.id}")
-            error = _("Enter a name for the view.")
-        page = self.render_template(
-            "crud/save_view.html", view=self, on=on, roles=roles, name=name, error=error
-        )
-        return page, 422 if error else 200
-
-    @expose("/views/<int:view_id>/delete", methods=["POST"])
-    @has_access
-    @permission_name("list")
-    def delete_view(self, view_id: int):
-        """Delete one of the user's own saved views."""
-        view = db.session.scalar(
-            select(SavedView).where(
-                SavedView.id == parse_id(view_id),
-                SavedView.owner_id == current_user.id,
-                SavedView.list_name == self.list_name,
+        if state.view_id:
+            # A saved view has columns of its own: they change with it.
+            cols = ",".join(chosen) if mine.get("cols") else None
+            return redirect(
+                f"{self.route_base}/list/{state.url(cols=cols, size=mine.get('size'))}"
             )
-        )
-        if view is None:
-            abort(404)
-        db.session.delete(view)
+        preferences = dict(current_user.preferences or {})
+        kept = {} if request.form.get("default") else dict(preferences.get(self.list_name, {}))
+        preferences[self.list_name] = kept | mine
+        current_user.preferences = preferences
         db.session.commit()
-        flash(_("View “%(name)s” deleted.", name=view.name), "success")
-        return redirect(f"{self.route_base}/list/")
+        return redirect(f"{self.route_base}/list/{state.url(cols=None, size=None)}")
 
     # Pickers
 
@@ -270,11 +229,7 @@ class ListPages:
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
         model = self.datamodel.get_related_model(name)
-        results = [
-            {"id": row.id, "label": str(row), "hint": getattr(row, "picker_hint", "") or ""}
-            for row in lookup_rows(model, typed, 20)
-        ]
-        return jsonify(results=results)
+        return jsonify(results=lookup_results(model, lookup_rows(model, typed, 20)))
 
     # Actions on ticked rows
 
@@ -317,16 +272,3 @@ class ListPages:
 def show_count(count: int) -> str:
     """Format a count, with a plus if it was capped."""
     return f"{show_number(MAX_COUNT)}+" if count > MAX_COUNT else show_number(count)
-
-
-def _encode_query(args: MultiDict) -> str:
-    """Encode the query string, to return to the list later."""
-    return urlencode(list(args.items(multi=True)))
-
-
-def _parse_query(text: str) -> list[tuple[str, str]]:
-    """Decode a query string that ``_encode_query`` returned."""
-    try:
-        return parse_qsl(text, max_num_fields=60)
-    except ValueError:
-        raise InvalidFilter(_("Too many filters.")) from None

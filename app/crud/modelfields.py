@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from wtforms.validators import StopValidation, ValidationError
 from app.crud.fields import REQUIRED, OptionWidget
 from app.crud.interface import parse_id
 from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows, may_name
+from app.crud.quicksearch import lookup_results
 from app.extensions import db
 from app.repositories.models import Repository
 from app.security.actor import current_actor
@@ -135,8 +137,11 @@ class _ModelField(Field):
         """Return (id, label, chosen)."""
         chosen = self.chosen_ids()
         rows = self.rows() if self.is_inline else self.chosen_rows()
-        rows = [*rows, *(row for row in self.lookup_results if row.id not in chosen)]
-        return [(row.id, str(row), row.id in chosen) for row in rows]
+        found = [row for row in self.lookup_results if row.id not in chosen]
+        return [
+            *((row.id, str(row), row.id in chosen) for row in rows),
+            *((row_id, label, False) for row_id, label in _distinct_labels(self.model, found)),
+        ]
 
 
 class ModelChoiceField(_ModelField):
@@ -204,3 +209,19 @@ class ModelMultipleChoiceField(_ModelField):
             self.data = [*rows, *self.hidden_rows()]
         if self.flags.required and not self.data:
             raise ValidationError(str(REQUIRED))
+
+
+def _distinct_labels(model: Any, rows: Sequence[Any]) -> list[tuple[int, str]]:
+    """Return (id, label) of rows; the labels of namesakes say what tells them apart."""
+    names = Counter(str(row) for row in rows)
+    if len(names) == len(rows):
+        return [(row.id, str(row)) for row in rows]
+    return [
+        (
+            hit["id"],
+            f"{hit['label']} ({hit['hint']})"
+            if names[hit["label"]] > 1 and hit["hint"]
+            else hit["label"],
+        )
+        for hit in lookup_results(model, rows)
+    ]

@@ -49,6 +49,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     # Relations whose rows are all options of a select: they are few.
     inline_links: ClassVar[tuple[str, ...]] = ()
     singular: ClassVar[Any] = ""
+    # Columns that tell rows of the same name apart, in search results and pickers.
+    hint_columns: ClassVar[tuple[str, ...]] = ()
     # Sentences of the list that name what it holds.
     all_label: ClassVar[Any] = _l("All")
     per_page_label: ClassVar[Any] = _l("Items per page")

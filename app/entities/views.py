@@ -22,10 +22,13 @@ class EntityView(ModelView):
 
     datamodel = ScopedInterface(Entity)
     route_base = "/entities"
+    hint_columns = ("parent",)
     label = _l("Entities")
     singular = _l("Entity")
     counted = Counted("%(num)s entity", "%(num)s entities")
     add_title = _l("New entity")
+    all_label = _l("All entities")
+    per_page_label = _l("Entities per page")
     icon = "diagram-3"
     category = "Settings"
     order = 10

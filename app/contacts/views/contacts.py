@@ -43,6 +43,7 @@ class ContactView(ImportExportPages, ModelView):
     order = 10
     area = Area.CONTACTS
     title_parts = ("first_name", "last_name")
+    hint_columns = ("number", "type", "entity")
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"),
         "created_at": _l("Created"),

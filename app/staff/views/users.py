@@ -38,6 +38,7 @@ class UserView(ModelView):
 
     datamodel = ScopedInterface(StaffUser)
     route_base = "/users"
+    hint_columns = ("username", "entity")
     label = _l("Users")
     singular = _l("User")
     counted = Counted("%(num)s user", "%(num)s users")
