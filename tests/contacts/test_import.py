@@ -118,9 +118,7 @@ def test_people_of_the_same_name_are_matched_by_birth_date(load):
 def test_a_second_row_with_the_same_match_key_is_rejected(load):
     report = load("email,last name\na@example.org,Peña\nb@example.org,Ruiz\nA@example.org,Soler\n")
     assert counts(report) == {"new": 2, "invalid": 1}
-    assert report.errors == [
-        {"row": 4, "field": "email", "reason": "Row 2 is about the same contact."}
-    ]
+    assert report.errors == [{"row": 4, "field": "email", "reason": "Duplicate of row 2."}]
 
 
 def test_duplicate_match_keys_are_detected_across_chunks(load):

@@ -105,9 +105,9 @@ def test_the_doctor_reports_overdue_jobs(app, table):
     update_job(waiting, run_at=now() - timedelta(minutes=6))
     message = problem()
     assert message.severity == WARNING
-    assert str(message.sentence) == "1 job has waited for more than 5 minutes."
+    assert str(message.sentence) == "1 process has been waiting for more than 5 minutes."
     update_job(running, lease_until=now() - timedelta(minutes=6))
-    assert str(problem().sentence) == "2 jobs have waited for more than 5 minutes."
+    assert str(problem().sentence) == "2 processes have been waiting for more than 5 minutes."
     assert load_job(later).state == "queued"
 
 
