@@ -79,6 +79,7 @@ class AccountTrashView(TrashView):
     order = 91
     area = Area.CONTACTS
     list_route_base = "/accounts"
+    trash_note = _l("This account is in the trash. Restore it to edit it.")
     label_columns: ClassVar[dict[str, Any]] = {"trashed_at": _l("Deleted")}
     list_columns: ClassVar[Any] = ["name", "trashed_at", "type", "city", "email", "entity"]
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}

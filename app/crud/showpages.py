@@ -10,7 +10,7 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
-from app.crud.columns import Cell, make_column
+from app.crud.columns import Cell, make_column, name_parts
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
 from app.crud.tabs import get_tabs
@@ -51,6 +51,12 @@ class ShowPages:
         if any(self.can(right) for right in ("can_list", "can_show", "can_edit")):
             return str(row)
         return str(self.singular or self.label)
+
+    def name_words(self, row: Any) -> list[str]:
+        """Return the parts of a row's name that its initials are taken from, as in a list."""
+        parts = name_parts(type(row))
+        words = [str(word) for part in parts if (word := getattr(row, part, None))]
+        return words or [str(row)]
 
     @expose("/show/<pk>", methods=["GET"])
     @has_access
@@ -120,7 +126,7 @@ class ShowPages:
         except IntegrityError:
             db.session.rollback()
             flash(_("“%(name)s” is in use and can’t be deleted.", name=name), "danger")
-            return redirect(f"{self.route_base}/list/")
+            return redirect(self.last_list_url)
         if isinstance(row, Trashable):
             flash(
                 {"text": _("“%(name)s” moved to trash.", name=name),
@@ -129,7 +135,7 @@ class ShowPages:
             )  # fmt: skip
         else:
             flash(_("“%(name)s” deleted.", name=name), "success")
-        return redirect(f"{self.route_base}/list/")
+        return redirect(self.last_list_url)
 
     def remove(self, row: Any) -> None:
         """Move a row to the trash, or delete it if its model has none, and commit.

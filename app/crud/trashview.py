@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request
+from flask import abort, flash, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.actions import action
 from flask_appbuilder.security.decorators import permission_name
+from flask_appbuilder.security.sqla.models import User
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from app.crud.modelview import ModelView
 from app.extensions import db
@@ -32,7 +33,17 @@ class TrashView(ModelView, abstract=True):
     header_template = "crud/header.html"
     # The route base of the list that restored rows return to.
     list_route_base: ClassVar[str]  # type: ignore[misc]
+    # The name of what was deleted, on the tabs of the trashes.
+    list_label: ClassVar[Any] = ""
     is_trash = True
+    # Shown above a row in the trash.
+    trash_note: ClassVar[Any] = _l("This is in the trash. Restore it to edit it.")
+
+    def trashes(self) -> list[TrashView]:
+        """Return the trashes the user may open, in order."""
+        views = [view for view in self.appbuilder.baseviews if isinstance(view, TrashView)]
+        views.sort(key=lambda view: (view.category != "Contacts", view.order))
+        return [view for view in views if view.can("can_list")]
 
     @action("restore", _l("Restore"), "", "arrow-counterclockwise", single=False)
     def restore_rows(self, rows: list[Any]):
@@ -42,6 +53,27 @@ class TrashView(ModelView, abstract=True):
         db.session.commit()
         text = ngettext("%(num)s item restored.", "%(num)s items restored.", len(rows))
         flash(text, "success")
+        return redirect(self.last_list_url)
+
+    def trashed_by(self, row: Any) -> str:
+        """Return the name of the user who deleted a row; empty for commands and lost users."""
+        if row.trashed_by_id is None:
+            return ""
+        query = select(User).where(User.id == row.trashed_by_id)
+        user = db.session.scalar(query.execution_options(with_trash=True))
+        return "" if user is None else f"{user.first_name} {user.last_name}"
+
+    @expose("/purge/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("empty")
+    def purge(self, pk: str):
+        """Delete one row of the trash permanently."""
+        row = self.find(pk)
+        name = self.safe_name(row)
+        if not trash.purge_one(db.session(), type(row), current_actor(), row.id):
+            abort(404)
+        db.session.commit()
+        flash(_("“%(name)s” permanently deleted.", name=name), "success")
         return redirect(f"{self.route_base}/list/")
 
     @expose("/empty", methods=["GET", "POST"])

@@ -64,6 +64,11 @@ def purge_all(
     return count
 
 
+def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:
+    """Purge a row that is in the trash and in the actor's scope; return whether it was there."""
+    return bool(_purge(session, model, select_trashed(model, actor, model.id == row_id), actor))
+
+
 def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     """Delete and log the rows that ``chosen`` still selects; return how many.
 

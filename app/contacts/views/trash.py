@@ -19,14 +19,15 @@ class ContactTrashView(TrashView):
     datamodel = TrashInterface(Contact)
     route_base = "/contacts/trash"
     label = _l("Trash")
+    list_label = _l("Contacts")
     singular = _l("Contact")
     counted = ContactView.counted
-    list_title = _l("Trash: contacts")
     icon = "trash3"
     category = "Contacts"
     order = 90
     area = Area.CONTACTS
     list_route_base = "/contacts"
+    trash_note = _l("This contact is in the trash. Restore it to edit it.")
     title_parts = ("first_name", "last_name")
     label_columns: ClassVar[dict[str, Any]] = {
         **ContactView.label_columns,

@@ -179,7 +179,7 @@ class UserTrashView(TrashView):
     """Deleted users: they cannot log in, and can be restored."""
 
     # The log refers to users, so they are never deleted for good.
-    exclude_route_methods = TrashView.exclude_route_methods | {"empty"}
+    exclude_route_methods = TrashView.exclude_route_methods | {"empty", "purge"}
     datamodel = TrashInterface(StaffUser)
     route_base = "/users/trash"
     label = _l("Trash")
@@ -191,6 +191,7 @@ class UserTrashView(TrashView):
     order = 90
     area = Area.SECURITY
     list_route_base = "/users"
+    trash_note = _l("This user is in the trash. Restore it to edit it.")
     title_parts = ("first_name", "last_name")
     label_columns: ClassVar[dict[str, Any]] = {
         **UserView.label_columns,
