@@ -120,8 +120,24 @@ def menu() -> list[tuple[Any, list[MenuLink]]]:
     current_url = max(
         (url for url in urls if request.path.startswith(_base(url))), key=len, default=""
     )
+    # Every trash is a tab of one page: only the first has an entry.
+    trashes = {
+        f"{view.route_base}/list/"
+        for view in current_app.appbuilder.baseviews
+        if isinstance(view, ModelView) and view.datamodel.with_trash
+    }
+    others = [url for url in urls if url in trashes][1:]
+    if current_url in others:
+        current_url = next(url for url in urls if url in trashes)
     return [
-        (group, [MenuLink(item.label, item.icon, url, url == current_url) for item, url in items])
+        (
+            group,
+            [
+                MenuLink(item.label, item.icon, url, url == current_url)
+                for item, url in items
+                if url not in others
+            ],
+        )
         for group, items in groups
     ]
 

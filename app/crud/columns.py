@@ -197,7 +197,10 @@ class ChipColumn(JoinedColumn):
         return self.join(query, actor), [label_expression(self.target), self.target.colour]
 
     def cell(self, values: tuple) -> Cell:
-        return EMPTY_CELL if values[0] is None else Cell("chip", values[0], values[1])
+        if values[0] is None:
+            return EMPTY_CELL
+        target = self.datamodel.get_related_model(self.name)
+        return Cell("chip" if target.shows_colour else "text", values[0], values[1])
 
 
 class LinkColumn(JoinedColumn):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask_babel import gettext as _
 from sqlalchemy import Select, func, select
@@ -89,7 +89,7 @@ class ListState:
         The result has no page unless one of the changes names it.
         """
         pairs = [pair for pair in self.pairs() if pair[0] not in changes]
-        if self.view_id and set(changes) <= {"after", "before", "page"}:
+        if self.view_id and "view" not in changes:
             pairs.append(("view", self.view_id))
         pairs += [(name, str(value)) for name, value in changes.items() if value is not None]
         return "?" + urlencode(pairs)
@@ -107,12 +107,37 @@ class ListState:
     def without(self, active: ActiveFilter) -> str:
         """Return the query string without one filter."""
         remaining = tuple(other for other in self.filters if other is not active)
-        return replace(self, filters=remaining, view_id="").url()
+        return replace(self, filters=remaining).url()
+
+    def of_view(self, view_id: str) -> ListState:
+        """Return the same list as a change of a saved view."""
+        return replace(self, view_id=view_id)
+
+    def cleared(self) -> str:
+        """Return the query string without any filter or search."""
+        return replace(self, filters=(), q="").url()
+
+    def is_saved_as(self, query: str) -> bool:
+        """Return True if a saved view with this query string shows the same list."""
+        return sorted(decode_query(query)) == sorted(decode_query(self.full_query()))
 
     def sort_url(self, column: str) -> str:
         """Return the query string that sorts by a column, or reverses its order."""
         down = self.sort == column and not self.descending
         return self.url(sort=("-" if down else "") + column)
+
+
+def encode_query(args: MultiDict) -> str:
+    """Encode the query string, to return to the list later."""
+    return urlencode(list(args.items(multi=True)))
+
+
+def decode_query(text: str) -> list[tuple[str, str]]:
+    """Decode a query string that ``encode_query`` returned."""
+    try:
+        return parse_qsl(text, max_num_fields=60)
+    except ValueError:
+        raise InvalidFilter(_("Too many filters.")) from None
 
 
 def read_state(view: ModelView, args: MultiDict, preferences: dict[str, Any]) -> ListState:

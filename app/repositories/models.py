@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,6 +26,9 @@ COLOURS = {
 
 class Repository(VersionedRow, Bilingual, Logged):
     """One value of a repository."""
+
+    # Whether lists show its colour: what everybody has to see at once, such as a status.
+    shows_colour: ClassVar[bool] = False
 
     label_en: Mapped[str] = mapped_column(
         String(120), default="", info={"label": _l("English name"), "kind": "text"}

@@ -23,6 +23,7 @@ class Status(Model, Repository):
     """Active, deregistered…"""
 
     __tablename__ = "status"
+    shows_colour = True
 
 
 class Tag(Model, Repository):

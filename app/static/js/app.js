@@ -14,6 +14,7 @@ import "./photo.js";
 import "./picker.js";
 import "./provinces.js";
 import "./rights.js";
+import "./rows.js";
 import "./selection.js";
 import "./session.js";
 import "./side.js";

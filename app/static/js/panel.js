@@ -53,8 +53,15 @@ if (panel) {
 
   panel.addEventListener("submit", (event) => {
     const form = event.target;
+    if (event.defaultPrevented) return;
+    if ("filterForm" in form.dataset) {
+      event.preventDefault();
+      const query = new URLSearchParams(new FormData(form, event.submitter));
+      fetch(`${form.action}?${query}`, { headers: HEADERS }).then(read).catch(failed);
+      return;
+    }
     // A download is left to the browser.
-    if (event.defaultPrevented || form.method !== "post" || "download" in form.dataset) return;
+    if (form.method !== "post" || "download" in form.dataset) return;
     event.preventDefault();
     const body = new FormData(form, event.submitter);
     fetch(form.action, { method: "POST", body, headers: HEADERS }).then(read).catch(failed);

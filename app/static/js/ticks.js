@@ -9,6 +9,7 @@ if (table && bar) {
   const { list, user, on, ...words } = bar.dataset;
   const all = table.querySelector("[data-tick-all]");
   const boxes = [...table.querySelectorAll("tbody input")];
+  const hint = document.querySelector("[data-tick-hint]");
   const skipLink = document.querySelector("[data-skip-link]");
   const allMatching = bar.querySelector("[data-every]");
   const matching = bar.querySelector("[data-matching]");
@@ -44,6 +45,9 @@ if (table && bar) {
     const total = bar.querySelector("[data-total]")?.textContent;
     if (!chosen.all) return size === 1 ? words.one : words.many.replace("{}", format.format(size));
     if (!size) return words.all.replace("{}", total);
+    // A total such as 10,000+ cannot be subtracted from.
+    const number = total.endsWith("+") ? NaN : Number(total.replace(/\D/g, ""));
+    if (number) return words.of.replace("{n}", format.format(number - size)).replace("{}", total);
     return words.but.replace("{}", total).replace("{but}", format.format(size));
   };
   const remarkText = (onPage) => {
@@ -82,6 +86,7 @@ if (table && bar) {
     if (!isUp && bar.contains(document.activeElement)) all.focus();
     bar.classList.toggle("is-up", isUp);
     skipLink.hidden = !isUp;
+    if (hint) hint.hidden = isUp;
   };
   const onChange = (change) => (event) => {
     change(event);
