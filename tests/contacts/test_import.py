@@ -336,7 +336,7 @@ def test_the_number_of_statements_of_a_chunk_does_not_depend_on_its_rows(load, c
         ({"mapping": {"last name": "email", "x": "email"}}, "Two columns"),
         ({"match": "email"}, "needs a column"),
         ({"match": "shoe size"}, "not a matching method"),
-        ({"entity": "Nowhere"}, "no entity"),
+        ({"entity": "Nowhere"}, "No entity"),
     ],
 )
 def test_invalid_options_are_refused_with_a_reason(load, options, said):
