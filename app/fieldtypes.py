@@ -34,7 +34,8 @@ from app.i18n.places import (
     nearest_province,
     province_name,
 )
-from app.text import clean, clean_lines, fold
+from app.lookalikes import latinize
+from app.text import clean, clean_identifier, clean_lines, fold
 
 # Nobody alive was born before.
 MIN_YEAR = 1900
@@ -106,6 +107,24 @@ class MultilineText(FieldType):
 
     def normalize(self, typed: str) -> str:
         return clean_lines(typed)
+
+
+class Identifier(FieldType):
+    """A name that tells rows apart, such as a user name: nothing in it is invisible."""
+
+    name = "identifier"
+
+    def normalize(self, typed: str) -> str:
+        return clean_identifier(typed)
+
+
+class Code(Identifier):
+    """A number with letters, such as a member number: no look-alikes of Latin letters."""
+
+    name = "code"
+
+    def normalize(self, typed: str) -> str:
+        return latinize(super().normalize(typed))
 
 
 class Email(FieldType):
@@ -360,7 +379,7 @@ class Photo(FieldType):
 FIELD_TYPES = {
     field_type.name: field_type
     for field_type in (
-        FieldType, MultilineText, Email, Phone, Url, Date, DateTime, Integer, Decimal, Boolean,
+        FieldType, MultilineText, Identifier, Code, Email, Phone, Url, Date, DateTime, Integer, Decimal, Boolean,
         Choice, Colour, Country, Postcode, Province, Photo,
     )
 }  # fmt: skip

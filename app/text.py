@@ -18,6 +18,19 @@ _REPLACEMENTS = str.maketrans(
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
+# Characters that nobody sees: Unicode's Default_Ignorable_Code_Point.
+_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
+_INVISIBLE = re.compile(f"[{_IGNORABLE}]")
+# The flags of England, Scotland and Wales are spelled with invisible letters.
+_INVISIBLE_OR_FLAG = re.compile(
+    f"\U0001f3f4[\U000e0061-\U000e007a]{{2,6}}\U000e007f|[{_IGNORABLE}]"
+)
+# How far the visible character before an invisible one is looked for.
+_MAX_LOOK_BACK = 4
 _SPACES = re.compile(r"[\s\u2028\u2029]+")
 # Combining marks kept per letter, as in Unicode's stream-safe text format. Ordering them takes
 # quadratic time, and a form may contain a million.
@@ -27,16 +40,74 @@ _LONG_RUN = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1},}}")
 
 def clean(value: str) -> str:
     """Return one line of text: NFC, no control characters, single spaces, trimmed."""
-    return _SPACES.sub(" ", _normalize("NFC", _UNWANTED.sub("", value))).strip()
+    return _SPACES.sub(" ", _normalize("NFC", _drop_invisible(value))).strip()
 
 
 def clean_lines(value: str) -> str:
     """Return multiline text: like ``clean``, but with line ends and tabs preserved."""
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _normalize("NFC", _UNWANTED.sub("", value)).strip()
+    return _normalize("NFC", _drop_invisible(value)).strip()
 
 
-def _normalize(form: Literal["NFC", "NFKD"], value: str) -> str:
+def clean_identifier(value: str) -> str:
+    """Return a name that must be unique: one line, NFKC, without any invisible character."""
+    # The braille blank is empty, though Unicode takes it for visible.
+    visible = _INVISIBLE.sub("", _UNWANTED.sub("", value)).replace("\u2800", "")
+    return _SPACES.sub(" ", _normalize("NFKC", visible)).strip()
+
+
+def _drop_invisible(value: str) -> str:
+    """Drop the invisible characters, except where a script or an emoji needs them."""
+    return _INVISIBLE_OR_FLAG.sub(_keep_if_needed, _UNWANTED.sub("", value))
+
+
+def _keep_if_needed(match: re.Match[str]) -> str:
+    character, text, place = match[0][:1], match.string, match.start()
+    if character == "\U0001f3f4":
+        return match[0]
+    before = text[max(0, place - _MAX_LOOK_BACK) : place]
+    before, after = _INVISIBLE.sub("", before)[-1:], text[match.end() : match.end() + 1]
+    if not before:
+        return ""
+    is_needed = False
+    if character in "\u200c\u200d":
+        # Between letters of Arabic, Persian and the scripts of India, and between emoji.
+        is_needed = bool(after) and all(_is_joining(c) or _is_symbol(c) for c in (before, after))
+    elif character in "\u200e\u200f\u061c":
+        # Beside letters that run from right to left, to place what belongs to neither direction.
+        is_needed = any(unicodedata.bidirectional(c) in ("R", "AL") for c in (before, after) if c)
+    elif "\ufe00" <= character <= "\ufe0f":
+        # The form of an emoji, of a key such as 1\ufe0f\u20e3, of a Chinese character.
+        is_needed = _is_symbol(before) or _is_ideograph(before) or after == "\u20e3"
+    elif "\U000e0100" <= character <= "\U000e01ef":
+        is_needed = _is_ideograph(before)
+    elif "\u180b" <= character <= "\u180f":
+        is_needed = "\u1820" <= before <= "\u18aa"
+    return character if is_needed else ""
+
+
+def _is_joining(character: str) -> bool:
+    """Return True for scripts whose letters take other forms beside each other."""
+    return any(
+        first <= character <= last
+        for first, last in (
+            ("\u0600", "\u109f"), ("\u1780", "\u18aa"), ("\u1900", "\u1cff"),
+            ("\ua800", "\uabff"), ("\ufb50", "\ufefc"), ("\U00010a00", "\U00011fff"),
+            ("\U0001e900", "\U0001e95f"),
+        )
+    )  # fmt: skip
+
+
+def _is_symbol(character: str) -> bool:
+    """Return True for emoji and other symbols, and for the tones of skin."""
+    return unicodedata.category(character) in ("So", "Sm", "Sk") and not character.isascii()
+
+
+def _is_ideograph(character: str) -> bool:
+    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\U0003ffff"
+
+
+def _normalize(form: Literal["NFC", "NFKC", "NFKD"], value: str) -> str:
     """Return ``value`` in a Unicode normalization form, in linear time."""
     limited = _LONG_RUN.sub(_limit_marks, value)
     return _LONG_RUN.sub(_limit_marks, unicodedata.normalize(form, limited))

@@ -15,7 +15,8 @@ from app.security.actor import Actor
 from app.security.scope import visible
 from app.staff.models import StaffUser
 from app.staff.queries import matches_login
-from app.staff.services import check_names, send_welcome
+from app.staff.services import send_welcome
+from app.staff.unique_names import check_unique_names
 
 
 def prepare_contact(session: Session, contact: Contact) -> None:
@@ -46,7 +47,7 @@ def give_access(session: Session, contact: Contact) -> StaffUser:
         entity=contact.entity,
         active=True,
     )
-    check_names(session, user)
+    check_unique_names(session, user)
     session.add(user)
     session.flush()
     contact.user = user

@@ -77,6 +77,11 @@ def role_label(name: str) -> str:
     return f"{area.label}: {level.label}"
 
 
+def seeded_role_names() -> tuple[str, ...]:
+    """Return the names of the roles that ``sync`` writes."""
+    return (ADMINISTRATOR, PUBLIC, LIMITED_ADMINISTRATOR, *_AREA_ROLES)
+
+
 def is_seeded(name: str) -> bool:
     """Return True if ``sync`` writes the role of this name."""
     return name in (ADMINISTRATOR, PUBLIC, LIMITED_ADMINISTRATOR) or name in _AREA_ROLES

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from flask_appbuilder import Model
 from flask_appbuilder.security.sqla.models import Role, User
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import (
@@ -30,13 +31,15 @@ from app.security.rights import is_administrator
 from app.security.roles import role_label
 from app.security.scope import entity_in_reach
 from app.trash.models import Trashable
-from app.types import Json, UTCDateTime, now
+from app.types import FoldedText, Json, UTCDateTime, now
 
 LANGUAGE_CHOICES = {"en": _l("English"), "es": _l("Spanish")}
 
 
-# The field type of a column that Flask-AppBuilder declares.
+# The field types of columns that Flask-AppBuilder declares.
 User.__table__.c.email.info["kind"] = "email"
+User.__table__.c.username.info["kind"] = "identifier"
+Role.__table__.c.name.info["kind"] = "identifier"
 
 
 # The names of seeded roles are translated.
@@ -153,6 +156,24 @@ class StaffUser(User, Trashable, Logged):
             is_administrator=is_administrator(self),
             language=self.language,
         )
+
+
+class UniqueName(Model):
+    """A name in use: the database refuses a second one that looks alike (``unique_names``).
+
+    User names and e-mails share the kind ``login``: both identify a user at login.
+    """
+
+    __tablename__ = "unique_name"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    key: Mapped[str] = mapped_column(FoldedText(), primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ab_user.id", ondelete="CASCADE"), index=True
+    )
+    role_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ab_role.id", ondelete="CASCADE"), index=True
+    )
 
 
 # The table is Flask-AppBuilder's, so the index of Trashable is added to it here.

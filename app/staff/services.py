@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 
 from flask_appbuilder.security.sqla.models import Role
-from flask_babel import gettext as _
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.entities.services import ensure_root
@@ -15,26 +14,6 @@ from app.mails.services import queue_mail
 from app.security.passwords import hash_password, password_problem
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
-
-
-def check_names(session: Session, user: StaffUser) -> None:
-    """Raise DomainError if the user name or e-mail is in use, the trash included."""
-    for name in ("username", "email"):
-        value = getattr(user, name)
-        # Both identify the user at login: a user name must not be somebody else's e-mail.
-        is_theirs = [
-            func.lower(column) == (value or "").lower()
-            for column in (StaffUser.username, StaffUser.email)
-        ]
-        query = select(StaffUser.trashed_at).where(or_(*is_theirs), StaffUser.id != (user.id or 0))
-        taken = session.execute(query.execution_options(with_trash=True).limit(1)).first()
-        if taken is not None and taken.trashed_at is not None:
-            raise DomainError(
-                _("“%(value)s” belongs to a user in the trash. Restore that user.", value=value),
-                field=name,
-            )
-        if taken is not None:
-            raise DomainError(_("“%(value)s” is already in use.", value=value), field=name)
 
 
 def send_welcome(session: Session, user: StaffUser) -> None:

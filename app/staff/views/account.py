@@ -9,7 +9,6 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user
-from sqlalchemy import func, or_, select
 from wtforms import BooleanField, PasswordField
 from wtforms.validators import DataRequired, EqualTo
 
@@ -79,15 +78,13 @@ class ProfilePage(AccountPage):
     def _save(self, form) -> bool:
         user = current_user._get_current_object()
         try:
-            if form.needs_password():
-                _check_unused(form["email"].data)
             with password_confirmed(db.session()):
                 for name in ("first_name", "last_name", "email", "language"):
                     form[name].populate_obj(user, name)
                 db.session.commit()
         except DomainError as error:
             db.session.rollback()
-            field = form[error.field or "email"]
+            field = form[error.field if error.field in form else "email"]
             field.errors = [*field.errors, str(error)]
             return False
         return True
@@ -177,16 +174,6 @@ def change_password(user: StaffUser, password_hash: str, ends_keys: bool) -> boo
     browser.start_session(token)
     login_user(user)
     return True
-
-
-def _check_unused(email: str) -> None:
-    # Both identify the user at login: an e-mail must not be somebody else's user name.
-    is_theirs = or_(
-        *(func.lower(it) == email.lower() for it in (StaffUser.email, StaffUser.username))
-    )
-    taken = select(StaffUser.id).where(is_theirs, StaffUser.id != current_user.id)
-    if db.session.scalar(taken.execution_options(with_trash=True).limit(1)) is not None:
-        raise DomainError(_("“%(value)s” is already in use.", value=email), field="email")
 
 
 class OldAddresses(Page):
