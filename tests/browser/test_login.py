@@ -1,146 +1,122 @@
-"""Login in the browser: two-factor login, optional and required, and an expired session."""
+"""Login in the browser: password, two-factor login, and an expired session."""
 
 from __future__ import annotations
 
 import re
-from time import time
 
 import pyotp
 import pytest
 from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import select
+from playwright.sync_api import Page, expect
 
-from app.entities.queries import get_root
 from app.extensions import db
 from app.security.areas import Area, Level
-from app.security.passwords import hash_password
 from app.security.roles import role_name
 from app.security.sessions import end_sessions
-from app.security.two_factor import STEP_SECONDS
 from app.staff.models import StaffUser
+from tests.browser.axe import find_violations
+from tests.browser.live_server import PASSWORD
+from tests.browser.screens import answer, save, unique_name
 
-PASSWORD = "lluvia tractor violín nogal"
+EDITOR = role_name(Area.CONTACTS, Level.EDIT)
 LIST = re.compile("/contacts/list/")
 
 
-@pytest.fixture
-def editor(served):
-    """Create a user who edits contacts; return a function that changes their row."""
-    with served[0].app_context():
-        number = len(db.session.scalars(select(StaffUser.id)).all())
-        role = select(Role).where(Role.name == role_name(Area.CONTACTS, Level.EDIT))
-        user = StaffUser(
-            username=f"rosa{number}", first_name="Rosa", last_name="Núñez", active=True,
-            email=f"rosa{number}@example.org", password=hash_password(PASSWORD),
-            entity=get_root(db.session()),
-        )  # fmt: skip
-        user.roles = [db.session.scalars(role).one()]
-        db.session.add(user)
-        db.session.commit()
-        return user.username, user.id
+def submit(page: Page, **values: str) -> None:
+    """Fill in fields of a login page, by id, and submit their form."""
+    for field, value in values.items():
+        page.locator(f"#{field}").fill(value)
+    page.locator("main form", has=page.locator(f"#{field}")).locator("button.btn").last.click()
 
 
-def submit_password(page, name):
-    page.goto("/login/?next=/contacts/list/")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+def submit_password(page: Page, name: str, password: str = PASSWORD) -> None:
+    """Submit the form of the login page."""
+    submit(page, username=name, password=password)
 
 
-def displayed_secret(page) -> str:
-    page.locator("summary", has_text="cannot be scanned").click()
-    assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 100
-    return page.locator(".secret").inner_text().replace(" ", "")
-
-
-def set_up_second_factor(page) -> tuple[str, list[str]]:
-    secret = displayed_secret(page)
-    page.get_by_label("Type the code").fill(pyotp.TOTP(secret).now())
-    page.get_by_role("button", name="Turn on").click()
-    page.get_by_role("heading", name="Recovery codes").wait_for()
-    return secret, page.locator(".recovery-codes code").all_inner_texts()
-
-
-def test_two_factor_login_is_turned_on_used_and_turned_off(open_page, editor):
-    page = open_page(visitor=True)
-    submit_password(page, editor[0])
-    page.wait_for_url(LIST)
-    page.goto("/account/two-factor/")
-    page.get_by_label("Current password").fill(PASSWORD)
-    _secret, codes = set_up_second_factor(page)
-    assert len(set(codes)) == 10
-
-    other = open_page(visitor=True)
-    submit_password(other, editor[0])
-    other.get_by_label("Code of six digits").fill("000000")
-    other.get_by_role("button", name="Continue").click()
-    other.get_by_text("This code opens nothing").wait_for()
-    other.get_by_label("Code of six digits").fill(codes[0].lower())
-    other.get_by_role("button", name="Continue").click()
-    other.wait_for_url(LIST)
-
-    other.goto("/account/two-factor/")
-    other.get_by_text("You have 9 recovery codes left.").wait_for()
-    other.get_by_label("Current password").fill(PASSWORD)
-    other.get_by_label("Code of six digits").fill(codes[1])
-    other.get_by_role("button", name="Turn off").click()
-    other.locator("#ask").get_by_role("button", name="Turn off").click()
-    other.get_by_role("heading", name="Two-factor authentication is off").wait_for()
-
-
-def test_a_role_that_requires_two_factor_login_enforces_it_at_the_next_login(
-    open_page, served, editor
+def test_a_failed_login_shows_an_error_and_a_successful_one_opens_the_page(
+    visitor_page, live_server
 ):
-    with served[0].app_context():
-        role = Role(name=f"With a telephone {editor[1]}", needs_second_factor=True)
-        user = db.session.get(StaffUser, editor[1])
+    page, name = visitor_page, live_server.add_user(EDITOR)
+    page.goto("/contacts/list/?q=ana")
+    submit_password(page, name, "wrong")
+    expect(page.locator("#problem")).to_be_visible()
+    submit_password(page, name)
+    expect(page).to_have_url(re.compile(r"/contacts/list/\?q=ana"))
+
+
+def test_two_factor_login_required_by_a_role_is_set_up_used_and_turned_off(open_page, live_server):
+    name = live_server.add_user(EDITOR)
+    user_id = live_server.user_id(name)
+    with live_server.app.app_context():
+        role = Role(name=unique_name(), needs_second_factor=True)
+        user = db.session.get_one(StaffUser, user_id)
         user.roles = [*user.roles, role]
         db.session.commit()
+        role_id = role.id
     page = open_page(visitor=True)
-    submit_password(page, editor[0])
-    page.get_by_role("heading", name="Set up two-factor authentication").wait_for()
-    page.goto("/contacts/list/")
-    page.get_by_role("heading", name="Sign in to Padrón").wait_for()
-    page.goto("/login/setup")
-    secret, _codes = set_up_second_factor(page)
-    page.get_by_role("link", name="I have kept them").click()
+    page.goto("/login/")
+    submit_password(page, name)
+    page.wait_for_url("**/login/setup")
+    violations = find_violations(page)
+    assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 100
+    page.locator("main details summary").click()
+    secret = page.locator(".secret").inner_text().replace(" ", "")
+    submit(page, code=pyotp.TOTP(secret).now())
+    expect(page.locator(".recovery-codes code")).to_have_count(10)
+    codes = page.locator(".recovery-codes code").all_inner_texts()
+    violations += find_violations(page)
+    page.locator("main a.btn-primary").click()
     page.wait_for_url(LIST)
 
-    again = open_page(visitor=True)
-    submit_password(again, editor[0])
-    # The code of the next half minute: the one of this was used to set it up.
-    again.get_by_label("Code of six digits").fill(
-        pyotp.TOTP(secret).at(int(time()) + STEP_SECONDS)
-    )
-    again.get_by_role("button", name="Continue").click()
-    again.wait_for_url(LIST)
+    other = open_page(visitor=True)
+    other.goto("/login/?next=/contacts/list/")
+    submit_password(other, name)
+    other.wait_for_url("**/login/code")
+    submit(other, code="000000")
+    expect(other.locator("#problem")).to_be_visible()
+    violations += find_violations(other)
+    other.locator("main details summary").click()
+    submit(other, recovery=codes[0].lower())
+    other.wait_for_url(LIST)
+
+    with live_server.app.app_context():
+        db.session.get_one(Role, role_id).needs_second_factor = False
+        db.session.commit()
+    other.goto("/account/two-factor/")
+    violations += find_violations(other)
+    other.locator("main [name=present]").fill(PASSWORD)
+    other.locator("main [name=code]").fill(codes[1])
+    other.locator("button[formaction$='/off']").click()
+    answer(other)
+    expect(other.locator("img.qr")).to_be_visible()
+    assert violations == []
 
 
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_a_form_submitted_after_the_session_ended_can_be_saved(
-    has_scripts, open_page, served, editor
+    open_page, live_server, has_scripts
 ):
-    page = open_page(visitor=True, java_script_enabled=has_scripts)
-    submit_password(page, editor[0])
-    page.wait_for_url(LIST)
+    name = live_server.add_user(EDITOR)
+    user_id = live_server.user_id(name)
+    page = open_page(name, has_scripts=has_scripts)
     page.goto("/contacts/add")
-    page.locator("#last_name").fill("O'Neil <i>Gómez</i>")
-    notes = page.locator("[name=notes]")
-    notes.fill("first line\nsecond “line”")
-    with served[0].app_context():
-        end_sessions(db.session(), [editor[1]], "ended")
+    page.locator("[name=last_name]").fill("O'Neil <i>Gómez</i>")
+    page.locator("[name=notes]").fill("first line\nsecond “line”")
+    with live_server.app.app_context():
+        end_sessions(db.session(), [user_id], "ended")
         db.session.commit()
-    page.get_by_role("button", name="Save", exact=True).click()
+    save(page)
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name="Sign in in a new tab").click()
-    tab = opened.value
-    submit_password(tab, editor[0])
-    tab.wait_for_url(LIST)
+        page.locator("a[href='/login/'][target]").filter(visible=True).click()
+    submit_password(opened.value, name)
+    opened.value.wait_for_url(LIST)
     if has_scripts:
-        page.get_by_role("button", name="Save now").click()
+        page.locator("#signed-out [data-again]").click()
     else:
-        page.get_by_role("button", name="Send again").click()
-        page.get_by_role("button", name="Send again").click()
+        # The first time it comes back with the token of the new session.
+        page.locator("main form .btn-primary").click()
+        page.locator("main form .btn-primary").click()
     page.wait_for_url(re.compile("/contacts/show/"))
-    page.get_by_role("heading", name="O'Neil <i>Gómez</i>").wait_for()
+    expect(page.locator("h1")).to_have_text("O'Neil <i>Gómez</i>")
     assert "first line\nsecond “line”" in page.locator("main").inner_text()

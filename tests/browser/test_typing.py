@@ -1,0 +1,42 @@
+"""What scripts add while somebody types: a shown password, a suggestion, a province."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def test_a_password_can_be_shown_and_is_hidden_again_when_it_is_sent(open_page):
+    page = open_page(visitor=True)
+    page.goto("/login/")
+    page.locator("#username").fill("admin")
+    password = page.locator("#password")
+    password.fill("lluvia tractor")
+    show = page.get_by_role("button", name="Show password")
+    show.click()
+    expect(password).to_have_attribute("type", "text")
+    expect(password).to_be_focused()
+    expect(show).to_have_attribute("aria-pressed", "true")
+    page.evaluate("document.forms[0].addEventListener('submit', (event) => event.preventDefault())")
+    page.keyboard.press("Enter")
+    expect(password).to_have_attribute("type", "password")
+
+
+def test_a_misspelt_name_in_the_palette_leads_to_the_right_one(page):
+    page.goto("/accounts/list/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("monteagduo")
+    expect(page.get_by_role("option")).to_have_text("Did you mean “Monteagudo”?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#palette input")).to_have_value("Monteagudo")
+    expect(page.get_by_role("option").first).to_contain_text("Monteagudo")
+
+
+def test_a_postcode_fills_in_the_province_and_gets_its_zero_back(page):
+    page.goto("/contacts/add")
+    page.get_by_label("Postcode").fill("8001")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Province")).to_have_value("Barcelona")
+    expect(page.get_by_label("Postcode")).to_have_value("08001")
+    page.get_by_label("Postcode").fill("10003")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Province")).to_have_value("Barcelona")
