@@ -39,7 +39,7 @@ class AccountView(ModelView):
     area = Area.CONTACTS
     label_columns: ClassVar[dict[str, Any]] = {
         "created_at": _l("Created"),
-        "updated_at": _l("Changed"),
+        "updated_at": _l("Last changed"),
     }
     list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity"]
     more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.crud.actions import get_action
 from app.crud.interface import parse_id
+from app.crud.paging import MAX_COUNT
 from app.extensions import db
 from app.fieldtypes import get_field_type
 from app.log.models import CHANNELS, EVENTS, LogEntry, Logged, is_logged
-from app.log.queries import get_entries
+from app.log.queries import count_entries, get_entries
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
 from app.security.actor import current_actor
@@ -105,6 +106,10 @@ class LogTab(Tab):
     @classmethod
     def applies_to(cls, model: type) -> bool:
         return is_logged(model)
+
+    @classmethod
+    def count(cls, session: Session, row: Any) -> int:
+        return count_entries(session, row, MAX_COUNT)
 
     @classmethod
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.log.models import LogEntry
@@ -21,6 +21,17 @@ def get_entries(
     if before is not None:
         query = query.where(LogEntry.id < before)
     return session.scalars(query.order_by(LogEntry.id.desc()).limit(limit)).all()
+
+
+def count_entries(session: Session, row: Any, limit: int) -> int:
+    """Return how many entries a row has, counted up to ``limit``."""
+    found = (
+        select(LogEntry.id)
+        .where(LogEntry.subject_type == row.__tablename__, LogEntry.subject_id == row.id)
+        .limit(limit)
+        .subquery()
+    )
+    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def changes_since(session: Session, row: Any, version: int) -> list[LogEntry]:

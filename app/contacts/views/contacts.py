@@ -47,7 +47,7 @@ class ContactView(ImportExportPages, ModelView):
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"),
         "created_at": _l("Created"),
-        "updated_at": _l("Changed"),
+        "updated_at": _l("Last changed"),
     }
     list_columns: ClassVar[Any] = [
         "name", "account", "type", "status", "entity", "email", "phone", "tags",

@@ -1,0 +1,62 @@
+"""The page of a row: title, questions before an action, the log."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.contacts.models import Tag
+from tests.contracts.pagereader import find_post_form
+from tests.factories import a_contact, a_value
+from tests.people import ALICIA, BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+def title(page: str) -> str:
+    return re.search("<title>(.*?)</title>", page, re.S)[1].strip()
+
+
+def test_the_title_of_the_form_differs_from_that_of_the_row(client_as):
+    contact, browser = a_contact(first_name="Ana", last_name="Peña"), client_as(BRUNO)
+    assert title(browser.get(f"/contacts/show/{contact.id}").text) == "Ana Peña · Padrón"
+    assert title(browser.get(f"/contacts/edit/{contact.id}").text) == "Edit Ana Peña · Padrón"
+
+
+def test_nothing_is_asked_before_a_deletion_that_can_be_undone(client_as):
+    contact, tag, browser = a_contact(), a_value(Tag), client_as(ALICIA)
+    page = browser.get(f"/contacts/show/{contact.id}").text
+    form = re.search(rf'<form action="/contacts/delete/{contact.id}"[^>]*>', page)[0]
+    assert "data-confirm" not in form
+    assert "Move to trash" in page
+    # Without a trash the question says that it is for good.
+    page = browser.get(f"/tags/show/{tag.id}").text
+    form = re.search(rf'<form action="/tags/delete/{tag.id}"[^>]*>', page)[0]
+    assert f"Permanently delete “{tag}”? This can’t be undone." in form
+
+
+def test_restoring_a_value_shows_which(client_as):
+    contact, browser = a_contact(city="Cáceres", notes=None), client_as(BRUNO)
+    form = find_post_form(browser.get(f"/contacts/edit/{contact.id}").text)
+    browser.post(f"/contacts/edit/{contact.id}", data=form.submitted(city="Lugo", notes="New"))
+    page = browser.get(f"/contacts/show/{contact.id}?tab=log").text
+    assert "Restore “Cáceres” as City?" in page
+    assert "Leave Notes empty again?" in page
+
+
+def test_the_log_tab_has_the_number_of_entries(client_as):
+    contact, browser = a_contact(), client_as(BRUNO)
+    form = find_post_form(browser.get(f"/contacts/edit/{contact.id}").text)
+    browser.post(f"/contacts/edit/{contact.id}", data=form.submitted(city="Lugo"))
+    page = browser.get(f"/contacts/show/{contact.id}").text
+    tab = re.search(r'<a href="[^"]*tab=log"[^>]*>(.*?)</a>', page, re.S)[1]
+    assert 'class="badge-count">2<' in tab
+
+
+def test_the_side_repeats_nothing_of_the_details(client_as):
+    contact = a_contact(city="Cáceres")
+    page = client_as(BRUNO).get(f"/contacts/show/{contact.id}").text
+    side = page.split('class="side-column"', 1)[1].split("</aside>", 1)[0]
+    assert "Last changed" in side
+    assert "Norte" not in side
