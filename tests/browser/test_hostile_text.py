@@ -7,10 +7,14 @@ test, as does a page on which the text is not to be read as it was typed.
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page
+
+from tests.browser.screens import unique_name
+from tests.sampling import some
 
 PAYLOADS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "<svg onload=alert(3)>",
@@ -87,24 +91,30 @@ def fill_everything(page: Page) -> list[str]:
             if url == "/entities/add":
                 values["parent"] = "1"
             if url == "/users/add":
-                values |= {"username": "hostile", "email": "hostile@example.org"}
+                values |= {"username": unique_name(), "email": f"{unique_name()}@example.org"}
             status, path = page.evaluate(SEND, [url, values])
             assert (status, "/show/" in path) == (200, True), (url, path, values)
             made.append(path)
     return made
 
 
+def _screen(path: str) -> str:
+    return path.split("/")[1]
+
+
 def test_no_stored_text_runs_as_script(watched_page):
     page = watched_page
     made = fill_everything(page)
-    for path in made:
-        for address in (path, f"{path}?tab=log", path.replace("/show/", "/edit/")):
-            page.goto(address)
+    # The rows of one screen are drawn by the same templates.
+    for rows in (list(group) for _screen, group in groupby(made, key=_screen)):
+        for path in some(rows, 2, "hostile rows"):
+            for address in (path, f"{path}?tab=log", path.replace("/show/", "/edit/")):
+                page.goto(address)
     contact = next(path for path in made if path.startswith("/contacts/"))
     page.goto(contact)
     assert PAYLOADS[0] in page.locator("main").inner_text()
     for address in (
-        "/contacts/list/?size=200&sort=-created_at", "/accounts/list/", "/entities/list/",
+        "/contacts/list/?size=25&sort=-created_at", "/accounts/list/", "/entities/list/",
         "/tags/list/", "/statuses/list/", "/users/list/", "/roles/list/", "/repositories/",
         "/contacts/filters", "/contacts/columns", "/contacts/export", "/contacts/views/new",
         f"/search?{urlencode({'q': PAYLOADS[0]})}", f"/contacts/list/?{urlencode({'q': PAYLOADS[1]})}",

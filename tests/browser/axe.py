@@ -1,0 +1,23 @@
+"""Accessibility checks with axe-core: structure, and colours in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.sampling import IS_FULL
+
+_AXE = Axe().axe_script
+_RUN = Path(__file__).with_name("axe.js").read_text(encoding="utf-8")
+# Combinations of colours that have passed, in this process.
+_passed: list[str] = []
+
+
+def find_violations(page: Page) -> list[str]:
+    """Return the violations on a page as it is now, in the light and the dark theme."""
+    page.evaluate(_AXE)
+    found = page.evaluate(_RUN, {"passed": _passed, "isFull": IS_FULL})
+    _passed[:] = found["passed"]
+    return found["violations"]

@@ -1,0 +1,87 @@
+"""Pages in browser contexts that are reused from test to test, with a full HTTP cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.live_server import LANGUAGES, LiveServer
+
+# The test machine may be busy.
+TIMEOUT_MS = 20_000
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+class ContextPool:
+    """Opens pages; resets contexts between tests.
+
+    Cookies and local storage are cleared; session storage ends with the page.
+    """
+
+    def __init__(self, browser: Browser, server: LiveServer, errors: list[str]) -> None:
+        self.browser, self.server, self.errors = browser, server, errors
+        self._free: dict[tuple, list[BrowserContext]] = {}
+        self._in_use: list[tuple[tuple, BrowserContext]] = []
+
+    def open_page(
+        self,
+        user: str | None,
+        *,
+        is_phone: bool = False,
+        has_scripts: bool = True,
+        has_clock: bool = False,
+        language: str = "en",
+    ) -> Page:
+        """Open a page in which a user is logged in, or nobody.
+
+        With a clock, ``page.clock.run_for()`` lets time pass; it belongs to the whole context.
+        """
+        key = (is_phone, has_scripts, has_clock, LANGUAGES.get(user or "", language))
+        free = self._free.setdefault(key, [])
+        context = free.pop() if free else self._new_context(*key)
+        self._in_use.append((key, context))
+        if user:
+            context.add_cookies([self.server.session_cookie(user)])
+        return context.new_page()
+
+    def _new_context(
+        self, is_phone: bool, has_scripts: bool, has_clock: bool, language: str
+    ) -> BrowserContext:
+        options: dict[str, Any] = {"viewport": DESKTOP}
+        if is_phone:
+            options = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+        context = self.browser.new_context(
+            base_url=self.server.url,
+            locale="en-GB" if language == "en" else language,
+            reduced_motion="reduce",
+            java_script_enabled=has_scripts,
+            **options,
+        )
+        context.set_default_timeout(TIMEOUT_MS)
+        if has_clock:
+            context.clock.install()
+        context.on("weberror", lambda error: self.errors.append(f"script: {error.error}"))
+        context.on("console", self._record)
+        return context
+
+    def _record(self, message: Any) -> None:
+        # Chromium reports a response of 409 or 422 as a failed load.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.errors.append(message.text)
+
+    def reset(self) -> list[str]:
+        """Close all pages and clear their contexts; return and forget the errors."""
+        for key, context in self._in_use:
+            page = context.new_page()
+            origin = {"origin": self.server.url, "storageTypes": "local_storage"}
+            context.new_cdp_session(page).send("Storage.clearDataForOrigin", origin)
+            for each in context.pages:
+                each.close()
+            context.clear_cookies()
+            self._free[key].append(context)
+        self._in_use.clear()
+        errors = [*self.errors]
+        self.errors.clear()
+        return errors
