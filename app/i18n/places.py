@@ -136,11 +136,11 @@ def _province_codes(country: str) -> dict[str, str]:
         return codes
     for subdivision in _subdivisions(country):
         for language in ("en", "es"):
-            names = _names(subdivision.name, language)
+            shown = _names(subdivision.name, language)
             whole = _translator(language)(subdivision.name)
             # Both spellings of “Bolzano/Bozen”; what is typed is never taken apart.
-            parts = (part for name in names for part in name.split("/"))
-            for name in (*names, whole, *parts, *_ALSO_KNOWN.get(subdivision.code, ())):
+            parts = (part for name in shown for part in name.split("/"))
+            for name in (*shown, whole, *parts, *_ALSO_KNOWN.get(subdivision.code, ())):
                 for key in _spellings(name):
                     codes.setdefault(key, subdivision.code)
     return codes

@@ -40,26 +40,29 @@ def suggest(session: Session, model: Any, typed: str, finds: Callable[[str], boo
     if query.dates or query.numbers or any(len(term) > 1 for term in query.terms):
         return None
     words = [term[0] for term in query.terms]
-    options: list[list[str]] = []
-    for word in words[:MAX_WORDS]:
-        known = not word.isalpha() or not MIN_LENGTH <= len(word) <= MAX_LENGTH
-        if known or any(_words_in_index(session, model, [word])):
-            options.append([word])
-        else:
-            options.append(list(islice(_nearest(session, model, word, deadline), MAX_SPELLINGS)))
-    if not all(options) or all(
-        option == [word] for option, word in zip(options, words, strict=False)
-    ):
+    misspelt = [
+        place for place, word in enumerate(words[:MAX_WORDS]) if _is_unknown(session, model, word)
+    ]
+    if not misspelt:
         return None
-    changed = next(place for place, option in enumerate(options) if option != [words[place]])
-    first = [option[0] for option in options]
-    for spelling in options[changed]:
-        corrected = " ".join(
-            (*first[:changed], spelling, *first[changed + 1 :], *words[MAX_WORDS:])
-        )
+    for place in misspelt[1:]:
+        nearest = next(_nearest(session, model, words[place], deadline), None)
+        if nearest is None:
+            return None
+        words[place] = nearest
+    place = misspelt[0]
+    # Lazily: most often the first spelling has results, and no more need be looked up.
+    for spelling in islice(_nearest(session, model, words[place], deadline), MAX_SPELLINGS):
+        corrected = " ".join((*words[:place], spelling, *words[place + 1 :]))
         if finds(corrected):
             return corrected
     return None
+
+
+def _is_unknown(session: Session, model: Any, word: str) -> bool:
+    """Return True if a word of letters, neither short nor very long, is nowhere in the index."""
+    is_plain = word.isalpha() and MIN_LENGTH <= len(word) <= MAX_LENGTH
+    return is_plain and not any(_words_in_index(session, model, [word]))
 
 
 def _nearest(session: Session, model: Any, word: str, deadline: float) -> Iterator[str]:
