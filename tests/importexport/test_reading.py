@@ -151,8 +151,8 @@ def test_a_file_with_nothing_but_headers_has_no_rows(source):
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf\r\n \r\n", "empty"),
-        (b"PK\x03\x04rest", "workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "workbook"),
+        (b"PK\x03\x04rest", "This is a spreadsheet."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "This is a spreadsheet."),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file"),
         (bytes(range(256)) * 40, "not a text file"),
         (",".join("c" * 2000).encode(), "too many columns"),
