@@ -76,7 +76,9 @@ def _change(row: Any) -> None:
     columns = {
         name: attribute.columns[0] for name, attribute in type(row).__mapper__.column_attrs.items()
     }
-    texts = [name for name, column in columns.items() if get_field_type(column).name == "text"]
+    types = {name: get_field_type(column).name for name, column in columns.items()}
+    # A row without any text has a name that identifies it.
+    texts = [name for wanted in ("text", "identifier") for name in types if types[name] == wanted]
     name = next((n for n in texts if "label" in columns[n].info), texts[0])
     setattr(row, name, f"Something else {row.id}")
     db.session.commit()
