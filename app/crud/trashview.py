@@ -51,8 +51,15 @@ class TrashView(ModelView, abstract=True):
         for row in rows:
             trash.restore(row)
         db.session.commit()
-        text = ngettext("%(num)s item restored.", "%(num)s items restored.", len(rows))
-        flash(text, "success")
+        flash(
+            ngettext(
+                "%(rows)s restored.",
+                "%(rows)s restored.",
+                len(rows),
+                rows=self.counted(len(rows)),
+            ),
+            "success",
+        )
         return redirect(self.last_list_url)
 
     def trashed_by(self, row: Any) -> str:
@@ -93,9 +100,10 @@ class TrashView(ModelView, abstract=True):
                 count_purged = trash.purge_all(db.session(), self.datamodel.obj, current_actor())
                 flash(
                     ngettext(
-                        "%(num)s item permanently deleted.",
-                        "%(num)s items permanently deleted.",
+                        "%(rows)s permanently deleted.",
+                        "%(rows)s permanently deleted.",
                         count_purged,
+                        rows=self.counted(count_purged),
                     ),
                     "success",
                 )

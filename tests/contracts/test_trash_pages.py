@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from flask_babel import force_locale
 from sqlalchemy import select
 
 from app.crud.trashview import TrashView
@@ -57,6 +58,17 @@ def test_one_row_is_deleted_permanently_and_the_others_stay(view, client_as, ses
         LogEntry.subject_type == model.__tablename__, LogEntry.subject_id == number
     )
     assert "purged" in session.scalars(events).all()
+
+
+@every_trash
+def test_messages_count_in_the_words_of_the_screen(view, client_as, session):
+    rows, browser = [trashed(view, session), trashed(view, session)], client_as(ALICIA)
+    ticked = {"action": "restore", "rowid": [row.id for row in rows]}
+    page = browser.post(f"{view.route_base}/action_post", data=ticked, follow_redirects=True)
+    with force_locale("en"):
+        counted = view.counted(2)
+    assert counted != "2 items"
+    assert f"{counted} restored." in page.text
 
 
 @every_trash
