@@ -13,10 +13,11 @@ from app.database import reading
 from app.errors import DomainError
 from app.importexport.diffing import ChunkDiff
 from app.importexport.importer import ImportPlan
+from app.importexport.progress import ImportProgress
 from app.importexport.reading import Source, SourceRow
 from app.importexport.report import Report
 from app.importexport.writing import ChunkWriter, RowChangedError
-from app.security.actor import Actor, acting_as
+from app.security.actor import Actor, acting_as, load_actor
 
 # SQLite has one writer at a time: others wait no longer than one chunk takes.
 CHUNK_SIZES = {"postgresql": 1000, "sqlite": 250}
@@ -31,23 +32,30 @@ def run_import(
     *,
     dry_run: bool = False,
     on_rejected: Callable[[SourceRow, list[str]], None] | None = None,
+    progress: ImportProgress | None = None,
     chunk_size: int | None = None,
 ) -> Report:
     """Import every row of a file and return what was done.
 
-    Each chunk is committed by itself. A dry run reports the same and writes nothing.
-    ``on_rejected`` is called with each invalid or skipped row and the reasons.
+    Each chunk is committed by itself, as the actor then is: DomainError once they are locked or
+    have other rights. A dry run reports the same and writes nothing. ``on_rejected`` is called
+    with each invalid or skipped row and the reasons, ``progress`` around each chunk.
     """
     if chunk_size is None:
         chunk_size = CHUNK_SIZES[session.get_bind().dialect.name]
-    report = Report()
+    report = Report() if progress is None else progress.report
     actor = actor.with_channel("import")
     first_row_by_key: dict[int, int] = {}
     source_rows = source.rows()
     with acting_as(actor):
         while chunk := list(islice(source_rows, chunk_size)):
+            _check_actor(session, actor)
+            if progress is not None:
+                progress.begin_chunk(chunk[-1].number)
             diff = _run_chunk(session, plan, actor, chunk, first_row_by_key, dry_run)
             diff.add_to_report(report)
+            if progress is not None:
+                progress.end_chunk()
             if on_rejected is not None:
                 for row in diff.rows:
                     if row.outcome in ("invalid", "skipped"):
@@ -57,6 +65,17 @@ def run_import(
             label = str(plan.importer.field(name).label)
             report.created_values[label] = [linked.label for linked in lookup.to_create.values()]
     return report
+
+
+def _check_actor(session: Session, actor: Actor) -> None:
+    """Raise DomainError if the actor may not log in any more, or has other rights by now."""
+    if actor.id is None:
+        return
+    with reading():
+        found = load_actor(session, actor.id)
+        session.commit()
+    if found is None or (found.role_ids, found.entity_ids) != (actor.role_ids, actor.entity_ids):
+        raise DomainError(_("The rights of the person who started this have changed."))
 
 
 def _run_chunk(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import io
-import os
 import re
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from sqlalchemy import select
 
 from app.contacts.models import Contact, ContactType
 from app.extensions import db
-from app.importexport.uploads import MAX_AGE_SECONDS, store_upload
 from app.log.models import LogEntry
 from tests.factories import a_contact, the_value
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
@@ -156,15 +154,6 @@ def test_cancelling_removes_the_file(client_as, app, session):
     browser.post(f"{at}/cancel")
     assert not folder.exists()
     assert browser.get(at).status_code == 404
-
-
-def test_an_upload_is_deleted_after_a_day(tmp_path):
-    old = store_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
-    moment = old.folder.stat().st_mtime - MAX_AGE_SECONDS - 60
-    os.utime(old.folder, (moment, moment))
-    new = store_upload(io.BytesIO(b"x"), "x.csv", 1, str(tmp_path))
-    assert not old.folder.exists()
-    assert new.path.exists()
 
 
 def test_text_of_a_file_is_escaped_in_pages(client_as, session):

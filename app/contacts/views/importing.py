@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from flask import (
@@ -16,6 +18,7 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
 
 from app.contacts.importers import ContactImporter
@@ -27,14 +30,19 @@ from app.errors import DomainError
 from app.extensions import db
 from app.importexport.importer import IGNORE, ImportOptions, ImportPlan
 from app.importexport.lookups import EntityLookup
+from app.importexport.progress import ImportProgress
 from app.importexport.reading import Source
 from app.importexport.rejected_rows import RejectedRowsFile
-from app.importexport.report import Report
+from app.importexport.report import OUTCOMES, Report
 from app.importexport.running import run_import
-from app.importexport.uploads import Upload, find_upload, store_upload
+from app.importexport.slots import import_slot
+from app.importexport.uploads import NotWritable, Upload, find_upload, store_upload
+from app.logs import log_error
 from app.security.actor import Actor, current_actor
 from app.text import clean
 from app.types import now
+
+logger = logging.getLogger(__name__)
 
 MAX_SHOWN_ERRORS = 200
 ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
@@ -59,12 +67,12 @@ class ImportExportPages(ExportPages):
     @permission_name("import")
     def import_(self):
         """Upload the file."""
-        error = None
+        error: DomainError | None = None
         if request.method == "POST":
             try:
                 return redirect(f"{self.route_base}/import/{self._store_upload().token}")
             except DomainError as exception:
-                error = str(exception)
+                error = exception
         page = self.render_template(
             "importexport/upload.html",
             title=_("Import contacts"),
@@ -72,7 +80,7 @@ class ImportExportPages(ExportPages):
             error=error,
             most=current_app.config["MAX_CONTENT_LENGTH"] // (1024 * 1024),
         )
-        return page, 422 if error else 200
+        return page, _status(error)
 
     def _store_upload(self) -> Upload:
         file = request.files.get("file")
@@ -97,27 +105,31 @@ class ImportExportPages(ExportPages):
         upload = self._upload(token)
         if not upload.path.exists():
             return redirect(f"{self.route_base}/import/{token}/result")
-        error = None
+        error: DomainError | None = None
         if request.method == "POST":
             upload.state["choices"] = _choices()
-            upload.save()
-            if "reread" not in request.form:
-                try:
-                    self._dry_run(upload)
+            try:
+                upload.save()
+                if "reread" not in request.form:
+                    with import_slot():
+                        self._dry_run(upload)
                     return redirect(f"{self.route_base}/import/{token}/check")
-                except DomainError as exception:
-                    db.session.rollback()
-                    error = str(exception)
+            except OSError:
+                db.session.rollback()
+                error = NotWritable()
+            except DomainError as exception:
+                db.session.rollback()
+                error = exception
         return self._columns_page(upload, error)
 
-    def _columns_page(self, upload: Upload, error: str | None):
+    def _columns_page(self, upload: Upload, error: DomainError | None):
         actor = current_actor()
         choices = upload.state.get("choices", {})
         try:
             source = _source(upload)
         except DomainError as exception:
             # The chosen encoding or delimiter does not fit the file: go back to the detected ones.
-            error = str(exception)
+            error = exception
             choices |= {"encoding": "", "delimiter": ""}
             upload.save()
             source = _source(upload)
@@ -148,7 +160,7 @@ class ImportExportPages(ExportPages):
             ignore=IGNORE,
             error=error,
         )
-        return page, 422 if error else 200
+        return page, _status(error)
 
     def _dry_run(self, upload: Upload) -> None:
         actor = current_actor()
@@ -186,26 +198,50 @@ class ImportExportPages(ExportPages):
         upload = self._upload(token)
         if "report" not in upload.state:
             return redirect(f"{self.route_base}/import/{token}")
-        actor = current_actor()
-        if upload.claim():
-            source = _source(upload, upload.claimed_path)
+        if upload.path.exists():
             try:
-                plan = _plan(source, actor, upload.state["choices"])
-                with RejectedRowsFile(
-                    upload.rejected_path, source.headers, source.delimiter
-                ) as rejected:
-                    report = run_import(
-                        db.session(), source, plan, actor, on_rejected=rejected.add
-                    )
-            except DomainError as exception:
-                db.session.rollback()
-                upload.claimed_path.rename(upload.path)
-                flash(str(exception), "danger")
+                with import_slot(), upload.running():
+                    self._run(upload)
+            except DomainError as error:
+                flash(str(error), "danger")
                 return redirect(f"{self.route_base}/import/{token}/check")
+        return redirect(f"{self.route_base}/import/{token}/result")
+
+    def _run(self, upload: Upload) -> None:
+        """Import the file unless another request has taken it; store the result.
+
+        Whatever ends the import after its first chunk is stored as its result. Raise
+        DomainError if no row was imported: the file waits again.
+        """
+        if not upload.claim():
+            return
+        progress = ImportProgress(upload.save_progress)
+        try:
+            source = _source(upload, upload.claimed_path)
+            plan = _plan(source, current_actor(), upload.state["choices"])
+            with RejectedRowsFile(
+                upload.rejected_path, source.headers, source.delimiter
+            ) as rejected:
+                report = run_import(
+                    db.session(), source, plan, current_actor(),
+                    on_rejected=rejected.add, progress=progress,
+                )  # fmt: skip
             upload.state["result"] = _report_data(report, plan)
             upload.save()
             upload.claimed_path.unlink(missing_ok=True)
-        return redirect(f"{self.route_base}/import/{token}/result")
+        except BaseException as error:
+            db.session.rollback()
+            if not isinstance(error, OperationalError):
+                # A connection that is lost during the commit leaves it open whether it was done.
+                progress.until = progress.row
+            if isinstance(error, DomainError) and not progress.has_begun:
+                upload.claimed_path.rename(upload.path)
+                raise
+            upload.state["result"] = _interrupted(upload, progress.to_dict(), _reason(error))
+            with suppress(OSError):
+                upload.save()
+            if not isinstance(error, Exception):
+                raise
 
     @expose("/import/<string:token>/result")
     @has_access
@@ -216,8 +252,11 @@ class ImportExportPages(ExportPages):
         if "result" not in upload.state:
             if upload.path.exists():
                 return redirect(f"{self.route_base}/import/{token}")
-            flash(_("This import is still running. Reload the page in a moment."), "info")
-            return redirect(f"{self.route_base}/list/")
+            if upload.is_running():
+                flash(_("This import is still running. Reload the page in a moment."), "info")
+                return redirect(f"{self.route_base}/list/")
+            # Its process was ended, or could not write the result.
+            upload.state["result"] = _interrupted(upload, upload.load_progress(), "")
         return self._report_page("importexport/result.html", upload)
 
     @expose("/import/<string:token>/failed.csv")
@@ -241,7 +280,12 @@ class ImportExportPages(ExportPages):
     @permission_name("import")
     def import_cancel(self, token: str):
         """Delete the uploaded file without importing it."""
-        self._upload(token).remove()
+        upload = self._upload(token)
+        # Taken, so that no other request can begin to import it.
+        if not upload.claim():
+            flash(_("This import has already started, so it can’t be cancelled."), "danger")
+            return redirect(f"{self.route_base}/import/{token}/result")
+        upload.remove()
         flash(_("Import cancelled. Nothing was changed."), "success")
         return redirect(f"{self.route_base}/list/")
 
@@ -264,6 +308,40 @@ class ImportExportPages(ExportPages):
             labels=labels,
             has_rejected=upload.rejected_path.exists(),
         )
+
+
+def _status(error: DomainError | None) -> int:
+    """Return the status of a page with an error: 507 if the disk is full."""
+    if error is None:
+        return 200
+    return 507 if isinstance(error, NotWritable) else 422
+
+
+def _reason(error: BaseException) -> str:
+    """Return why an import ended early, for its owner; log what is a fault of the program."""
+    if isinstance(error, DomainError):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return _("The database is not responding")
+    if isinstance(error, OSError):
+        return str(NotWritable())
+    if not isinstance(error, Exception):
+        return _("The program was stopped.")
+    reference = log_error(logger, error, "an import failed")
+    return _("Something went wrong. Tell your administrator: error %(reference)s.",
+             reference=reference)  # fmt: skip
+
+
+def _interrupted(upload: Upload, progress: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Return the report of an import that ended early."""
+    counts = dict.fromkeys(OUTCOMES, 0) | progress.get("counts", {})
+    place = {"row": progress.get("row", 0), "until": progress.get("until", 0)}
+    match = upload.state.get("report", {}).get("match", "")
+    return counts | {
+        "rows": sum(counts.values()),
+        "match": match,
+        "interrupted": place | {"reason": reason},
+    }
 
 
 def _choices() -> dict[str, Any]:
