@@ -11,7 +11,6 @@ import datetime
 import decimal
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -25,6 +24,7 @@ from app.i18n.clock import today
 from app.i18n.dates import parse_date
 from app.i18n.formats import show_date, show_datetime, show_number
 from app.i18n.languages import current_language
+from app.i18n.phones import parse_phone, show_phone
 from app.i18n.places import (
     country_name,
     find_country,
@@ -158,28 +158,6 @@ class Phone(FieldType):
 
     def write(self, value: str | None) -> str:
         return value or ""
-
-
-def parse_phone(value: str, country: str) -> phonenumbers.PhoneNumber | None:
-    """Parse a telephone number; return None if it is not one."""
-    main, _sep, extension = value.partition(";ext=")
-    try:
-        number = phonenumbers.parse(main, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if extension:
-        number.extension = extension
-    return number if phonenumbers.is_possible_number(number) else None
-
-
-@lru_cache(maxsize=50_000)
-def show_phone(value: str) -> str:
-    """Format an E.164 number with the spaces its country uses."""
-    try:
-        number = phonenumbers.parse(value.replace(";ext=", " ext. "), None)
-    except phonenumbers.NumberParseException:
-        return value
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 class Url(FieldType):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.crud.columns import ColumnPlan
 from app.extensions import db
-from app.fieldtypes import show_phone
+from app.i18n.phones import show_phone
 from app.search.queries import search_condition
 from app.search.suggestions import in_original_spelling, suggest
 from app.security.actor import Actor, current_actor

@@ -20,13 +20,7 @@ from app.staff.models import StaffUser
 from app.types import now
 from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, CLARA
-from tests.staff.logging_in import (
-    PASSWORD,
-    current_code,
-    enable_two_factor,
-    log_in,
-    set_password,
-)
+from tests.staff.logging_in import PASSWORD, log_in, set_password
 
 NEW = "tren verde caracol martillo"
 
@@ -137,23 +131,6 @@ def test_choosing_a_password_with_the_link_signs_in(client_as, link):
     page = browser.get("/contacts/list/")
     assert (page.status_code, "Password changed." in page.text) == (200, True)
     assert log_in(client_as(None), password=NEW).location == "/"
-
-
-def test_a_link_does_not_replace_the_second_factor(client_as, link):
-    secret = enable_two_factor(BRUNO.user)
-    browser = client_as(None)
-    assert choose_password(browser, link).location == "/login/code"
-    assert browser.get("/contacts/list/").status_code == 302
-    assert browser.post("/login/code", data={"code": current_code(secret)}).location == "/"
-    assert browser.get("/contacts/list/").status_code == 200
-
-
-def test_a_link_does_not_replace_setting_up_a_required_second_factor(client_as, link):
-    BRUNO.user.roles[0].needs_second_factor = True
-    db.session.commit()
-    browser = client_as(None)
-    assert choose_password(browser, link).location == "/login/setup"
-    assert browser.get("/contacts/list/").status_code == 302
 
 
 def test_opening_the_page_changes_nothing(client_as, link):
