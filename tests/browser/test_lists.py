@@ -45,12 +45,56 @@ def test_a_view_is_saved_and_deleted(own_page):
     page.locator(".tabs a[data-panel]").click()
     page.locator("#panel [name=name]").fill("Spaniards")
     page.locator("#panel form .btn-primary").click()
-    tab = page.locator(".tabs a", has_text="Spaniards")
+    tab = page.locator(".tabs > ul > li > a", has_text="Spaniards")
     expect(tab).to_have_attribute("aria-current", "page")
     expect(page).to_have_url(re.compile("country__is=ES"))
+    page.locator(".tab-more summary").click()
     page.locator("form[action$='/delete'] button").click()
     answer(page)
     expect(tab).to_have_count(0)
+
+
+def test_fourteen_rows_of_one_line_fit_a_laptop(page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto("/contacts/list/")
+    rows = page.locator("table.rows tbody tr")
+    assert set(rows.evaluate_all("rows => rows.map(row => row.offsetHeight)")) == {36}
+    foot = page.locator(".foot").bounding_box()["y"]
+    bottoms = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().bottom)")
+    assert len([bottom for bottom in bottoms if bottom <= foot]) >= 14
+
+
+def test_the_first_card_is_high_up_on_a_phone_and_has_a_button_to_call(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/contacts/list/?phone__filled=1")
+    card = page.locator("table.rows tbody tr").first
+    # The filter takes a line of its own.
+    assert card.bounding_box()["y"] < 280
+    button = card.locator('a[href^="tel:"]').first.bounding_box()
+    assert (button["width"], button["height"]) == (40, 40)
+    expect(page.locator(".tools-columns")).to_be_hidden()
+
+
+def test_a_click_beside_the_name_opens_the_row_and_one_beside_the_tick_does_not(page):
+    page.goto("/contacts/list/")
+    row = page.locator("table.rows tbody tr").first
+    address = row.locator("td > a").first.get_attribute("href")
+    row.locator("td").first.click(position={"x": 2, "y": 2})
+    row.locator("td").nth(3).click()
+    expect(page).to_have_url(re.compile(f"{address}$"))
+
+
+def test_a_wrong_filter_value_is_told_in_the_dialog_on_enter(page):
+    page.goto("/contacts/list/")
+    page.locator("a[data-panel][href*='/contacts/filters']").click()
+    column = page.locator("#panel details", has=page.locator("option[value='mobile__contains']"))
+    column.locator("summary").click()
+    field = column.locator("input[name=value]")
+    field.fill("abc")
+    field.press("Enter")
+    expect(page.locator("#filter-error")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(page).to_have_url(re.compile("/contacts/list/$"))
 
 
 def test_columns_and_page_size_are_chosen_and_reset(own_page):

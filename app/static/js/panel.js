@@ -30,8 +30,9 @@ function show(html) {
   }
   enhance(body);
   if (!panel.open) panel.showModal();
-  const first = body.querySelector("[aria-invalid], [autofocus]");
-  first?.focus();
+  const wrong = body.querySelector("[aria-invalid]") ?? body.querySelector("details[open] .error");
+  wrong?.scrollIntoView({ block: "center" });
+  (body.querySelector("[aria-invalid]") ?? body.querySelector("[autofocus]"))?.focus();
 }
 
 function failed() {
