@@ -196,13 +196,13 @@ class RepositoryView(ModelView, abstract=True):
     label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
     list_columns: ClassVar[Any] = [
         "name",
-        "label_en",
-        "label_es",
         "languages",
         "colour",
         "position",
         "is_active",
     ]
+    # The name is that of the reader's language, so these would repeat it.
+    more_columns = ("label_en", "label_es")
     title_parts = ("label",)
     base_sort = "position"
     search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
