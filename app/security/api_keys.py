@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -67,6 +67,20 @@ def revoke_key(key: ApiKey) -> None:
     """Revoke a key, with immediate effect."""
     key.active = False
     key.revoked_on = now()
+
+
+def end_keys(session: Session, user_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Revoke all keys of some users for good; return the owner and the name of each."""
+    owners = sorted(set(user_ids))
+    if not owners:
+        return []
+    ended = session.execute(
+        update(ApiKey)
+        .where(ApiKey.user_id.in_(owners), ApiKey.active.is_(True))
+        .values(active=False, revoked_on=now())
+        .returning(ApiKey.user_id, ApiKey.name)
+    )
+    return sorted((owner, name) for owner, name in ended)
 
 
 def list_keys(session: Session, user_id: int) -> list[ApiKey]:

@@ -13,7 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.log.services import record_security_event
 from app.security.actor import Actor
-from app.security.api_keys import LEVELS, Scopes, list_keys, make_key, parse_scopes, revoke_key
+from app.security.api_keys import (
+    LEVELS,
+    Scopes,
+    end_keys,
+    list_keys,
+    make_key,
+    parse_scopes,
+    revoke_key,
+)  # fmt: skip
 from app.security.areas import Area, Level
 from app.security.scope import visible
 from app.staff.models import StaffUser
@@ -64,11 +72,13 @@ def valid_keys(session: Session, user_id: int) -> list[ApiKey]:
 
 
 def revoke_all_keys(session: Session, user: StaffUser, actor: Actor) -> int:
-    """Revoke all valid keys of a user; return how many there were."""
-    keys = valid_keys(session, user.id)
-    for key in keys:
-        revoke_user_key(session, key, user, actor)
-    return len(keys)
+    """Revoke all keys of a user; return how many were still valid."""
+    count = len(valid_keys(session, user.id))
+    for _owner, name in end_keys(session, [user.id]):
+        record_security_event(
+            session, "api_key_revoked", actor, about=user.id, name=str(user), key=name
+        )
+    return count
 
 
 def find_key(session: Session, key_id: int, actor: Actor) -> tuple[ApiKey, StaffUser] | None:

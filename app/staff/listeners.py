@@ -15,6 +15,7 @@ from app.errors import DomainError
 from app.i18n.clock import today
 from app.log.services import record_security_event
 from app.security.actor import Actor, current_actor
+from app.security.api_keys import end_keys
 from app.security.one_time_links import CHOOSE_PASSWORD, revoke_links
 from app.security.privileges import (
     PermissionSet,
@@ -50,6 +51,8 @@ class _FlushChanges:
     """What a flush changes, kept until it is written and new rows have their ids."""
 
     end_reasons: dict[int, str] = field(default_factory=dict)
+    # The names of the users who are locked or unlocked, by id.
+    locked: dict[int, str] = field(default_factory=dict)
     users: list[StaffUser] = field(default_factory=list)
     roles: list[Role] = field(default_factory=list)
     touches_administrators: bool = False
@@ -89,6 +92,7 @@ def _check_privileges(session: Session, _context, _instances) -> None:
             _check_role(session, role, actor, held)
         for user in users:
             _notify_old_email(session, user, actor)
+    changes.locked = {u.id: str(u) for u in users if u.id and _is_locked(u)}
     changes.end_reasons = {u.id: _end_reason(u) for u in users if u.id and _ends_sessions(u)}
     changes.users = [
         user
@@ -127,8 +131,14 @@ def _apply_consequences(session: Session, _context) -> None:
             _record_role_change(session, role, actor)
     for user in changes.users if not actor.is_system else ():
         _record_rights_change(session, user, changes.before.get(id(user), []), actor)
-    for user_id in reasons.get("locked", ()):
+    for user_id in changes.locked:
         revoke_links(session, user_id, CHOOSE_PASSWORD)
+    # Keys end like sessions, and do not come to life again when the user is unlocked.
+    for user_id, name in end_keys(session, changes.locked):
+        owner = changes.locked[user_id]
+        record_security_event(
+            session, "api_key_revoked", actor, about=user_id, name=owner, key=name
+        )
     for because, user_ids in reasons.items():
         end_sessions(session, user_ids, because, keep=session.info.get("keep_session"))
 
@@ -324,8 +334,12 @@ def _has_left(user: StaffUser) -> bool:
 def _end_reason(user: StaffUser) -> str:
     if _has_changes(user, ("password",)):
         return "password"
-    is_locked = _has_changes(user, ("active", "trashed_at")) or _has_left(user)
-    return "locked" if is_locked else "rights"
+    return "locked" if _is_locked(user) else "rights"
+
+
+def _is_locked(user: StaffUser) -> bool:
+    """Return True if it changes whether the user may log in."""
+    return _has_changes(user, ("active", "trashed_at")) or _has_left(user)
 
 
 def _require_an_administrator(session: Session) -> None:

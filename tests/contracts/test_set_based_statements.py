@@ -13,6 +13,7 @@ APP = Path(__file__).parents[2] / "app"
 
 # Statements over ids alone, and why no change in between can mislead them.
 REASONS = {
+    ("crud/submissions.py", "record_created_row"): "the key was claimed in the same transaction",
     ("entities/listeners.py", "_update_paths"): "the root of the tree is locked",
     ("importexport/writing.py", "_link_many"): "the rows were updated with their version",
     ("jobs/leases.py", "_update"): "the job was locked in the same transaction",
@@ -86,6 +87,8 @@ def _is_identity(condition: ast.expr) -> bool:
     elif isinstance(condition, ast.Call) and isinstance(condition.func, ast.Attribute):
         is_list = condition.func.attr == "in_" and "select(" not in ast.unparse(condition)
         compared = condition.func.value if is_list else None
+    if isinstance(compared, ast.Name):
+        return True
     return isinstance(compared, ast.Attribute) and compared.attr.endswith(("id", "key", "_column"))
 
 

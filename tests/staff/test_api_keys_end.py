@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import select, update
 
 from app.extensions import db
+from app.i18n.clock import today
 from app.log.models import LogEntry
+from app.security.actor import acting_as
 from app.staff.password_links import create_link_path
+from app.trash.services import move_to_trash, restore
 from app.types import now
 from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 from tests.staff.test_api_keys import LIST, NEW_PASSWORD, PASSWORD, set_password
@@ -92,3 +96,27 @@ def test_keys_are_revoked_when_an_administrator_resets_the_password(client_as, p
     assert program.get(LIST, headers=shown).status_code == 401
     told = db.session.scalars(select(LogEntry).filter_by(event="api_key_revoked")).one()
     assert (told.actor_id, told.subject_id) == (ALICIA.user.id, BRUNO.user.id)
+
+
+@pytest.mark.parametrize("how", ["locked", "trashed", "left"])
+def test_keys_end_with_their_owner_and_stay_ended(how, client_as, program):
+    shown, other = api_key_header(BRUNO.user.id), api_key_header(CLARA.user.id)
+    user = BRUNO.user
+    with acting_as(ALICIA.as_actor()):
+        if how == "locked":
+            user.active = False
+        elif how == "trashed":
+            move_to_trash(user, ALICIA.as_actor())
+        else:
+            user.employed_until = today() - timedelta(days=1)
+        db.session.commit()
+    assert program.get(LIST, headers=shown).status_code == 401
+    with acting_as(ALICIA.as_actor()):
+        if how == "trashed":
+            restore(user)
+        user.active, user.employed_until = True, None
+        db.session.commit()
+    assert program.get(LIST, headers=shown).status_code == 401
+    assert program.get(LIST, headers=other).status_code == 200
+    [entry] = db.session.scalars(select(LogEntry).filter_by(event="api_key_revoked")).all()
+    assert (entry.subject_id, entry.actor_id) == (user.id, ALICIA.user.id)

@@ -24,6 +24,7 @@ from app.security.actor import Actor, current_actor
 from app.security.areas import Area
 from app.security.privileges import permissions_by_role, permissions_of_actor
 from app.security.roles import is_seeded, role_label
+from app.security.scope import entity_in_reach
 from app.staff.access import describe_role
 from app.staff.models import StaffUser
 from app.staff.rights_table import RightsField
@@ -57,7 +58,7 @@ class RoleDescription(ListColumn):
 
 
 class RoleHolders(ListColumn):
-    """The number of users with a role."""
+    """The number of users with a role that the reader may see."""
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, [self._count()]
@@ -68,7 +69,11 @@ class RoleHolders(ListColumn):
         return (
             select(func.count())
             .select_from(assoc_user_role.join(users, users.c.id == link.user_id))
-            .where(link.role_id == Role.id, users.c.trashed_at.is_(None))
+            .where(
+                link.role_id == Role.id,
+                users.c.trashed_at.is_(None),
+                entity_in_reach(users.c.entity_id, current_actor()),
+            )
             .correlate(Role)
             .scalar_subquery()
         )
