@@ -29,7 +29,12 @@ from app.security.sessions import end_sessions
 from app.staff.models import StaffUser
 from app.staff.notifications import notify
 from app.staff.queries import permanent_administrators
-from app.staff.unique_names import UNIQUE_FIELDS, claim_names, has_changed_names
+from app.staff.unique_names import (
+    UNIQUE_FIELDS,
+    claim_names,
+    has_changed_names,
+    link_names,
+)  # fmt: skip
 
 # Fields that only an actor with at least the user's permissions may change.
 PROTECTED_FIELDS = (
@@ -104,13 +109,20 @@ def _check_privileges(session: Session, _context, _instances) -> None:
     session.info["rights_changed"] = changes
 
 
-@event.listens_for(Session, "after_flush")
-def _claim_names(session: Session, _context) -> None:
+@event.listens_for(Session, "before_flush")
+def _claim_names(session: Session, _context, _instances) -> None:
     """Refuse user names, e-mails and names of roles that are in use."""
     written = [row for row in (*session.new, *session.dirty) if type(row) in UNIQUE_FIELDS]
-    for row in sorted(written, key=lambda row: (type(row).__name__, row.id)):
-        if has_changed_names(row):
-            claim_names(session, row)
+    renamed = [row for row in written if has_changed_names(row)]
+    if renamed:
+        claim_names(session, sorted(renamed, key=lambda row: (type(row).__name__, row.id or 0)))
+
+
+@event.listens_for(Session, "after_flush")
+def _link_names(session: Session, _context) -> None:
+    for row in session.new:
+        if type(row) in UNIQUE_FIELDS:
+            link_names(session, row)
 
 
 @event.listens_for(Session, "after_flush")

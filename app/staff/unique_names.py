@@ -12,7 +12,7 @@ from typing import Any
 from flask_appbuilder.security.sqla.models import Role
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy import delete, inspect, select
+from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -49,30 +49,57 @@ def check_unique_names(session: Session, row: Any) -> None:
             raise _in_use(session, kind, taken, getattr(row, field), field)
 
 
-def claim_names(session: Session, row: Any) -> None:
-    """Replace the keys of a written row; raise DomainError if another row has one of them."""
+def claim_names(session: Session, rows: list[Any]) -> None:
+    """Replace the keys of rows about to be written; DomainError if another row has one of them.
+
+    New rows have no id yet: ``link_names`` adds it.
+    """
+    for row in rows:
+        if row.id is not None:
+            owner = _OWNER[type(row)]
+            session.execute(
+                delete(UniqueName).where(owner == row.id),
+                execution_options={"synchronize_session": False},
+            )
+    for row in rows:
+        _claim(session, row)
+
+
+def _claim(session: Session, row: Any) -> None:
     kind, fields = UNIQUE_FIELDS[type(row)]
-    owner = _OWNER[type(row)]
-    session.execute(
-        delete(UniqueName).where(owner == row.id),
-        execution_options={"synchronize_session": False},
-    )
-    claimed: set[str] = set()
     is_postgres = session.get_bind().dialect.name == "postgresql"
     insert: Any = postgresql.insert if is_postgres else sqlite.insert
+    claimed: set[str] = set()
     for field in fields:
         is_changed = _is_changed(row, field)
         if is_changed:
             _refuse_reserved(row, field)
         for key in sorted(lookalike_keys(getattr(row, field) or "") - claimed):
             # It waits for a transaction that has just written the same key.
-            statement = insert(UniqueName).values({"kind": kind, "key": key, owner.key: row.id})
-            statement = statement.on_conflict_do_nothing().returning(UniqueName.key)
-            if session.scalar(statement) is not None:
+            values = {"kind": kind, "key": key, _OWNER[type(row)].key: row.id}
+            statement = insert(UniqueName).values(values).on_conflict_do_nothing()
+            if session.scalar(statement.returning(UniqueName.key)) is not None:
                 claimed.add(key)
             elif is_changed:
                 # A name that is older than the rule stays until it is changed.
                 raise _in_use(session, kind, key, getattr(row, field), field)
+
+
+def link_names(session: Session, row: Any) -> None:
+    """Write the id of a new row to the keys that were claimed for it."""
+    kind, fields = UNIQUE_FIELDS[type(row)]
+    keys = {key for field in fields for key in lookalike_keys(getattr(row, field) or "")}
+    session.execute(
+        update(UniqueName)
+        .where(
+            UniqueName.kind == kind,
+            UniqueName.key.in_(keys),
+            UniqueName.user_id.is_(None),
+            UniqueName.role_id.is_(None),
+        )
+        .values({_OWNER[type(row)].key: row.id})
+        .execution_options(synchronize_session=False)
+    )
 
 
 def has_changed_names(row: Any) -> bool:

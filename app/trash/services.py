@@ -81,9 +81,11 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
         return 0
     names = {row.id: (str(row), row.version) for row in rows}
     discard_photos(session, _photos(session, model, rows))
+    condition = chosen.whereclause
+    assert condition is not None
     deleted = session.scalars(
         delete(model)
-        .where(model.id.in_(list(names)), chosen.whereclause)
+        .where(model.id.in_(list(names)), condition)
         .returning(model.id)
         .execution_options(synchronize_session=False, with_trash=True)
     ).all()

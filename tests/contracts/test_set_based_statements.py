@@ -28,7 +28,7 @@ REASONS = {
     ("security/throttle.py", "reset_count"): "the count is reset, whatever it is",
     ("security/two_factor.py", "delete_recovery_codes"): "all codes go, used or not",
     ("staff/login.py", "open_session"): "it adds to the stored count",
-    ("staff/unique_names.py", "claim_names"): "its own UPDATE has locked the row",
+    ("staff/unique_names.py", "claim_names"): "its own UPDATE, with the version, comes next",
 }
 
 
