@@ -195,7 +195,7 @@ def test_the_page_of_a_failed_job_shows_the_error_and_the_job_id(client_as):
     job = add_job(BRUNO, "failed", error="The status <b>Active</b> is gone.", done=5, total=9)
     page = client_as(BRUNO).get(f"/jobs/{job.id}/").text
     assert "The status &lt;b&gt;Active&lt;/b&gt; is gone." in page
-    assert f"mention process {job.id}," in page
+    assert f"mention process {job.id}." in page
     assert f'action="/jobs/{job.id}/cancel"' not in page
 
 
@@ -228,9 +228,9 @@ def test_failures_are_a_csv_with_escaped_formulas_and_the_download_is_logged(cli
     reply = browser.post(f"/jobs/{job.id}/failures.csv")
 
     assert reply.content_type == "text/csv; charset=utf-8"
-    assert reply.headers["Content-Disposition"].startswith("attachment; filename=not-done-")
+    assert reply.headers["Content-Disposition"].startswith("attachment; filename=not-completed-")
     text = reply.data.decode("utf-8")
-    assert text.startswith("\ufeffName,Why\r\n")
+    assert text.startswith("\ufeffName,Reason\r\n")
     rows = [*csv.reader(io.StringIO(text.removeprefix("\ufeff")))][1:]
     assert [name for name, _why in rows] == [
         "Ñandú; SL", "'+34 600", "García O'Neil <script>alert(1)</script>", "'=cmd|' /C calc'!A0",
@@ -249,4 +249,4 @@ def test_the_failures_csv_uses_semicolons_in_spanish(client_as):
     job = add_job(BRUNO, "done", done=3, total=3)
     browser = client_as(BRUNO)
     browser.post("/language", data={"language": "es"})
-    assert "Name;Why" in browser.post(f"/jobs/{job.id}/failures.csv").text
+    assert "Name;Reason" in browser.post(f"/jobs/{job.id}/failures.csv").text
