@@ -79,6 +79,9 @@ def describe_conditions(conditions: Iterable[str]) -> str:
     parts = []
     for condition in conditions:
         name, _separator, value = condition.partition("=")
+        if name.strip() == "q":
+            parts.append(f"“{clean(value)}”")
+            continue
         field = find_field(contact_fields(), name.strip())
         parts.append(f"{field.label}: {clean(value)}")
     return " · ".join(parts)
@@ -89,7 +92,7 @@ def _condition(
 ) -> ColumnElement[bool]:
     attribute = getattr(Contact, field.key)
     if isinstance(field, ValueField):
-        if field.field_type.name in ("text", "lines", "postcode"):
+        if field.field_type.name in ("text", "lines", "postcode", "code"):
             return func.padron_fold(attribute) == fold(value)
         return attribute == field.parse(value, Hints(country))
     assert isinstance(field, ForeignKeyField | ManyToManyField)
