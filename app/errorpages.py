@@ -71,7 +71,9 @@ def _http(error: HTTPException):
 
 def _untrusted_host(_error: SecurityError):
     """Answer in plain text: no URL can be built for an untrusted host."""
-    return Response(_("This host name is not served here."), 400, content_type="text/plain")
+    return Response(
+        _("This site is not available at this address."), 400, content_type="text/plain"
+    )
 
 
 def _outcome() -> str:

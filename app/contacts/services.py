@@ -28,7 +28,7 @@ def prepare_contact(session: Session, contact: Contact) -> None:
 def check_contact(contact: Contact) -> None:
     """Raise DomainError if a contact is their own line manager."""
     if contact.manager is not None and contact.manager.id == contact.id:
-        raise DomainError(_("Contacts can’t be their own line manager."), field="manager")
+        raise DomainError(_("A contact can’t be their own line manager."), field="manager")
 
 
 def give_access(session: Session, contact: Contact) -> StaffUser:

@@ -223,7 +223,7 @@ class ChipsColumn(ListColumn):
     """Many-to-many values of a repository, loaded for the whole page in one statement."""
 
     shape = "chips"
-    why_not_sorted = _l("This column can have several values in a row, so it can’t be sorted.")
+    why_not_sorted = _l("This column can have several values at once, so it can’t be sorted.")
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, []

@@ -90,7 +90,7 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
     if found:
         return ", ".join(found)
     if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
-        return _("rows in the trash or outside your access")
+        return _("items in the trash or that you don’t have access to")
     return ""
 
 

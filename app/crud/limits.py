@@ -28,7 +28,7 @@ class TooSlow(DomainError):
     """A list took longer than the limit; a reader can narrow it down."""
 
     status: ClassVar[int] = 503
-    title: ClassVar[Any] = _l("This list takes too long to load")
+    title: ClassVar[Any] = _l("This list took too long to load")
 
     def __init__(self) -> None:
         super().__init__(

@@ -208,7 +208,7 @@ class Importer(Plug):
             field_ = find_field(self.fields(), name)
             if field_.name in {other.name for other in mapping.values() if other is not None}:
                 raise DomainError(
-                    _("Two columns can’t be matched to “%(field)s”.", field=str(field_.label))
+                    _("Match only one column to “%(field)s”.", field=str(field_.label))
                 )
             mapping[places[0]] = field_
         return mapping
@@ -235,7 +235,7 @@ class Importer(Plug):
                     )  # fmt: skip
                 return match
         if name:
-            raise DomainError(_("“%(name)s” is not a matching method.", name=name[:40]))
+            raise DomainError(_("“%(name)s” is not a valid matching method.", name=name[:40]))
         return self.match_rules[-1]
 
 

@@ -189,7 +189,7 @@ class EntityLookup(Lookup):
 
     def not_found_message(self, text: str) -> str:
         """Return the error message for an entity that does not exist or is out of scope."""
-        return _("No entity “%(value)s” found.", value=text[:80])
+        return _("Entity “%(value)s” not found.", value=text[:80])
 
 
 class ByName(Lookup):

@@ -113,7 +113,7 @@ class Source:
         if len(cells) > width:
             if not problem and any(cell.strip() for cell in cells[width:]):
                 problem = _(
-                    "This row has %(cells)d cells, but there are only %(headers)d headers.",
+                    "This row has more cells (%(cells)d) than there are headers (%(headers)d).",
                     cells=len(cells),
                     headers=width,
                 )

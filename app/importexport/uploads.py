@@ -27,7 +27,7 @@ class NotWritable(DomainError):
 
     def __init__(self) -> None:
         super().__init__(
-            _("There is no room for the file on the server. Tell your administrator.")
+            _("There isn’t enough space on the server for this file. Tell your administrator.")
         )
 
 

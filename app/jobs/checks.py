@@ -29,7 +29,7 @@ class OverdueJobs(Check):
                 "%(num)d processes have been waiting for more than 5 minutes.",
                 count,
             ),
-            _l("Run the “worker” command somewhere, or increase PADRON_WORKERS."),
+            _l("Start a worker with the “worker” command, or increase PADRON_WORKERS."),
         )
 
 

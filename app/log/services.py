@@ -79,7 +79,7 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
     Raise DomainError if the entry has no such value or a linked row is gone or out of scope.
     """
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
-        raise DomainError(_("This log entry doesn’t belong here."))
+        raise DomainError(_("This log entry is about a different item."))
     # An entry “created” has no old values, and a required field must not become empty.
     if entry.event != "changed" or not entry.changes or field not in entry.changes:
         raise DomainError(_("This log entry doesn’t include this field."))

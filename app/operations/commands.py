@@ -236,7 +236,7 @@ def _find_visible(number: int, actor: Actor) -> Operation:
     """Return a confirmed operation of the actor's own; the house reaches everybody's."""
     found = db.session.get(Operation, number) if 0 < number < 2**31 else None
     if found is None or found.is_draft or not (actor.is_system or found.actor_id == actor.id):
-        raise DomainError(_("No operation %(number)s found.", number=number))
+        raise DomainError(_("Operation %(number)s not found.", number=number))
     return found
 
 

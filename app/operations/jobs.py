@@ -125,7 +125,7 @@ class _OperationJob(JobKind, abstract=True):
         view = None if operation is None else find_screen(operation.selection["list"])
         if view is None or not view.singular:
             return super().report_title(session, job)
-        return _("Result by %(thing)s", thing=str(view.singular).lower())
+        return _("Results by %(thing)s", thing=str(view.singular).lower())
 
     @classmethod
     def report(

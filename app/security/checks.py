@@ -151,7 +151,7 @@ class Proxies(Check):
             return CheckMessage(
                 WARNING,
                 _l(
-                    "Requests come through a proxy that isn’t set up: all users appear with the proxy’s address."
+                    "Requests come through a proxy that isn’t set up: all users appear to have the proxy’s IP address."
                 ),
                 _l("Set PADRON_PROXIES to the number of proxies in front."),
             )
@@ -190,7 +190,7 @@ class PlainCapitals(Check):
         return CheckMessage(
             WARNING,
             _l(
-                "The database doesn’t treat Ñ as the capital of ñ, so two usernames could differ only in that."
+                "The database doesn’t treat Ñ as the capital of ñ, so two usernames could differ only by the case of that letter."
             ),
             _l("Move to a database with a suitable locale, such as C.UTF-8."),
         )
@@ -212,7 +212,7 @@ class Clocks(Check):
                 "The clocks of this machine and the database differ by %(number)s seconds.",
                 number=round(skew),
             ),
-            _l("Synchronise the clock of both machines over the network (NTP)."),
+            _l("Synchronise the clocks of both machines over the network (NTP)."),
         )
 
 

@@ -66,7 +66,7 @@ class Administrators(Check):
         if number == 1:
             return CheckMessage(
                 ADVICE,
-                _l("There is only one administrator. If they lose access, nobody can help them."),
+                _l("There is only one administrator. If they lose access, nobody can restore it."),
                 _l("Give the Administrator role to a second trusted person."),
             )
         return None
@@ -168,7 +168,7 @@ class OldHashes(Check):
                 names=join_names(users),
             ),
             _l(
-                "It is updated at their next sign-in. Send a password link to anyone who doesn’t sign in."
+                "The format is updated at their next sign-in. Send a password link to anyone who doesn’t sign in."
             ),
         )
 
@@ -206,7 +206,7 @@ class SecurityEditors(Check):
                 len(roles),
                 names=join_names(roles),
             ),
-            _l("Check who has it and whether they need it."),
+            _l("Check who has these rights and whether they need them."),
         )
 
 
@@ -234,7 +234,7 @@ class OldKeys(Check):
                 len(keys),
                 names=join_names([key.name for key in keys]),
             ),
-            _l("Revoke it and create a new one if it is still needed."),
+            _l("Revoke old or unused keys, and create new ones if they are still needed."),
         )
 
 

@@ -212,7 +212,7 @@ NOTICES = {
     "api_key_made": (
         _l("New API key created"),
         _l(
-            "The API key “%(key)s” was created for the user %(name)s on %(moment)s. Anyone who has it can work in their name."
+            "The API key “%(key)s” was created for the user %(name)s on %(moment)s. Anyone who has it can act on their behalf."
         ),
         _CHOOSE_AND_END_KEYS,
     ),
@@ -246,7 +246,7 @@ class AccountNotice(UserEmail):
         if data.get("by"):
             before.append(_("%(who)s made this change as an administrator.", who=data["by"]))
         else:
-            before.append(_("If this was you, there is nothing to do."))
+            before.append(_("If this was you, you don’t need to do anything."))
         if data.get("keys"):
             before.insert(1, _ended_keys_sentence(data["keys"]))
         before.append(str(advice))

@@ -25,8 +25,8 @@ class PhotosWithoutFile(Check):
             return None
         return CheckMessage(
             WARNING,
-            _l("%(count)s photos are missing from the data folder.", count=missing),
-            _l("Restore the folder “photos” from the backup."),
+            _l("Photos missing from the data folder: %(count)s.", count=missing),
+            _l("Restore the “photos” folder from a backup."),
         )
 
 
@@ -40,6 +40,8 @@ class PhotosWithoutRow(Check):
             return None
         return CheckMessage(
             ADVICE,
-            _l("%(count)s files in the folder “photos” belong to nobody.", count=left),
-            _l("They are deleted every hour while the program is served, and by “run-periodic”."),
+            _l("Unused files in the “photos” folder: %(count)s.", count=left),
+            _l(
+                "They are deleted every hour while “flask --app run serve” is running, and by “run-periodic”."
+            ),
         )

@@ -18,7 +18,7 @@ from app.staff.models import StaffUser
 from tests.browser.live_server import LiveServer
 from tests.contracts.routes import build_path, get_view, is_api_rule, methods, rules
 from tests.contracts.url_values import RowPool, url_cases
-from tests.sampling import IS_FULL, chance
+from tests.sampling import IS_FULL, chance, some
 
 # The pages that every screen draws with its own columns and fields.
 PAGES_OF_A_SCREEN = {"list", "show", "add", "edit"}
@@ -124,12 +124,12 @@ class _Finder:
                         yield self.server.app.url_for(candidate.rule.endpoint, **arguments)
 
     def find_parts(self, url: str) -> list[str]:
-        """Return the URLs of the other parts of a page that shows one part at a time."""
+        """Return URLs of other parts of a page that shows one part at a time, two in a run."""
         if "?" in url:
             return []
         with self.server.app.app_context():
             parts = dict.fromkeys(_PARTS.findall(_read_page(self.client, url)))
-        return [url + part for part in parts]
+        return [url + part for part in some(list(parts), 2, f"parts of {url}")]
 
 
 def _read_page(client: Any, url: str) -> str:

@@ -16,7 +16,9 @@ def test_a_password_can_be_shown_and_is_hidden_again_when_it_is_sent(open_page):
     expect(password).to_have_attribute("type", "text")
     expect(password).to_be_focused()
     expect(show).to_have_attribute("aria-pressed", "true")
-    page.evaluate("document.forms[0].addEventListener('submit', (event) => event.preventDefault())")
+    page.evaluate(
+        "document.forms[0].addEventListener('submit', (event) => event.preventDefault())"
+    )
     page.keyboard.press("Enter")
     expect(password).to_have_attribute("type", "password")
 

@@ -228,7 +228,7 @@ def test_a_value_in_use_cannot_be_deleted_by_page_or_api(client_as, model, is_tr
     if is_trashed:
         move_to_trash(contact, BRUNO.as_actor())
         db.session.commit()
-    rows = "rows in the trash or outside your access" if is_trashed else "1 contact"
+    rows = "items in the trash or that you don’t have access to" if is_trashed else "1 contact"
     text = f"“{label}” can’t be deleted. It is used by: {rows}."
     name = "contact-types" if model is ContactType else "tags"
     page = client_as(ALICIA).post(f"/{name}/delete/{value.id}", follow_redirects=True)

@@ -335,7 +335,7 @@ def test_the_number_of_statements_of_a_chunk_does_not_depend_on_its_rows(load, c
         ({"mapping": {"last name": "shoe size"}}, "not a field"),
         ({"mapping": {"last name": "email", "x": "email"}}, "Two columns"),
         ({"match": "email"}, "needs a column"),
-        ({"match": "shoe size"}, "not a matching method"),
+        ({"match": "shoe size"}, "not a valid matching method"),
         ({"entity": "Nowhere"}, "No entity"),
     ],
 )

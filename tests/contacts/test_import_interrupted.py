@@ -119,7 +119,7 @@ def test_an_import_whose_process_was_killed_says_where_it_was(browser, at):
 
     page = browser.get(f"{at}/result").text
     assert "Import interrupted" in page
-    assert "Rows up to 7 of the file were imported. Rows up to 10 may have been, too." in page
+    assert "The file was imported up to row 7. Rows up to 10 may also have been imported." in page
     assert browser.post(f"{at}/run").location == f"{at}/result"
     assert imported() == 0
 

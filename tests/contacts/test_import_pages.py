@@ -92,7 +92,7 @@ def test_invalid_choices_are_kept_in_the_form(client_as, session):
         browser, at, field=["last_name", "last_name", "email"], create_values="1"
     )
     assert page.status_code == 422
-    assert "Two columns can’t be matched to" in page.text
+    assert "Match only one column to" in page.text
     assert page.text.count('value="last_name" selected') == 2
     assert 'name="create_values" value="1" checked' in page.text
 

@@ -42,7 +42,11 @@ def filled(screen: ModelView, form: Form, name: str = "Prueba") -> dict[str, lis
             continue
         kind = screen.datamodel.field_type(column).name
         is_number = screen.datamodel.column(column).unique and column == "number"
-        if kind in ("text", "identifier") and not is_number and column not in ("tax_number", "postcode"):
+        if (
+            kind in ("text", "identifier")
+            and not is_number
+            and column not in ("tax_number", "postcode")
+        ):
             data[column] = [name]
         elif kind == "email" or column == "email":
             data[column] = [f"{name.lower()}@example.org"]

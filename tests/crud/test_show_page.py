@@ -41,8 +41,8 @@ def test_restoring_a_value_shows_which(client_as):
     form = find_post_form(browser.get(f"/contacts/edit/{contact.id}").text)
     browser.post(f"/contacts/edit/{contact.id}", data=form.submitted(city="Lugo", notes="New"))
     page = browser.get(f"/contacts/show/{contact.id}?tab=log").text
-    assert "Restore “Cáceres” as City?" in page
-    assert "Leave Notes empty again?" in page
+    assert "Restore City to “Cáceres”?" in page
+    assert "Restore Notes to empty?" in page
 
 
 def test_the_log_tab_has_the_number_of_entries(client_as):

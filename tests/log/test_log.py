@@ -251,7 +251,7 @@ def test_an_entry_of_another_row_is_not_restored(session):
     contact, other = a_contact(last_name="Peña"), a_contact()
     other.last_name = "Ruiz"
     db.session.commit()
-    with pytest.raises(DomainError, match="doesn’t belong here"):
+    with pytest.raises(DomainError, match="about a different item"):
         restore_value(db.session(), contact, last_entry(other), "last_name", ALICIA.as_actor())
 
 

@@ -149,7 +149,7 @@ def test_rights_are_given_as_levels_in_either_language(run_json, run, members):
             assert "Use one of: forbidden, read, edit." in done.stderr
     found = run_json("action", "change-rights", *MEMBERS, "--set", "contacts=read", "--dry-run")
     assert found["reasons"]["skipped"] == {
-        "This contact is not a user. Give access first in Access rights.": 3
+        "This contact is not a user. Give them access first in Access rights.": 3
     }
 
 
@@ -223,7 +223,7 @@ def test_an_operation_is_visible_to_its_owner_and_to_the_system(run_json, run, m
         for name in (BRUNO.name, CLARA.name):
             done = run("operation", *words, "--as", name)
             assert (done.exit_code, done.stdout) == (2, "")
-            assert f"No operation {number}" in done.stderr
+            assert f"Operation {number} not found" in done.stderr
     assert run_json("operation", "show", number, "--as", ALICIA.name)["changed"] == 2
     assert run_json("operation", "undo", number)["undone"] == 2
     again = run("operation", "undo", number)

@@ -95,7 +95,7 @@ def test_ticked_rows_go_through_form_preview_run_and_undo(client_as):
     assert undone.location != done.location
     db.session.expire_all()
     assert lacks.status == status
-    assert "1 contact was reverted." in text_of(browser.get(done.location))
+    assert "The change to 1 contact was undone." in text_of(browser.get(done.location))
     assert "Undo collective action" in text_of(browser.get(undone.location))
 
 

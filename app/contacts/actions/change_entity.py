@@ -32,7 +32,7 @@ class ChangeEntity(Action):
         reason = ReasonField(
             required=False,
             description=_l(
-                "Optional. It appears on the page of this process, linked from the log of each contact."
+                "Optional. It appears on this process’s page, which is linked from each contact’s log."
             ),
         )
 

@@ -55,10 +55,10 @@ class ChangeRights(Action):
     area = Area.SECURITY
     order = 70
     help = _l(
-        "Only contacts who are users have rights. You can’t give more rights than you have, and other roles don’t change."
+        "Only contacts who are users have rights. You can’t give more rights than you have. Their other roles stay the same."
     )
     reasons = {
-        "no_user": _l("This contact is not a user. Give access first in Access rights."),
+        "no_user": _l("This contact is not a user. Give them access first in Access rights."),
         "administrator": _l("Administrators already have full access."),
         "self": _l("You can’t change your own rights."),
         "above": _l("This person has rights that you don’t have."),

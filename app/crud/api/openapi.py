@@ -57,7 +57,7 @@ def document(apis: Iterable[ModelApi], others: Iterable[Api]) -> dict[str, Any]:
             "title": current_app.config["APP_NAME"],
             "version": current_app.config["VERSION"],
             "description": _(
-                "Everything you can do on the screens, from other programs: same rights, same data, same rules."
+                "Everything you can do in the back-office, from other programs: same rights, same data, same rules."
             ),
         },
         "servers": [{"url": current_app.config["PUBLIC_URL"]}],

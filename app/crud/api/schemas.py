@@ -85,7 +85,7 @@ def error_meanings() -> dict[str, str]:
         "415": _("The request is not JSON."),
         "422": _("Some fields are not valid. Nothing was changed."),
         "429": _("Too many attempts with wrong keys, or too many slow lists at once."),
-        "503": _("The list takes too long to load. Narrow it down."),
+        "503": _("The list took too long to load. Narrow it down."),
     }
 
 

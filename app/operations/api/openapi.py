@@ -179,7 +179,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
         "description": _(
-            "A unique value for this request. If it is sent again, it runs only once."
+            "A unique value for this request. If you send the request again with the same value, it runs only once."
         ),
     }
     begun = _with_location(json_response("Operation", _("Runs in the background.")))
@@ -209,7 +209,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         f"{base}{{id}}/items": {
             "parameters": [number],
             "get": operation_object(
-                tag, "items", _("Result by contact"),
+                tag, "items", _("Results by contact"),
                 {"200": json_response("OperationItems"), **error_responses("404")},
                 parameters=[outcome, size, query("after", _("See “next”."), ID)],
             ),
@@ -225,7 +225,7 @@ def operation_paths(outcomes: tuple[str, ...]) -> dict[str, Any]:
         f"{base}{{id}}/cancel": {
             "parameters": [number],
             "post": operation_object(
-                tag, "cancel", _("Stop. Changes made so far are kept."),
+                tag, "cancel", _("Stop. The changes made so far are kept."),
                 {"202": json_response("Operation"), **error_responses("404", "409", "413", "415")},
             ),
         },

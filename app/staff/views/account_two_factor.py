@@ -157,7 +157,7 @@ class RemoveSecondFactorView(Page):
         if user is None:
             abort(404)
         if user.id == current_user.id:
-            raise DomainError(_("You can turn off your own in your account."))
+            raise DomainError(_("Turn off your own two-factor authentication in your account."))
         if user.totp_secret:
             turn_off(db.session(), user, current_actor())
             db.session.commit()

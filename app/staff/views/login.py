@@ -45,7 +45,7 @@ class SignInView(AuthDBView, Page):
         # No transaction is open while the password is checked, which is slow on purpose.
         db.session.commit()
         if attempt.is_blocked:
-            text = _("Too many attempts from this address. Try again in 15 minutes.")
+            text = _("Too many attempts from this IP address. Try again in 15 minutes.")
             page, status = self._page(429, text)
             return page, status, {"Retry-After": str(login.THROTTLE_MINUTES * 60)}
         has_password = attempt.has_password(password)

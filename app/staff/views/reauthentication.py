@@ -32,7 +32,7 @@ class PasswordConfirmedForm(FlaskForm):
 
     present = PasswordField(
         _l("Current password"),
-        description=_l("We ask again to confirm that it’s you."),
+        description=_l("We ask for your password again to confirm that it’s you."),
     )
 
     def needs_password(self) -> bool:

@@ -219,7 +219,7 @@ def _permissions_change(old: int, new: int) -> str:
         return ngettext("%(num)s added", "%(num)s added", new - old)
     if new < old:
         return ngettext("%(num)s removed", "%(num)s removed", old - new)
-    return _("some replaced by others")
+    return _("some replaced")
 
 
 def _visible_entity_names() -> frozenset[str]:
