@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Column, Select, String, and_, case, func, select
+from sqlalchemy import JSON, Column, Select, String, and_, case, func, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
@@ -158,16 +158,31 @@ class JoinedColumn(ListColumn):
         return query.outerjoin(self.target, condition)
 
     def sort(self) -> Sort | None:
-        if hasattr(self.target, "sort_name"):
-            return KeySort(self.target.sort_name, str, nullable=True, join=self.join)
         relation = self.datamodel.list_properties[self.name]
         key: Any = next(iter(relation.local_columns))
         attribute = getattr(
             self.datamodel.obj, self.datamodel.obj.__mapper__.get_property_by_column(key).key
         )
+        if hasattr(self.target, "sort_name"):
+            target = self.target.sort_name
+            return KeySort(
+                target, str, nullable=True, join=self.join, link=attribute,
+                unlinked=lambda actor: or_(attribute.is_(None), ~self._has_target(attribute, actor)),
+            )  # fmt: skip
         return GroupSort(
             lambda: attribute, int, self._sort_keys, self._candidates if is_indexed(key) else None
         )
+
+    def _has_target(self, key: Any, actor: Actor) -> Any:
+        """Return the condition that the related row exists, in the actor's scope.
+
+        The outer join says the same, but makes PostgreSQL read both tables.
+        """
+        target: Any = aliased(self.datamodel.get_related_model(self.name))
+        query = select(target.id).where(target.id == key)
+        if self.is_scoped and actor.entity_ids is not None:
+            query = query.where(target.scope(actor))
+        return query.exists()
 
     def _sort_keys(self, _values: Sequence[Any], actor: Actor) -> dict[int, str]:
         """Return the sort key of every related row the actor may see: they are few."""

@@ -314,8 +314,8 @@ def _fetch_by_key(
 
     if sort.join is not None:
         base = sort.join(base, actor)
-    is_joined = sort.join is not None
-    order = Order(sort.attribute, model.id, state.descending, sort.nullable, is_joined)
+    unlinked = None if sort.unlinked is None else sort.unlinked(actor)
+    order = Order(sort.attribute, model.id, state.descending, sort.nullable, sort.link, unlinked)
     query = base.with_only_columns(model.id.label("row_id"), sort.attribute.label("sort"))
     return fetch(run, query, order, size, **place)
 

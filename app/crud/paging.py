@@ -74,14 +74,16 @@ class Cursor:
 class Order:
     """The order of a list: by ``attribute``, then by ``key``.
 
-    ``is_joined`` says that the attribute is of another table than the key.
+    ``link`` is the foreign key that leads to the attribute's table, if that is another one;
+    ``unlinked`` is then the condition that it leads to no row.
     """
 
     attribute: Any
     key: Any
     descending: bool
     nullable: bool
-    is_joined: bool = False
+    link: Any = None
+    unlinked: Any = None
 
 
 @dataclass(frozen=True)
@@ -135,19 +137,20 @@ def _ranges(order: Order, cursor: Cursor | None, backwards: bool) -> list[_Range
     attribute, key = order.attribute, order.key
     directed = (attribute.desc(), key.desc()) if down else (attribute.asc(), key.asc())
     filled: tuple[ColumnElement[bool], ...] = (attribute.is_not(None),) if order.nullable else ()
-    if order.is_joined:
+    if order.link is not None:
         # Every text; it makes SQLite begin with the index of the attribute.
-        filled = (attribute >= "",)
+        filled = (attribute >= "", order.link.is_not(None))
     with_value = _Range(filled, directed)
-    without = _Range((attribute.is_(None),), (key.desc() if down else key.asc(),))
+    blank = attribute.is_(None) if order.link is None else order.unlinked
+    without = _Range((blank,), (key.desc() if down else key.asc(),))
     if cursor is not None and cursor.value is None:
         past = key < cursor.id if down else key > cursor.id
-        without = _Range((attribute.is_(None), past), without.order)
+        without = _Range((blank, past), without.order)
         ranges = [without, with_value] if backwards else [without]
     elif cursor is not None:
         here, there = tuple_(attribute, key), tuple_(cursor.value, cursor.id)
         past = here < there if down else here > there
-        if order.is_joined:
+        if order.link is not None:
             # No index answers a comparison of pairs over two tables.
             near = attribute <= cursor.value if down else attribute >= cursor.value
             past = and_(near, past)

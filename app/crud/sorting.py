@@ -35,13 +35,16 @@ class TooManyValues(DomainError):
 class KeySort:
     """A sort by one attribute, which both databases compare alike.
 
-    ``join`` adds the join of the attribute's table; a row that it does not find comes last.
+    ``join`` adds the join of the attribute's table, to which the foreign key ``link`` leads; a row
+    that it does not find comes last: ``unlinked`` is the condition on those rows.
     """
 
     attribute: Any
     value_type: type
     nullable: bool
     join: Callable[[Select, Actor], Select] | None = None
+    link: Any = None
+    unlinked: Callable[[Actor], ColumnElement[bool]] | None = None
 
 
 @dataclass(frozen=True)

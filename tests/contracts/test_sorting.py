@@ -12,6 +12,7 @@ from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import String, select
 from werkzeug.datastructures import MultiDict
 
+from app.contacts.views.contacts import ContactView
 from app.crud.columns import ChipsColumn
 from app.crud.listing import load_page, read_state
 from app.crud.modelview import ModelView
@@ -20,8 +21,8 @@ from app.repositories.models import Repository
 from app.security.actor import acting_as, current_actor
 from app.text import sort_key
 from app.trash.services import move_to_trash
-from tests.factories import a_row
-from tests.people import ALICIA
+from tests.factories import a_contact, a_row, an_account
+from tests.people import ALICIA, BRUNO
 from tests.sampling import chance
 
 pytestmark = pytest.mark.both_databases
@@ -67,6 +68,21 @@ def test_paging_visits_every_row_once_in_the_order_of_what_is_shown(view, app, s
                 rows = pages(screen, name, descending, backwards, counting)
             assert sorted(row for row, _key in rows) == ids, about
             check_order(rows, descending, about)
+
+
+def test_a_row_whose_linked_row_cannot_be_seen_comes_last(app, session, counting):
+    """Its column is empty: the account is in the trash, or of another entity."""
+    trashed, foreign = an_account(name="Aaa"), an_account("Sur", name="Aab")
+    accounts = [trashed, foreign, None, an_account(name="Zzz"), an_account(name="Ñu")]
+    ids = [a_contact(account=account).id for account in accounts]
+    move_to_trash(trashed, ALICIA.as_actor())
+    session.commit()
+    screen, actor = find(app, ContactView), BRUNO.as_actor()
+    with app.test_request_context(), acting_as(actor):
+        up = [row for row, _key in pages(screen, "account", False, False, counting)]
+        down = [row for row, _key in pages(screen, "account", True, True, counting)]
+    assert up == [ids[4], ids[3], *ids[:3]]
+    assert down == [ids[3], ids[4], *ids[2::-1]]
 
 
 def check_order(rows: list[tuple[int, Any]], descending: bool, about: str) -> None:
