@@ -18,6 +18,9 @@ _passed: list[str] = []
 def find_violations(page: Page) -> list[str]:
     """Return the violations on a page as it is now, in the light and the dark theme."""
     page.evaluate(_AXE)
-    found = page.evaluate(_RUN, {"passed": _passed, "isFull": IS_FULL})
+    page.evaluate(_RUN, {"passed": _passed, "isFull": IS_FULL})
+    # Not the promise itself: ``evaluate`` waits without a limit.
+    page.wait_for_selector("html[data-axe=done]")
+    found = page.evaluate("window.axeFound")
     _passed[:] = found["passed"]
     return found["violations"]

@@ -44,7 +44,9 @@ class ContextPool:
         self._in_use.append((key, context))
         if user:
             context.add_cookies([self.server.session_cookie(user)])
-        return context.new_page()
+        page = context.new_page()
+        page.on("crash", lambda: self.errors.append(f"crash: {page.url}"))
+        return page
 
     def _new_context(
         self, is_phone: bool, has_scripts: bool, has_clock: bool, language: str

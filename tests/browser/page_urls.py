@@ -24,7 +24,7 @@ from tests.sampling import IS_FULL, chance, some
 PAGES_OF_A_SCREEN = {"list", "show", "add", "edit"}
 # Lists with a filter and a search, and without a result.
 QUERIES = (
-    "/contacts/list/?country__is=ES&q=a",
+    "/contacts/list/?country__is=ES&q=a&size=25",
     "/contacts/list/?q=zzzzzz",
     "/search?q=garcia",
 )
