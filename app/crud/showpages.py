@@ -104,7 +104,7 @@ class ShowPages:
             return Cell("none")
         if self.datamodel.is_relation(name):
             if hasattr(value, "colour"):
-                return Cell("chip", str(value), value.colour)
+                return Cell("chip" if value.shows_colour else "text", str(value), value.colour)
             visible = self.datamodel.get_related_obj(name, value.id)
             return Cell("link", str(value), value.id) if visible is not None else Cell("none")
         if name not in self.datamodel.list_properties:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from app.contacts.models import Tag
+from app.contacts.models import ContactType, Status, Tag
 from tests.contracts.pagereader import find_post_form
 from tests.factories import a_contact, a_value
 from tests.people import ALICIA, BRUNO
@@ -60,3 +60,12 @@ def test_the_side_repeats_nothing_of_the_details(client_as):
     side = page.split('class="side-column"', 1)[1].split("</aside>", 1)[0]
     assert "Last changed" in side
     assert "Norte" not in side
+
+
+def test_only_the_status_is_coloured(client_as):
+    contact = a_contact(type=a_value(ContactType), status=a_value(Status), tags=[a_value(Tag)])
+    page = client_as(BRUNO).get(f"/contacts/show/{contact.id}").text
+    chips = re.findall(r'<span class="(chip[^"]*)">(.*?)</span>', page)
+    coloured = {text for classes, text in chips if " tag " not in classes}
+    assert coloured == {str(contact.status)}
+    assert str(contact.type) in page
