@@ -8,8 +8,8 @@ from flask import Flask
 from flask_appbuilder import AppBuilder
 
 from app.crud.api import Api, ModelApi
+from app.crud.basepage import Page, PageMeta
 from app.crud.modelview import ModelView
-from app.crud.page import Page, PageMeta
 from app.menu import CATEGORIES
 from app.security.roles import Grant
 from app.staff.security_manager import SecurityManager

@@ -12,9 +12,9 @@ from flask import Flask, Response, current_app, render_template, request, sessio
 from flask_login import current_user
 from markupsafe import Markup
 
+from app.crud.basepage import menu_groups
 from app.crud.columns import initials
 from app.crud.modelview import ModelView
-from app.crud.page import menu_groups
 from app.crud.submissions import form_key
 from app.extensions import db
 from app.i18n.formats import FILTERS

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
+from app.crud.basepage import ListLink
 from app.crud.columns import ListColumn
 from app.crud.filters import SEPARATOR, FilterConverter, InvalidFilter
 from app.crud.interface import ScopedInterface, parse_id
@@ -25,7 +26,6 @@ from app.crud.listing import (
     read_state,
 )
 from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
-from app.crud.page import ListLink
 from app.crud.paging import MAX_COUNT
 from app.crud.quicksearch import lookup_results
 from app.crud.sorting import Sort

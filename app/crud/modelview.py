@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import get_list_actions
+from app.crud.basepage import PageMeta
 from app.crud.columns import ListColumn, key_sort, make_column, name_parts
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
 from app.crud.filters import FilterConverter
@@ -17,7 +18,6 @@ from app.crud.formpages import FormPages
 from app.crud.forms import FormBuilder
 from app.crud.interface import ScopedInterface
 from app.crud.listpages import ListPages
-from app.crud.page import PageMeta
 from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
 from app.errors import DomainError

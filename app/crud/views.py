@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, text
 
+from app.crud.basepage import Page, menu_groups
 from app.crud.modelview import ModelView, RepositoryView
-from app.crud.page import Page, menu_groups
 from app.crud.quicksearch import quick_search, suggest_query
 from app.extensions import db
 from app.i18n.languages import current_language

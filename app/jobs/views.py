@@ -14,8 +14,8 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from markupsafe import Markup
 
+from app.crud.basepage import Page
 from app.crud.interface import parse_id
-from app.crud.page import Page
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db

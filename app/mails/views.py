@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from app.crud.basepage import Page
 from app.crud.interface import parse_id
-from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.mails.models import STATES, Mail

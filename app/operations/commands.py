@@ -23,8 +23,14 @@ from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.runner import run_now
 from app.operations import services
+from app.operations.action_input import (
+    dashed,
+    find_action,
+    get_action_screen,
+    may_run,
+    read_answers,
+)
 from app.operations.actions import Action
-from app.operations.answers import dashed, find_action, get_action_screen, may_run, read_answers
 from app.operations.models import Operation
 from app.operations.permissions import may_act, why_not_undone
 from app.operations.selection import Selection

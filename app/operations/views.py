@@ -12,9 +12,9 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 
+from app.crud.basepage import Page
 from app.crud.interface import parse_id
 from app.crud.listpages import show_count
-from app.crud.page import Page
 from app.crud.paging import MAX_COUNT
 from app.errors import DomainError
 from app.extensions import db

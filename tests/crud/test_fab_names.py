@@ -13,6 +13,7 @@ from app.accounts.views import AccountView
 from app.contacts.models import Contact
 from app.contacts.views.contacts import ContactView
 from app.crud.api import Api, ModelApi
+from app.crud.basepage import Page
 from app.crud.fabnames import (
     IGNORED_BY_API,
     IGNORED_BY_MODEL_API,
@@ -21,7 +22,6 @@ from app.crud.fabnames import (
 )
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView, RepositoryView
-from app.crud.page import Page
 
 # Name → a part of the advice.
 MODEL_VIEW = {

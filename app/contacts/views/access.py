@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 
 from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
+from app.crud.basepage import Page
 from app.crud.interface import ScopedInterface
-from app.crud.page import Page
 from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.errors import DomainError
 from app.extensions import db

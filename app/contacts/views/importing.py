@@ -23,8 +23,8 @@ from werkzeug.datastructures import FileStorage
 
 from app.contacts.importers import ContactImporter
 from app.contacts.views.exporting import ExportPages
+from app.crud.basepage import ListLink, PageMeta
 from app.crud.lookup import get_add_view
-from app.crud.page import ListLink, PageMeta
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db

@@ -13,7 +13,7 @@ from app.crud.api.fields import ApiLink, ApiLinks
 from app.crud.api.openapi import document, get_tag, list_filters, required_fields
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import error_meanings
-from app.crud.page import Page
+from app.crud.basepage import Page
 from app.i18n.formats import show_number
 from app.security.guard import accepts_cookies
 

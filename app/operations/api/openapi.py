@@ -17,7 +17,7 @@ from app.crud.api.schemas import (
 )
 from app.crud.listing import SIZES
 from app.jobs.models import STATES
-from app.operations.answers import dashed
+from app.operations.action_input import dashed
 from app.operations.api.request_body import screen_actions, screens_with_actions
 from app.operations.selection import MAX_IDS
 from app.operations.serializers import FORGOTTEN

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from app.crud.filters import SEPARATOR
 from app.crud.modelview import ModelView
 from app.errors import DomainError
+from app.operations.action_input import MAX_FIELDS_IN_ERROR, WrongAnswers, dashed, read_answers
 from app.operations.actions import Action, ActionForm
-from app.operations.answers import MAX_FIELDS_IN_ERROR, WrongAnswers, dashed, read_answers
 from app.operations.selection import MAX_IDS, Selection, to_query_string
 from app.text import clean
 

@@ -24,8 +24,8 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.services import cancel, retry
 from app.operations import services
+from app.operations.action_input import dashed
 from app.operations.actions import Action, answer_fields
-from app.operations.answers import dashed
 from app.operations.api import openapi
 from app.operations.api.paging import check_parameters, next_url, read_page
 from app.operations.api.request_body import (

@@ -12,9 +12,9 @@ from flask_login import current_user, login_user
 from wtforms import BooleanField, PasswordField
 from wtforms.validators import DataRequired, EqualTo
 
+from app.crud.basepage import Page
 from app.crud.forms import FormBuilder
 from app.crud.interface import ScopedInterface
-from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.log.services import record_security_event

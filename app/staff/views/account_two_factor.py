@@ -13,8 +13,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from wtforms import StringField
 from wtforms.validators import DataRequired
 
+from app.crud.basepage import Page
 from app.crud.interface import ScopedInterface
-from app.crud.page import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.security import browser

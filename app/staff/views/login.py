@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 
-from app.crud.page import Page
+from app.crud.basepage import Page
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
 from app.log.services import record_security_event

@@ -10,8 +10,8 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 
+from app.crud.basepage import Page
 from app.crud.interface import ScopedInterface
-from app.crud.page import Page
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db

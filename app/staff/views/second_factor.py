@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.crud.page import Page
+from app.crud.basepage import Page
 from app.errors import DomainError
 from app.extensions import db
 from app.log.services import record_security_event

@@ -14,8 +14,8 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
 from app.checks import SEVERITIES, CheckMessage, run_checks
+from app.crud.basepage import Page
 from app.crud.interface import parse_id
-from app.crud.page import Page
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
