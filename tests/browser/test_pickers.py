@@ -118,6 +118,7 @@ def test_a_tag_is_created_over_the_form_and_chosen(page):
     page.goto("/contacts/add")
     box = picker(page, "tags")
     box.press_sequentially("Recién creada")
+    expect(page.locator(".picker-new")).to_contain_text("Recién creada")
     box.press("Enter")
     dialog = page.locator("#create")
     dialog.get_by_role("button", name="Save", exact=True).click()

@@ -333,10 +333,10 @@ def test_the_number_of_statements_of_a_chunk_does_not_depend_on_its_rows(load, c
     [
         ({"mapping": {"nowhere": "email"}}, "no column"),
         ({"mapping": {"last name": "shoe size"}}, "not a field"),
-        ({"mapping": {"last name": "email", "x": "email"}}, "Two columns"),
+        ({"mapping": {"last name": "email", "x": "email"}}, "Match only one column"),
         ({"match": "email"}, "needs a column"),
         ({"match": "shoe size"}, "not a valid matching method"),
-        ({"entity": "Nowhere"}, "No entity"),
+        ({"entity": "Nowhere"}, "“Nowhere” not found"),
     ],
 )
 def test_invalid_options_are_refused_with_a_reason(load, options, said):

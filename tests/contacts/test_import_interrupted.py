@@ -80,7 +80,7 @@ def fail_with(error: BaseException):
     ("error", "reason"),
     [
         (ValueError("secret"), "Something went wrong"),
-        (OSError(errno.ENOSPC, "No space left on device"), "no room for the file"),
+        (OSError(errno.ENOSPC, "No space left on device"), "enough space on the server"),
         (OperationalError("", {}, Exception()), "database is not responding"),
     ],
 )
@@ -94,12 +94,12 @@ def test_an_error_in_the_middle_is_reported_with_the_rows_that_are_in(
     assert imported() == 6
     assert "Import interrupted" in page
     # The first row of the file holds the headers.
-    assert "Rows up to 7 of the file were imported." in page
+    assert "The file was imported up to row 7." in page
     assert reason in page
     assert "secret" not in page
     assert NOTHING not in page
     may_be_in = isinstance(error, OperationalError)
-    assert ("Rows up to 10 may have been, too." in page) is may_be_in
+    assert ("Rows up to 10 may also have been imported." in page) is may_be_in
 
 
 def test_the_end_of_the_process_is_reported_too(browser, at, monkeypatch):
@@ -107,7 +107,7 @@ def test_the_end_of_the_process_is_reported_too(browser, at, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         browser.post(f"{at}/run")
     page = browser.get(f"{at}/result").text
-    assert "Rows up to 7 of the file were imported." in page
+    assert "The file was imported up to row 7." in page
     assert "The program was stopped." in page
 
 
@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_at_the_upload_and_leaves_no_folder(app, browser, mo
     monkeypatch.setattr(uploads.shutil, "copyfileobj", fail)
     reply = upload(browser, FILE)
     assert reply.status_code == 507
-    assert "no room for the file" in reply.text
+    assert "enough space on the server" in reply.text
     assert set(os.listdir(uploads._uploads_folder(app.config["DATA_DIR"]))) == before
 
 
@@ -225,7 +225,7 @@ def test_a_full_disk_is_said_when_the_choices_are_stored(browser, at, monkeypatc
     monkeypatch.setattr(uploads, "_write_json", fail)
     reply = submit_columns(browser, at)
     assert reply.status_code == 507
-    assert "no room for the file" in reply.text
+    assert "enough space on the server" in reply.text
 
 
 def test_uploads_are_forgotten_after_a_day_unless_they_are_being_imported(app, session):

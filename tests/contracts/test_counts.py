@@ -111,6 +111,6 @@ def test_who_has_a_role_out_of_reach_is_not_counted_when_it_is_deleted(client_as
     far.roles = [role]
     session.commit()
     page = client_as(officer).post(f"/roles/delete/{role.id}", follow_redirects=True).text
-    assert "outside your access" in page
+    assert "that you don’t have access to" in page
     assert "1 user" not in page
     assert session.scalar(select(Role.id).where(Role.id == role.id))

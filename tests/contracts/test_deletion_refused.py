@@ -96,7 +96,7 @@ def test_rows_in_the_trash_hold_it_too(client_as, session):
     move_to_trash(contact, ALICIA.as_actor())
     session.commit()
     page = client_as(ALICIA).get(f"/entities/show/{entity.id}").text
-    assert "It is used by: rows in the trash or outside your access." in page
+    assert "It is used by: items in the trash or that you don’t have access to." in page
 
 
 def test_rows_out_of_reach_are_not_counted(client_as, session):
@@ -107,7 +107,7 @@ def test_rows_out_of_reach_are_not_counted(client_as, session):
     for _number in range(2):
         a_contact("Sur", type=contact_type)
     page = client_as(person).get(f"/contact-types/show/{contact_type.id}").text
-    assert "outside your access" in page
+    assert "that you don’t have access to" in page
     a_contact("Norte", type=contact_type)
     page = client_as(person).get(f"/contact-types/show/{contact_type.id}").text
     assert "It is used by: 1 contact." in page

@@ -55,15 +55,11 @@ def insert_user_twice():
     db.session.execute(insert(StaffUser.__table__), [row])
 
 
-def flush_user_twice():
-    alicia = ALICIA.user
+def flush_contact_twice():
+    entity = ALICIA.user.entity
     for _each in range(2):
-        names = {"first_name": NAME, "last_name": NAME, "email": EMAIL}
-        db.session.add(
-            StaffUser(
-                username=EMAIL, password=PASSWORD_HASH, active=True, entity=alicia.entity, **names
-            )
-        )
+        names = {"first_name": NAME, "last_name": NAME, "email": EMAIL, "notes": PASSWORD_HASH}
+        db.session.add(Contact(number="77", entity=entity, **names))
     db.session.flush()
 
 
@@ -100,7 +96,7 @@ def fail_in_the_program():
 
 FAILURES = {
     insert_user_twice: (409, "IntegrityError"),
-    flush_user_twice: (409, "IntegrityError"),
+    flush_contact_twice: (409, "IntegrityError"),
     omit_a_required_value: (409, "IntegrityError"),
     misspell_a_column: (500, "Error"),
     cast_a_name: (None, "Error"),

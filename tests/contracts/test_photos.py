@@ -219,7 +219,7 @@ def test_the_doctor_finds_rows_whose_photo_is_missing(app, editor):
     (Path(photo_folder(app.config["DATA_DIR"])) / name).unlink()
     message = PhotosWithoutFile().problem(app, db.session())
     assert message is not None
-    assert "1 photos" in str(message.sentence)
+    assert "data folder: 1." in str(message.sentence)
 
 
 @pytest.mark.parametrize("model", models_with_photos(), ids=lambda model: model.__tablename__)

@@ -195,7 +195,7 @@ def test_the_page_of_a_failed_job_shows_the_error_and_the_job_id(client_as):
     job = add_job(BRUNO, "failed", error="The status <b>Active</b> is gone.", done=5, total=9)
     page = client_as(BRUNO).get(f"/jobs/{job.id}/").text
     assert "The status &lt;b&gt;Active&lt;/b&gt; is gone." in page
-    assert f"mention process {job.id}." in page
+    assert f"quote process {job.id}." in page
     assert f'action="/jobs/{job.id}/cancel"' not in page
 
 

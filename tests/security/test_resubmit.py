@@ -69,7 +69,7 @@ def test_files_cannot_be_given_back_and_the_page_says_so(client_as):
     form = {"last_name": "Gil", "photo": (io.BytesIO(b"x"), "holiday.png")}
     page = logged_out_browser(client_as).post("/contacts/add", data=form, headers=SAME_ORIGIN)
     assert "holiday.png" in page.text
-    assert "Files can’t be kept" in page.text
+    assert "Your files weren’t kept" in page.text
 
 
 def test_the_session_endpoint_says_whether_the_session_is_alive(client_as):

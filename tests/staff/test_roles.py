@@ -144,7 +144,7 @@ def test_a_role_in_use_cannot_be_deleted_even_if_its_user_is_trashed(client_as):
     db.session.commit()
     browser.post(f"/users/delete/{user.id}")
     page = browser.post(f"/roles/delete/{row.id}", follow_redirects=True).text
-    assert "“Secretaría” can’t be deleted. It is used by: rows in the trash" in page
+    assert "“Secretaría” can’t be deleted. It is used by: items in the trash" in page
     assert role("Secretaría") is not None
 
 
