@@ -29,9 +29,21 @@ def _ended_by_sigterm(invoke: Callable[..., Any]) -> Callable[..., Any]:
     def invoke_until_sigterm(context: click.Context) -> Any:
         if threading.current_thread() is not threading.main_thread():
             return invoke(context)
-        before = signal.signal(signal.SIGTERM, lambda *_args: sys.exit(128 + signal.SIGTERM))
+        is_asked = False
+
+        def end(*_args: Any) -> None:
+            nonlocal is_asked
+            is_asked = True
+            sys.exit(128 + signal.SIGTERM)
+
+        before = signal.signal(signal.SIGTERM, end)
         try:
             return invoke(context)
+        except Exception:
+            # What was interrupted may fail on the way out, and hide the exit.
+            if is_asked:
+                sys.exit(128 + signal.SIGTERM)
+            raise
         finally:
             signal.signal(signal.SIGTERM, before)
 

@@ -47,7 +47,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def context_pool(chromium, live_server, page_errors):
-    """Return the pool of browser contexts."""
+    """Return what opens pages and closes them."""
     return ContextPool(chromium, live_server, page_errors)
 
 

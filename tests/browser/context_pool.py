@@ -1,4 +1,4 @@
-"""Pages in browser contexts that are reused from test to test, with a full HTTP cache."""
+"""Pages in browser contexts that last as long as a test."""
 
 from __future__ import annotations
 
@@ -15,15 +15,11 @@ PHONE = {"width": 390, "height": 844}
 
 
 class ContextPool:
-    """Opens pages; resets contexts between tests.
-
-    Cookies and local storage are cleared; session storage ends with the page.
-    """
+    """Opens pages, each in a context of its own; closes them after the test."""
 
     def __init__(self, browser: Browser, server: LiveServer, errors: list[str]) -> None:
         self.browser, self.server, self.errors = browser, server, errors
-        self._free: dict[tuple, list[BrowserContext]] = {}
-        self._in_use: list[tuple[tuple, BrowserContext]] = []
+        self._open: list[BrowserContext] = []
 
     def open_page(
         self,
@@ -38,10 +34,10 @@ class ContextPool:
 
         With a clock, ``page.clock.run_for()`` lets time pass; it belongs to the whole context.
         """
-        key = (is_phone, has_scripts, has_clock, LANGUAGES.get(user or "", language))
-        free = self._free.setdefault(key, [])
-        context = free.pop() if free else self._new_context(*key)
-        self._in_use.append((key, context))
+        context = self._new_context(
+            is_phone, has_scripts, has_clock, LANGUAGES.get(user or "", language)
+        )
+        self._open.append(context)
         if user:
             context.add_cookies([self.server.session_cookie(user)])
         page = context.new_page()
@@ -74,16 +70,13 @@ class ContextPool:
             self.errors.append(message.text)
 
     def reset(self) -> list[str]:
-        """Close all pages and clear their contexts; return and forget the errors."""
-        for key, context in self._in_use:
-            page = context.new_page()
-            origin = {"origin": self.server.url, "storageTypes": "local_storage"}
-            context.new_cdp_session(page).send("Storage.clearDataForOrigin", origin)
-            for each in context.pages:
-                each.close()
-            context.clear_cookies()
-            self._free[key].append(context)
-        self._in_use.clear()
+        """Close all contexts with their pages; return and forget the errors.
+
+        A context is closed as a whole: to close a page that is still loading may wait for ever.
+        """
+        for context in self._open:
+            context.close()
+        self._open.clear()
         errors = [*self.errors]
         self.errors.clear()
         return errors
