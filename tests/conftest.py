@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -13,9 +14,11 @@ from app.database import is_read_only
 from app.domains import load_all
 from app.extensions import db
 from tests import ordering
-from tests.databases import BOTH, TEMPLATES, migrated_app, undone
+from tests.databases import TEMPLATES, migrated_app, undone
 from tests.people import PEOPLE, Person, force_login
 
+# What is loaded and collected stays until the end: to look for garbage in it takes seconds.
+gc.disable()
 # Tests are parametrised over views, tabs and other plugs, so these come first.
 load_all()
 
@@ -30,12 +33,22 @@ def pytest_report_header(config):
     return ordering.header(config)
 
 
+def pytest_generate_tests(metafunc):
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "database" in metafunc.fixturenames and not any(m.args[0] == "database" for m in marks):
+        databases = ordering.databases_of(metafunc)
+        metafunc.parametrize("database", databases, indirect=True, scope="session")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    items[:], left_out = ordering.sampled(config, items)
-    config.hook.pytest_deselected(items=left_out)
     if not config.option.in_order:
         items[:] = ordering.shuffled(items)
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,9 +60,9 @@ def pytest_sessionfinish():
     TEMPLATES.close()
 
 
-@pytest.fixture(scope="session", params=BOTH)
+@pytest.fixture(scope="session")
 def database(request) -> str:
-    """Name each of the databases in turn; tests/ordering.py leaves out what is only sampled."""
+    """Name the database of the test: each in turn, by pytest_generate_tests."""
     return request.param
 
 

@@ -13,9 +13,10 @@ from collections import defaultdict
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.databases import BOTH
 from tests.sampling import IS_FULL, SEED, chance, is_chosen
 
-# Of the tests that do not depend on the database, one in so many runs on PostgreSQL too.
+# Of the test functions that do not depend on the database, one in so many runs on PostgreSQL too.
 ONE_IN = 10
 # What all tests take with one process.
 MINUTES, FULL_MINUTES = 16, 120
@@ -48,20 +49,19 @@ class UnitScheduling(LoadScopeScheduling):
         return unit_of(nodeid)
 
 
-def sampled(config: pytest.Config, items: list[pytest.Item]) -> tuple[list, list]:
-    """Return the tests that run, and those that this run leaves out on PostgreSQL."""
-    is_asked_for = "postgres" in config.option.keyword or any("::" in arg for arg in config.args)
-    left: tuple[list, list] = ([], [])
-    for item in items:
-        goes_without = (
-            not is_asked_for
-            and getattr(item, "callspec", None) is not None
-            and item.callspec.params.get("database") == "postgres"
-            and item.get_closest_marker("both_databases") is None
-            and not is_chosen(item.nodeid, 1 / ONE_IN)
-        )
-        left[goes_without].append(item)
-    return left
+def databases_of(metafunc: pytest.Metafunc) -> tuple[str, ...]:
+    """Return the databases on which a test function runs.
+
+    Decided before its tests are made: half of all tests would be made in vain otherwise.
+    """
+    config, definition = metafunc.config, metafunc.definition
+    runs_on_both = (
+        "postgres" in config.option.keyword
+        or any("::" in arg for arg in config.args)
+        or definition.get_closest_marker("both_databases") is not None
+        or is_chosen(definition.nodeid, 1 / ONE_IN)
+    )
+    return BOTH if runs_on_both else BOTH[:1]
 
 
 def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
