@@ -28,6 +28,11 @@ SERVER = os.environ.get(
 )
 PORT = int(os.environ.get("BENCH_PORT", "8077"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "60"))
+# Columns that have no index in the order of what is shown, and the column a raw page sorts by.
+SORTS = {
+    "type": "t.label_en", "status": "s.label_en", "account": "a.name", "entity": "e.name",
+    "city": "c.city", "postcode": "c.postcode", "country": "c.country", "phone": "c.phone",
+}  # fmt: skip
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -79,6 +84,10 @@ def pages(browser: Browser, count: int, small: bool) -> list[tuple[str, list[str
         ("list, last page", ["/contacts/list/?page=last"], [f"/raw?{scope}last=1"]),
         ("sort by e-mail", ["/contacts/list/?sort=email"], [f"/raw?{scope}order=c.email"]),
         ("sort by created", ["/contacts/list/?sort=-created_at"], [f"/raw?{scope}order=c.created_at&last=1"]),
+        *(
+            (f"sort by {name}", [f"/contacts/list/?sort={name}"], [f"/raw?{scope}order={column}"])
+            for name, column in SORTS.items()
+        ),
         ("search, mid", _q("garcia", "murphy", "nunez", "ximena"), _raw_q(scope, "garcia", "murphy", "nunez", "ximena")),
         ("search, rare", _q("zubizarreta", "00777"), _raw_q(scope, "zubizarreta", "00777")),
         ("search, two words", _q("garcia lucia", "jones noah"), _raw_q(scope, "garcia lucia", "jones noah")),

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from datetime import date
+from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role
 from flask_migrate import upgrade
@@ -35,7 +36,7 @@ def make_accounts() -> dict[str, int]:
     """Write an account of each kind but the missing one; return their ids."""
     top = ensure_root(db.session(), "Federación")
     role = Role(name="Bench")
-    states = {
+    states: dict[str, dict[str, Any]] = {
         "inactive": {"active": False},
         "trashed": {"trashed_at": now()},
         "left": {"employed_until": date(2020, 1, 1)},

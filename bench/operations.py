@@ -65,7 +65,7 @@ class StatementTimer:
             commit(connection)
             self._add("commit", perf_counter() - began)
 
-        engine.dialect.do_commit = timed  # type: ignore[method-assign]
+        engine.dialect.do_commit = timed  # type: ignore[method-assign, assignment]
 
     def _before(self, *_args: Any) -> None:
         self._began = perf_counter()

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -181,8 +182,9 @@ def _write(connection: Connection, table: str, columns: str, rows: list[tuple]) 
         return
     if connection.dialect.name == "postgresql":
         columns = ", ".join(names)
+        raw: Any = connection.connection
         with (
-            connection.connection.cursor() as cursor,
+            raw.cursor() as cursor,
             cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
         ):
             for row in rows:

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, event, text
 
 from app.extensions import db
 from app.security.guard import public
-from app.staff.commands import _fork, _serve
+from app.staff.commands import serve_requests
+from app.supervisor import Supervisor
 from bench.prepare import application
 
 TABLE = (
@@ -109,7 +110,8 @@ def add_holds(app: Flask, engine: Engine) -> None:
 
 
 def _where(args) -> tuple[str, dict]:
-    parts, values = ["c.trashed_at IS NULL"], {}
+    parts = ["c.trashed_at IS NULL"]
+    values: dict[str, Any] = {}
     if args.get("small"):
         parts.append(
             "c.entity_id IN (SELECT b.id FROM entity b JOIN entity a ON b.path LIKE a.path || '%'"
@@ -154,9 +156,9 @@ def main() -> None:
     print("ready", flush=True)
     processes = app.config["PROCESSES"]
     if processes == 1:
-        _serve(app, listener)
+        serve_requests(app, listener)
     else:
-        _fork(app, listener, processes)
+        Supervisor(processes, lambda: serve_requests(app, listener)).run()
 
 
 if __name__ == "__main__":

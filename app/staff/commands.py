@@ -101,9 +101,9 @@ def serve(prepares: bool, demo: bool) -> None:
     click.echo(f"Padrón {config['VERSION']} is at http://{config['HOST']}:{config['PORT']}")
     sys.stdout.flush()
     if processes == 1:
-        _serve(app, listener)
+        serve_requests(app, listener)
     else:
-        Supervisor(processes, lambda: _serve(app, listener)).run()
+        Supervisor(processes, lambda: serve_requests(app, listener)).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -123,7 +123,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve(app, listener: socket.socket) -> None:
+def serve_requests(app, listener: socket.socket) -> None:
     """Serve from this process, run jobs and periodic tasks, until SIGTERM or SIGINT."""
     # Objects made at start-up stay: exempt them from garbage collection.
     gc.collect()
