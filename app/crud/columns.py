@@ -6,13 +6,12 @@ however many columns it shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Column, Select, String, and_, case, func, or_, select
+from sqlalchemy import JSON, Column, Select, String, and_, func, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
@@ -55,8 +54,11 @@ class ListColumn:
         """Return the query with the joins this column needs, and the expressions to select."""
         return query, [getattr(self.datamodel.obj, self.name)]
 
-    def cell(self, values: tuple) -> Cell:
-        """Return the cell for the values of the selected expressions."""
+    # Set by a column that loads the values of the whole page at once, by the ids of its rows.
+    load: Callable[[list[int]], dict[int, Any]] | None = None
+
+    def cell(self, values: tuple) -> Any:
+        """Return the cell for the values of the selected expressions, or for the loaded value."""
         raise NotImplementedError
 
     # Says why a list cannot be sorted by the column; not used if ``sort`` returns something.
@@ -265,29 +267,6 @@ class ChipsColumn(ListColumn):
         return Cell("chips", extra=values[0]) if values and values[0] else EMPTY_CELL
 
 
-class LanguagesColumn(ListColumn):
-    """Whether a repository value has a label in both languages: complete, or which is missing."""
-
-    shape = "chip"
-
-    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        return query, [self.datamodel.obj.label_en, self.datamodel.obj.label_es]
-
-    def cell(self, values: tuple) -> Cell:
-        if all(values):
-            return Cell("chip", _("Translated"), "green")
-        missing = _("Spanish missing") if values[0] else _("English missing")
-        return Cell("chip", missing, "amber")
-
-    def sort(self) -> Sort | None:
-        model = self.datamodel.obj
-        labels = {"": (True, True), "es": (True, False), "en": (False, True)}
-        missing = case((model.label_en == "", "en"), (model.label_es == "", "es"), else_="")
-        return self.sort_by_text(
-            lambda: missing, lambda value: self.cell(labels.get(value, (True, True))).text
-        )
-
-
 def is_indexed(column: Column) -> bool:
     """Return True if an index of the table begins with the column."""
     return any(next(iter(index.columns)) is column for index in column.table.indexes)
@@ -326,13 +305,17 @@ def initials(parts: list[str]) -> str:
 
 
 def make_column(
-    datamodel: ScopedInterface, name: str, label: Any, title_parts: tuple[str, ...]
+    datamodel: ScopedInterface,
+    name: str,
+    label: Any,
+    title_parts: tuple[str, ...],
+    column_types: Mapping[str, type[ListColumn]] | None = None,
 ) -> ListColumn:
-    """Return the list column that suits an attribute."""
+    """Return the list column that suits an attribute, or the one of a type given for its name."""
+    if column_types and name in column_types:
+        return column_types[name](datamodel, name, label)
     if name == "name" and title_parts:
         return TitleColumn(datamodel, name, label, title_parts)
-    if name == "languages":
-        return LanguagesColumn(datamodel, name, label)
     if datamodel.is_relation_many_to_many(name):
         return ChipsColumn(datamodel, name, label)
     if datamodel.is_relation(name):
@@ -366,7 +349,7 @@ class ColumnPlan:
         many = {
             index: column.load([row[0] for row in rows])
             for index, column in enumerate(self.columns)
-            if isinstance(column, ChipsColumn) and rows
+            if column.load is not None and rows
         }
         pages = []
         for row in rows:

@@ -81,17 +81,34 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
     links = list(links_to(type(row)))
     if not links:
         return ""
-    found = []
-    counts = [_count(link, row.id, actor) for link in links]
-    for link, number in zip(links, session.execute(select(*counts)).one(), strict=True):
-        if number:
-            text = _counted(link.model)(min(number, MAX_HELD))
-            found.append(_("more than %(rows)s", rows=text) if number > MAX_HELD else text)
-    if found:
-        return ", ".join(found)
+    if found := count_links(session, type(row), [row.id], actor):
+        return found[row.id]
     if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
         return _("items in the trash or that you don’t have access to")
     return ""
+
+
+def count_links(session: Session, model: type, ids: list[int], actor: Actor) -> dict[int, str]:
+    """Return what is linked to each row of a model, such as “57 contacts”, by the row's id.
+
+    Rows are counted within the actor's scope, in one statement.
+    """
+    links = list(links_to(model))
+    counts = [_count(link, row_id, actor) for row_id in ids for link in links]
+    if not counts:
+        return {}
+    numbers = iter(session.execute(select(*counts)).one())
+    found: dict[int, str] = {}
+    for row_id in ids:
+        texts = [_in_words(link, number) for link in links if (number := next(numbers))]
+        if texts:
+            found[row_id] = ", ".join(texts)
+    return found
+
+
+def _in_words(link: Link, number: int) -> str:
+    text = _counted(link.model)(min(number, MAX_HELD))
+    return _("more than %(rows)s", rows=text) if number > MAX_HELD else text
 
 
 def _count(link: Link, row_id: int, actor: Actor) -> Any:

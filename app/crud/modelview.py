@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import flask_appbuilder as fab
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import get_list_actions
@@ -20,11 +19,9 @@ from app.crud.interface import ScopedInterface
 from app.crud.listpages import ListPages
 from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
-from app.errors import DomainError
 from app.i18n.counted import Counted
 from app.log.models import is_logged
 from app.registry import Plug
-from app.repositories.models import Repository
 from app.security.areas import Level
 from app.security.roles import Grant
 from app.trash.models import Trashable
@@ -45,6 +42,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     more_columns: ClassVar[tuple[str, ...]] = ()
     title_parts: ClassVar[tuple[str, ...]] = ()
     order_by: ClassVar[dict[str, str]] = {}
+    # Columns of the list that are no attribute of the model, or are shown in a way of their own.
+    column_types: ClassVar[dict[str, type[ListColumn]]] = {}
     base_sort: ClassVar[str] = "id"
     # Relations whose rows are all options of a select: they are few.
     inline_links: ClassVar[tuple[str, ...]] = ()
@@ -134,7 +133,7 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
             self.show_fieldsets = [(None, {"fields": self.show_columns})]
         parts = self.title_parts or name_parts(self.datamodel.obj)
         self.columns: dict[str, ListColumn] = {
-            name: make_column(self.datamodel, name, self.get_label(name), parts)
+            name: make_column(self.datamodel, name, self.get_label(name), parts, self.column_types)
             for name in dict.fromkeys([*self.list_columns, *self.more_columns])
         }
         self.sorts = self._make_sorts()
@@ -182,39 +181,3 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
 
 def _fieldset_columns(fieldsets: Any) -> list[str]:
     return [name for _title, options in fieldsets or () for name in options["fields"]]
-
-
-class RepositoryView(ModelView, abstract=True):
-    """The pages over a repository: labels in both languages, colour, position."""
-
-    # The overview of all repositories stands in the menu instead.
-    category = "Settings"
-    in_menu = False
-    is_personal = False
-    counted = Counted("%(num)s value", "%(num)s values")
-    list_template = "appbuilder/general/model/list.html"
-    label_columns: ClassVar[dict[str, Any]] = {"name": _l("Name"), "languages": _l("Languages")}
-    list_columns: ClassVar[Any] = [
-        "name",
-        "languages",
-        "colour",
-        "position",
-        "is_active",
-    ]
-    # The name is that of the reader's language, so these would repeat it.
-    more_columns = ("label_en", "label_es")
-    title_parts = ("label",)
-    base_sort = "position"
-    search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
-    edit_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "position", "is_active"]
-    show_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "position", "is_active"]
-
-    def check(self, row: Repository) -> None:
-        """Require a label in at least one language."""
-        check_label(row)
-
-
-def check_label(row: Repository) -> None:
-    """Raise DomainError if a repository value has no label."""
-    if not (row.label_en or row.label_es):
-        raise DomainError(_("Enter a name in at least one language."), field="label_en")

@@ -12,8 +12,9 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, text
 
 from app.crud.basepage import Page, menu_groups
-from app.crud.modelview import ModelView, RepositoryView
+from app.crud.modelview import ModelView
 from app.crud.quicksearch import quick_search, suggest_query
+from app.crud.repositoryview import RepositoryView
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.i18n.places import postcode_prefixes, provinces

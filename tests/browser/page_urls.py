@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.crud.modelview import ModelView, RepositoryView
+from app.crud.modelview import ModelView
+from app.crud.repositoryview import RepositoryView
 from app.crud.tabs import Tab
 from app.crud.trashview import TrashView
 from app.extensions import db

@@ -21,7 +21,8 @@ from app.crud.fabnames import (
     IGNORED_BY_PAGE,
 )
 from app.crud.interface import ScopedInterface
-from app.crud.modelview import ModelView, RepositoryView
+from app.crud.modelview import ModelView
+from app.crud.repositoryview import RepositoryView
 
 # Name → a part of the advice.
 MODEL_VIEW = {

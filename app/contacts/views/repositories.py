@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Category, ContactType, Status, Tag
 from app.crud.interface import ScopedInterface
-from app.crud.modelview import RepositoryView
+from app.crud.repositoryview import RepositoryView
 from app.security.areas import Area
 
 

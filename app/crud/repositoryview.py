@@ -1,0 +1,133 @@
+"""The pages over a repository: its values in the organisation's order, and how many rows use each."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask import abort, redirect, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Select, case
+
+from app.crud.columns import EMPTY_CELL, Cell, ListColumn
+from app.crud.holders import count_links
+from app.crud.interface import parse_id
+from app.crud.modelview import ModelView
+from app.crud.sorting import Sort
+from app.errors import DomainError
+from app.extensions import db
+from app.i18n.counted import Counted
+from app.repositories.models import Repository
+from app.repositories.services import give_last_position, move_value
+from app.security.actor import Actor, current_actor
+
+
+class LanguagesColumn(ListColumn):
+    """Whether a repository value has a label in both languages: complete, or which is missing."""
+
+    shape = "chip"
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, [self.datamodel.obj.label_en, self.datamodel.obj.label_es]
+
+    def cell(self, values: tuple) -> Cell:
+        if all(values):
+            return Cell("chip", _("Translated"), "green")
+        missing = _("Spanish missing") if values[0] else _("English missing")
+        return Cell("chip", missing, "amber")
+
+    def sort(self) -> Sort | None:
+        model = self.datamodel.obj
+        labels = {"": (True, True), "es": (True, False), "en": (False, True)}
+        missing = case((model.label_en == "", "en"), (model.label_es == "", "es"), else_="")
+        return self.sort_by_text(
+            lambda: missing, lambda value: self.cell(labels.get(value, (True, True))).text
+        )
+
+
+class MoveColumn(ListColumn):
+    """The buttons that move a value up or down in its list."""
+
+    shape = "move"
+    why_not_sorted = _l("The list is in this order already.")
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, [self.datamodel.obj.position]
+
+    def cell(self, values: tuple) -> Cell:
+        return Cell("move")
+
+
+class UsesColumn(ListColumn):
+    """How many rows of other models have a value, within the actor's scope."""
+
+    shape = "uses"
+    why_not_sorted = _l("The number of uses can’t be sorted.")
+
+    def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
+        return query, []
+
+    def load(self, ids: list[int]) -> dict[int, str]:
+        """Return what has each value, such as “57 contacts”, in one statement."""
+        return count_links(db.session(), self.datamodel.obj, ids, current_actor())
+
+    def cell(self, values: tuple) -> Cell:
+        return Cell("text", values[0]) if values and values[0] else EMPTY_CELL
+
+
+class RepositoryView(ModelView, abstract=True):
+    """The pages over a repository: labels in both languages, colour, order."""
+
+    # The overview of all repositories stands in the menu instead.
+    category = "Settings"
+    in_menu = False
+    is_personal = False
+    counted = Counted("%(num)s value", "%(num)s values")
+    list_template = "appbuilder/general/model/list.html"
+    label_columns: ClassVar[dict[str, Any]] = {
+        "name": _l("Name"), "languages": _l("Languages"), "uses": _l("Used by"),
+        "move": _l("Order"),
+    }  # fmt: skip
+    list_columns: ClassVar[Any] = ["name", "languages", "colour", "uses", "is_active", "move"]
+    # The name is that of the reader's language, so these would repeat it.
+    more_columns = ("label_en", "label_es")
+    title_parts = ("label",)
+    order_by: ClassVar[dict[str, str]] = {"position": "position"}
+    base_sort = "position"
+    search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
+    edit_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "is_active"]
+    show_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "is_active"]
+    column_types: ClassVar[dict[str, type[ListColumn]]] = {
+        "languages": LanguagesColumn, "uses": UsesColumn, "move": MoveColumn,
+    }  # fmt: skip
+
+    @expose("/move", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def move(self):
+        """Move a value one place up or down, and return to its button."""
+        way = "up" if "up" in request.form else "down"
+        row_id = parse_id(request.form.get(way, ""))
+        if row_id is None or not move_value(
+            db.session(), self.datamodel.obj, row_id, up=way == "up"
+        ):
+            abort(404)
+        db.session.commit()
+        return redirect(f"{self.route_base}/list/#{way}-{row_id}")
+
+    def before_save(self, row: Repository, form: Any) -> None:
+        """Put a new value at the end of its list."""
+        if row.id is None:
+            give_last_position(db.session(), row)
+
+    def check(self, row: Repository) -> None:
+        """Require a label in at least one language."""
+        check_label(row)
+
+
+def check_label(row: Repository) -> None:
+    """Raise DomainError if a repository value has no label."""
+    if not (row.label_en or row.label_es):
+        raise DomainError(_("Enter a name in at least one language."), field="label_en")
