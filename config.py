@@ -44,6 +44,7 @@ KNOWN_VARIABLES = {
     "PADRON_SESSION_HOURS",
     "PADRON_THREADS",
     "PADRON_TIMEZONE",
+    "PADRON_TRASH_DAYS",
     "PADRON_TRUSTED_HOSTS",
     "PADRON_WORKERS",
     # Read by the tests and the benchmark, never by the program.
@@ -87,6 +88,8 @@ def settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "PROCESSES": processes,
         # A collective action on more rows than this is done in the background.
         "BACKGROUND_ABOVE": _integer(env, "PADRON_BACKGROUND_ABOVE", 200, 0, 5_000),
+        # Rows are deleted for good after so many days in the trash; 0: only by hand.
+        "TRASH_DAYS": _integer(env, "PADRON_TRASH_DAYS", 0, 0, 36_500),
         "PROXIES": _integer(env, "PADRON_PROXIES", 0, 0, 10),
         "PUBLIC_URL": public_url,
         "TRUSTED_HOSTS": _trusted_hosts(env.get("PADRON_TRUSTED_HOSTS"), public_url, host),

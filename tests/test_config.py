@@ -28,6 +28,8 @@ def with_settings(tmp_path):
         ("PADRON_IDLE_MINUTES", "1", "write a whole number from 5 to 1440"),
         ("PADRON_SESSION_HOURS", "0", "write a whole number from 1 to 168"),
         ("PADRON_LANGUAGE", "fr", "write en or es"),
+        ("PADRON_TRASH_DAYS", "soon", "write a whole number from 0 to 36500"),
+        ("PADRON_TRASH_DAYS", "-1", "write a whole number from 0 to 36500"),
         ("PADRON_TIMEZONE", "Mars/Olympus", "write a zone such as Europe/Madrid"),
         ("PADRON_TIMEZONE", "../etc/passwd", "write a zone such as Europe/Madrid"),
         ("PADRON_COUNTRY", "Spain", "write two letters"),

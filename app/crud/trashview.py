@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import abort, flash, redirect, request
+from flask import abort, current_app, flash, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.actions import action
 from flask_appbuilder.security.decorators import permission_name
@@ -61,6 +61,17 @@ class TrashView(ModelView, abstract=True):
             "success",
         )
         return redirect(self.last_list_url)
+
+    def retention(self) -> str:
+        """Return the sentence that says how long rows stay in the trash."""
+        days = current_app.config["TRASH_DAYS"]
+        if not days:
+            return _("Items stay here until somebody deletes them permanently.")
+        return ngettext(
+            "Items are deleted permanently after %(num)s day in the trash.",
+            "Items are deleted permanently after %(num)s days in the trash.",
+            days,
+        )
 
     def trashed_by(self, row: Any) -> str:
         """Return the name of the user who deleted a row; empty for commands and lost users."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,28 +40,30 @@ def select_trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -
 
 
 def purge_all(
-    session: Session,
-    model: Any,
-    actor: Actor,
-    *,
-    before: datetime | None = None,
-    chunk: int = 500,
+    session: Session, model: Any, actor: Actor, *, before: datetime | None = None, chunk: int = 500
 ) -> int:
-    """Purge the trashed rows that the actor may see; return how many.
+    """Purge the trashed rows that the actor may see; return how many. See ``purge_chunks``."""
+    return sum(purge_chunks(session, model, actor, before=before, chunk=chunk))
+
+
+def purge_chunks(
+    session: Session, model: Any, actor: Actor, *, before: datetime | None = None, chunk: int = 500
+) -> Iterator[int]:
+    """Purge the trashed rows that the actor may see; yield the number of each chunk.
 
     Each chunk is one transaction and is deleted in one statement. The foreign keys of the
     database delete what belongs to the rows and unlink what points to them. Rows trashed at or
     after ``before`` are kept.
     """
-    count, last = 0, 0
+    last = 0
     chosen = select_trashed(model, actor, *_older(model, before))
     candidates = chosen.with_only_columns(model.id).order_by(model.id).limit(chunk)
     while ids := session.scalars(candidates.where(model.id > last)).all():
-        count += _purge(session, model, chosen.where(model.id.in_(ids)), actor)
+        count = _purge(session, model, chosen.where(model.id.in_(ids)), actor)
         session.commit()
         session.expunge_all()
         last = ids[-1]
-    return count
+        yield count
 
 
 def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:

@@ -85,9 +85,9 @@ def test_moving_what_does_not_exist_is_not_found(client_as, session, typed):
 def test_a_list_sorted_in_another_way_has_no_buttons_to_move(client_as, session):
     alicia = client_as(ALICIA)
 
-    assert b'name=up' in alicia.get(f"{ROUTE}/list/").data
-    assert b'name=up' not in alicia.get(f"{ROUTE}/list/?sort=name").data
-    assert b'name=up' not in alicia.get(f"{ROUTE}/list/?is_active__yes=1").data
+    assert b"name=up" in alicia.get(f"{ROUTE}/list/").data
+    assert b"name=up" not in alicia.get(f"{ROUTE}/list/?sort=name").data
+    assert b"name=up" not in alicia.get(f"{ROUTE}/list/?is_active__yes=1").data
 
 
 def test_the_list_says_how_many_rows_use_each_value(client_as, session, counting):

@@ -11,7 +11,10 @@ from sqlalchemy import func, select
 
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
+from app.log.models import LogEntry
+from app.security.actor import SYSTEM
 from app.security.scope import visible
+from app.trash.periodic import PurgeOldTrash
 from app.trash.services import move_to_trash, purge_all, select_trashed
 from app.types import now
 from tests.factories import a_contact, an_account, the_value
@@ -197,3 +200,45 @@ def test_restoring_from_the_trash_redirects_to_the_row(client_as):
     reply = client_as(BRUNO).post(f"/contacts/trash/restore/{contact.id}")
 
     assert reply.location == f"/contacts/show/{contact.id}"
+
+
+def an_old_and_a_new_trashed_contact() -> tuple[int, int]:
+    old, new = a_trashed_contact(), a_trashed_contact()
+    old.trashed_at = now() - timedelta(days=31)
+    db.session.commit()
+    return old.id, new.id
+
+
+def test_the_trash_is_purged_of_old_rows_if_the_organisation_says_so(app, session, monkeypatch):
+    monkeypatch.setitem(app.config, "TRASH_DAYS", 30)
+    old, new = an_old_and_a_new_trashed_contact()
+
+    PurgeOldTrash().run(app)
+
+    left = session.scalars(select_trashed(Contact, ALICIA.as_actor())).all()
+    assert [row.id for row in left] == [new]
+    entry = session.scalars(select(LogEntry).where(LogEntry.subject_id == old)).all()[-1]
+    assert (entry.event, entry.actor_name) == ("purged", SYSTEM.name)
+
+
+def test_nothing_is_purged_by_itself_without_a_number_of_days(app, session):
+    old, new = an_old_and_a_new_trashed_contact()
+
+    PurgeOldTrash().run(app)
+
+    left = session.scalars(select_trashed(Contact, ALICIA.as_actor())).all()
+    assert {row.id for row in left} == {old, new}
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        (0, "Items stay here until somebody deletes them permanently."),
+        (1, "after 1 day in the trash"),
+        (30, "after 30 days in the trash"),
+    ],
+)
+def test_the_trash_says_how_long_items_stay(app, client_as, monkeypatch, days, sentence):
+    monkeypatch.setitem(app.config, "TRASH_DAYS", days)
+
+    assert sentence in client_as(BRUNO).get("/contacts/trash/list/").text
