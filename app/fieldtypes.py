@@ -22,7 +22,7 @@ from flask_babel import gettext as _
 from app.errors import DomainError
 from app.i18n.clock import today
 from app.i18n.dates import parse_date
-from app.i18n.formats import show_date, show_datetime, show_number
+from app.i18n.formats import date_pattern, edit_date, show_date, show_datetime, show_number
 from app.i18n.languages import current_language
 from app.i18n.phones import parse_phone, show_phone
 from app.i18n.places import (
@@ -101,6 +101,10 @@ class FieldType:
         """Format a value for a file, so that ``parse`` returns the same value again."""
         return "" if value is None else str(value)
 
+    def edit(self, value: Any) -> str:
+        """Format a value for a form, so that ``parse`` returns the same value again."""
+        return self.write(value)
+
 
 class MultilineText(FieldType):
     name = "lines"
@@ -156,6 +160,9 @@ class Phone(FieldType):
             return ""
         return show_phone(value)
 
+    def edit(self, value: str | None) -> str:
+        return self.show(value)
+
     def write(self, value: str | None) -> str:
         return value or ""
 
@@ -181,9 +188,7 @@ class Date(FieldType):
     def read(self, value: str, hints: Hints) -> datetime.date:
         day = parse_date(value, hints.day_first)
         if day is None:
-            raise DomainError(
-                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=value[:40])
-            )
+            raise DomainError(invalid_date(value))
         return day
 
     def validate(self, value: datetime.date) -> None:
@@ -198,8 +203,19 @@ class Date(FieldType):
     def show(self, value: datetime.date | None) -> str:
         return show_date(value)
 
+    def edit(self, value: datetime.date | None) -> str:
+        return edit_date(value)
+
     def write(self, value: datetime.date | None) -> str:
         return value.isoformat() if value else ""
+
+
+def invalid_date(value: str) -> str:
+    """Return the sentence that a typed text is no date, and how the reader writes one."""
+    return _(
+        "“%(value)s” is not a valid date. Enter it as %(pattern)s.",
+        value=value[:40], pattern=date_pattern(),
+    )  # fmt: skip
 
 
 class DateTime(FieldType):
@@ -335,6 +351,9 @@ class Province(FieldType):
 
     def show(self, value: str | None) -> str:
         return province_name(value, current_language())
+
+    def edit(self, value: str | None) -> str:
+        return self.show(value)
 
 
 def _unknown_province(value: str, country: str) -> str:

@@ -17,7 +17,7 @@ from app.crud.columns import initials
 from app.crud.modelview import ModelView
 from app.crud.submissions import form_key
 from app.extensions import db
-from app.i18n.formats import FILTERS
+from app.i18n.formats import FILTERS, date_pattern, is_day_first
 from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.queries import live_job_ids
 from app.jobs.views import badge_label
@@ -48,6 +48,8 @@ def init_app(app: Flask) -> None:
         role_rights=role_rights,
         level_choices=level_choices,
         initials=initials,
+        date_pattern=date_pattern,
+        is_day_first=is_day_first,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.context_processor(_context)

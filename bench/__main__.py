@@ -31,7 +31,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "60"))
 # Columns that have no index in the order of what is shown, and the column a raw page sorts by.
 SORTS = {
     "type": "t.label_en", "status": "s.label_en", "account": "a.name", "entity": "e.name",
-    "city": "c.city", "postcode": "c.postcode", "country": "c.country", "phone": "c.phone",
+    "city": "c.city", "postcode": "c.postcode", "country": "c.country",
 }  # fmt: skip
 CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 

@@ -124,6 +124,4 @@ def _form_values(field: Any, saved: Any) -> list[str]:
         return ["" if saved is None or not field.visible_rows([saved]) else str(saved.id)]
     if isinstance(field, SwitchField):
         return ["1" if saved else ""]
-    if field.field_type.name in ("phone", "province"):
-        return [field.field_type.show(saved)]
-    return [field.field_type.write(saved)]
+    return [field.field_type.edit(saved)]

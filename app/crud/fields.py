@@ -12,7 +12,6 @@ from wtforms import Field, FileField
 from wtforms.validators import ValidationError
 from wtforms.widgets import (
     CheckboxInput,
-    DateInput,
     DateTimeLocalInput,
     EmailInput,
     NumberInput,
@@ -25,6 +24,7 @@ from wtforms.widgets import (
 
 from app.errors import DomainError
 from app.fieldtypes import FieldType, Hints
+from app.i18n.formats import date_pattern, is_day_first
 from app.i18n.languages import current_language
 from app.i18n.places import countries, province_of_postcode, provinces
 from app.text import clean
@@ -58,9 +58,7 @@ class TypedField(Field):
             return self.typed
         if self.data is None:
             return ""
-        if self.field_type.name in ("phone", "province"):
-            return self.field_type.show(self.data)
-        return self.field_type.write(self.data)
+        return self.field_type.edit(self.data)
 
     def pre_validate(self, form: Any) -> None:
         if self.typed is not None:
@@ -93,7 +91,8 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     chosen = form[name].typed if name in form and hasattr(form[name], "typed") else None
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
-    return Hints(country=(chosen or current_app.config["COUNTRY"]).upper()[:2], is_strict=True)
+    country = (chosen or current_app.config["COUNTRY"]).upper()[:2]
+    return Hints(country=country, day_first=is_day_first(), is_strict=True)
 
 
 class OptionWidget:
@@ -197,6 +196,15 @@ class ProvinceField(TypedField):
         return province_of_postcode(parsed or "", hints.country)
 
 
+class DateWidget(TextInput):
+    """A date as the reader types it; the template adds a button that opens a calendar."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        kwargs.setdefault("placeholder", date_pattern())
+        kwargs |= {"autocomplete": "off", "data_date_order": "dmy" if is_day_first() else "mdy"}
+        return super().__call__(field, **kwargs)
+
+
 class SwitchWidget(CheckboxInput):
     """A checkbox that also sends a value when it is not ticked."""
 
@@ -250,7 +258,7 @@ WIDGETS = {
     "email": EmailInput(),
     "phone": TelInput(),
     "url": URLInput(),
-    "day": DateInput(),
+    "day": DateWidget(),
     "moment": DateTimeLocalInput(),
     "whole": NumberInput(),
     "number": TextInput(),

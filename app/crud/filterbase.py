@@ -32,6 +32,10 @@ class Filter(BaseFilter):
             raise InvalidFilter(_("This filter’s value can have up to 200 characters."))
         return value
 
+    def encode(self, typed: str) -> str:
+        """Return what was typed in the dialog as it stands in the address; raise InvalidFilter."""
+        return typed
+
     def clause(self, value: Any) -> ColumnElement[bool]:
         """Return the SQL condition."""
         raise NotImplementedError

@@ -28,9 +28,9 @@ from app.crud.linkfilters import (
 )
 from app.errors import DomainError
 from app.extensions import db
-from app.fieldtypes import Hints, get_field_type
+from app.fieldtypes import Hints, get_field_type, invalid_date
 from app.i18n.dates import parse_date
-from app.i18n.formats import show_date
+from app.i18n.formats import is_day_first, show_date
 from app.i18n.languages import current_language
 from app.i18n.places import countries, find_provinces
 from app.search.models import Searchable
@@ -180,19 +180,31 @@ class AtMost(_ComparisonFilter):
         return self.attribute <= value
 
 
-class OnDate(IsValue):
+def encode_date(typed: str) -> str:
+    """Return a date as it stands in an address, whoever typed it; raise InvalidFilter."""
+    day = parse_date(clean(typed), is_day_first())
+    if day is None:
+        raise InvalidFilter(invalid_date(clean(typed)))
+    return day.isoformat()
+
+
+class _DateFilter(_ComparisonFilter):
+    asks = "day"
+
+    def encode(self, typed):
+        return encode_date(typed)
+
+
+class OnDate(_DateFilter, IsValue):
     name = _l("is on")
-    asks = "day"
 
 
-class FromDate(AtLeast):
+class FromDate(_DateFilter, AtLeast):
     name = _l("is on or after")
-    asks = "day"
 
 
-class ToDate(AtMost):
+class ToDate(_DateFilter, AtMost):
     name = _l("is on or before")
-    asks = "day"
 
 
 class _DateTimeFilter(Filter):
@@ -201,10 +213,11 @@ class _DateTimeFilter(Filter):
     def read(self, raw):
         day = parse_date(clean(raw), day_first=True)
         if day is None or not 1900 <= day.year <= 9998:
-            raise InvalidFilter(
-                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=clean(raw)[:40])
-            )
+            raise InvalidFilter(invalid_date(clean(raw)))
         return day
+
+    def encode(self, typed):
+        return encode_date(typed)
 
     def show(self, value):
         return show_date(value)

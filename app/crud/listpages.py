@@ -156,15 +156,15 @@ class ListPages(SavedViewPages):
         state = read_state(self, MultiDict(pairs), {})
         column, _sep, operator = name.rpartition(SEPARATOR)
         known = FilterConverter(self.datamodel).convert(column) if column else ()
-        if not any(f.arg_name == operator for f in known or ()):
+        filter_ = next((f for f in known or () if f.arg_name == operator), None)
+        if filter_ is None:
             abort(400)
-        asks = next(f.asks for f in known if f.arg_name == operator)
-        if asks == "none":
+        if filter_.asks == "none":
             values = ["1"]
         if values:
             pairs = [pair for pair in state.pairs() if pair[0] != name]
-            pairs.append((name, ",".join(values)))
             try:
+                pairs.append((name, ",".join(filter_.encode(value) for value in values)))
                 state = read_state(self, MultiDict(pairs), {}).of_view(state.view_id)
             except InvalidFilter as error:
                 return self._filters_page(state, column, name, str(error)), 422

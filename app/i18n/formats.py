@@ -41,6 +41,19 @@ def show_date(value: date | None) -> str:
     return dates.format_date(day, "medium", locale=date_locale())
 
 
+def edit_date(value: date | None) -> str:
+    """Format a date as the reader types it: 31/12/2026; 12/31/2026 for Americans."""
+    if not value:
+        return ""
+    first, second = (value.day, value.month) if is_day_first() else (value.month, value.day)
+    return f"{first:02}/{second:02}/{value.year:04}"
+
+
+def date_pattern() -> str:
+    """Return how the reader types a date: dd/mm/yyyy; mm/dd/yyyy for Americans."""
+    return _("dd/mm/yyyy") if is_day_first() else "mm/dd/yyyy"
+
+
 def show_datetime(value: datetime | None) -> str:
     """Format a date and time to the minute, in the organisation's time zone."""
     return _with_time(value, "short")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Any
 
@@ -38,6 +39,8 @@ FIXED_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Characters of JSON that flashed messages may take in the session's cookie, which ends at 4,093.
+MAX_FLASHED = 2_000
 # Two years: the minimum of the browsers' preload list.
 STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 
@@ -50,11 +53,38 @@ def init_app(app: Flask) -> None:
 
 
 class _SessionInterface(SecureCookieSessionInterface):
-    """Flask's session interface, without a Set-Cookie on publicly cacheable static files."""
+    """Flask's session interface, without a Set-Cookie on publicly cacheable static files.
+
+    A browser silently drops a cookie of more than 4 KB, and with it the login.
+    """
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        if not _is_static_file(response):
-            super().save_session(app, session, response)
+        if _is_static_file(response):
+            return
+        if session.modified and "_flashes" in session:
+            session["_flashes"] = _newest_messages(session["_flashes"])
+        super().save_session(app, session, response)
+
+
+def _newest_messages(flashes: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the newest flashed messages that fit into the cookie; a long one is cut."""
+    kept: list[tuple[str, Any]] = []
+    room = MAX_FLASHED
+    for category, message in reversed(flashes):
+        short = _cut(message)
+        room -= len(json.dumps([category, short]))
+        if kept and room < 0:
+            break
+        kept.append((category, short))
+    return kept[::-1]
+
+
+def _cut(message: Any) -> Any:
+    """Return a message of at most so many characters that it fits; JSON needs up to 12 for one."""
+    if isinstance(message, dict):
+        return message | {"text": _cut(message["text"])}
+    text = str(message)
+    return text if len(text) <= MAX_FLASHED // 12 else f"{text[: MAX_FLASHED // 12]}…"
 
 
 def csp_nonce() -> str:

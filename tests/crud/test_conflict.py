@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.contacts.models import Category, Status, Tag
+from app.contacts.models import Status, Tag
+from app.crud.conflict import _empty_to_none
 from app.extensions import db
-from tests.contracts.pagereader import parse_forms
-from tests.factories import a_contact, a_value, the_value
+from tests.factories import a_contact, the_value
 from tests.people import ALICIA, BRUNO
 
 pytestmark = pytest.mark.both_databases
@@ -104,16 +104,10 @@ def test_a_malformed_version_is_a_conflict_and_not_a_server_error(client_as, ver
     assert "Ruiz" in reply.text
 
 
-def test_a_typed_zero_is_kept_in_a_conflict(client_as):
-    value = a_value(Category, label_en="Board")
-    alicia = client_as(ALICIA)
-    stale = {"version": "0", "label_en": "Board", "position": "0", "colour": "grey"}
-
-    page = alicia.post(f"/categories/edit/{value.id}", data=stale)
-
-    assert page.status_code == 409
-    form = next(form for form in parse_forms(page.text) if "position" in form.submitted())
-    assert form["position"].values == ["0"]
+def test_zero_is_a_value_in_a_conflict_and_an_empty_text_is_none():
+    assert _empty_to_none(0) == 0
+    assert _empty_to_none("") is None
+    assert _empty_to_none(False) is None
 
 
 def test_the_banner_lists_the_conflicting_fields(client_as, contact):

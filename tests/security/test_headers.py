@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
+import string
 
 import pytest
 from flask import render_template_string
 
+from app.contacts.models import Status
 from config import settings
 from tests.databases import Browser, make_app
-from tests.factories import a_contact
+from tests.factories import a_contact, a_value
 from tests.people import ALICIA, force_login
 
 STRICT_POLICY = (
@@ -152,3 +155,17 @@ def test_only_private_pictures_may_be_cached_by_the_browser(app, session, said, 
     with app.test_request_context("/contacts/photo/1/a"):
         reply = app.response_class(status=status, headers={"Cache-Control": said})
         assert app.process_response(reply).headers["Cache-Control"] == kept
+
+
+@pytest.mark.parametrize("letters", [string.ascii_letters, "ñçáéíóú&<>€", "𝒳𝒴𝒵𝓐𝓑𝓒𝓓𝓔𝓕𝓖"])
+def test_messages_nobody_fetched_do_not_grow_the_cookie_until_it_is_dropped(client_as, letters):
+    row, alicia = a_value(Status), client_as(ALICIA)
+    for number in range(40):
+        # Chosen at random: the cookie is compressed.
+        name = "".join(random.Random(number).choices(letters, k=120))
+        form = {"version": row.version, "label_en": name}
+        reply = alicia.post(f"/statuses/edit/{row.id}", data=form)
+        assert reply.status_code == 302
+        assert len(reply.headers["Set-Cookie"]) < 4093
+
+    assert alicia.get("/statuses/list/").text.count('class="note ') >= 1

@@ -73,7 +73,7 @@ class ApiField(ListColumn):
             raise DomainError(_("Send text."))
         if name == "day" and not _ISO_DATE.fullmatch(value):
             raise DomainError(
-                _("“%(value)s” is not a valid date. Use DD/MM/YYYY.", value=value[:40])
+                _("“%(value)s” is not a valid date. Use YYYY-MM-DD.", value=value[:40])
             )
         if name in ("choice", "colour") and value not in self.field_type.choices:
             raise DomainError(_("“%(value)s” is not a valid option.", value=value[:80]))

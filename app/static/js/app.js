@@ -4,6 +4,8 @@ import "./cards.js";
 import "./confirm.js";
 import "./count.js";
 import "./copy.js";
+import "./dates.js";
+import "./files.js";
 import "./forms.js";
 import "./jobs.js";
 import "./menus.js";
