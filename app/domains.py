@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 
 DOMAINS = (
     "i18n",
+    "fieldtypes",
     "security",
     "storage",
     "log",

@@ -92,7 +92,7 @@ def _condition(
 ) -> ColumnElement[bool]:
     attribute = getattr(Contact, field.key)
     if isinstance(field, ValueField):
-        if field.field_type.name in ("text", "lines", "postcode", "code"):
+        if field.field_type.is_text:
             return func.padron_fold(attribute) == fold(value)
         return attribute == field.parse(value, Hints(country))
     assert isinstance(field, ForeignKeyField | ManyToManyField)

@@ -83,22 +83,19 @@ class AttributeColumn(ListColumn):
     def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
         super().__init__(datamodel, name, label)
         self.field_type: FieldType = datamodel.field_type(name)
-        self.shape = (
-            self.field_type.name if self.field_type.name in ("email", "phone", "url") else "text"
-        )
-        if self.shape == "phone":
-            self.why_not_sorted = _l("Phone numbers can’t be sorted. Search for a number instead.")
+        self.shape = self.field_type.shape
+        if self.field_type.why_not_sorted:
+            self.why_not_sorted = self.field_type.why_not_sorted
 
     def cell(self, values: tuple) -> Cell:
         value = values[0]
         if value is None or value == "":
             return EMPTY_CELL
-        if self.field_type.name == "colour":
-            return Cell("chip", self.field_type.show(value), value)
         return Cell(self.shape, self.field_type.show(value), value)
 
     def sort(self) -> Sort | None:
-        if self.shape == "phone" or isinstance(self.datamodel.column(self.name).type, JSON):
+        is_json = isinstance(self.datamodel.column(self.name).type, JSON)
+        if self.field_type.why_not_sorted or is_json:
             return None
         attribute = getattr(self.datamodel.obj, self.name)
         if is_stored_in_order(self.datamodel.column(self.name)):

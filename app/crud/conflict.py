@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from app.crud.fields import SwitchField, TypedField
 from app.crud.forms import RowForm
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
+from app.fieldtypes import to_json
 from app.log.queries import changes_since
-from app.log.values import foreign_keys, to_json
+from app.log.values import foreign_keys
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,17 @@ from wtforms import Field, FileField
 from wtforms.validators import ValidationError
 from wtforms.widgets import (
     CheckboxInput,
-    DateTimeLocalInput,
-    EmailInput,
     NumberInput,
-    TelInput,
     TextArea,
     TextInput,
-    URLInput,
     html_params,
 )
 
 from app.errors import DomainError
 from app.fieldtypes import FieldType, Hints
-from app.i18n.formats import date_pattern, is_day_first
+from app.i18n.formats import date_pattern, decimal_sign, is_day_first
 from app.i18n.languages import current_language
-from app.i18n.places import countries, province_of_postcode, provinces
+from app.i18n.places import province_of_postcode, provinces
 from app.text import clean
 
 REQUIRED = _l("This field is required.")
@@ -43,8 +39,8 @@ class TypedField(Field):
         self.typed: str | None = None
         if required:
             self.flags.required = True
-        has_codes = field_type.name in ("country", "choice", "colour", "province")
-        if field_type.max_length and not has_codes:
+        # A name that is typed may be longer than the code that is stored.
+        if field_type.max_length and field_type.is_text:
             self.flags.maxlength = field_type.max_length
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -61,7 +57,9 @@ class TypedField(Field):
         return self.field_type.edit(self.data)
 
     def pre_validate(self, form: Any) -> None:
-        if self.typed is not None:
+        if self.typed is not None and self._is_left_alone():
+            self.data = self.object_data
+        elif self.typed is not None:
             try:
                 self.data = self.field_type.parse(self.typed, get_hints(form, self.field_type))
             except DomainError as error:
@@ -74,6 +72,11 @@ class TypedField(Field):
                 raise ValidationError(str(info.get("required_message", REQUIRED)))
             if column is not None and not column.nullable and isinstance(column.type, String):
                 self.data = ""
+
+    def _is_left_alone(self) -> bool:
+        """Return True if the text is that of the stored value, which may say more than it shows."""
+        stored = self.object_data
+        return stored not in (None, "") and clean(self.typed or "") == self.field_type.edit(stored)
 
     def _validate_new_value(self) -> None:
         """Refuse a value that cannot be true, unless it was stored before."""
@@ -92,7 +95,7 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
     country = (chosen or current_app.config["COUNTRY"]).upper()[:2]
-    return Hints(country=country, day_first=is_day_first(), is_strict=True)
+    return Hints(country, is_day_first(), decimal_sign(), is_strict=True)
 
 
 class OptionWidget:
@@ -136,9 +139,7 @@ class ChoiceField(TypedField):
         return [(code, label, code == chosen) for code, label in self._choices()]
 
     def _choices(self) -> list[tuple[str, str]]:
-        if self.field_type.name == "country":
-            return list(countries(current_language()))
-        return [(code, str(label)) for code, label in self.field_type.choices.items()]
+        return list(self.field_type.options().items())
 
 
 class ProvinceWidget(TextInput):
@@ -174,11 +175,6 @@ class ProvinceField(TypedField):
 
     def pre_validate(self, form: Any) -> None:
         self.form_ = form
-        shown = self.field_type.show(self.object_data)
-        if shown and self.typed is not None and clean(self.typed) == shown:
-            # What was stored before the list was complete is kept if it is left alone.
-            self.data = self.object_data
-            return
         super().pre_validate(form)
         if self.data in (None, "") and self.typed is not None:
             self.data = self._province_of_postcode(form) or self.data
@@ -202,6 +198,14 @@ class DateWidget(TextInput):
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
         kwargs.setdefault("placeholder", date_pattern())
         kwargs |= {"autocomplete": "off", "data_date_order": "dmy" if is_day_first() else "mdy"}
+        return super().__call__(field, **kwargs)
+
+
+class MomentWidget(DateWidget):
+    """A date and time as the reader types it."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        kwargs.setdefault("placeholder", f"{date_pattern()} hh:mm")
         return super().__call__(field, **kwargs)
 
 
@@ -249,17 +253,29 @@ class PhotoField(FileField):
         """Do nothing: the view stores the file."""
 
 
-WIDGETS = {
-    "text": TextInput(),
-    "identifier": TextInput(),
-    "code": TextInput(),
-    "postcode": TextInput(),
-    "lines": TextArea(),
-    "email": EmailInput(),
-    "phone": TelInput(),
-    "url": URLInput(),
-    "day": DateWidget(),
-    "moment": DateTimeLocalInput(),
-    "whole": NumberInput(),
-    "number": TextInput(),
+class TypedInput(TextInput):
+    """An input of the type and the keyboard that suit the field type."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        kwargs.setdefault("type", field.field_type.input_type)
+        if mode := field.field_type.input_mode:
+            kwargs.setdefault("inputmode", mode)
+        return super().__call__(field, **kwargs)
+
+
+# By the field type's ``form_field``: the class of the field and its widget.
+_FIELDS: dict[str, tuple[type[TypedField], Any]] = {
+    "typed": (TypedField, TypedInput()),
+    "lines": (TypedField, TextArea()),
+    "whole": (TypedField, NumberInput()),
+    "date": (TypedField, DateWidget()),
+    "moment": (TypedField, MomentWidget()),
+    "choice": (ChoiceField, OptionWidget()),
+    "province": (ProvinceField, ProvinceWidget()),
 }
+
+
+def make_typed_field(field_type: FieldType, label: Any, **kwargs: Any) -> Any:
+    """Return the form field for a field type."""
+    field_class, widget = _FIELDS[field_type.form_field]
+    return field_class(label, field_type=field_type, widget=widget, **kwargs)

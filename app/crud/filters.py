@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
-from flask import current_app
 from flask_appbuilder.models.filters import BaseFilterConverter
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -28,11 +26,11 @@ from app.crud.linkfilters import (
 )
 from app.errors import DomainError
 from app.extensions import db
-from app.fieldtypes import Hints, get_field_type, invalid_date
+from app.fieldtypes import Hints, invalid_date
+from app.i18n.clock import organisation_zone
 from app.i18n.dates import parse_date
-from app.i18n.formats import is_day_first, show_date
-from app.i18n.languages import current_language
-from app.i18n.places import countries, find_provinces
+from app.i18n.formats import decimal_sign, is_day_first, show_date
+from app.i18n.places import find_provinces
 from app.search.models import Searchable
 from app.search.queries import text_condition
 from app.text import clean, digits, escape_like, fold, phone_digits
@@ -139,24 +137,41 @@ class IsFilled(_EmptinessFilter):
 
 
 class _ComparisonFilter(Filter):
-    def read(self, raw):
-        column = self.datamodel.column(self.column_name)
+    """Compares with one value; in an address it stands as the field type writes it in a file."""
+
+    @property
+    def asks(self):
+        is_whole = self.field_type.form_field == "whole"
+        return "whole" if is_whole else "number"
+
+    @property
+    def field_type(self):
+        """Return the field type of the attribute."""
+        return self.datamodel.field_type(self.column_name)
+
+    def _parse(self, text, hints):
         try:
-            value = get_field_type(column).parse(raw, Hints())
+            value = self.field_type.parse(text, hints)
         except DomainError as error:
             raise InvalidFilter(str(error)) from None
         if value is None:
             raise InvalidFilter(_("This filter needs a value."))
         return value
 
+    def read(self, raw):
+        return self._parse(raw, Hints(decimal_sign="."))
+
+    def encode(self, typed):
+        hints = Hints(day_first=is_day_first(), decimal_sign=decimal_sign())
+        return self.field_type.write(self._parse(typed, hints))
+
     def show(self, value):
-        return get_field_type(self.datamodel.column(self.column_name)).show(value)
+        return self.field_type.show(value)
 
 
 class IsValue(_ComparisonFilter):
     name = _l("is")
     arg_name = "is"
-    asks = "whole"
 
     def clause(self, value):
         return self.attribute == value
@@ -165,7 +180,6 @@ class IsValue(_ComparisonFilter):
 class AtLeast(_ComparisonFilter):
     name = _l("is at least")
     arg_name = "from"
-    asks = "whole"
 
     def clause(self, value):
         return self.attribute >= value
@@ -174,37 +188,24 @@ class AtLeast(_ComparisonFilter):
 class AtMost(_ComparisonFilter):
     name = _l("is at most")
     arg_name = "to"
-    asks = "whole"
 
     def clause(self, value):
         return self.attribute <= value
 
 
-def encode_date(typed: str) -> str:
-    """Return a date as it stands in an address, whoever typed it; raise InvalidFilter."""
-    day = parse_date(clean(typed), is_day_first())
-    if day is None:
-        raise InvalidFilter(invalid_date(clean(typed)))
-    return day.isoformat()
-
-
-class _DateFilter(_ComparisonFilter):
+class OnDate(IsValue):
+    name = _l("is on")
     asks = "day"
 
-    def encode(self, typed):
-        return encode_date(typed)
 
-
-class OnDate(_DateFilter, IsValue):
-    name = _l("is on")
-
-
-class FromDate(_DateFilter, AtLeast):
+class FromDate(AtLeast):
     name = _l("is on or after")
+    asks = "day"
 
 
-class ToDate(_DateFilter, AtMost):
+class ToDate(AtMost):
     name = _l("is on or before")
+    asks = "day"
 
 
 class _DateTimeFilter(Filter):
@@ -217,15 +218,17 @@ class _DateTimeFilter(Filter):
         return day
 
     def encode(self, typed):
-        return encode_date(typed)
+        day = parse_date(clean(typed), is_day_first())
+        if day is None:
+            raise InvalidFilter(invalid_date(clean(typed)))
+        return day.isoformat()
 
     def show(self, value):
         return show_date(value)
 
     def midnight(self, day):
         """Return the start of a day in the organisation's time zone."""
-        zone = ZoneInfo(current_app.config["TIMEZONE"])
-        return datetime.combine(day, time(), zone)
+        return datetime.combine(day, time(), organisation_zone())
 
 
 class OnOrAfter(_DateTimeFilter):
@@ -265,10 +268,7 @@ class _ChoiceFilter(Filter):
 
     def options(self) -> dict[str, str]:
         """Return the choices as {code: label}."""
-        info = self.datamodel.get_info(self.column_name)
-        if info.get("kind") == "country":
-            return dict(countries(current_language()))
-        return {code: str(label) for code, label in info["choices"].items()}
+        return self.datamodel.field_type(self.column_name).options()
 
     def read(self, raw):
         codes = raw.split(",")
@@ -297,27 +297,36 @@ class IsNotChoice(_ChoiceFilter):
         return or_(self.attribute.not_in(value), self.attribute.is_(None))
 
 
-class FilterConverter(BaseFilterConverter):
-    """Map a predicate of ScopedInterface to the filters of the attributes it is true for."""
+# The filters that field types name.
+FILTERS: dict[str, type[Filter]] = {
+    "contains": Contains, "digits": HasDigits, "in_province": InProvince, "starts": StartsWith,
+    "is": IsText, "empty": IsEmpty, "filled": IsFilled, "value": IsValue, "at_least": AtLeast,
+    "at_most": AtMost, "on_date": OnDate, "from_date": FromDate, "to_date": ToDate,
+    "from_day": OnOrAfter, "to_day": OnOrBefore, "yes": IsTrue, "no": IsFalse,
+    "choice": IsChoice, "not_choice": IsNotChoice,
+}  # fmt: skip
 
-    conversion_table: ClassVar[Any] = (
-        ("is_tree", [IsDescendant, IsRelated, IsNotRelated]),
-        ("is_relation_many_to_one", [IsRelated, IsNotRelated, IsUnrelated]),
-        ("is_relation_many_to_many", [HasAnyOf, HasNoneOf, HasNoRelated]),
-        ("is_relation", []),
-        ("is_choice", [IsChoice, IsNotChoice, IsEmpty, IsFilled]),
-        ("is_country", [IsChoice, IsNotChoice, IsEmpty, IsFilled]),
-        ("is_phone", [HasDigits, IsEmpty, IsFilled]),
-        ("is_province", [InProvince, IsEmpty, IsFilled]),
-        ("is_json", []),
-        ("is_boolean", [IsTrue, IsFalse]),
-        ("is_datetime", [OnOrAfter, OnOrBefore]),
-        ("is_date", [FromDate, ToDate, OnDate, IsEmpty, IsFilled]),
-        ("is_integer", [IsValue, AtLeast, AtMost]),
-        ("is_numeric", [IsValue, AtLeast, AtMost]),
-        ("is_text", [Contains, IsEmpty, IsFilled]),
-        ("is_string", [Contains, StartsWith, IsText, IsEmpty, IsFilled]),
-    )
+
+class FilterConverter(BaseFilterConverter):
+    """Return the filters of an attribute: those of its field type, or of a relation."""
+
+    # Flask-AppBuilder requires it; ``convert`` does not read it.
+    conversion_table: ClassVar[Any] = ()
+
+    def convert(self, col_name: str) -> list[Filter]:
+        """Return the filters of an attribute, each over the model."""
+        datamodel: Any = self.datamodel
+        if datamodel.is_relation_many_to_one(col_name):
+            found = [IsRelated, IsNotRelated]
+            is_tree = datamodel.is_tree(col_name)
+            found = [IsDescendant, *found] if is_tree else [*found, IsUnrelated]
+        elif datamodel.is_relation_many_to_many(col_name):
+            found = [HasAnyOf, HasNoneOf, HasNoRelated]
+        elif datamodel.is_relation(col_name) or datamodel.is_json(col_name):
+            found = []
+        else:
+            found = [FILTERS[name] for name in datamodel.field_type(col_name).filters]
+        return [filter_(col_name, datamodel) for filter_ in found]
 
 
 def find_filter(datamodel, search_columns: list[str], name: str) -> Filter:

@@ -95,7 +95,7 @@ class FormPages:
         if name in self.unique_columns:
             return True
         is_link = self.datamodel.is_relation(name)
-        return not is_link and self.datamodel.field_type(name).name in ("email", "phone")
+        return not is_link and self.datamodel.field_type(name).identifies
 
     @expose("/edit/<pk>", methods=["GET", "POST"])
     @has_access

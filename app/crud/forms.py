@@ -8,24 +8,10 @@ from flask_appbuilder.forms import GeneralModelConverter
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
-from app.crud.fields import (
-    WIDGETS,
-    ChoiceField,
-    PhotoField,
-    ProvinceField,
-    SwitchField,
-    TypedField,
-)
+from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.repositories.models import Repository
-
-FIELD_CLASSES = {
-    "choice": ChoiceField,
-    "colour": ChoiceField,
-    "country": ChoiceField,
-    "province": ProvinceField,
-}
 
 
 class LookupForm(FlaskForm):
@@ -115,18 +101,15 @@ class FormBuilder(GeneralModelConverter):
     def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
         field_type = self.datamodel.field_type(name)
         column = self.datamodel.column(name)
-        if field_type.name == "photo":
+        if field_type.form_field == "photo":
             return PhotoField(label, **common)
         default = (
             column.default.arg if column.default is not None and column.default.is_scalar else None
         )
-        if field_type.name == "flag":
+        if field_type.form_field == "switch":
             return SwitchField(label, default=default, **common)
         common |= {
-            "field_type": field_type,
             "default": default,
             "required": not column.nullable and default is None,
         }
-        if field_type.name in FIELD_CLASSES:
-            return FIELD_CLASSES[field_type.name](label, **common)
-        return TypedField(label, widget=WIDGETS[field_type.name], **common)
+        return make_typed_field(field_type, label, **common)

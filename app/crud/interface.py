@@ -87,27 +87,9 @@ class ScopedInterface(SQLAInterface):
         prop = self.list_properties[name]
         return prop.info if self.is_relation(name) else prop.columns[0].info
 
-    # Predicates named in ``FilterConverter.conversion_table``.
-
     def is_tree(self, name: str) -> bool:
         """Return True for a many-to-one relation to a tree."""
         return self.is_relation_many_to_one(name) and hasattr(self.get_related_model(name), "path")
-
-    def is_choice(self, name: str) -> bool:
-        """Return True for a column with choices."""
-        return not self.is_relation(name) and "choices" in self.get_info(name)
-
-    def is_phone(self, name: str) -> bool:
-        """Return True for a telephone number."""
-        return self.get_info(name).get("kind") == "phone"
-
-    def is_province(self, name: str) -> bool:
-        """Return True for a province."""
-        return self.get_info(name).get("kind") == "province"
-
-    def is_country(self, name: str) -> bool:
-        """Return True for a country."""
-        return self.get_info(name).get("kind") == "country"
 
 
 def parse_id(value: Any) -> int | None:

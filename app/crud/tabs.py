@@ -176,9 +176,7 @@ def _format_value(model: type, field: str, value: Any, keys: dict, many: tuple) 
         return str(value)
     column = model.__mapper__.column_attrs[field].columns[0]
     field_type = get_field_type(column)
-    if field_type.name in ("day", "moment"):
-        value = column.type.python_type.fromisoformat(value)
-    return field_type.show(value)
+    return field_type.show(field_type.from_json(value))
 
 
 def _load_labels(target: type, ids: list[int]) -> None:

@@ -7,7 +7,13 @@ from decimal import Decimal
 
 from babel import Locale, dates
 from flask import has_request_context, request
-from flask_babel import format_decimal, format_timedelta, to_user_timezone
+from flask_babel import (
+    format_currency,
+    format_decimal,
+    format_percent,
+    format_timedelta,
+    to_user_timezone,
+)
 from flask_babel import gettext as _
 
 from app.i18n.languages import current_language
@@ -89,6 +95,47 @@ def show_number(value: int | float | Decimal | None) -> str:
     return "" if value is None else format_decimal(value)
 
 
+def decimal_sign() -> str:
+    """Return the decimal sign of the reader's language."""
+    return "," if current_language() == "es" else "."
+
+
+def edit_number(value: Decimal | None, places: int = 0) -> str:
+    """Format a number as the reader types it, without groups: 1234,5; with so many decimals."""
+    if value is None:
+        return ""
+    whole, _sign, decimals = f"{value:f}".partition(".")
+    decimals = decimals.rstrip("0").ljust(places, "0")
+    return f"{whole}{decimal_sign()}{decimals}" if decimals else whole
+
+
+def currency_code() -> str:
+    """Return the ISO code of the organisation's currency."""
+    return "EUR"
+
+
+def show_money(value: Decimal | None) -> str:
+    """Format an amount: €1,234.50; 1234,50 € in Spanish."""
+    return "" if value is None else format_currency(value, currency_code())
+
+
+def show_percent(value: Decimal | None) -> str:
+    """Format a percentage: 21%; 21 % in Spanish."""
+    if value is None:
+        return ""
+    pattern = "#,##0.####%" if current_language() == "en" else "#,##0.####\xa0%"
+    return format_percent(value / 100, pattern)
+
+
+def show_duration(value: int | None) -> str:
+    """Format minutes: 1 h 30 min."""
+    if value is None:
+        return ""
+    hours, minutes = divmod(value, 60)
+    parts = [f"{show_number(hours)} h"] if hours else []
+    return " ".join([*parts, f"{minutes} min"] if minutes or not hours else parts)
+
+
 # Jinja filters.
 FILTERS = {
     "day": show_date,
@@ -96,4 +143,7 @@ FILTERS = {
     "exact": show_exact,
     "ago": show_ago,
     "number": show_number,
+    "money": show_money,
+    "percent": show_percent,
+    "duration": show_duration,
 }

@@ -11,7 +11,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.fieldtypes import Hints
+from app.fieldtypes import Choice, Date, Hints, Phone
 from app.i18n.languages import LANGUAGES
 from app.importexport.fields import CsvField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, split_list
@@ -134,7 +134,7 @@ def _is_likely(field_: CsvField, column: ColumnProfile, lookups: dict[str, Looku
 
     A choice or a repository must know at least one of them.
     """
-    if isinstance(field_, ValueField) and field_.field_type.name == "choice":
+    if isinstance(field_, ValueField) and isinstance(field_.field_type, Choice):
         # A column “Title” may hold “Mrs” or “Treasurer”.
         return not column.distinct or any(_is_choice(field_, text) for text in column.distinct)
     if not getattr(field_, "needs_known_value", False):
@@ -162,7 +162,7 @@ def guess_country(
     numbers = [
         number
         for place, field_ in mapping.items()
-        if isinstance(field_, ValueField) and field_.field_type.name == "phone"
+        if isinstance(field_, ValueField) and isinstance(field_.field_type, Phone)
         for number in list(columns[place].distinct)[:30]
         if not number.startswith(("+", "00"))
     ][:60]
@@ -204,5 +204,5 @@ def guess_day_first(
     return {
         place: is_day_first(columns[place].distinct, default)
         for place, field_ in mapping.items()
-        if isinstance(field_, ValueField) and field_.field_type.name == "day"
+        if isinstance(field_, ValueField) and isinstance(field_.field_type, Date)
     }

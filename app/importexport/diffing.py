@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.fieldtypes import Hints
+from app.fieldtypes import Hints, Phone
 from app.importexport.fields import (
     AppendedField,
     CsvField,
@@ -102,7 +102,7 @@ class ChunkDiff:
             try:
                 return field.parse(cell, hints)
             except DomainError:
-                if field.field_type.name == "phone" and hints.country != self.plan.country:
+                if isinstance(field.field_type, Phone) and hints.country != self.plan.country:
                     # Somebody who lives abroad may have a telephone at home.
                     return field.parse(cell, Hints(self.plan.country))
                 raise

@@ -29,7 +29,7 @@ class ValueField(CsvField):
         super().__init__(name, self.column.info["label"], *synonyms, key=key or attribute.key)
         self.field_type: FieldType = get_field_type(self.column)
         # These have few distinct values: each is parsed once.
-        self.is_cached = self.field_type.name in ("choice", "country", "province")
+        self.is_cached = self.field_type.has_few_values
 
     def parse(self, cell: str, hints: Hints) -> Any:
         """Return the value of a cell; raise DomainError if it cannot be parsed or be true."""
@@ -42,12 +42,7 @@ class ValueField(CsvField):
         """Return the text of a value: its label where ``parse`` reads it back, else its raw form."""
         if value is None or value == "":
             return ""
-        type_name = self.field_type.name
-        if type_name in ("choice", "country") or (type_name == "province" and country):
-            text = self.field_type.show(value)
-            if self.field_type.parse(text, Hints(country=country or "")) == value:
-                return text
-        return self.field_type.write(value)
+        return self.field_type.write_label(value, country)
 
 
 class AppendedField(ValueField):

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, update
 
+from app.fieldtypes import to_json
 from app.importexport.diffing import ChunkDiff
 from app.importexport.fields import ForeignKeyField, ManyToManyField
 from app.importexport.lookups import LinkedRow
 from app.importexport.rows import ImportRow
 from app.log.services import record_many
-from app.log.values import to_json
 from app.search.services import index_texts
 from app.text import fold
 from app.types import now

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
+from app.fieldtypes import to_json
 from app.log.models import LogEntry, is_logged
-from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many, to_json
+from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor, current_actor
 from app.types import now
 

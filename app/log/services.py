@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
@@ -12,6 +10,7 @@ from sqlalchemy import insert, inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
+from app.fieldtypes import get_field_type
 from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.values import foreign_keys, logged_columns, many_to_many
 from app.security.actor import Actor
@@ -114,10 +113,7 @@ def _from_json(model: type, field: str, value: Any) -> Any:
     column = inspect(model).column_attrs[field].columns[0]
     if value is None:
         return None if column.nullable else ""
-    kind = column.type.python_type
-    if kind in (date, datetime):
-        return kind.fromisoformat(value)
-    return Decimal(value) if kind is Decimal else value
+    return get_field_type(column).from_json(value)
 
 
 def get_entry(session: Session, entry_id: int) -> LogEntry | None:

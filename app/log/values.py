@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipDirection
-
-
-def to_json(value: Any) -> Any:
-    """Return a JSON-serializable form of ``value``."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
 
 
 def link_to_json(row: Any) -> list | None:

@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.fieldtypes import get_field_type
-from app.log.values import foreign_keys, to_json
+from app.fieldtypes import get_field_type, to_json
+from app.log.values import foreign_keys
 from app.operations.sql import JsonFunctions
 from app.operations.verbbase import BeforeValue, Effect, Verb, load_labels
 

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from flask import current_app
@@ -206,7 +207,8 @@ def test_only_so_many_imports_are_worked_on_at_once(browser, at):
 
 
 def test_a_full_disk_is_said_at_the_upload_and_leaves_no_folder(app, browser, monkeypatch):
-    before = set(os.listdir(uploads._uploads_folder(app.config["DATA_DIR"])))
+    folder = Path(uploads._uploads_folder(app.config["DATA_DIR"]))
+    before = set(folder.glob("*"))
 
     def fail(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -215,7 +217,7 @@ def test_a_full_disk_is_said_at_the_upload_and_leaves_no_folder(app, browser, mo
     reply = upload(browser, FILE)
     assert reply.status_code == 507
     assert "enough space on the server" in reply.text
-    assert set(os.listdir(uploads._uploads_folder(app.config["DATA_DIR"]))) == before
+    assert set(folder.glob("*")) == before
 
 
 def test_a_full_disk_is_said_when_the_choices_are_stored(browser, at, monkeypatch):

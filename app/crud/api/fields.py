@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, String, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from app.crud.columns import ChipsColumn, JoinedColumn, ListColumn, name_parts
@@ -22,7 +19,6 @@ from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 
 MAX_LINKS = 500
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class ApiField(ListColumn):
@@ -34,16 +30,11 @@ class ApiField(ListColumn):
         column = datamodel.column(name)
         self.is_nullable = column.nullable
         # null also empties a text column that is not nullable.
-        self.takes_null = column.nullable or (
-            isinstance(column.type, String) and self.field_type.name not in ("choice", "colour")
-        )
+        self.takes_null = self.field_type.takes_null
 
     def cell(self, values: tuple) -> Any:
         """Return the value as JSON."""
-        value = values[0]
-        if isinstance(value, datetime | date):
-            return value.isoformat()
-        return str(value) if isinstance(value, Decimal) else value
+        return self.field_type.to_json(values[0])
 
     def form_values(self, value: Any) -> list[str]:
         """Return the form values for a JSON value; raise DomainError if its type is wrong."""
@@ -51,33 +42,7 @@ class ApiField(ListColumn):
             if not self.takes_null:
                 raise DomainError(str(REQUIRED))
             return [""]
-        return [self._form_value(value)]
-
-    def _form_value(self, value: Any) -> str:
-        name = self.field_type.name
-        if name == "flag":
-            if not isinstance(value, bool):
-                raise DomainError(_("Send true or false."))
-            return "1" if value else ""
-        if name == "whole":
-            if isinstance(value, bool) or not (
-                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-            ):
-                raise DomainError(_("Send a whole number."))
-            if abs(value) > 999_999_999:
-                raise DomainError(_("Send a smaller number."))
-            return str(int(value))
-        if name == "number" and isinstance(value, int | float) and not isinstance(value, bool):
-            return repr(value)
-        if not isinstance(value, str):
-            raise DomainError(_("Send text."))
-        if name == "day" and not _ISO_DATE.fullmatch(value):
-            raise DomainError(
-                _("“%(value)s” is not a valid date. Use YYYY-MM-DD.", value=value[:40])
-            )
-        if name in ("choice", "colour") and value not in self.field_type.choices:
-            raise DomainError(_("“%(value)s” is not a valid option.", value=value[:80]))
-        return value
+        return [self.field_type.form_text(value)]
 
     def response_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the value in a response."""
@@ -88,25 +53,12 @@ class ApiField(ListColumn):
         return self._schema(self.takes_null and not is_required)
 
     def _schema(self, is_nullable: bool) -> dict[str, Any]:
-        name = self.field_type.name
-        schema: dict[str, Any] = {"type": _TYPES.get(name, "string")}
-        if name in _FORMATS:
-            schema["format"] = _FORMATS[name]
-        if name == "whole":
-            schema |= {"minimum": -999_999_999, "maximum": 999_999_999}
-        if name in ("choice", "colour"):
-            schema["enum"] = list(self.field_type.choices)
-        elif self.field_type.max_length and name != "country":
-            schema["maxLength"] = self.field_type.max_length
+        schema = self.field_type.json_schema()
         if is_nullable:
             schema["type"] = [schema["type"], "null"]
             if "enum" in schema:
                 schema["enum"] = [*schema["enum"], None]
         return schema | {"title": str(self.label)}
-
-
-_TYPES = {"flag": "boolean", "whole": "integer"}
-_FORMATS = {"day": "date", "moment": "date-time", "email": "email", "url": "uri"}
 
 
 class ApiLink(JoinedColumn):

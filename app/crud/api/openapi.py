@@ -33,6 +33,7 @@ INPUT_SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1, "maxLength": 200},
     "day": {"type": "string", "format": "date"},
     "whole": {"type": "integer", "minimum": -999_999_999, "maximum": 999_999_999},
+    "number": {"type": "string", "pattern": r"^-?\d{1,16}(\.\d{1,16})?$"},
     "pick": {"type": "string", "pattern": r"^\d{1,9}(,\d{1,9}){0,49}$"},
     "none": {"type": "string", "enum": ["1"]},
 }

@@ -14,7 +14,6 @@ from app.crud.api.openapi import document, get_tag, list_filters, required_field
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import error_meanings
 from app.crud.basepage import Page
-from app.i18n.formats import show_number
 from app.security.guard import accepts_cookies
 
 
@@ -116,25 +115,4 @@ def _describe_type(field: Any) -> str:
         return _("link: an ID, or {“id”: number}")
     if isinstance(field, ApiLinks):
         return _("list of IDs")
-    name = field.field_type.name
-    if name in ("choice", "colour"):
-        return _("one of: %(codes)s", codes=", ".join(field.field_type.choices))
-    words = {
-        "flag": _("true or false"),
-        "whole": _("whole number"),
-        "number": _("number"),
-        "day": _("date, for example 2026-12-31"),
-        "moment": _("date and time in UTC, for example 2026-12-31T23:59:00+00:00"),
-        "email": _("e-mail address"),
-        "phone": _("phone number, returned as +34944123456"),
-        "url": _("web address"),
-        "country": _("country: two-letter code or name"),
-        "province": _("province: name or code"),
-    }
-    if name in words:
-        return words[name]
-    if field.field_type.max_length:
-        return _(
-            "text, up to %(count)s characters", count=show_number(field.field_type.max_length)
-        )
-    return _("text")
+    return field.field_type.describe()

@@ -19,12 +19,14 @@ onEnhance((part) => {
     const isDayFirst = text.dataset.dateOrder === "dmy";
     button.hidden = false;
     button.addEventListener("click", () => {
-      native.value = read(text.value, isDayFirst);
+      native.value = read(text.value.trim().split(" ")[0], isDayFirst);
       native.showPicker();
     });
     native.addEventListener("change", () => {
       const [year, month, day] = native.value.split("-");
-      text.value = native.value && (isDayFirst ? `${day}/${month}/${year}` : `${month}/${day}/${year}`);
+      const date = native.value && (isDayFirst ? `${day}/${month}/${year}` : `${month}/${day}/${year}`);
+      // The time of a moment stays.
+      text.value = [date, ...text.value.trim().split(" ").slice(1)].join(" ");
       text.dispatchEvent(new Event("input", { bubbles: true }));
       text.dispatchEvent(new Event("change", { bubbles: true }));
       text.focus();

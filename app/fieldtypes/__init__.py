@@ -1,0 +1,28 @@
+"""Field types: what a column holds, in one place, for every room.
+
+Forms, filters, lists, the API, imports, exports and the log all ask them, so that a field behaves
+the same wherever it appears. A column's field type is named by ``info["kind"]``; without it, it
+follows from the column's SQL type.
+"""
+
+from app.fieldtypes.base import FieldType, Hints, get_field_type, to_json
+from app.fieldtypes.choices import Boolean, Choice, Colour, Country, Province
+from app.fieldtypes.dates import Date, DateTime, invalid_date
+from app.fieldtypes.numbers import Decimal, Duration, Integer, Money, Percent, Quantity
+from app.fieldtypes.text import (
+    Code,
+    Email,
+    Identifier,
+    MultilineText,
+    Phone,
+    Photo,
+    Postcode,
+    Url,
+)
+
+__all__ = [
+    "Boolean", "Choice", "Code", "Colour", "Country", "Date", "DateTime", "Decimal", "Duration",
+    "Email", "FieldType", "Hints", "Identifier", "Integer", "Money", "MultilineText", "Percent",
+    "Phone", "Photo", "Postcode", "Province", "Quantity", "Url", "get_field_type", "invalid_date",
+    "to_json",
+]  # fmt: skip

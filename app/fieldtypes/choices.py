@@ -1,0 +1,179 @@
+"""Field types of values out of a list: yes or no, choices, countries, provinces."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from app.errors import DomainError
+from app.fieldtypes.base import FieldType, Hints
+from app.i18n.languages import current_language
+from app.i18n.places import (
+    countries,
+    country_name,
+    find_country,
+    find_province,
+    is_blank,
+    is_closed,
+    nearest_province,
+    province_name,
+)
+from app.text import fold
+
+
+class Boolean(FieldType):
+    name = "flag"
+    sql_types = (sa.Boolean,)
+    form_field = "switch"
+    filters = ("yes", "no")
+    is_text = False
+    json_type = "boolean"
+    yes: ClassVar = {"1", "true", "yes", "y", "x", "on", "si", "s", "verdadero"}
+    no: ClassVar = {"0", "false", "no", "n", "off", "falso"}
+
+    def read(self, value: str, hints: Hints) -> bool:
+        if (folded := fold(value)) in self.yes | self.no:
+            return folded in self.yes
+        raise DomainError(_("“%(value)s” is not a valid answer. Use yes or no.", value=value[:40]))
+
+    def show(self, value: bool | None) -> str:
+        return "" if value is None else _("Yes") if value else _("No")
+
+    def write(self, value: bool | None) -> str:
+        return "" if value is None else "1" if value else "0"
+
+    def form_text(self, value: Any) -> str:
+        if not isinstance(value, bool):
+            raise DomainError(_("Send true or false."))
+        return "1" if value else ""
+
+    def describe(self) -> str:
+        return _("true or false")
+
+
+class _Coded(FieldType):
+    """A code out of a list; people read and type its label."""
+
+    filters: ClassVar[tuple[str, ...]] = ("choice", "not_choice", "empty", "filled")
+    form_field = "choice"
+    is_text = False
+    has_few_values = True
+
+    def options(self) -> dict[str, str]:
+        """Return code → label, in the order in which they are offered."""
+        raise NotImplementedError
+
+    def write_label(self, value: Any, country: str | None) -> str:
+        text = self.show(value)
+        is_read_back = self.parse(text, Hints(country=country or "")) == value
+        return text if is_read_back else self.write(value)
+
+
+class Choice(_Coded):
+    name = "choice"
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Return code → label."""
+        return self.info["choices"]
+
+    def options(self) -> dict[str, str]:
+        return {code: str(label) for code, label in self.choices.items()}
+
+    def read(self, value: str, hints: Hints) -> str:
+        wanted = fold(value).rstrip(".")
+        for code, label in self.choices.items():
+            also = self.info.get("also", {}).get(code, ())
+            if wanted in {fold(code), *(fold(str(known)).rstrip(".") for known in (label, *also))}:
+                return code
+        raise DomainError(_("“%(value)s” is not a valid option.", value=value[:80]))
+
+    def show(self, value: str | None) -> str:
+        return "" if value is None else str(self.choices.get(value, value))
+
+    @property
+    def takes_null(self) -> bool:
+        return self.column is None or bool(self.column.nullable)
+
+    def form_text(self, value: Any) -> str:
+        text = super().form_text(value)
+        if text not in self.choices:
+            raise DomainError(_("“%(value)s” is not a valid option.", value=text[:80]))
+        return text
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.choices)}
+
+    def describe(self) -> str:
+        return _("one of: %(codes)s", codes=", ".join(self.choices))
+
+
+class Colour(Choice):
+    name = "colour"
+    shape = "chip"
+
+
+class Country(_Coded):
+    name = "country"
+
+    def options(self) -> dict[str, str]:
+        return dict(countries(current_language()))
+
+    def read(self, value: str, hints: Hints) -> str:
+        code = find_country(value)
+        if code is None:
+            raise DomainError(_("“%(value)s” is not a valid country.", value=value[:80]))
+        return code
+
+    def show(self, value: str | None) -> str:
+        return country_name(value, current_language()) if value else ""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+    def describe(self) -> str:
+        return _("country: two-letter code or name")
+
+
+class Province(_Coded):
+    """A province: a code where the country's list is complete, else the text that was typed."""
+
+    name = "province"
+    filters = ("in_province", "empty", "filled")
+    form_field = "province"
+
+    def read(self, value: str, hints: Hints) -> str | None:
+        if code := find_province(value, hints.country):
+            return code
+        if is_blank(value):
+            return None
+        if hints.is_strict and is_closed(hints.country):
+            raise DomainError(_unknown_province(value[:80], hints.country))
+        return value
+
+    def show(self, value: str | None) -> str:
+        return province_name(value, current_language())
+
+    def edit(self, value: str | None) -> str:
+        return self.show(value)
+
+    def write_label(self, value: Any, country: str | None) -> str:
+        return super().write_label(value, country) if country else self.write(value)
+
+    def describe(self) -> str:
+        return _("province: name or code")
+
+
+def _unknown_province(value: str, country: str) -> str:
+    name = country_name(country, current_language())
+    if nearest := nearest_province(value, country, current_language()):
+        return _(
+            "“%(value)s” is not a province of %(country)s. Did you mean %(name)s?",
+            value=value, country=name, name=nearest,
+        )  # fmt: skip
+    return _(
+        "“%(value)s” is not a province of %(country)s. Choose one from the list, or another country.",
+        value=value, country=name,
+    )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Field types of time: dates, and moments in the organisation's time zone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from app.errors import DomainError
+from app.fieldtypes.base import FieldType, Hints
+from app.i18n.clock import organisation_zone, today
+from app.i18n.dates import parse_date
+from app.i18n.formats import date_pattern, edit_date, show_date, show_datetime
+
+# Nobody alive was born before.
+MIN_YEAR = 1900
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# “31/12/2026 18:30”, “2026-12-31T18:30:00+01:00”, “31 Dec 2026, 6:30 PM”.
+_MOMENT = re.compile(
+    r"(?P<day>.*?\d{1,4})(?:,? |T)(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
+    r"(?: ?(?P<half>[ap])\.? ?m\.?)?(?: ?(?P<offset>Z|[+-]\d\d:?\d\d))?",
+    re.IGNORECASE,
+)
+
+
+class Date(FieldType):
+    name = "day"
+    sql_types = (sa.Date,)
+    form_field = "date"
+    filters = ("from_date", "to_date", "on_date", "empty", "filled")
+    is_text = False
+    json_format = "date"
+
+    def read(self, value: str, hints: Hints) -> datetime.date:
+        day = parse_date(value, hints.day_first)
+        if day is None:
+            raise DomainError(invalid_date(value))
+        return day
+
+    def validate(self, value: datetime.date) -> None:
+        """Refuse a date of birth before 1900 or in the future."""
+        if not self.info.get("is_past"):
+            return
+        if value > today():
+            raise DomainError(_("This date can’t be in the future."))
+        if value.year < MIN_YEAR:
+            raise DomainError(_("Enter a date from %(year)s onwards.", year=MIN_YEAR))
+
+    def show(self, value: datetime.date | None) -> str:
+        return show_date(value)
+
+    def edit(self, value: datetime.date | None) -> str:
+        return edit_date(value)
+
+    def write(self, value: datetime.date | None) -> str:
+        return value.isoformat() if value else ""
+
+    def from_json(self, value: Any) -> Any:
+        return value and datetime.date.fromisoformat(value)
+
+    def form_text(self, value: Any) -> str:
+        text = super().form_text(value)
+        if text and not _ISO_DATE.fullmatch(text):
+            raise DomainError(
+                _("“%(value)s” is not a valid date. Use YYYY-MM-DD.", value=text[:40])
+            )
+        return text
+
+    def describe(self) -> str:
+        return _("date, for example 2026-12-31")
+
+
+def invalid_date(value: str) -> str:
+    """Return the sentence that a typed text is no date, and how the reader writes one."""
+    return _(
+        "“%(value)s” is not a valid date. Enter it as %(pattern)s.",
+        value=value[:40], pattern=date_pattern(),
+    )  # fmt: skip
+
+
+class DateTime(FieldType):
+    """A moment: stored in UTC, typed and shown in the organisation's time zone."""
+
+    name = "moment"
+    sql_types = (sa.DateTime,)
+    form_field = "moment"
+    filters = ("from_day", "to_day")
+    is_text = False
+    json_format = "date-time"
+
+    def read(self, value: str, hints: Hints) -> datetime.datetime:
+        found = _MOMENT.fullmatch(value)
+        day = parse_date(found["day"], hints.day_first) if found else None
+        try:
+            if found is None or day is None:
+                raise ValueError(value)
+            time = datetime.time(_hour(found), int(found["minute"]), int(found["second"] or 0))
+            return _in_utc(datetime.datetime.combine(day, time), found["offset"])
+        except (ValueError, OverflowError):
+            raise DomainError(
+                _(
+                    "“%(value)s” is not a valid date and time. Enter it as %(pattern)s hh:mm.",
+                    value=value[:40], pattern=date_pattern(),
+                )
+            ) from None  # fmt: skip
+
+    def show(self, value: datetime.datetime | None) -> str:
+        return show_datetime(value)
+
+    def edit(self, value: datetime.datetime | None) -> str:
+        if value is None:
+            return ""
+        local = value.astimezone(organisation_zone())
+        text = f"{edit_date(local.date())} {local:%H:%M}"
+        if local.second:
+            text += f":{local:%S}"
+        # The hour that comes twice when clocks go back is told apart by its offset.
+        return f"{text} {_offset(local)}" if local.fold else text
+
+    def write(self, value: datetime.datetime | None) -> str:
+        return value.isoformat(timespec="seconds") if value else ""
+
+    def from_json(self, value: Any) -> Any:
+        return value and datetime.datetime.fromisoformat(value)
+
+    def form_text(self, value: Any) -> str:
+        text = super().form_text(value)
+        if text:
+            try:
+                moment = datetime.datetime.fromisoformat(text)
+            except ValueError:
+                moment = None
+            if moment is None or moment.tzinfo is None:
+                raise DomainError(
+                    _(
+                        "“%(value)s” is not a valid date and time. Use 2026-12-31T23:59:00+00:00.",
+                        value=text[:40],
+                    )
+                )
+        return text
+
+    def describe(self) -> str:
+        return _("date and time in UTC, for example 2026-12-31T23:59:00+00:00")
+
+
+def _hour(found: re.Match[str]) -> int:
+    hour = int(found["hour"])
+    if not found["half"]:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError(hour)
+    return hour % 12 + (12 if found["half"].lower() == "p" else 0)
+
+
+def _in_utc(local: datetime.datetime, offset: str | None) -> datetime.datetime:
+    """Return a moment typed in the organisation's time zone, or with an offset of its own."""
+    if offset:
+        return datetime.datetime.fromisoformat(f"{local.isoformat()}{offset}").astimezone(
+            datetime.UTC
+        )
+    moment = local.replace(tzinfo=organisation_zone()).astimezone(datetime.UTC)
+    if moment.astimezone(organisation_zone()).replace(tzinfo=None) != local:
+        raise DomainError(
+            _("On that day there is no such time: the clocks go forward. Enter another time.")
+        )
+    return moment
+
+
+def _offset(local: datetime.datetime) -> str:
+    text = f"{local:%z}"
+    return f"{text[:3]}:{text[3:5]}"
