@@ -37,7 +37,7 @@ class FieldType:
     """
 
     name: ClassVar[str] = "text"
-    # SQL types whose columns have this field type without saying so.
+    # SQL types whose columns have this field type without saying so; not inherited.
     sql_types: ClassVar[tuple[type, ...]] = ()
     # Which form field and which ``type`` of input it has; see crud/fields.py.
     form_field: ClassVar[str] = "typed"
@@ -175,11 +175,9 @@ def get_field_type(column: sa.Column) -> FieldType:
     if name := column.info.get("kind"):
         return FieldType.registry[name](column)
     base = getattr(column.type, "impl", column.type)
-    for field_type in reversed(FieldType.registry.values()):
-        # A type decorator is asked first: it may hide the type it is stored as.
-        if isinstance(column.type, field_type.sql_types):
-            return field_type(column)
-    for field_type in FieldType.registry.values():
-        if isinstance(base, field_type.sql_types):
-            return field_type(column)
+    # A type decorator itself is asked for first: it hides the type it is stored as.
+    for sql_type in (column.type, base):
+        for field_type in FieldType.registry.values():
+            if isinstance(sql_type, vars(field_type).get("sql_types", ())):
+                return field_type(column)
     return FieldType(column)

@@ -7,6 +7,7 @@ import re
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from babel.numbers import get_currency_symbol
 from flask_babel import gettext as _
 
 from app import types
@@ -140,9 +141,10 @@ class Money(Decimal):
     name = "money"
 
     def normalize(self, typed: str) -> str:
-        bare = super().normalize(typed)
-        for sign in ("€", "$", "£", currency_code()):
-            bare = bare.removeprefix(sign).removesuffix(sign).strip()
+        bare, code = super().normalize(typed), currency_code()
+        for sign in (get_currency_symbol(code, "en"), code):
+            if bare.startswith(sign) or bare.endswith(sign):
+                return bare.removeprefix(sign).removesuffix(sign).strip()
         return bare
 
     def show(self, value: decimal.Decimal | None) -> str:
@@ -174,7 +176,6 @@ class Duration(Integer):
     """A length of time, in minutes."""
 
     name = "duration"
-    sql_types: ClassVar[tuple[type, ...]] = ()
     form_field = "typed"
     input_type = "text"
 
