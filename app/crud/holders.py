@@ -35,6 +35,29 @@ class Link(NamedTuple):
         key = next(key for key in self.via.foreign_keys if key.column.table is own.__table__)
         return own.id.in_(select(key.parent).where(self.column == row_id))
 
+    def in_words(self, number: int) -> str:
+        """Return a number of the model's rows in words, such as “57 contacts”."""
+        text = _counted(self.model)(min(number, MAX_HELD))
+        return _("more than %(rows)s", rows=text) if number > MAX_HELD else text
+
+    def list_url(self, row_id: int) -> str:
+        """Return the list of the rows linked to a row; “” without it or the right to see it."""
+        for view in current_app.appbuilder.baseviews:
+            if (
+                getattr(view, "search_columns", None) is None
+                or view.datamodel.obj is not self.model
+            ):
+                continue
+            if view.datamodel.with_trash or not view.can("can_list"):
+                continue
+            for name in filter(view.datamodel.is_relation, view.search_columns):
+                relation = view.datamodel.list_properties[name]
+                if self.via is relation.secondary and (
+                    self.via is not None or self.column in relation.local_columns
+                ):
+                    return f"{view.route_base}/list/?{name}__is={row_id}"
+        return ""
+
 
 def links_to(model: Any) -> Iterator[Link]:
     """Yield what may hold a row of a model: links that its deletion would break or lose.
@@ -82,33 +105,30 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
     if not links:
         return ""
     if found := count_links(session, type(row), [row.id], actor):
-        return found[row.id]
+        return ", ".join(link.in_words(number) for link, number in found[row.id])
     if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
         return _("items in the trash or that you don’t have access to")
     return ""
 
 
-def count_links(session: Session, model: type, ids: list[int], actor: Actor) -> dict[int, str]:
-    """Return what is linked to each row of a model, such as “57 contacts”, by the row's id.
+def count_links(
+    session: Session, model: type, ids: list[int], actor: Actor
+) -> dict[int, list[tuple[Link, int]]]:
+    """Return how many rows each link has to rows of a model, by their id, if there are any.
 
-    Rows are counted within the actor's scope, in one statement.
+    Rows are counted up to ``MAX_HELD`` + 1, within the actor's scope, in one statement.
     """
     links = list(links_to(model))
     counts = [_count(link, row_id, actor) for row_id in ids for link in links]
     if not counts:
         return {}
     numbers = iter(session.execute(select(*counts)).one())
-    found: dict[int, str] = {}
+    found: dict[int, list[tuple[Link, int]]] = {}
     for row_id in ids:
-        texts = [_in_words(link, number) for link in links if (number := next(numbers))]
-        if texts:
-            found[row_id] = ", ".join(texts)
+        held = [(link, number) for link in links if (number := next(numbers))]
+        if held:
+            found[row_id] = held
     return found
-
-
-def _in_words(link: Link, number: int) -> str:
-    text = _counted(link.model)(min(number, MAX_HELD))
-    return _("more than %(rows)s", rows=text) if number > MAX_HELD else text
 
 
 def _count(link: Link, row_id: int, actor: Actor) -> Any:

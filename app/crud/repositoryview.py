@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from flask import abort, redirect, request
@@ -11,9 +12,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, case
 
-from app.crud.columns import EMPTY_CELL, Cell, ListColumn
+from app.crud.columns import EMPTY_CELL, Cell, ListColumn, key_sort
 from app.crud.holders import count_links
 from app.crud.interface import parse_id
+from app.crud.listing import ListState
 from app.crud.modelview import ModelView
 from app.crud.sorting import Sort
 from app.errors import DomainError
@@ -51,13 +53,15 @@ class MoveColumn(ListColumn):
     """The buttons that move a value up or down in its list."""
 
     shape = "move"
-    why_not_sorted = _l("The list is in this order already.")
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
-        return query, [self.datamodel.obj.position]
+        return query, []
 
     def cell(self, values: tuple) -> Cell:
         return Cell("move")
+
+    def sort(self) -> Sort | None:
+        return key_sort(self.datamodel.obj.position)
 
 
 class UsesColumn(ListColumn):
@@ -69,12 +73,18 @@ class UsesColumn(ListColumn):
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         return query, []
 
-    def load(self, ids: list[int]) -> dict[int, str]:
-        """Return what has each value, such as “57 contacts”, in one statement."""
-        return count_links(db.session(), self.datamodel.obj, ids, current_actor())
+    def load(self, ids: list[int]) -> dict[int, list[tuple[str, str]]]:
+        """Return what has each value, such as “57 contacts”, and the address of their list."""
+        found = count_links(db.session(), self.datamodel.obj, ids, current_actor())
+        return {
+            row_id: [(link.in_words(number), link.list_url(row_id)) for link, number in held]
+            for row_id, held in found.items()
+        }
 
     def cell(self, values: tuple) -> Cell:
-        return Cell("text", values[0]) if values and values[0] else EMPTY_CELL
+        if not values or not values[0]:
+            return EMPTY_CELL
+        return Cell("uses", ", ".join(text for text, _url in values[0]), values[0])
 
 
 class RepositoryView(ModelView, abstract=True):
@@ -88,20 +98,25 @@ class RepositoryView(ModelView, abstract=True):
     list_template = "appbuilder/general/model/list.html"
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"), "languages": _l("Languages"), "uses": _l("Used by"),
-        "move": _l("Order"),
     }  # fmt: skip
-    list_columns: ClassVar[Any] = ["name", "languages", "colour", "uses", "is_active", "move"]
+    list_columns: ClassVar[Any] = ["name", "languages", "colour", "uses", "is_active", "position"]
     # The name is that of the reader's language, so these would repeat it.
     more_columns = ("label_en", "label_es")
     title_parts = ("label",)
-    order_by: ClassVar[dict[str, str]] = {"position": "position"}
     base_sort = "position"
     search_columns: ClassVar[Any] = ["label_en", "label_es", "is_active"]
     edit_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "is_active"]
     show_columns: ClassVar[Any] = ["label_en", "label_es", "colour", "is_active"]
     column_types: ClassVar[dict[str, type[ListColumn]]] = {
-        "languages": LanguagesColumn, "uses": UsesColumn, "move": MoveColumn,
+        "languages": LanguagesColumn, "uses": UsesColumn, "position": MoveColumn,
     }  # fmt: skip
+
+    def state(self) -> ListState:
+        """Leave out the buttons for users who may not move values."""
+        state = super().state()
+        if self.can("can_edit"):
+            return state
+        return replace(state, cols=tuple(name for name in state.cols if name != "position"))
 
     @expose("/move", methods=["POST"])
     @has_access
@@ -111,11 +126,12 @@ class RepositoryView(ModelView, abstract=True):
         way = "up" if "up" in request.form else "down"
         row_id = parse_id(request.form.get(way, ""))
         if row_id is None or not move_value(
-            db.session(), self.datamodel.obj, row_id, up=way == "up"
+            db.session(), self.datamodel.obj, row_id, current_actor(), up=way == "up"
         ):
             abort(404)
         db.session.commit()
-        return redirect(f"{self.route_base}/list/#{way}-{row_id}")
+        # The browser focuses the button that the fragment names.
+        return redirect(f"{self.last_list_url}#{way}-{row_id}")
 
     def before_save(self, row: Repository, form: Any) -> None:
         """Put a new value at the end of its list."""

@@ -4,38 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
+from app.log.services import record_many
 from app.repositories.models import Repository
-
-# Between two values, so that a row written by other means can stand between them.
-STEP = 10
+from app.security.actor import Actor
 
 
 def give_last_position(session: Session, row: Repository) -> None:
     """Put a new value after all others of its list."""
     last = session.scalar(select(func.max(type(row).position)))
-    row.position = (last or 0) + STEP
+    row.position = (last or 0) + 1
 
 
-def move_value(session: Session, model: Any, row_id: int, *, up: bool) -> bool:
+def move_value(session: Session, model: Any, row_id: int, actor: Actor, *, up: bool) -> bool:
     """Exchange a value with the one before or after it; return False if there is no such value.
 
-    The values are locked in the order of their ids and numbered anew where they need it: two
-    may have the same position. At either end nothing changes.
+    The list is numbered from 1, since several values may have the same position. No form has the
+    position, so no value gets a new version, and only the moved one a log entry. At either end
+    nothing changes.
     """
-    rows = session.scalars(select(model).order_by(model.id).with_for_update()).all()
-    values = sorted(rows, key=lambda row: (row.position, row.id))
-    place = next((index for index, row in enumerate(values) if row.id == row_id), None)
-    if place is None:
+    # Locked in the order of their ids, so that no two moves wait for each other.
+    query = select(model.id, model.position).order_by(model.id).with_for_update()
+    positions = {row.id: row.position for row in session.execute(query)}
+    if row_id not in positions:
         return False
-    other = place - 1 if up else place + 1
-    if 0 <= other < len(values):
-        values[place], values[other] = values[other], values[place]
-        positions = sorted(row.position for row in values)
-        if len(set(positions)) < len(positions):
-            positions = [STEP * number for number in range(1, len(values) + 1)]
-        for row, position in zip(values, positions, strict=True):
-            row.position = position
+    order = sorted(positions, key=lambda pk: (positions[pk], pk))
+    old = order.index(row_id)
+    new = old - 1 if up else old + 1
+    if not 0 <= new < len(order):
+        return True
+    order[old], order[new] = order[new], order[old]
+    changed = {pk: place for place, pk in enumerate(order, 1) if place != positions[pk]}
+    session.execute(
+        update(model)
+        .where(model.id.in_(changed))
+        .values(position=case(changed, value=model.id), updated_at=model.updated_at),
+        execution_options={"synchronize_session": "fetch"},
+    )
+    row = session.get_one(model, row_id)
+    entry = {
+        "subject_id": row_id,
+        "subject_name": str(row),
+        "version": row.version,
+        "changes": {"position": [old + 1, new + 1]},
+    }
+    record_many(session, "changed", model.__tablename__, [entry], actor)
     return True

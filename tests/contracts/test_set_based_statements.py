@@ -22,6 +22,7 @@ REASONS = {
     ("operations/engine.py", "update_item"): "items are written by the leased job alone",
     ("operations/engine.py", "_add_counts"): "it adds to the stored counts",
     ("operations/verbs.py", "unlinking"): "the chunk was locked, then judged",
+    ("repositories/services.py", "move_value"): "all values of the list are locked",
     ("search/services.py", "rebuild"): "it deletes everything, to write it again",
     ("security/roles.py", "sync_roles"): "permissions are immutable pairs of names",
     ("security/roles.py", "_sync_seeded_roles"): "only the code decides on seeded roles",
