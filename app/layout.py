@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
-from app.crud.modelview import ModelView
+from app.crud.screens import Screen, find_screen, screens
 from app.crud.submissions import form_key
 from app.extensions import db
 from app.i18n.formats import FILTERS, date_pattern, is_day_first
@@ -123,11 +123,7 @@ def menu() -> list[tuple[Any, list[MenuLink]]]:
         (url for url in urls if request.path.startswith(_base(url))), key=len, default=""
     )
     # Every trash is a tab of one page: only the first has an entry.
-    trashes = {
-        f"{view.route_base}/list/"
-        for view in current_app.appbuilder.baseviews
-        if isinstance(view, ModelView) and view.datamodel.with_trash
-    }
+    trashes = {f"{screen.route_base}/list/" for screen in screens() if screen.is_trash}
     others = [url for url in urls if url in trashes][1:]
     if current_url in others:
         current_url = next(url for url in urls if url in trashes)
@@ -163,23 +159,17 @@ def level_choices() -> list[tuple[int, Any]]:
     return [(int(level), level.label) for level in (Level.FORBIDDEN, *LEVELS)]
 
 
-def related_show_url(view: ModelView, name: str) -> str:
+def related_show_url(screen: Screen, name: str) -> str:
     """Return the URL prefix of the show pages of related rows, such as ``/accounts/show/``.
 
     Return an empty string if there is no such page or the user may not open it.
     """
-    if not view.datamodel.is_relation(name):
+    if not screen.datamodel.is_relation(name):
         return ""
-    model = view.datamodel.get_related_model(name)
-    for other in current_app.appbuilder.baseviews:
-        if (
-            isinstance(other, ModelView)
-            and other.datamodel.obj is model
-            and not other.datamodel.with_trash
-            and has_permission("can_show", other.class_permission_name)
-        ):
-            return f"{other.route_base}/show/"
-    return ""
+    other = find_screen(screen.datamodel.get_related_model(name))
+    if other is None or not has_permission("can_show", other.class_permission_name):
+        return ""
+    return f"{other.route_base}/show/"
 
 
 @lru_cache(maxsize=512)

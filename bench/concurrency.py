@@ -20,13 +20,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from app.contacts.models import Contact
+from app.crud.screens import screen_of
 from app.database import reading
 from app.extensions import db
 from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import cancel
 from app.operations import services
 from app.operations.models import Operation
-from app.operations.selection import Selection, find_screen
+from app.operations.selection import Selection
 from app.operations.services import create_draft
 from app.security.actor import Actor, acting_as
 from app.staff.models import StaffUser
@@ -114,7 +116,7 @@ def begin(case: Case, actor: Actor, value: int, on: str) -> tuple[int, float]:
     """Confirm an operation; return its id and the seconds that freezing took."""
     session = db.session()
     with acting_as(actor):
-        selection = Selection(find_screen("contacts"), None, on)
+        selection = Selection(screen_of(Contact), None, on)
         operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
         number = operation.id

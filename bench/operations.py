@@ -21,11 +21,12 @@ from sqlalchemy import Engine, event, text
 
 from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_status import ChangeStatus
-from app.contacts.models import Status, Tag
+from app.contacts.models import Contact, Status, Tag
+from app.crud.screens import screen_of
 from app.extensions import db
 from app.operations import services
 from app.operations.models import Operation
-from app.operations.selection import Selection, find_screen
+from app.operations.selection import Selection
 from app.operations.services import create_draft
 from app.operations.transactions import commit_and_run, committed_and_reading
 from app.security.actor import Actor, acting_as
@@ -209,7 +210,7 @@ def run_action(
     """Run the action as the pages do; return the operation, the seconds and their parts."""
     session = db.session()
     with acting_as(actor):
-        selection = Selection(find_screen("contacts"), None, case.on)
+        selection = Selection(screen_of(Contact), None, case.on)
         operation = create_draft(session, case.action.action_name(), selection, actor)
         session.commit()
         timer.breakdown(0)

@@ -25,7 +25,10 @@ class AccountView(ModelView):
 
     datamodel = ScopedInterface(Account)
     route_base = "/accounts"
+    quick_columns = ("email", "phone")
     hint_columns = ("type", "city", "entity")
+    in_new_menu = True
+    new_icon = "briefcase"
     label = _l("Accounts")
     singular = _l("Account")
     counted = Counted("%(num)s account", "%(num)s accounts")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from flask_appbuilder.actions import ActionItem
 
+from app.crud.screens import Screen
 from app.registry import Plug
 from app.security.areas import Area
-
-if TYPE_CHECKING:
-    from app.crud.modelview import ModelView
 
 
 class ListAction(Plug):
@@ -34,7 +32,7 @@ class ListAction(Plug):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
-    def begin(cls, view: ModelView) -> Any:
+    def begin(cls, screen: Screen) -> Any:
         """Return the response to a list's form, which holds the ticked rows."""
         raise NotImplementedError
 

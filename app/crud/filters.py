@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, or_
 
-from app.crud.filterbase import MAX_VALUES, SEPARATOR, Filter, InvalidFilter, NoValueFilter
+from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
 from app.crud.linkfilters import (
     HasAnyOf,
     HasNoneOf,
@@ -34,8 +34,6 @@ from app.i18n.places import find_provinces
 from app.search.models import Searchable
 from app.search.queries import text_condition
 from app.text import clean, digits, escape_like, fold, phone_digits
-
-__all__ = ["SEPARATOR", "Filter", "FilterConverter", "InvalidFilter", "find_filter"]
 
 
 class _TextFilter(Filter):
@@ -327,13 +325,3 @@ class FilterConverter(BaseFilterConverter):
         else:
             found = [FILTERS[name] for name in datamodel.field_type(col_name).filters]
         return [filter_(col_name, datamodel) for filter_ in found]
-
-
-def find_filter(datamodel, search_columns: list[str], name: str) -> Filter:
-    """Return the filter named in the query string, such as ``status__is``."""
-    column, _sep, operator = name.rpartition(SEPARATOR)
-    if column in search_columns:
-        for filter_ in FilterConverter(datamodel).convert(column) or ():
-            if filter_.arg_name == operator:
-                return filter_
-    raise InvalidFilter(_("Filter “%(name)s” doesn’t exist.", name=clean(name)[:80]))

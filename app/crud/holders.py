@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from flask import current_app
 from flask_appbuilder import Model
 from flask_babel import gettext as _
 from sqlalchemy import Column, ColumnElement, Table, func, select
 from sqlalchemy.orm import Session
 
+from app.crud.screens import find_screen, screens
 from app.i18n.counted import Counted
 from app.repositories.models import Repository
 from app.security.actor import Actor
@@ -42,20 +42,15 @@ class Link(NamedTuple):
 
     def list_url(self, row_id: int) -> str:
         """Return the list of the rows linked to a row; “” without it or the right to see it."""
-        for view in current_app.appbuilder.baseviews:
-            if (
-                getattr(view, "search_columns", None) is None
-                or view.datamodel.obj is not self.model
+        screen = find_screen(self.model)
+        if screen is None or not screen.can("can_list"):
+            return ""
+        for name in filter(screen.datamodel.is_relation, screen.table.filters):
+            relation = screen.datamodel.list_properties[name]
+            if self.via is relation.secondary and (
+                self.via is not None or self.column in relation.local_columns
             ):
-                continue
-            if view.datamodel.with_trash or not view.can("can_list"):
-                continue
-            for name in filter(view.datamodel.is_relation, view.search_columns):
-                relation = view.datamodel.list_properties[name]
-                if self.via is relation.secondary and (
-                    self.via is not None or self.column in relation.local_columns
-                ):
-                    return f"{view.route_base}/list/?{name}__is={row_id}"
+                return f"{screen.route_base}/list/?{name}__is={row_id}"
         return ""
 
 
@@ -65,14 +60,10 @@ def links_to(model: Any) -> Iterator[Link]:
     Of a repository and of roles that are also the many-to-many links of other models: no log
     would record that a contact lost its tag.
     """
-    screens = {
-        view.datamodel.obj
-        for view in current_app.appbuilder.baseviews
-        if getattr(view, "counted", None) is not None
-    }
+    models = {screen.table.model for screen in screens()}
     mapped = {mapper.local_table: mapper.class_ for mapper in Model.registry.mappers}
     # Two classes may share a table: the one that has pages counts.
-    mapped |= {screen.__table__: screen for screen in screens}
+    mapped |= {one.__table__: one for one in models}
     for table in model.metadata.tables.values():
         for key in table.foreign_keys:
             if key.column.table is not model.__table__:
@@ -83,7 +74,7 @@ def links_to(model: Any) -> Iterator[Link]:
                 continue
             for mapper in Model.registry.mappers:
                 if (
-                    mapper.class_ in screens
+                    mapper.class_ in models
                     and mapper.class_ is not model
                     and any(one.secondary is table for one in mapper.relationships)
                 ):
@@ -154,7 +145,5 @@ def _any(link: Link, row_id: int) -> Iterator[Any]:
 
 def _counted(model: Any) -> Counted:
     """Return the function that puts a number of a model's rows into words."""
-    for view in current_app.appbuilder.baseviews:
-        if hasattr(view, "counted") and view.datamodel.obj is model:
-            return view.counted
-    return Counted("%(num)s item", "%(num)s items")
+    screen = find_screen(model)
+    return Counted("%(num)s item", "%(num)s items") if screen is None else screen.counted

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Column
+from sqlalchemy import Column, ColumnElement, Select, and_
 from sqlalchemy.orm import Session
 
 from app.crud.filters import FilterConverter
@@ -27,14 +28,25 @@ class ScopedInterface(SQLAInterface):
     # Whether the rows in the trash are selected, which the session hides by default.
     with_trash = False
 
+    # Limits the rows further, for a list over a part of the table; see ``where``.
+    condition: ColumnElement[bool] | None = None
+
+    def where(self, condition: ColumnElement[bool]) -> Self:
+        """Return an interface to those of these rows that meet a condition."""
+        part = copy(self)
+        part.condition = condition if self.condition is None else and_(self.condition, condition)
+        return part
+
     @property
     def session(self) -> Session:
         """Return the session of the request."""
         return db.session()
 
-    def visible(self):
+    def visible(self) -> Select:
         """Select the rows the actor may see."""
         query = visible(self.obj, current_actor())
+        if self.condition is not None:
+            query = query.where(self.condition)
         if self.with_trash:
             query = query.where(self.obj.trashed_at.is_not(None))
             query = query.execution_options(with_trash=True)
@@ -55,9 +67,10 @@ class ScopedInterface(SQLAInterface):
         number = parse_id(id)
         if number is None:
             return None
-        return self.session.scalar(
-            select_trashed(self.obj, current_actor(), self.obj.id == number)
-        )
+        conditions = [self.obj.id == number]
+        if self.condition is not None:
+            conditions.append(self.condition)
+        return self.session.scalar(select_trashed(self.obj, current_actor(), *conditions))
 
     def get_related_interface(self, col_name: str) -> ScopedInterface:
         """Return the interface of a related model."""
@@ -70,6 +83,8 @@ class ScopedInterface(SQLAInterface):
     def apply_filters(self, query, filters):
         """Apply the scope wherever Flask-AppBuilder applies filters."""
         query = query.filter(scope_condition(self.obj, current_actor()))
+        if self.condition is not None:
+            query = query.filter(self.condition)
         return super().apply_filters(query, filters)
 
     def column(self, name: str) -> Column:

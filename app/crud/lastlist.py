@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 from flask import has_request_context, session
@@ -14,15 +13,15 @@ MAX_LENGTH = 600
 URL_SAFE = "%=&+,;:!*'()@/?$-._~"
 
 
-def remember_list(list_name: str, query: str) -> None:
+def remember_list(key: str, query: str) -> None:
     """Remember the query string of a list: its filters, order and page."""
-    lists = {name: old for name, old in session.get("lists", {}).items() if name != list_name}
+    lists = {name: old for name, old in session.get("lists", {}).items() if name != key}
     if len(query) <= MAX_LENGTH:
-        lists[list_name] = quote(query, safe=URL_SAFE)
+        lists[key] = quote(query, safe=URL_SAFE)
     session["lists"] = dict(list(lists.items())[-MAX_LISTS:])
 
 
-def last_list_url(view: Any) -> str:
-    """Return the address of a view's list as the user saw it last."""
-    query = session.get("lists", {}).get(view.list_name, "") if has_request_context() else ""
-    return f"{view.route_base}/list/?{query}".rstrip("?")
+def last_list_url(key: str, route_base: str) -> str:
+    """Return the address of a screen's list as the user saw it last."""
+    query = session.get("lists", {}).get(key, "") if has_request_context() else ""
+    return f"{route_base}/list/?{query}".rstrip("?")

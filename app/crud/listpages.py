@@ -12,23 +12,13 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from app.crud.basepage import ListLink
-from app.crud.columns import ListColumn
-from app.crud.filters import SEPARATOR, FilterConverter, InvalidFilter
+from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.lastlist import last_list_url, remember_list
-from app.crud.listing import (
-    SIZES,
-    ListState,
-    count_rows,
-    decode_query,
-    encode_query,
-    load_page,
-    read_state,
-)
+from app.crud.listing import SIZES, ListState, decode_query, encode_query
 from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
 from app.crud.paging import MAX_COUNT
-from app.crud.quicksearch import lookup_results
-from app.crud.sorting import Sort
+from app.crud.quicksearch import lookup_results, suggest_query
 from app.crud.viewpages import SavedViewPages
 from app.errors import DomainError
 from app.extensions import db
@@ -41,9 +31,6 @@ class ListPages(SavedViewPages):
     """The pages of a ModelView over many rows."""
 
     datamodel: ScopedInterface
-    columns: dict[str, ListColumn]
-    sorts: dict[str, Sort]
-    search_columns: list[str]
     label_columns: dict[str, Any]
     actions: dict[str, Any]
     collective: dict[str, Any]
@@ -54,23 +41,14 @@ class ListPages(SavedViewPages):
     list_links: ClassVar[tuple[ListLink, ...]] = ()
 
     @property
-    def list_name(self) -> str:
-        """Return the key that saved views and preferences of this list are stored under."""
-        return self.route_base.strip("/").replace("/", "-")
-
-    @property
     def last_list_url(self) -> str:
         """Return the address of this list as the user saw it last."""
-        return last_list_url(self)
-
-    def conditions(self, state: ListState) -> list[Any]:
-        """Return conditions that every list of this view is filtered by."""
-        return []
+        return last_list_url(self.key, self.route_base)
 
     def state(self) -> ListState:
         """Parse the query string of the request; an invalid one is a 400."""
-        preferences = (current_user.preferences or {}).get(self.list_name, {})
-        return read_state(self, request.args, preferences)
+        preferences = (current_user.preferences or {}).get(self.key, {})
+        return self.table.read_state(request.args, preferences)
 
     @expose("/list/")
     @has_access
@@ -78,8 +56,10 @@ class ListPages(SavedViewPages):
         """Show the list."""
         state = self.state()
         actor = current_actor()
-        page = load_page(self, state, actor)
-        remember_list(self.list_name, request.query_string.decode())
+        page = self.table.load_page(state, actor)
+        if state.q and not page.count and not state.filters:
+            page.suggestion = suggest_query(self.table, state.q, actor)
+        remember_list(self.key, request.query_string.decode())
         saved_views = self.saved_views()
         current = next((row for row in saved_views if str(row.id) == state.view_id), None)
         return self.render_template(
@@ -101,7 +81,7 @@ class ListPages(SavedViewPages):
     @permission_name("list")
     def count(self):
         """Return the full count of a filtered list; a script of the list page fetches it."""
-        count = count_rows(self, self.state())
+        count = self.table.count(self.state(), current_actor())
         return jsonify(text=show_count(count))
 
     def can(self, permission: str) -> bool:
@@ -119,18 +99,18 @@ class ListPages(SavedViewPages):
         """Show every filter of the list: a dialog, or a page without JavaScript."""
         # Without JavaScript the rows a filter offers are searched by requesting this page again.
         on, find = request.args.get("on"), request.args.get("find", "")
-        state = self.state() if on is None else read_state(self, MultiDict(decode_query(on)), {})
+        state = self.state() if on is None else self.table.read_state(MultiDict(decode_query(on)))
         return self._filters_page(state, find, request.args.get("filter", ""))
 
     def _filters_page(self, state: ListState, find: str, chosen: str, error: str = "") -> str:
         """Render the filters of the list; the one of the column ``find`` is open."""
-        columns = []
-        for name in self.search_columns:
-            filters = FilterConverter(self.datamodel).convert(name) or []
-            if filters:
-                columns.append((name, self.get_label(name), filters))
+        columns = [
+            (name, self.table.get_label(name), filters)
+            for name in self.table.filters
+            if (filters := self.table.get_filters(name))
+        ]
         typed = clean(request.args.get("text", ""))[:100]
-        is_link = find in self.search_columns and self.datamodel.is_relation(find)
+        is_link = find in self.table.filters and self.datamodel.is_relation(find)
         model = self.datamodel.get_related_model(find) if is_link else None
         return self.render_template(
             "crud/filters.html",
@@ -153,10 +133,10 @@ class ListPages(SavedViewPages):
         pairs = decode_query(request.args.get("on", ""))
         name = request.args.get("filter", "")
         values = [value for value in map(str.strip, request.args.getlist("value")) if value]
-        state = read_state(self, MultiDict(pairs), {})
+        state = self.table.read_state(MultiDict(pairs))
         column, _sep, operator = name.rpartition(SEPARATOR)
-        known = FilterConverter(self.datamodel).convert(column) if column else ()
-        filter_ = next((f for f in known or () if f.arg_name == operator), None)
+        known = self.table.get_filters(column)
+        filter_ = next((f for f in known if f.arg_name == operator), None)
         if filter_ is None:
             abort(400)
         if filter_.asks == "none":
@@ -165,7 +145,7 @@ class ListPages(SavedViewPages):
             pairs = [pair for pair in state.pairs() if pair[0] != name]
             try:
                 pairs.append((name, ",".join(filter_.encode(value) for value in values)))
-                state = read_state(self, MultiDict(pairs), {}).of_view(state.view_id)
+                state = self.table.read_state(MultiDict(pairs)).of_view(state.view_id)
             except InvalidFilter as error:
                 return self._filters_page(state, column, name, str(error)), 422
         return redirect(f"{self.route_base}/list/{state.url()}")
@@ -195,9 +175,9 @@ class ListPages(SavedViewPages):
     def save_preferences(self):
         """Save the user's columns and page size for this list."""
         args = MultiDict(decode_query(request.form.get("on", "")))
-        chosen = [name for name in request.form.getlist("cols") if name in self.columns]
+        chosen = [name for name in request.form.getlist("cols") if name in self.table.columns]
         size = request.form.get("size", "")
-        state = read_state(self, args, {})
+        state = self.table.read_state(args)
         mine: dict[str, Any] = {}
         if not request.form.get("default"):
             if chosen:
@@ -211,8 +191,8 @@ class ListPages(SavedViewPages):
                 f"{self.route_base}/list/{state.url(cols=cols, size=mine.get('size'))}"
             )
         preferences = dict(current_user.preferences or {})
-        kept = {} if request.form.get("default") else dict(preferences.get(self.list_name, {}))
-        preferences[self.list_name] = kept | mine
+        kept = {} if request.form.get("default") else dict(preferences.get(self.key, {}))
+        preferences[self.key] = kept | mine
         current_user.preferences = preferences
         db.session.commit()
         return redirect(f"{self.route_base}/list/{state.url(cols=None, size=None)}")
@@ -224,7 +204,7 @@ class ListPages(SavedViewPages):
     @permission_name("list")
     def lookup(self, name: str):
         """Return at most 20 rows that match the typed text, for a picker."""
-        pickable = {*(self.add_columns or ()), *(self.edit_columns or ()), *self.search_columns}
+        pickable = {*(self.add_columns or ()), *(self.edit_columns or ()), *self.table.filters}
         if name not in pickable or not self.datamodel.is_relation(name):
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]

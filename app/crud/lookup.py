@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import current_app, has_request_context
+from flask import has_request_context
 from sqlalchemy import false, func, or_
 
 from app.crud.columns import name_parts
 from app.crud.limits import time_limit
+from app.crud.screens import Screen, find_screen
 from app.extensions import db
 from app.repositories.models import Repository
 from app.search.models import Searchable
@@ -31,31 +32,16 @@ def may_name(model: Any) -> bool:
     """
     if not has_request_context():
         return True
-    views = [
-        view
-        for view in current_app.appbuilder.baseviews
-        if getattr(view, "is_personal", False)
-        and getattr(view, "add_columns", None)
-        and view.datamodel.obj is model
-        and not view.datamodel.with_trash
-    ]
-    rights = ("can_list", "can_show", "can_edit")
-    return not views or any(view.can(right) for view in views for right in rights)
+    screen = find_screen(model)
+    if screen is None or not screen.is_personal:
+        return True
+    return any(screen.can(right) for right in ("can_list", "can_show", "can_edit"))
 
 
-def get_add_view(model: Any) -> Any:
-    """Return the view whose add form creates rows of a model; None without the permission."""
-    if not has_request_context():
-        return None
-    for view in current_app.appbuilder.baseviews:
-        if (
-            getattr(view, "add_columns", None)
-            and view.datamodel.obj is model
-            and not view.datamodel.with_trash
-            and view.can("can_add")
-        ):
-            return view
-    return None
+def get_add_view(model: Any) -> Screen | None:
+    """Return the screen whose add form creates rows of a model; None without the permission."""
+    screen = find_screen(model) if has_request_context() else None
+    return screen if screen is not None and screen.add_columns and screen.can("can_add") else None
 
 
 def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:

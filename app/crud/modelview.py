@@ -12,13 +12,13 @@ from app.crud.actions import get_list_actions
 from app.crud.basepage import PageMeta
 from app.crud.columns import ListColumn, key_sort, make_column, name_parts
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
-from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
 from app.crud.forms import FormBuilder
 from app.crud.interface import ScopedInterface
 from app.crud.listpages import ListPages
 from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
+from app.crud.table import Table
 from app.i18n.counted import Counted
 from app.log.models import is_logged
 from app.registry import Plug
@@ -50,6 +50,17 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     singular: ClassVar[Any] = ""
     # Columns that tell rows of the same name apart, in search results and pickers.
     hint_columns: ClassVar[tuple[str, ...]] = ()
+    # Columns of which search results show the first that is filled.
+    quick_columns: ClassVar[tuple[str, ...]] = ()
+    # What saved views, preferences and operations in the database call this screen. By default
+    # its address without slashes; a screen whose address changes keeps its key here.
+    key: str = ""
+    is_trash: ClassVar[bool] = False
+    # Whether the rows are people, whose initials the list shows.
+    has_faces: ClassVar[bool] = False
+    # Whether the menu *New* of every page leads to the add form, and with which icon.
+    in_new_menu: ClassVar[bool] = False
+    new_icon: ClassVar[str] = "plus-lg"
     # Sentences of the list that name what it holds.
     all_label: ClassVar[Any] = _l("All")
     per_page_label: ClassVar[Any] = _l("Items per page")
@@ -66,6 +77,7 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     def __init__(self, **kwargs: Any) -> None:
         """Exclude the routes that the model does not support."""
         model = self.datamodel.obj
+        self.key = self.key or self.route_base.strip("/").replace("/", "-")
         excluded = set(self.exclude_route_methods)
         if not issubclass(model, Trashable):
             excluded.add("restore")
@@ -132,21 +144,31 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
         if not self.show_fieldsets:
             self.show_fieldsets = [(None, {"fields": self.show_columns})]
         parts = self.title_parts or name_parts(self.datamodel.obj)
-        self.columns: dict[str, ListColumn] = {
+        columns = {
             name: make_column(self.datamodel, name, self.get_label(name), parts, self.column_types)
             for name in dict.fromkeys([*self.list_columns, *self.more_columns])
         }
-        self.sorts = self._make_sorts()
-        self.order_columns = list(self.sorts)
+        self.table = Table(
+            self.datamodel,
+            columns,
+            tuple(self.list_columns),
+            filters=tuple(self.search_columns),
+            sorts=self._make_sorts(columns),
+            base_sort=self.base_sort,
+            labels=self.label_columns,
+            quick_columns=self.quick_columns,
+            hint_columns=self.hint_columns,
+        )
+        self.order_columns = list(self.table.sorts)
 
-    def _make_sorts(self) -> dict[str, Sort]:
+    def _make_sorts(self, columns: dict[str, ListColumn]) -> dict[str, Sort]:
         """Return how the list is sorted by each column that can be sorted."""
         model = self.datamodel.obj
         stored = {"id": "id", **self.order_by}
         sorts: dict[str, Sort] = {
             name: key_sort(getattr(model, attribute)) for name, attribute in stored.items()
         }
-        for name, column in self.columns.items():
+        for name, column in columns.items():
             if name not in sorts and (sort := column.sort()) is not None:
                 sorts[name] = sort
         return sorts
@@ -173,10 +195,6 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     def _init_titles(self) -> None:
         self.list_title = self.list_title or self.label
         self.add_title = self.add_title or self.label
-
-    def get_filters(self, name: str) -> list[Any]:
-        """Return the filters of an attribute."""
-        return FilterConverter(self.datamodel).convert(name) or []
 
 
 def _fieldset_columns(fieldsets: Any) -> list[str]:

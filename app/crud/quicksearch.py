@@ -3,58 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import select
 
 from app.crud.columns import ColumnPlan
+from app.crud.limits import time_limit
+from app.crud.screens import find_screen
+from app.crud.table import Table
 from app.extensions import db
-from app.i18n.phones import show_phone
+from app.search.models import Searchable
 from app.search.queries import search_condition
 from app.search.suggestions import in_original_spelling, suggest
 from app.security.actor import Actor, current_actor
 
-if TYPE_CHECKING:
-    from app.crud.modelview import ModelView
+
+class QuickResult(NamedTuple):
+    """A row that a search finds, and what tells it from others of the same name."""
+
+    id: int
+    label: str
+    initials: str
+    hint: str
 
 
-def quick_search(view: ModelView, typed: str, limit: int, actor: Actor) -> list[dict[str, Any]]:
-    """Return ``{label, initials, hint, url}`` of the first rows that match ``typed``."""
-    model = view.datamodel.obj
-    query = view.datamodel.visible().where(search_condition(db.session, model, typed))
-    title = next(iter(view.columns.values()))
-    query, expressions = title.select(query, actor)
-    hints = [name for name in ("email", "phone", "number") if hasattr(model, name)]
-    query = query.with_only_columns(
-        model.id, *expressions, *(getattr(model, name) for name in hints)
-    )
-    query = query.order_by(model.sort_name, model.id).limit(limit)
+def quick_search(table: Table, typed: str, limit: int, actor: Actor) -> list[QuickResult]:
+    """Return the first rows of a searchable list that match ``typed``."""
+    model = table.model
+    query = table.datamodel.visible().where(search_condition(db.session, model, typed))
+    query = query.with_only_columns(model.id, model.id).order_by(model.sort_name, model.id)
+    plan = ColumnPlan([table.title, *(table.columns[name] for name in table.quick_columns)])
+    rows = plan.cells(list(db.session.execute(plan.apply(query.limit(limit), actor))))
+    hints = row_hints(table, [row_id for row_id, _cells in rows], actor)
     results = []
-    found = db.session.execute(query).all()
-    more = row_hints(view, [row[0] for row in found], actor)
-    for row in found:
-        cell = title.cell(tuple(row[1 : 1 + len(expressions)]))
-        values = zip(hints, row[1 + len(expressions) :], strict=True)
-        name, value = next(((name, value) for name, value in values if value), ("", ""))
-        hint = show_phone(value) if name == "phone" else value
-        if name != "number":
-            hint = " · ".join(part for part in (hint, more.get(row[0], "")) if part)
-        else:
-            hint = more.get(row[0], hint)
-        results.append(
-            {"label": cell.text, "initials": cell.extra, "hint": hint,
-             "url": f"{view.route_base}/show/{row[0]}"}
-        )  # fmt: skip
+    for row_id, (title, *quick) in rows:
+        first = next((cell.text for cell in quick if cell.text), "")
+        hint = " · ".join(part for part in (first, hints.get(row_id, "")) if part)
+        results.append(QuickResult(row_id, title.text, title.extra, hint))
     return results
 
 
-def row_hints(view: Any, ids: Sequence[int], actor: Actor) -> dict[int, str]:
-    """Return by id what tells rows of the same name apart: the ``hint_columns`` of their view."""
-    if not ids or not view.hint_columns:
+def row_hints(table: Table, ids: Sequence[int], actor: Actor) -> dict[int, str]:
+    """Return by id what tells rows of the same name apart: the ``hint_columns`` of their list."""
+    if not ids or not table.hint_columns:
         return {}
-    plan = ColumnPlan([view.columns[name] for name in view.hint_columns])
-    model = view.datamodel.obj
+    plan = ColumnPlan([table.columns[name] for name in table.hint_columns])
+    model = table.model
     query = plan.apply(select(model.id, model.id).where(model.id.in_(ids)), actor)
     return {
         row_id: " · ".join(cell.text for cell in cells if cell.text)
@@ -62,29 +56,25 @@ def row_hints(view: Any, ids: Sequence[int], actor: Actor) -> dict[int, str]:
     }
 
 
-def lookup_results(model: Any, rows: Sequence[Any]) -> list[dict[str, Any]]:
+def lookup_results(model: type, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Return ``{id, label, hint}`` of rows, for a picker."""
-    views = current_app.appbuilder.baseviews
-    view = next(
-        (
-            view
-            for view in views
-            if getattr(view, "hint_columns", ()) and view.datamodel.obj is model
-        ),
-        None,
-    )
-    hints = row_hints(view, [row.id for row in rows], current_actor()) if view else {}
+    screen = find_screen(model)
+    ids = [row.id for row in rows]
+    hints = {} if screen is None else row_hints(screen.table, ids, current_actor())
     return [{"id": row.id, "label": str(row), "hint": hints.get(row.id, "")} for row in rows]
 
 
-def suggest_query(view: ModelView, typed: str, actor: Actor) -> str | None:
+def suggest_query(table: Table, typed: str, actor: Actor) -> str | None:
     """Return the query ``typed``, which has no results, with its words spelt as rows have them."""
+    if not issubclass(table.model, Searchable):
+        return None
 
     def finds(corrected: str) -> bool:
-        return bool(quick_search(view, corrected, 1, actor))
+        return bool(quick_search(table, corrected, 1, actor))
 
-    corrected = suggest(db.session(), view.datamodel.obj, typed, finds)
-    if corrected is None:
-        return None
-    rows = quick_search(view, corrected, 5, actor)
-    return in_original_spelling(corrected, [row["label"] for row in rows])
+    with time_limit(db.session):
+        corrected = suggest(db.session(), table.model, typed, finds)
+        if corrected is None:
+            return None
+        rows = quick_search(table, corrected, 5, actor)
+    return in_original_spelling(corrected, [row.label for row in rows])

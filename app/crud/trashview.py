@@ -15,6 +15,7 @@ from flask_babel import ngettext
 from sqlalchemy import func, select
 
 from app.crud.modelview import ModelView
+from app.crud.screens import menu_order, registered
 from app.extensions import db
 from app.i18n.formats import show_number
 from app.security.actor import current_actor
@@ -35,14 +36,13 @@ class TrashView(ModelView, abstract=True):
     list_route_base: ClassVar[str]  # type: ignore[misc]
     # The name of what was deleted, on the tabs of the trashes.
     list_label: ClassVar[Any] = ""
-    is_trash = True
+    is_trash: ClassVar[bool] = True
     # Shown above a row in the trash.
     trash_note: ClassVar[Any] = _l("This is in the trash. Restore it to edit it.")
 
     def trashes(self) -> list[TrashView]:
         """Return the trashes the user may open, in order."""
-        views = [view for view in self.appbuilder.baseviews if isinstance(view, TrashView)]
-        views.sort(key=lambda view: (view.category != "Contacts", view.order))
+        views = sorted(registered(TrashView), key=menu_order)
         return [view for view in views if view.can("can_list")]
 
     @action("restore", _l("Restore"), "", "arrow-counterclockwise", single=False)

@@ -15,9 +15,10 @@ from sqlalchemy import Select, func, or_, select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.interface import parse_id
-from app.crud.listing import ListState, decode_query, encode_query, read_state
+from app.crud.listing import ListState, decode_query, encode_query
 from app.crud.models import SavedView
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
+from app.crud.table import Table
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
@@ -33,12 +34,13 @@ class SavedViewPages:
     """Mixin of a list: its saved views, each a tab above it."""
 
     route_base: str
-    list_name: str
+    key: str
+    table: Table
     render_template: Any
 
     def saved_views(self) -> Sequence[Any]:
         """Return (id, name, query, owner_id, role_id) of the views the user sees as tabs."""
-        query = visible(SavedView, current_actor()).where(SavedView.list_name == self.list_name)
+        query = visible(SavedView, current_actor()).where(SavedView.list_name == self.key)
         query = query.with_only_columns(
             SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
         )
@@ -70,7 +72,7 @@ class SavedViewPages:
         on = request.values.get("on", "") if is_sent else encode_query(request.args)
         if not is_sent:
             return self._form(on, "", None, "")
-        view = SavedView(list_name=self.list_name, owner_id=current_user.id)
+        view = SavedView(list_name=self.key, owner_id=current_user.id)
         view.query = self._state(on).full_query()
         name, role_id = _typed_name(), _typed_role(None)
         try:
@@ -134,7 +136,7 @@ class SavedViewPages:
 
     def _manageable(self) -> Select:
         """Select the views of this list the user sees; for administrators all shared ones too."""
-        query = select(SavedView).where(SavedView.list_name == self.list_name)
+        query = select(SavedView).where(SavedView.list_name == self.key)
         actor = current_actor()
         seen = SavedView.scope(actor)
         if actor.is_administrator:
@@ -150,8 +152,8 @@ class SavedViewPages:
         return view
 
     def _state(self, on: str) -> ListState:
-        preferences = (current_user.preferences or {}).get(self.list_name, {})
-        return read_state(self, MultiDict(decode_query(on)), preferences)  # type: ignore[arg-type]
+        preferences = (current_user.preferences or {}).get(self.key, {})
+        return self.table.read_state(MultiDict(decode_query(on)), preferences)
 
     def _view_url(self, query: str, view_id: int | None) -> str:
         return f"{self.route_base}/list/?{query}&view={view_id}"
@@ -164,7 +166,7 @@ class SavedViewPages:
         if any(fold(row.name) == fold(name) for row in same):
             raise DomainError(_("A view called “%(name)s” already exists.", name=name))
         owned = select(func.count(SavedView.id)).where(
-            SavedView.list_name == self.list_name, SavedView.owner_id == view.owner_id
+            SavedView.list_name == self.key, SavedView.owner_id == view.owner_id
         )
         if view.id is None and (db.session.scalar(owned) or 0) >= MAX_VIEWS:
             raise DomainError(

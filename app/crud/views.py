@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from flask import current_app, jsonify, redirect, request, url_for
@@ -12,9 +11,9 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, text
 
 from app.crud.basepage import Page, menu_groups
-from app.crud.modelview import ModelView
 from app.crud.quicksearch import quick_search, suggest_query
 from app.crud.repositoryview import RepositoryView
+from app.crud.screens import Screen, registered, screens
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.i18n.places import postcode_prefixes, provinces
@@ -23,7 +22,6 @@ from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public
-from app.security.rights import has_permission
 from app.text import clean
 
 # The most values of a repository that the overview shows.
@@ -75,8 +73,8 @@ class RepositoriesView(Page):
     def overview(self):
         """Show every repository with its values."""
         lists = []
-        for view in current_app.appbuilder.baseviews:
-            if isinstance(view, RepositoryView) and view.can("can_list"):
+        for view in registered(RepositoryView):
+            if view.can("can_list"):
                 model = view.datamodel.obj
                 query = select(model).order_by(model.position, model.id).limit(MAX_OVERVIEW_VALUES)
                 lists.append((view, db.session.scalars(query).all()))
@@ -129,35 +127,40 @@ class SearchView(Page):
         )
 
 
-def _searchable_views() -> Iterator[ModelView]:
-    """Yield the searchable views that the user may open."""
-    for view in current_app.appbuilder.baseviews:
-        if not isinstance(view, ModelView) or not issubclass(view.datamodel.obj, Searchable):
-            continue
-        if not view.datamodel.with_trash and has_permission(
-            "can_list", view.class_permission_name
-        ):
-            yield view
+def searchable_screens() -> list[Screen]:
+    """Return the screens whose list can be searched and that the user may open."""
+    return [
+        screen
+        for screen in screens()
+        if issubclass(screen.table.model, Searchable)
+        and not screen.is_trash
+        and screen.can("can_list")
+    ]
 
 
 def suggest_any(typed: str) -> str | None:
-    """Return the nearest query that has results in one of the searchable views."""
-    suggestions = (suggest_query(view, typed, current_actor()) for view in _searchable_views())
-    return next(filter(None, suggestions), None)
+    """Return the nearest query that has results in one of the searchable lists."""
+    actor = current_actor()
+    found = (suggest_query(screen.table, typed, actor) for screen in searchable_screens())
+    return next(filter(None, found), None)
 
 
 def search_all(typed: str, limit: int) -> list[dict[str, Any]]:
-    """Return the first matches of each searchable view that the user may open."""
+    """Return the first matches of each searchable list that the user may open."""
     groups = []
-    for view in _searchable_views():
-        rows = quick_search(view, typed, limit, current_actor())
+    for screen in searchable_screens():
+        rows = quick_search(screen.table, typed, limit, current_actor())
         if rows:
             groups.append(
                 {
-                    "label": str(view.label),
-                    "icon": view.icon,
-                    "all": f"{view.route_base}/list/",
-                    "rows": rows,
+                    "label": str(screen.label),
+                    "icon": screen.icon,
+                    "all": f"{screen.route_base}/list/",
+                    "rows": [
+                        {"label": row.label, "initials": row.initials, "hint": row.hint,
+                         "url": f"{screen.route_base}/show/{row.id}"}
+                        for row in rows
+                    ],
                 }
-            )
+            )  # fmt: skip
     return groups

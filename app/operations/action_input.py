@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from wtforms import SelectField
@@ -14,7 +13,7 @@ from app.crud.actions import ListAction
 from app.crud.fields import SwitchField, TypedField
 from app.crud.interface import parse_id
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
-from app.crud.modelview import ModelView
+from app.crud.screens import Screen, screens
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import Boolean, Hints
@@ -57,18 +56,14 @@ def dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def get_action_screen(kind: type[Action]) -> ModelView:
+def get_action_screen(kind: type[Action]) -> Screen:
     """Return the screen whose permissions apply to an action."""
-    return next(
-        view
-        for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
-        if isinstance(view, ModelView) and kind in view.collective.values()
-    )
+    return next(screen for screen in screens() if kind in screen.collective.values())
 
 
-def may_run(actor: Actor, kind: type[Action], view: ModelView) -> bool:
+def may_run(actor: Actor, kind: type[Action], screen: Screen) -> bool:
     """Return True if an actor has the permission of an action, and may list its rows."""
-    resource = view.class_permission_name
+    resource = screen.class_permission_name
     return actor_has_permission(actor, "can_list", resource) and actor_has_permission(
         actor, kind.action_name(), resource
     )

@@ -16,6 +16,7 @@ from app.crud.actions import ListAction, get_action
 from app.crud.fields import SwitchField, TypedField
 from app.crud.forms import LookupForm
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
+from app.crud.screens import Screen
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import FieldType
@@ -161,20 +162,20 @@ class Action(ListAction, abstract=True):
         return self.form
 
     @classmethod
-    def begin(cls, view: Any) -> Any:
+    def begin(cls, screen: Screen) -> Any:
         """Create a draft for the ticked rows and redirect to its page."""
         try:
-            selection = Selection.from_form(view, request.form)
+            selection = Selection.from_form(screen, request.form)
             selection.check(current_actor())
         except OutOfScope as refused:
             record_out_of_scope(db.session(), cls.action_name(), selection, current_actor())
             db.session.commit()
-            list_url = f"{view.route_base}/list/"
+            list_url = f"{screen.route_base}/list/"
             page = render_template("operations/refused.html", text=str(refused), list_url=list_url)
             return page, 403
         except DomainError as missing:
             flash(str(missing), "warning")
-            return redirect(build_list_url(view, request.form.get("on", "")))
+            return redirect(build_list_url(screen, request.form.get("on", "")))
         operation = create_draft(db.session(), cls.action_name(), selection, current_actor())
         db.session.commit()
         return redirect(f"/operations/{operation.id}/")

@@ -100,7 +100,7 @@ def action(
         with reading():
             kind = find_action(action)
             selection = _selection(kind, where, everything)
-            if not may_run(actor, kind, selection.view):
+            if not may_run(actor, kind, selection.screen):
                 raise DomainError(
                     _("%(name)s doesn’t have permission to do this.", name=actor.name)
                 )

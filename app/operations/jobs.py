@@ -90,9 +90,9 @@ class _OperationJob(JobKind, abstract=True):
         if operation is None:
             return {"operation": None}
         may_list_rows = may_list(current_actor(), operation)
-        screen = find_screen(operation.selection["list"]) or ModelView
+        screen = find_screen(operation)
         return {
-            "counted": screen.counted,
+            "counted": ModelView.counted if screen is None else screen.counted,
             "operation": operation,
             "action": find_operation_action(operation),
             "list_url": Selection.from_operation(operation).list_url if may_list_rows else "",
@@ -122,7 +122,7 @@ class _OperationJob(JobKind, abstract=True):
     @classmethod
     def report_title(cls, session: Session, job: Job) -> str:
         operation = get_operation(session, job)
-        view = None if operation is None else find_screen(operation.selection["list"])
+        view = None if operation is None else find_screen(operation)
         if view is None or not view.singular:
             return super().report_title(session, job)
         return _("Results by %(thing)s", thing=str(view.singular).lower())
@@ -193,7 +193,7 @@ class _OperationJob(JobKind, abstract=True):
             .order_by(OperationItem.row_id)
             .limit(limit)
         ).all()
-        view = find_screen(operation.selection["list"])
+        view = find_screen(operation)
         base = "" if view is None else view.route_base
         may_see = may_list(current_actor(), operation)
         names = load_names(session, kind.model, [item[0] for item in items]) if may_see else {}

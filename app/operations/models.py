@@ -31,7 +31,7 @@ UNDO_OUTCOMES = {"undone": _l("Undone"), "kept": _l("Not undone")}
 class Operation(Model):
     """A collective action on a selection of rows.
 
-    ``selection`` names the list by its ``list_name``, and its rows: ``{"list", "ids", "on"}``, or
+    ``selection`` names the list by its screen's ``key``, and its rows: ``{"list", "ids", "on"}``, or
     all that a filter finds, ``{"list", "on", "except"}``, or the conditions of the command line,
     ``{"list", "where"}``. Confirming freezes it into items. ``answers`` holds the values of the
     form, ``plan`` the verbs as JSON; undoing uses the plan.

@@ -16,18 +16,18 @@ from app.types import now
 
 def may_act(actor: Actor, operation: Operation) -> bool:
     """Return True if an actor has the permission of an operation's action, and may list its rows."""
-    view = find_screen(operation.selection["list"])
-    if view is None or not may_list(actor, operation):
+    screen = find_screen(operation)
+    if screen is None or not may_list(actor, operation):
         return False
-    return actor_has_permission(actor, operation.action, view.class_permission_name)
+    return actor_has_permission(actor, operation.action, screen.class_permission_name)
 
 
 def may_list(actor: Actor, operation: Operation) -> bool:
     """Return True if an actor may see the list that an operation's rows were selected on."""
-    view = find_screen(operation.selection["list"])
-    if view is None:
+    screen = find_screen(operation)
+    if screen is None:
         return False
-    return actor_has_permission(actor, "can_list", view.class_permission_name)
+    return actor_has_permission(actor, "can_list", screen.class_permission_name)
 
 
 def may_undo(actor: Actor, operation: Operation) -> bool:

@@ -13,10 +13,10 @@ from flask_babel import ngettext
 from sqlalchemy import Select, func
 from werkzeug.datastructures import MultiDict
 
-from app.crud.describing import describe_filters
-from app.crud.filters import InvalidFilter
+from app.crud.filterbase import InvalidFilter
 from app.crud.interface import parse_id
-from app.crud.listing import ListState, filter_rows, read_state
+from app.crud.listing import ListState
+from app.crud.screens import Screen, screen_named
 from app.errors import DomainError
 from app.extensions import db
 from app.operations.conditions import find_condition_reader
@@ -42,40 +42,40 @@ class UnknownScreen(DomainError):
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of the list of ``view``: those with ``ids``, or all that the query string ``on`` finds.
+    """Rows of the list of a screen: those with ``ids``, or all that the query string ``on`` finds.
 
     The command line gives ``where`` instead: conditions, or none for all rows.
     """
 
-    view: Any
+    screen: Screen
     ids: tuple[int, ...] | None = None
     on: str = ""
     excluded: tuple[int, ...] = ()
     where: tuple[str, ...] | None = None
 
     @classmethod
-    def from_form(cls, view: Any, form: Any) -> Selection:
+    def from_form(cls, screen: Screen, form: MultiDict[str, str]) -> Selection:
         """Read the form of a list's selection bar; abort with 400 if it is malformed."""
         if form.get("all"):
-            selection = cls(view, None, form.get("on", ""), _ids(form.getlist("except")))
+            selection = cls(screen, None, form.get("on", ""), _ids(form.getlist("except")))
             selection.state()
             return selection
-        return cls(view, _ids(form.getlist("rowid")), form.get("on", "")[:MAX_QUERY_LENGTH])
+        return cls(screen, _ids(form.getlist("rowid")), form.get("on", "")[:MAX_QUERY_LENGTH])
 
     @classmethod
     def from_operation(cls, operation: Operation) -> Selection:
         """Return the selection that an operation stores; UnknownScreen if its list is gone."""
         kept = operation.selection
-        view = get_screen(operation)
+        screen = get_screen(operation)
         if "ids" in kept:
-            return cls(view, tuple(kept["ids"]), kept.get("on", ""))
+            return cls(screen, tuple(kept["ids"]), kept.get("on", ""))
         if "where" in kept:
-            return cls(view, where=tuple(kept["where"]))
-        return cls(view, None, kept["on"], tuple(kept["except"]))
+            return cls(screen, where=tuple(kept["where"]))
+        return cls(screen, None, kept["on"], tuple(kept["except"]))
 
     def to_json(self) -> dict[str, Any]:
         """Return the selection as an operation stores it."""
-        name = self.view.list_name
+        name = self.screen.key
         if self.ids is not None:
             # The list they were ticked on, to lead back to it; it filters nothing.
             return {"list": name, "ids": list(self.ids), "on": self.on}
@@ -86,12 +86,12 @@ class Selection:
     @property
     def list_url(self) -> str:
         """Return the address of the list the rows were selected on, with its filters."""
-        return build_list_url(self.view, self.on)
+        return build_list_url(self.screen, self.on)
 
     @property
     def model(self) -> Any:
         """Return the model of the rows."""
-        return self.view.datamodel.obj
+        return self.screen.table.model
 
     def state(self) -> ListState:
         """Return what the list's address asks for; InvalidFilter when it cannot be."""
@@ -99,7 +99,7 @@ class Selection:
             pairs = parse_qsl(self.on.removeprefix("?"), max_num_fields=60)
         except ValueError:
             raise InvalidFilter(_("Too many filters.")) from None
-        return read_state(self.view, MultiDict(pairs), {})
+        return self.screen.table.read_state(MultiDict(pairs))
 
     @property
     def is_everything(self) -> bool:
@@ -117,15 +117,15 @@ class Selection:
         model = self.model
         with acting_as(actor):
             if self.ids is not None:
-                return self.view.datamodel.visible().where(model.id.in_(self.ids))
+                return self.screen.table.datamodel.visible().where(model.id.in_(self.ids))
             if self.where is not None:
                 return self._rows_where(self.where, actor)
-            query = filter_rows(self.view, self.state())
+            query = self.screen.table.select(self.state())
         return query.where(model.id.not_in(self.excluded)) if self.excluded else query
 
     def _rows_where(self, conditions: tuple[str, ...], actor: Actor) -> Select:
         if not conditions:
-            return self.view.datamodel.visible()
+            return self.screen.table.datamodel.visible()
         reader = find_condition_reader(self.model)
         if reader is None:
             raise DomainError(_("This list can’t be searched."))
@@ -147,10 +147,10 @@ class Selection:
     def describe(self) -> str:
         """Return a description of the selection for people."""
         if self.ids is not None:
-            return self.view.counted(len(self.ids))
+            return self.screen.counted(len(self.ids))
         if self.where is not None:
             return " · ".join(self.where) or _("Everything in the list")
-        text = describe_filters(self.view, self.state()) or _("Everything in the list")
+        text = self.screen.table.describe(self.state()) or _("Everything in the list")
         if self.excluded:
             text += " · " + ngettext(
                 "except %(num)s",
@@ -160,27 +160,24 @@ class Selection:
         return text
 
 
-def find_screen(list_name: str) -> Any | None:
-    """Return the registered screen with a ``list_name``, or None if there is none."""
-    for view in current_app.appbuilder.baseviews:  # type: ignore[attr-defined]
-        if getattr(view, "list_name", None) == list_name:
-            return view
-    return None
+def find_screen(operation: Operation) -> Screen | None:
+    """Return the screen that an operation's rows were selected on, or None if it is gone."""
+    return screen_named(operation.selection["list"])
 
 
-def get_screen(operation: Operation) -> Any:
+def get_screen(operation: Operation) -> Screen:
     """Return the screen that an operation's rows were selected on; UnknownScreen if it is gone."""
-    view = find_screen(operation.selection["list"])
-    if view is None:
+    screen = find_screen(operation)
+    if screen is None:
         raise UnknownScreen(_("This collective action is no longer available."))
-    return view
+    return screen
 
 
-def build_list_url(view: Any, on: str) -> str:
+def build_list_url(screen: Screen, on: str) -> str:
     """Return the address of a list with a query string, which may be anything a browser sends."""
     # Only characters that no address may contain are quoted.
     query = quote(on.removeprefix("?"), safe=URL_SAFE, errors="replace")
-    return f"{view.route_base}/list/?{query}".rstrip("?")
+    return f"{screen.route_base}/list/?{query}".rstrip("?")
 
 
 def _ids(texts: list[str]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from app.operations.engine import UNSYNCHRONISED, freeze_selection
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
 from app.operations.permissions import may_request_undo, why_not_undone
-from app.operations.selection import get_screen
+from app.operations.selection import Selection, get_screen
 from app.security.actor import Actor
 from app.security.scope import not_trashed
 from app.types import now
@@ -69,7 +69,7 @@ class Preview:
         return sum(count for _reason, count in self.skipped)
 
 
-def create_draft(session: Session, action: str, selection: Any, actor: Actor) -> Operation:
+def create_draft(session: Session, action: str, selection: Selection, actor: Actor) -> Operation:
     """Store a selection and the action chosen for it, until it is confirmed."""
     operation = Operation(
         action=action,
@@ -85,10 +85,10 @@ def create_draft(session: Session, action: str, selection: Any, actor: Actor) ->
     return operation
 
 
-def record_out_of_scope(session: Session, action: str, selection: Any, actor: Actor) -> None:
+def record_out_of_scope(session: Session, action: str, selection: Selection, actor: Actor) -> None:
     """Record in the security log that an actor sent ids of rows they may not see."""
     record_security_event(
-        session, "out_of_reach", actor, name=_in_english(selection.view.label),
+        session, "out_of_reach", actor, name=_in_english(selection.screen.label),
         action=action.replace("_", "-"), rows=len(selection.ids or ()),
     )  # fmt: skip
 

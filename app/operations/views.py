@@ -189,7 +189,7 @@ class OperationsView(Page):
             abort(redirect(f"/jobs/{operation.job_id}/"))
         if operation.created_at < now() - timedelta(days=DRAFT_DAYS):
             _abort_gone(410, draft.list_url)
-        if not draft.selection.view.can_run_action(operation.action):
+        if not draft.selection.screen.can_run_action(operation.action):
             abort(403)
         return draft
 

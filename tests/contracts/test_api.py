@@ -298,7 +298,7 @@ def test_the_description_names_every_field_and_every_filter(api, app, call):
     assert set(schemas[f"{name}New"]["properties"]) == set(one.settable(is_new=True))
     assert set(schemas[f"{name}Change"]["properties"]) == {*one.settable(is_new=False), "version"}
     filters = {p["name"].rpartition("__")[0] for p in listed if "__" in p["name"]}
-    assert filters == set(one.screen.search_columns)
+    assert filters == set(one.screen.table.filters)
 
 
 def test_the_description_is_open_to_keys_and_to_whoever_is_signed_in(client_as, call):

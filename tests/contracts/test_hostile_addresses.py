@@ -17,7 +17,6 @@ from urllib.parse import quote, urlencode
 import pytest
 from werkzeug.datastructures import MultiDict
 
-from app.crud.listing import read_state
 from app.crud.modelview import ModelView
 from app.crud.paging import Cursor
 from app.errors import DomainError
@@ -61,7 +60,7 @@ def test_every_filter_takes_or_refuses_every_value(view, app, client_as, monkeyp
     browser, taken, urls = client_as(ALICIA), [], []
     some_contacts(3)
     for column in screen.search_columns:
-        for filter_ in screen.get_filters(column):
+        for filter_ in screen.table.get_filters(column):
             name = f"{column}__{filter_.arg_name}"
             by_family = _taken(app, filter_, urls, f"{screen.route_base}/list/", name)
             taken.append([(name, value) for value in by_family])
@@ -95,7 +94,7 @@ def test_every_parameter_of_a_list_is_read_or_refused(view, app, session):
         for parameter in PARAMETERS:
             for value in values_for(f"{view.__name__} {parameter} read"):
                 with contextlib.suppress(DomainError):
-                    state = read_state(screen, MultiDict([(parameter, value)]), {})
+                    state = screen.table.read_state(MultiDict([(parameter, value)]), {})
                     Cursor.read(state.after or state.before, str)
 
 
@@ -122,7 +121,7 @@ def test_a_forged_page_mark_is_refused_or_leads_somewhere(view, app, client_as):
     ]  # fmt: skip
     urls = [
         f"{screen.route_base}/list/?sort={column}&{edge}={_mark([value, number, place])}"
-        for column in screen.sorts
+        for column in screen.table.sorts
         for edge in ("after", "before")
         for value, number, place in some(marks, 6, f"{view.__name__} {column} {edge}")
     ]

@@ -62,7 +62,7 @@ def test_a_wrong_filter_value_is_told_in_the_dialog(view, app, client_as):
     browser.environ_base["HTTP_X_FRAGMENT"] = "1"
     wrong = {"day": "yesterday", "whole": "many", "pick": "x", "choice": "nope", "text": "y" * 201}
     for column in screen.search_columns:
-        for filter_ in screen.get_filters(column):
+        for filter_ in screen.table.get_filters(column):
             if filter_.asks == "none":
                 continue
             asked = {"on": "size=25", "filter": f"{column}__{filter_.arg_name}"}

@@ -14,7 +14,6 @@ from werkzeug.datastructures import MultiDict
 
 from app.contacts.views.contacts import ContactView
 from app.crud.columns import ChipsColumn
-from app.crud.listing import load_page, read_state
 from app.crud.modelview import ModelView
 from app.extensions import db
 from app.repositories.models import Repository
@@ -41,17 +40,18 @@ views = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view._
 @views
 def test_a_list_is_sorted_by_every_column_or_says_why_not(view, app, session):
     screen = find(app, view)
-    for name, column in screen.columns.items():
-        assert name in screen.sorts or str(column.why_not_sorted) != "", name
+    for name, column in screen.table.columns.items():
+        assert name in screen.table.sorts or str(column.why_not_sorted) != "", name
     unsorted = [
         column
-        for name, column in screen.columns.items()
-        if name not in screen.sorts and column.shape not in ("phone", "chips", "uses", "move")
+        for name, column in screen.table.columns.items()
+        if name not in screen.table.sorts
+        and column.shape not in ("phone", "chips", "uses", "move")
     ]
     assert [column.name for column in unsorted] in ([], ["words"])
     assert not any(
-        isinstance(column, ChipsColumn) and name in screen.sorts
-        for name, column in screen.columns.items()
+        isinstance(column, ChipsColumn) and name in screen.table.sorts
+        for name, column in screen.table.columns.items()
     )
 
 
@@ -60,7 +60,7 @@ def test_paging_visits_every_row_once_in_the_order_of_what_is_shown(view, app, s
     screen = find(app, view)
     make_rows(screen)
     actor, ids = ALICIA.as_actor(), visible_ids(screen)
-    for name in screen.sorts:
+    for name in screen.table.sorts:
         for descending in (False, True):
             about = f"{name} {'down' if descending else 'up'}"
             backwards = chance(about).random() < 0.5
@@ -96,14 +96,14 @@ def check_order(rows: list[tuple[int, Any]], descending: bool, about: str) -> No
 def pages(screen, name, descending, backwards, counting) -> list[tuple[int, Any]]:
     """Return the (id, key) of every row, page by page from one end of the list to the other."""
     order = ("-" if descending else "") + name
-    columns = [column for column in screen.columns if column == name]
-    asked = {"sort": order, "cols": ",".join(columns or [next(iter(screen.columns))])}
-    state = read_state(screen, MultiDict(asked), {})
+    columns = [column for column in screen.table.columns if column == name]
+    asked = {"sort": order, "cols": ",".join(columns or [next(iter(screen.table.columns))])}
+    state = screen.table.read_state(MultiDict(asked), {})
     state = replace(state, size=SIZE, last=backwards)
     found: list[list[tuple[int, list[Any]]]] = []
     while True:
         with counting() as statements:
-            page = load_page(screen, state, current_actor())
+            page = screen.table.load_page(state, current_actor())
         assert len(statements) <= MAX_STATEMENTS, (name, statements)
         found.append(page.rows)
         link = page.previous if backwards else page.next
@@ -119,7 +119,7 @@ def pages(screen, name, descending, backwards, counting) -> list[tuple[int, Any]
 
 def keys_of(screen, name: str, rows: list[tuple[int, list[Any]]]) -> list[tuple[int, Any]]:
     """Return (id, key) of each row: a stored key, or the text that is shown for it."""
-    column, model = screen.columns.get(name), screen.datamodel.obj
+    column, model = screen.table.columns.get(name), screen.datamodel.obj
     stored = {"id": "id", **screen.order_by}.get(name)
     if stored is None and name in screen.datamodel.list_properties:
         is_link = screen.datamodel.is_relation(name)
@@ -150,7 +150,7 @@ def make_rows(screen) -> None:
     """Create rows whose shown columns have equal, empty, accented and odd values."""
     model = screen.datamodel.obj
     rows = [a_row(model) for _number in range(NUMBER_OF_ROWS)]
-    for name in screen.columns:
+    for name in screen.table.columns:
         for row, value in zip(rows, cycle(values_of(screen, name)), strict=False):
             if value is not None or is_nullable(screen, name):
                 setattr(row, name, value)

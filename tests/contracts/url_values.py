@@ -16,13 +16,14 @@ from werkzeug.routing import Rule
 
 from app.contacts.models import Contact
 from app.crud.models import SavedView
+from app.crud.screens import screen_named
 from app.extensions import db
 from app.fieldtypes import get_field_type
 from app.importexport.uploads import store_upload
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
 from app.mails.models import Mail
-from app.operations.selection import Selection, find_screen
+from app.operations.selection import Selection
 from app.operations.services import create_draft
 from app.security.models import SignInSession
 from app.security.one_time_links import CHOOSE_PASSWORD, make_link
@@ -140,8 +141,8 @@ def _entries(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
 
 def _saved_views(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     for name, owner_id, list_name in (
-        ("own", user.id, view.list_name),
-        ("foreign", ALICIA.user.id, view.list_name),
+        ("own", user.id, view.key),
+        ("foreign", ALICIA.user.id, view.key),
         ("elsewhere", user.id, "nowhere"),
     ):
         row = SavedView(list_name=list_name, name=name, query="", owner_id=owner_id)
@@ -217,7 +218,7 @@ def _jobs(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _operations(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
-    screen = find_screen("contacts")
+    screen = screen_named("contacts")
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
         selection = Selection(screen, (rows.row_id(Contact, "own"),))
         drafted = create_draft(db.session(), "change_status", selection, whose.as_actor())

@@ -190,9 +190,9 @@ def test_every_offered_filter_works(view, app, client_as):
 def test_every_offered_column_and_sort_works(view, app, client_as):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
     browser = client_as(ALICIA)
-    every = ",".join(screen.columns)
+    every = ",".join(screen.table.columns)
     assert browser.get(f"{screen.route_base}/list/?cols={every}").status_code == 200
-    for sort in screen.sorts:
+    for sort in screen.table.sorts:
         for way in ("", "-"):
             reply = browser.get(f"{screen.route_base}/list/?sort={way}{sort}")
             assert reply.status_code == 200, sort
@@ -208,7 +208,7 @@ def test_every_sort_by_a_stored_key_has_an_index(app):
         unique = {column.name for column in table.columns if column.unique or column.primary_key}
         keys = {
             sort.attribute.key
-            for sort in view.sorts.values()
+            for sort in view.table.sorts.values()
             if isinstance(sort, KeySort) and sort.join is None
         }
         # Few contacts are in the trash.

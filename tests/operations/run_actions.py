@@ -7,13 +7,14 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
+from app.crud.screens import screen_named
 from app.errors import DomainError
 from app.extensions import db
 from app.jobs.models import Job
 from app.operations import services
 from app.operations.actions import Action
 from app.operations.models import Operation, OperationItem
-from app.operations.selection import Selection, find_screen
+from app.operations.selection import Selection
 from app.operations.services import Preview
 from app.operations.transactions import commit_and_run, committed_and_reading
 from app.operations.verbbase import Verb
@@ -31,7 +32,7 @@ def screen_of(kind: type[Action]) -> Any:
             for v in current_app.appbuilder.baseviews
             if kind in getattr(v, "collective", {}).values()
         ),
-        find_screen("contacts"),
+        screen_named("contacts"),
     )
 
 
@@ -39,10 +40,10 @@ def selection_of(
     rows: list[Any] | None,
     on: str = "",
     without: tuple[int, ...] = (),
-    list_name: str = "contacts",
+    key: str = "contacts",
 ) -> Selection:
     """Select rows by their ids, or with None all that the query string ``on`` finds."""
-    screen = find_screen(list_name)
+    screen = screen_named(key)
     if rows is None:
         return Selection(screen, None, on, without)
     return Selection(screen, tuple(sorted(row.id for row in rows)))
@@ -59,7 +60,7 @@ def preview(kind: type[Action], actor: Actor, rows: list[Any] | None, **answers:
     """Return the preview of an action."""
     with acting_as(actor):
         action = action_with(kind, actor, answers)
-        selected = selection_of(rows, list_name=screen_of(kind).list_name).rows(actor)
+        selected = selection_of(rows, key=screen_of(kind).key).rows(actor)
         with committed_and_reading():
             return services.preview(db.session(), action, selected)
 
@@ -67,7 +68,7 @@ def preview(kind: type[Action], actor: Actor, rows: list[Any] | None, **answers:
 def create_draft_for(kind: type[Action], actor: Actor, rows: list[Any] | None) -> Operation:
     """Create a draft for rows, as the selection bar of a list does."""
     with acting_as(actor):
-        selection = selection_of(rows, list_name=screen_of(kind).list_name)
+        selection = selection_of(rows, key=screen_of(kind).key)
         selection.check(actor)
         operation = services.create_draft(db.session(), kind.action_name(), selection, actor)
         db.session.commit()

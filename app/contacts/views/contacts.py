@@ -39,11 +39,15 @@ class ContactView(ImportExportPages, ModelView):
     select_hint = _l("Select contacts to use actions")
     selected_labels = (_l("1 contact selected"), _l("{} contacts selected"))
     icon = "people"
+    has_faces = True
     category = "Contacts"
     order = 10
     area = Area.CONTACTS
     title_parts = ("first_name", "last_name")
+    quick_columns = ("email", "phone")
     hint_columns = ("number", "type", "entity")
+    in_new_menu = True
+    new_icon = "person-plus"
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"),
         "created_at": _l("Created"),

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 
 from app.contacts.importers import contact_fields
 from app.contacts.models import Contact
-from app.crud.describing import describe_filters
-from app.crud.listing import ListState, filter_rows, limited
+from app.crud.listing import ListState, limited
+from app.crud.table import Table
 from app.database import reading
 from app.extensions import db
 from app.i18n.localized import localize
@@ -32,6 +32,7 @@ class ExportPages:
     route_base: str
     render_template: Any
     state: Any
+    table: Table
 
     @expose("/export")
     @has_access
@@ -67,10 +68,10 @@ class ExportPages:
             is_all = request.form.get("fields") == "all"
             fields = contact_fields() if is_all else _list_fields(state)
             exporter = Exporter(db.session(), Contact, fields, actor)
-            query = filter_rows(self, state)
+            query = self.table.select(state)
             with limited(state, actor):
                 rows = exporter.count(query)
-            filters = localize(lambda: describe_filters(self, state))
+            filters = localize(lambda: self.table.describe(state))
             db.session.commit()
         record_security_event(
             db.session(), "exported", actor, name="Contacts", rows=rows,

@@ -23,6 +23,7 @@ class ContactTrashView(TrashView):
     singular = _l("Contact")
     counted = ContactView.counted
     icon = "trash3"
+    has_faces = True
     category = "Contacts"
     order = 90
     area = Area.CONTACTS

@@ -23,7 +23,7 @@ from app.crud.api.schemas import (
     ref,
     responses,
 )
-from app.crud.filters import SEPARATOR
+from app.crud.filterbase import SEPARATOR
 from app.crud.listing import SIZES
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH
@@ -195,7 +195,7 @@ def resource_paths(api: ModelApi) -> dict[str, Any]:
 def parameters(api: ModelApi) -> list[dict[str, Any]]:
     """Return the query parameters of a list: order, page, search and every filter."""
     screen = api.screen
-    sorts = [sign + name for name in screen.sorts for sign in ("", "-")]
+    sorts = [sign + name for name in screen.table.sorts for sign in ("", "-")]
     result = [
         query(
             "sort",
@@ -220,11 +220,11 @@ def parameters(api: ModelApi) -> list[dict[str, Any]]:
 
 def list_filters(api: ModelApi) -> list[tuple[str, str, list[Any]]]:
     """Return (attribute, label, filters) of every attribute that a list can be filtered by."""
-    screen = api.screen
+    table = api.screen.table
     return [
-        (name, str(screen.get_label(name)), filters)
-        for name in screen.search_columns
-        if (filters := screen.get_filters(name))
+        (name, str(table.get_label(name)), filters)
+        for name in table.filters
+        if (filters := table.get_filters(name))
     ]
 
 

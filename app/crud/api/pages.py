@@ -14,6 +14,7 @@ from app.crud.api.openapi import document, get_tag, list_filters, required_field
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import error_meanings
 from app.crud.basepage import Page
+from app.crud.screens import menu_order, registered
 from app.security.guard import accepts_cookies
 
 
@@ -50,13 +51,12 @@ class ApiPage(Page):
 
 def model_apis() -> list[ModelApi]:
     """Return every resource over a view, in menu order."""
-    apis = [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]
-    return sorted(apis, key=lambda api: (api.screen.category != "Contacts", api.screen.order))
+    return sorted(registered(ModelApi), key=lambda api: menu_order(api.screen))
 
 
 def other_apis() -> list[Api]:
     """Return every other resource, in order of registration."""
-    return [api for api in current_app.appbuilder.baseviews if isinstance(api, Api)]
+    return registered(Api)
 
 
 def _other(api: Api) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _resource(api: ModelApi) -> dict[str, Any]:
             (name, label, [(f"{name}__{filter_.arg_name}", filter_.name) for filter_ in filters])
             for name, label, filters in list_filters(api)
         ],
-        "sorts": list(api.screen.sorts),
+        "sorts": list(api.screen.table.sorts),
     }
 
 

@@ -19,12 +19,13 @@ from app.crud.api.request_body import read_object
 from app.crud.api.responses import problem
 from app.crud.columns import ColumnPlan
 from app.crud.fabnames import IGNORED_BY_MODEL_API, refuse_ignored_names
-from app.crud.filters import SEPARATOR, InvalidFilter
+from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
-from app.crud.listing import SIZES, ListState, load_page, read_state
+from app.crud.listing import SIZES, ListState
 from app.crud.modelview import ModelView
 from app.crud.paging import InvalidPage
+from app.crud.screens import registered
 from app.crud.submissions import AlreadySubmitted
 from app.errors import DomainError, InUse
 from app.extensions import db
@@ -71,7 +72,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
 
     def create_blueprint(self, appbuilder: Any, *args: Any, **kwargs: Any) -> Any:
         """Find the registered view and derive the fields from its form columns."""
-        self.screen = next(v for v in appbuilder.baseviews if type(v) is self.view)
+        self.screen = next(view for view in registered(self.view) if type(view) is self.view)
         columns = dict.fromkeys([*self.screen.edit_columns, *self.screen.add_columns])
         names = [
             name
@@ -99,8 +100,8 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         """Return one page of the list."""
         self._require("can_list")
         try:
-            page = load_page(
-                self.screen, self._state(), current_actor(), list(self.fields.values())
+            page = self.screen.table.load_page(
+                self._state(), current_actor(), list(self.fields.values())
             )
         except InvalidPage as error:
             if str(error) == "size":
@@ -201,7 +202,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                 raise InvalidFilter(
                     _("Parameter “%(name)s” doesn’t exist.", name=clean(name)[:80])
                 )
-        return read_state(self.screen, request.args, {})
+        return self.screen.table.read_state(request.args)
 
     def _url(self, query: str) -> str | None:
         return f"{self.route_base}/{query}" if query else None

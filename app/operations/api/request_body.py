@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, current_app
+from flask import abort
 from flask_babel import gettext as _
 
-from app.crud.filters import SEPARATOR
-from app.crud.modelview import ModelView
+from app.crud.filterbase import SEPARATOR
+from app.crud.screens import Screen, screens
 from app.errors import DomainError
 from app.operations.action_input import MAX_FIELDS_IN_ERROR, WrongAnswers, dashed, read_answers
 from app.operations.actions import Action, ActionForm
@@ -40,7 +40,7 @@ class OperationRequest:
     """
 
     kind: type[Action]
-    view: ModelView
+    screen: Screen
     selection: Selection
     form: ActionForm
 
@@ -61,21 +61,21 @@ class OperationRequest:
 
     def _find_action(self) -> None:
         name, resource = self.sent.get("action"), self.sent.get("resource")
-        views = {view.route_base.strip("/"): view for view in screens_with_actions()}
-        view = views.get(resource) if isinstance(resource, str) else None
-        if view is None:
-            known = ", ".join(sorted(views))
+        by_resource = {one.route_base.strip("/"): one for one in screens_with_actions()}
+        screen = by_resource.get(resource) if isinstance(resource, str) else None
+        if screen is None:
+            known = ", ".join(sorted(by_resource))
             self.wrong["resource"] = [_("Send one of: %(known)s.", known=known)]
             raise WrongRequest(self.wrong)
-        kinds = {dashed(kind.action_name()): kind for kind in screen_actions(view)}
+        kinds = {dashed(kind.action_name()): kind for kind in screen_actions(screen)}
         kind = kinds.get(name.replace("_", "-")) if isinstance(name, str) else None
         if kind is None:
             known = ", ".join(sorted(kinds))
             self.wrong["action"] = [_("Send one of: %(known)s.", known=known)]
             raise WrongRequest(self.wrong)
-        if not view.can_run_action(kind.action_name()):
+        if not screen.can_run_action(kind.action_name()):
             abort(403)
-        self.view, self.kind = view, kind
+        self.screen, self.kind = screen, kind
 
     def _flag(self, name: str) -> bool:
         value = self.sent.get(name, False)
@@ -99,11 +99,11 @@ class OperationRequest:
                     _("“except” can only be used with a filter or with everything.")
                 ]
             ids = self._ids("ids")
-            return None if ids is None else Selection(self.view, ids)
+            return None if ids is None else Selection(self.screen, ids)
         on = self._filter() if ways == ["filter"] else ""
         if on is None or without is None:
             return None
-        selection = Selection(self.view, None, on, without)
+        selection = Selection(self.screen, None, on, without)
         return self._unless_wrong("filter", lambda: self._check_everything(selection))
 
     def _check_everything(self, selection: Selection) -> Selection:
@@ -169,15 +169,11 @@ class OperationRequest:
             return None
 
 
-def screens_with_actions() -> list[ModelView]:
+def screens_with_actions() -> list[Screen]:
     """Return the screens with collective actions."""
-    return [
-        view
-        for view in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
-        if isinstance(view, ModelView) and screen_actions(view)
-    ]
+    return [screen for screen in screens() if screen_actions(screen)]
 
 
-def screen_actions(view: ModelView) -> list[type[Action]]:
+def screen_actions(screen: Screen) -> list[type[Action]]:
     """Return the collective actions of a screen, in order."""
-    return [kind for kind in view.collective.values() if issubclass(kind, Action)]
+    return [kind for kind in screen.collective.values() if issubclass(kind, Action)]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from flask import Response, abort, current_app, jsonify, request
+from flask import Response, abort, jsonify, request
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,6 +18,7 @@ from app.crud.api import Api, ModelApi
 from app.crud.api.request_body import read_object
 from app.crud.api.responses import problem
 from app.crud.interface import parse_id
+from app.crud.screens import registered
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -238,11 +239,7 @@ class OperationsApi(Api):
 def _describe_action(kind: type[Action]) -> dict[str, Any]:
     """Serialize an action; fields with many choices get the address of their resource."""
     action = action_to_dict(kind)
-    apis = {
-        api.datamodel.obj: f"{api.route_base}/"
-        for api in current_app.appbuilder.baseviews  # type: ignore[attr-defined]
-        if isinstance(api, ModelApi)
-    }
+    apis = {api.datamodel.obj: f"{api.route_base}/" for api in registered(ModelApi)}
     for field, described in zip(answer_fields(kind.build_form()), action["fields"], strict=True):
         is_many = described["choices"] is None and hasattr(field, "model")
         described["choices_at"] = apis.get(field.model) if is_many else None
@@ -258,7 +255,7 @@ def _preview_response(asked: OperationRequest) -> Answer:
         preview = services.preview(db.session(), action, rows)
     return jsonify(
         action=dashed(asked.kind.action_name()),
-        resource=asked.view.route_base.strip("/"),
+        resource=asked.screen.route_base.strip("/"),
         selection=asked.selection.describe(),
         dry_run=True,
         **preview_to_dict(preview),
@@ -301,9 +298,9 @@ def _operation_response(number: int, job: Job | None, ended: int) -> Answer:
 
 def _to_dict(operation: Operation) -> dict[str, Any]:
     url = f"/api/v1/operations/{operation.id}"
-    view, name = find_screen(operation.selection["list"]), operation.selection["list"]
+    screen, name = find_screen(operation), operation.selection["list"]
     return operation_to_dict(operation) | {
-        "resource": name if view is None else view.route_base.strip("/"),
+        "resource": name if screen is None else screen.route_base.strip("/"),
         "url": url,
         "items": f"{url}/items",
     }
@@ -312,7 +309,9 @@ def _to_dict(operation: Operation) -> dict[str, Any]:
 def _own_operations() -> Select:
     """Select the user's own operations, on lists that the key's scopes include."""
     tables = [
-        view.datamodel.obj.__tablename__ for view in screens_with_actions() if view.can("can_list")
+        screen.table.model.__tablename__
+        for screen in screens_with_actions()
+        if screen.can("can_list")
     ]
     return select(Operation).where(
         Operation.actor_id == current_actor().id,
@@ -338,8 +337,8 @@ def _get_own_to_change(pk: str) -> Operation:
     if request.get_data() and read_object():
         abort(400, _("This request takes no body."))
     operation = _get_own(pk)
-    view = find_screen(operation.selection["list"])
-    if view is None or not view.can_run_action(operation.action):
+    screen = find_screen(operation)
+    if screen is None or not screen.can_run_action(operation.action):
         abort(403)
     return operation
 

@@ -13,6 +13,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from app.crud.api import ModelApi
+from app.crud.screens import registered
 from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.extensions import db
 from app.security.actor import current_actor
@@ -96,7 +97,9 @@ class KeysPage(AccountPage):
             name=name,
             secret=secret,
             root=current_app.config["PUBLIC_URL"],
-            example=next((api.route_base for api in _apis() if api.view.area in scopes), ""),
+            example=next(
+                (api.route_base for api in registered(ModelApi) if api.view.area in scopes), ""
+            ),
         )
 
     @expose("/<int:key_id>/revoke", methods=["POST"])
@@ -125,9 +128,11 @@ class KeysPage(AccountPage):
         )
 
     def _offered(self) -> dict[Area, list[Level]]:
-        areas = {api.view.area for api in _apis()}
+        areas = {api.view.area for api in registered(ModelApi)}
         # A collective action may belong to another area than its list.
-        areas |= {kind.area for api in _apis() for kind in api.screen.collective.values()}
+        areas |= {
+            kind.area for api in registered(ModelApi) for kind in api.screen.collective.values()
+        }
         return offered_levels(
             [area for area in Area if area in areas],
             current_app.extensions["grants"],
@@ -155,7 +160,3 @@ class KeysPage(AccountPage):
             for area, levels in self._offered().items()
         }
         return {area: levels[0] for area, levels in chosen.items() if levels}
-
-
-def _apis() -> list[ModelApi]:
-    return [api for api in current_app.appbuilder.baseviews if isinstance(api, ModelApi)]

@@ -34,6 +34,9 @@ from app.staff.unique_names import check_unique_names
 class RoleName(TitleColumn):
     """The name of a role; names of seeded roles are translated."""
 
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
+        super().__init__(datamodel, name, label, ("name",))
+
     def cell(self, values: tuple) -> Cell:
         return Cell("title", role_label(values[0]), "")
 
@@ -106,7 +109,10 @@ class RoleView(ModelView):
         "words": _l("Permissions"),
         "holders": _l("People"),
     }
-    list_columns: ClassVar[Any] = ["name"]
+    list_columns: ClassVar[Any] = ["name", "words", "holders"]
+    column_types: ClassVar[dict[str, type[ListColumn]]] = {
+        "name": RoleName, "words": RoleDescription, "holders": RoleHolders,
+    }  # fmt: skip
     base_sort = "name"
     search_columns: ClassVar[Any] = ["name", "needs_second_factor"]
     edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
@@ -118,16 +124,6 @@ class RoleView(ModelView):
         "permissions": RightsField(_l("Rights"), model=PermissionView)
     }
     edit_form_extra_fields = add_form_extra_fields
-
-    def _init_properties(self) -> None:
-        super()._init_properties()
-        self.columns = {
-            "name": RoleName(self.datamodel, "name", self.get_label("name"), ("name",)),
-            "words": RoleDescription(self.datamodel, "words", self.get_label("words")),
-            "holders": RoleHolders(self.datamodel, "holders", self.get_label("holders")),
-        }
-        self.list_columns = list(self.columns)
-        self.sorts = self._make_sorts()
 
     def detail_cell(self, row: Role, name: str) -> Cell:
         return Cell("text", str(row)) if name == "name" else super().detail_cell(row, name)

@@ -46,6 +46,7 @@ class UserView(ModelView):
     all_label = _l("All users")
     per_page_label = _l("Users per page")
     icon = "person-badge"
+    has_faces = True
     category = "Security"
     order = 10
     area = Area.SECURITY
@@ -187,6 +188,7 @@ class UserTrashView(TrashView):
     singular = _l("User")
     counted = UserView.counted
     icon = "trash3"
+    has_faces = True
     category = "Security"
     order = 90
     area = Area.SECURITY

@@ -1,0 +1,109 @@
+"""Find the screens of the program: the views with pages over a model, by model or by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from flask import current_app
+
+from app.crud.interface import ScopedInterface
+from app.crud.table import Table
+from app.i18n.counted import Counted
+from app.menu import CATEGORIES
+from app.security.areas import Area
+
+View = TypeVar("View")
+
+
+class Screen(Protocol):
+    """What the rest of the program may ask of a view with pages over a model.
+
+    ``key`` names it in the database, for saved views, preferences and operations: it stays the
+    same when the class or the address changes. ``is_trash`` says that its rows are in the trash.
+    """
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def table(self) -> Table: ...
+    @property
+    def datamodel(self) -> ScopedInterface: ...
+    @property
+    def label(self) -> Any: ...
+    @property
+    def singular(self) -> Any: ...
+    @property
+    def add_title(self) -> Any: ...
+    @property
+    def icon(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def area(self) -> Area | None: ...
+    @property
+    def is_personal(self) -> bool: ...
+    @property
+    def is_trash(self) -> bool: ...
+    @property
+    def in_new_menu(self) -> bool: ...
+    @property
+    def new_icon(self) -> str: ...
+    @property
+    def route_base(self) -> str: ...
+    @property
+    def class_permission_name(self) -> str: ...
+    @property
+    def add_columns(self) -> Sequence[str]: ...
+    @property
+    def counted(self) -> Counted: ...
+    @property
+    def collective(self) -> Mapping[str, type[Any]]:
+        """Return the collective actions of the list, by name."""
+
+    def can(self, permission: str) -> bool:
+        """Return True if the user has a permission, such as can_list."""
+
+    def can_run_action(self, name: str) -> bool:
+        """Return True if the user may run an action of the list."""
+
+
+def registered(kind: type[View]) -> list[View]:
+    """Return the registered views and APIs of a class, in order of registration."""
+    views = current_app.appbuilder.baseviews  # type: ignore[attr-defined]
+    return [view for view in views if isinstance(view, kind)]
+
+
+def screens() -> list[Screen]:
+    """Return every screen, those of the trash included, in order of registration."""
+    views: list[Any] = registered(object)
+    return [view for view in views if isinstance(getattr(view, "table", None), Table)]
+
+
+def find_screen(model: type) -> Screen | None:
+    """Return the screen over the rows of a model that are not in the trash, or None."""
+    found = [screen for screen in screens() if screen.table.model is model and not screen.is_trash]
+    # A screen over all rows comes before those over a part of them.
+    return min(found, key=lambda one: one.datamodel.condition is not None, default=None)
+
+
+def screen_of(model: type) -> Screen:
+    """Return the screen over the rows of a model that are not in the trash; LookupError if none."""
+    screen = find_screen(model)
+    if screen is None:
+        raise LookupError(f"{model.__name__} has no screen")
+    return screen
+
+
+def screen_named(key: str) -> Screen | None:
+    """Return the screen with a key, or None if the program has none any more."""
+    return next((screen for screen in screens() if screen.key == key), None)
+
+
+def menu_order(screen: Screen) -> tuple[int, int]:
+    """Return the place of a screen in the menu, to sort by: its category's, then its own."""
+    names = [name for name, _label, _icon in CATEGORIES]
+    place = names.index(screen.category) if screen.category in names else len(names)
+    return place, screen.order
