@@ -17,6 +17,7 @@ DOMAINS = (
     "storage",
     "log",
     "search",
+    "numbers",
     "trash",
     "repositories",
     "importexport",

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from app.accounts.models import Account
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
-from app.contacts.services import prepare_contact
 from app.entities.models import Entity
 from app.extensions import db
 from app.jobs.models import Job
@@ -42,9 +41,7 @@ def an_entity(name: str = "Cáceres", parent: str = "Federación") -> Entity:
 def a_contact(entity: str = "Norte", **fields: Any) -> Contact:
     """Create a contact of an entity."""
     fields = {"first_name": "Ana", "last_name": f"García {next(_number)}"} | fields
-    contact = Contact(entity=the_entity(entity), **fields)
-    prepare_contact(db.session(), contact)
-    return _save(contact)
+    return _save(Contact(entity=the_entity(entity), **fields))
 
 
 def an_account(entity: str = "Norte", **fields: Any) -> Account:

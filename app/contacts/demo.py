@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
-from app.contacts.services import prepare_contact
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.text import fold
@@ -127,7 +126,6 @@ def fill_with_demo(session: Session) -> None:
             category=rng.choice(categories) if rng.random() < 0.3 else None,
             tags=rng.sample(tags, rng.choice((0, 0, 0, 1, 1, 2, 3))),
         )
-        prepare_contact(session, contact)
         session.add(contact)
         session.flush()
 

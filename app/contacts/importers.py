@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
-from app.contacts.services import next_numbers
 from app.entities.queries import get_root
 from app.importexport.fields import (
     AppendedField,
@@ -197,14 +196,6 @@ class ContactImporter(Importer):
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""
         return {"sort_name": contact_sort_name(values["last_name"], values.get("first_name"))}
-
-    def fill_defaults(self, session: Session, rows: list[dict[str, Any]]) -> None:
-        """Give each contact without a member number the next free one."""
-        taken = {row["number"] for row in rows if row.get("number")}
-        without = [row for row in rows if not row.get("number")]
-        numbers = next_numbers(session, len(without), taken) if without else []
-        for row, number in zip(without, numbers, strict=True):
-            row["number"] = number
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a contact by."""

@@ -1,15 +1,12 @@
-"""Services of contacts: member numbers, access to the back-office."""
+"""Services of contacts: access to the back-office."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact
-from app.contacts.models.number_counter import NumberCounter
 from app.errors import DomainError
 from app.security.actor import Actor
 from app.security.scope import visible
@@ -17,12 +14,6 @@ from app.staff.models import StaffUser
 from app.staff.queries import matches_login
 from app.staff.services import send_welcome
 from app.staff.unique_names import check_unique_names
-
-
-def prepare_contact(session: Session, contact: Contact) -> None:
-    """Give a contact without a member number the next free one."""
-    if not contact.number:
-        contact.number = next_numbers(session, 1)[0]
 
 
 def check_contact(contact: Contact) -> None:
@@ -68,35 +59,3 @@ def link_user(session: Session, contact: Contact, name: str, actor: Actor) -> St
         raise DomainError(_("“%(name)s” is already linked to another contact.", name=str(user)))
     contact.user = user
     return user
-
-
-def next_numbers(session: Session, count: int, taken: Iterable[str] = ()) -> list[str]:
-    """Return the next ``count`` free member numbers: ascending, six digits or more.
-
-    The counter row stays locked until the transaction ends, so that two sessions never get the
-    same numbers. Numbers in ``taken``, which are about to be used, are skipped.
-    """
-    numbers: list[str] = []
-    taken_numbers = set(taken)
-    while len(numbers) < count:
-        missing = count - len(numbers)
-        last = session.execute(
-            update(NumberCounter)
-            .where(NumberCounter.name == "contact")
-            .values(value=NumberCounter.value + missing)
-            .returning(NumberCounter.value)
-        ).scalar_one_or_none()
-        if last is None:
-            session.add(NumberCounter(name="contact", value=0))
-            session.flush()
-            continue
-        candidates = [f"{number:06d}" for number in range(last - missing + 1, last + 1)]
-        taken_numbers |= set(
-            session.scalars(
-                select(Contact.number)
-                .where(Contact.number.in_(candidates))
-                .execution_options(with_trash=True)
-            )
-        )
-        numbers += [number for number in candidates if number not in taken_numbers]
-    return numbers

@@ -11,6 +11,7 @@ from wtforms import HiddenField
 from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
+from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
 
@@ -98,6 +99,10 @@ class FormBuilder(GeneralModelConverter):
             form_props[col_name] = self._column_field(col_name, label, common)
         return form_props
 
+    def _is_given(self, name: str) -> bool:
+        """Return True for a number, which a row gets if the field is left empty."""
+        return name == "number" and issubclass(self.datamodel.obj, Numbered)
+
     def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
         field_type = self.datamodel.field_type(name)
         column = self.datamodel.column(name)
@@ -110,6 +115,6 @@ class FormBuilder(GeneralModelConverter):
             return SwitchField(label, default=default, **common)
         common |= {
             "default": default,
-            "required": not column.nullable and default is None,
+            "required": not column.nullable and default is None and not self._is_given(name),
         }
         return make_typed_field(field_type, label, **common)

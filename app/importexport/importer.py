@@ -24,6 +24,8 @@ from app.importexport.column_mapping import (
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
 from app.importexport.lookups import EntityLookup, Lookup
 from app.importexport.reading import Source
+from app.numbers.models import Numbered
+from app.numbers.services import free_numbers
 from app.registry import Plug
 from app.security.actor import Actor
 
@@ -133,7 +135,14 @@ class Importer(Plug):
         return {}
 
     def fill_defaults(self, session: Session, rows: list[dict[str, Any]]) -> None:
-        """Set the values that new rows get by default, such as a number."""
+        """Set the values that new rows get by default, such as the next number of a series."""
+        if not issubclass(self.model, Numbered) or not self.model.is_numbered_when_created:
+            return
+        taken = {row["number"] for row in rows if row.get("number")}
+        without = [row for row in rows if not row.get("number")]
+        numbers = free_numbers(session, self.model, len(without), taken)
+        for row, number in zip(without, numbers, strict=True):
+            row["number"] = number
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a row by."""

@@ -10,8 +10,8 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from app.contacts.models import Contact, Tag
-from app.contacts.services import next_numbers
 from app.extensions import db
+from app.numbers.services import free_numbers
 from tests.factories import a_contact, a_value, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA
 
@@ -95,10 +95,10 @@ def test_a_new_contact_gets_the_next_free_member_number(client_as):
 
 
 def test_a_member_number_already_in_use_is_skipped(session):
-    (number,) = next_numbers(db.session(), 1)
+    (number,) = free_numbers(db.session(), Contact, 1)
     taken = f"{int(number) + 1:06d}"
     a_contact(number=taken)
-    assert next_numbers(db.session(), 2) == [f"{int(number) + n:06d}" for n in (2, 3)]
+    assert free_numbers(db.session(), Contact, 2) == [f"{int(number) + n:06d}" for n in (2, 3)]
 
 
 def test_a_number_in_use_is_refused(client_as):

@@ -16,6 +16,7 @@ from app.contacts.models.repositories import Category, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.log.models import Logged
 from app.models import VersionedRow
+from app.numbers.models import Numbered
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser
@@ -51,7 +52,7 @@ def _index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id")
 
 
-class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
+class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered):
     """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
 
     __tablename__ = "contact"
@@ -72,6 +73,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
         *Trashable.trash_index("contact"),
         *photo_index("contact", "photo"),
     )
+    series = "contact"
     search_table = search_table("contact")
     search_linked = "account"
     search_dates = ("birth_date",)
@@ -79,7 +81,7 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     name_parts = ("first_name", "last_name")
 
     number: Mapped[str] = mapped_column(
-        String(32).with_variant(String(32, collation="C"), "postgresql"),
+        SortKey(32),
         unique=True,
         info={"kind": "code", "label": _l("Member number"), "searched": True},
     )

@@ -10,9 +10,8 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
 
 from app.contacts.models import Contact, Status
-from app.contacts.services import check_contact, prepare_contact
+from app.contacts.services import check_contact
 from app.contacts.views.importing import ImportExportPages
-from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
@@ -100,12 +99,6 @@ class ContactView(ImportExportPages, ModelView):
     header_template = "contacts/header.html"
     side_template = "contacts/side.html"
 
-    def _init_forms(self) -> None:
-        super()._init_forms()
-        # An empty number is filled in with the next free one.
-        for form in (self.add_form, self.edit_form):
-            form.number.kwargs["required"] = False
-
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
         entity = db.session.get(Entity, home) if home else get_root(db.session())
@@ -115,9 +108,6 @@ class ContactView(ImportExportPages, ModelView):
             "language": current_app.config["BABEL_DEFAULT_LOCALE"],
             "status": first_value(db.session(), Status),
         }
-
-    def before_save(self, row: Contact, form: RowForm) -> None:
-        prepare_contact(db.session(), row)
 
     def check(self, row: Contact) -> None:
         check_contact(row)

@@ -1,0 +1,1 @@
+"""Numbers of documents and members: series without gaps, one number given once."""

@@ -1,0 +1,74 @@
+"""Models, screens and plugs that exist for the tests of one module, in an application of its own.
+
+A test module declares them in a function and overrides the fixture ``app``::
+
+    def declare():
+        class Ticket(Model, VersionedRow, Scoped, Logged): ...
+        class TicketView(ModelView): ...
+        return locals()
+
+    @pytest.fixture(scope="module")
+    def app(database, tmp_path_factory):
+        with sample_app(database, tmp_path_factory.mktemp("sample"), declare) as app:
+            yield app
+
+``app.sample.Ticket`` is then the model; ``session``, ``client_as`` and the people of
+``tests/people.py`` are there as in any other test. Afterwards nothing of it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask
+from flask_appbuilder import Model
+from sqlalchemy.orm import instrumentation
+
+from app.extensions import db
+from app.registry import Plug
+from app.security.roles import sync_roles
+from tests.databases import migrated_app
+
+
+@contextmanager
+def sample_app(
+    database: str, folder: Path, declare: Callable[[], dict[str, Any]]
+) -> Iterator[Flask]:
+    """Give an application with what ``declare`` returns, over a copy of the database with people."""
+    with declared(declare) as sample, migrated_app(database, folder, with_people=True) as app:
+        tables = [model.__table__ for model in _models(sample)]
+        with app.app_context():
+            Model.metadata.create_all(db.engine, tables)
+            sync_roles(app.appbuilder.grants())
+            db.session.commit()
+        app.sample = sample
+        yield app
+
+
+@contextmanager
+def declared(declare: Callable[[], dict[str, Any]]) -> Iterator[SimpleNamespace]:
+    """Declare models and plugs inside the block; forget them at its end."""
+    plugs = {kind: list(kind._registered) for kind in Plug.__subclasses__()}
+    managers, tables = set(Model.registry._managers), set(Model.metadata.tables)
+    try:
+        yield SimpleNamespace(**declare())
+    finally:
+        for kind in Plug.__subclasses__():
+            kind._registered[:] = plugs.get(kind, [])
+        for manager in set(Model.registry._managers) - managers:
+            Model.registry._dispose_manager_and_mapper(manager)
+            del Model.registry._managers[manager]
+        for name in set(Model.metadata.tables) - tables:
+            Model.metadata.remove(Model.metadata.tables[name])
+
+
+def _models(sample: SimpleNamespace) -> list[Any]:
+    return [
+        value
+        for value in vars(sample).values()
+        if isinstance(value, type) and instrumentation.manager_of_class(value) is not None
+    ]
