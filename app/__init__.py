@@ -8,13 +8,14 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, domains, errorpages, layout, logs
+from app import cli, domains, errorpages, layout, logs, organisation
 from app.backoffice import BackOffice
 from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
 from app.request import CleanRequest
 from app.security import guard, headers, origins
+from app.settings import cache as settings_cache
 from config import settings
 
 
@@ -35,13 +36,14 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     migrate.init_app(app, db, render_as_batch=True, compare_type=True)
     Bootstrap5(app)
     domains.load_all()
+    settings_cache.init_app(app)
     with app.app_context():
         BackOffice().init_app(app, db.session)
     babel = app.extensions["babel"]
     babel.locale_selector = choose_language
     messages = CachedDomain(translation_directories=babel.translation_directories)
     app.before_request(messages.as_default)
-    babel.timezone_selector = lambda: app.config["TIMEZONE"]
+    babel.timezone_selector = organisation.time_zone_name
     headers.init_app(app)
     origins.init_app(app)
     guard.init_app(app)

@@ -23,6 +23,7 @@ DOMAINS = (
     "importexport",
     "crud",
     "jobs",
+    "settings",
     "operations",
     "mails",
     "entities",
@@ -34,7 +35,7 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
+    "models", "settings", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
     "views", "api", "commands", "checks",
 )  # fmt: skip
 

@@ -37,7 +37,8 @@ def merge_stale_form(
     """
     entries = changes_since(session, row, int(form.version.data))
     keys = {relation: key for key, (relation, _t) in foreign_keys(type(row)).items()}
-    conflicts, taken_over = [], []
+    conflicts: list[FieldConflict] = []
+    taken_over: list[str] = []
     for field in form:
         if not isinstance(
             field, TypedField | ModelChoiceField | ModelMultipleChoiceField | SwitchField
@@ -45,22 +46,32 @@ def merge_stale_form(
             continue
         name = keys.get(field.name, field.name)
         touched = [e.changes[name] for e in entries if e.changes and name in e.changes]
-        saved = getattr(row, field.name)
-        if not touched or _same(saved, field.data):
-            continue
-        if _comparable_value(field.data) == _comparable_log_value(touched[0][0]):
-            _take_over(field, saved)
-            taken_over.append(str(field.label.text))
-        else:
-            conflicts.append(
-                FieldConflict(
-                    field,
-                    format_value(field, saved) or _("None"),
-                    _typed(field),
-                    _form_values(field, saved),
-                )
-            )
+        if touched:
+            merge_field(field, getattr(row, field.name), touched[0][0], conflicts, taken_over)
     return conflicts, taken_over
+
+
+def merge_field(
+    field: Any, saved: Any, old: Any, conflicts: list[FieldConflict], taken_over: list[str]
+) -> None:
+    """Merge a field that was ``old``, as the log stores it, when the form was opened.
+
+    Add it to ``conflicts`` or, if only the other person changed it, its label to ``taken_over``.
+    """
+    if _same(saved, field.data):
+        return
+    if _comparable_value(field.data) == _comparable_log_value(old):
+        _take_over(field, saved)
+        taken_over.append(str(field.label.text))
+    else:
+        conflicts.append(
+            FieldConflict(
+                field,
+                format_value(field, saved) or _("None"),
+                _typed(field),
+                _form_values(field, saved),
+            )
+        )
 
 
 def format_value(field: Any, value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy import String
@@ -18,6 +17,7 @@ from wtforms.widgets import (
     html_params,
 )
 
+from app import organisation
 from app.errors import DomainError
 from app.fieldtypes import FieldType, Hints
 from app.i18n.formats import date_pattern, decimal_sign, is_day_first
@@ -94,7 +94,7 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     chosen = form[name].typed if name in form and hasattr(form[name], "typed") else None
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
-    country = (chosen or current_app.config["COUNTRY"]).upper()[:2]
+    country = (chosen or organisation.country()).upper()[:2]
     return Hints(country, is_day_first(), decimal_sign(), is_strict=True)
 
 
@@ -155,7 +155,7 @@ class ProvinceWidget(TextInput):
             "list": f"{field.id}-list",
             "data_provinces_of": info.get("country", "country"),
             "data_postcode": info.get("postcode", "postcode"),
-            "data_country": current_app.config["COUNTRY"],
+            "data_country": organisation.country(),
             "autocomplete": "off",
         }
         options = Markup("").join(Markup('<option value="%s"></option>') % name for name in names)

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, or_
 
+from app import organisation
 from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
 from app.crud.linkfilters import (
     HasAnyOf,
@@ -27,7 +28,6 @@ from app.crud.linkfilters import (
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import Hints, invalid_date
-from app.i18n.clock import organisation_zone
 from app.i18n.dates import parse_date
 from app.i18n.formats import decimal_sign, is_day_first, show_date
 from app.i18n.places import find_provinces
@@ -226,7 +226,7 @@ class _DateTimeFilter(Filter):
 
     def midnight(self, day):
         """Return the start of a day in the organisation's time zone."""
-        return datetime.combine(day, time(), organisation_zone())
+        return datetime.combine(day, time(), organisation.time_zone())
 
 
 class OnOrAfter(_DateTimeFilter):

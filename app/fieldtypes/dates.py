@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from app import organisation
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
-from app.i18n.clock import organisation_zone, today
+from app.i18n.clock import today
 from app.i18n.dates import parse_date
 from app.i18n.formats import date_pattern, edit_date, show_date, show_datetime
 
@@ -113,7 +114,7 @@ class DateTime(FieldType):
     def edit(self, value: datetime.datetime | None) -> str:
         if value is None:
             return ""
-        local = value.astimezone(organisation_zone())
+        local = value.astimezone(organisation.time_zone())
         text = f"{edit_date(local.date())} {local:%H:%M}"
         if local.second:
             text += f":{local:%S}"
@@ -161,8 +162,8 @@ def _in_utc(local: datetime.datetime, offset: str | None) -> datetime.datetime:
         return datetime.datetime.fromisoformat(f"{local.isoformat()}{offset}").astimezone(
             datetime.UTC
         )
-    moment = local.replace(tzinfo=organisation_zone()).astimezone(datetime.UTC)
-    if moment.astimezone(organisation_zone()).replace(tzinfo=None) != local:
+    moment = local.replace(tzinfo=organisation.time_zone()).astimezone(datetime.UTC)
+    if moment.astimezone(organisation.time_zone()).replace(tzinfo=None) != local:
         raise DomainError(
             _("On that day there is no such time: the clocks go forward. Enter another time.")
         )

@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from babel.numbers import get_currency_symbol
 from flask_babel import gettext as _
 
-from app import types
+from app import organisation, types
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
 from app.i18n.formats import (
-    currency_code,
     edit_number,
     show_duration,
     show_money,
@@ -141,7 +140,7 @@ class Money(Decimal):
     name = "money"
 
     def normalize(self, typed: str) -> str:
-        bare, code = super().normalize(typed), currency_code()
+        bare, code = super().normalize(typed), organisation.currency()
         for sign in (get_currency_symbol(code, "en"), code):
             if bare.startswith(sign) or bare.endswith(sign):
                 return bare.removeprefix(sign).removesuffix(sign).strip()

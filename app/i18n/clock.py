@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
-from flask import current_app
-
-
-def organisation_zone() -> ZoneInfo:
-    """Return the organisation's time zone."""
-    return ZoneInfo(current_app.config["TIMEZONE"])
+from app import organisation
 
 
 def today() -> date:
     """Return today's date in the organisation's time zone."""
-    return datetime.now(UTC).astimezone(organisation_zone()).date()
+    return datetime.now(UTC).astimezone(organisation.time_zone()).date()

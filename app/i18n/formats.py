@@ -16,6 +16,7 @@ from flask_babel import (
 )
 from flask_babel import gettext as _
 
+from app import organisation
 from app.i18n.languages import current_language
 from app.types import now
 
@@ -109,14 +110,9 @@ def edit_number(value: Decimal | None, places: int = 0) -> str:
     return f"{whole}{decimal_sign()}{decimals}" if decimals else whole
 
 
-def currency_code() -> str:
-    """Return the ISO code of the organisation's currency."""
-    return "EUR"
-
-
 def show_money(value: Decimal | None) -> str:
     """Format an amount: €1,234.50; 1234,50 € in Spanish."""
-    return "" if value is None else format_currency(value, currency_code())
+    return "" if value is None else format_currency(value, organisation.currency())
 
 
 def show_percent(value: Decimal | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flask import current_app, has_request_context, request, session
+from flask import has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
+from app import organisation
 from app.request import is_api_request
 
 LANGUAGES = ("en", "es")
@@ -17,14 +18,14 @@ Language = Literal["en", "es"]
 def choose_language() -> str:
     """Return the language the user chose, else that of the browser, else the default."""
     if not has_request_context():
-        return current_app.config["BABEL_DEFAULT_LOCALE"]
+        return organisation.language()
     accepted = request.accept_languages.best_match(LANGUAGES)
     if is_api_request():
-        return accepted or current_app.config["BABEL_DEFAULT_LOCALE"]
+        return accepted or organisation.language()
     chosen = getattr(current_user, "language", None) or session.get("language")
     if chosen in LANGUAGES:
         return chosen
-    return accepted or current_app.config["BABEL_DEFAULT_LOCALE"]
+    return accepted or organisation.language()
 
 
 def current_language() -> Language:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from flask import abort, current_app
+from flask import abort
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import Select, func
 from werkzeug.datastructures import MultiDict
 
+from app import organisation
 from app.crud.filterbase import InvalidFilter
 from app.crud.interface import parse_id
 from app.crud.listing import ListState
@@ -129,7 +130,7 @@ class Selection:
         reader = find_condition_reader(self.model)
         if reader is None:
             raise DomainError(_("This list can’t be searched."))
-        country = current_app.config["COUNTRY"]
+        country = organisation.country()
         return reader.select(db.session(), conditions, actor, country)
 
     def check(self, actor: Actor) -> None:

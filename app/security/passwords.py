@@ -14,6 +14,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from zxcvbn import zxcvbn
 from zxcvbn.matching import L33T_TABLE
 
+from app import organisation
 from app.text import fold
 
 MIN_LENGTH = 12
@@ -73,7 +74,7 @@ def password_problem(text: str, *about: str | None) -> str | None:
         return _("Use at least %(number)s characters.", number=MIN_LENGTH)
     if len(text) > MAX_LENGTH:
         return _("Use no more than %(number)s characters.", number=MAX_LENGTH)
-    words = [*COMMON_WORDS, *_personal_words(*about, current_app.config["ORGANISATION"])]
+    words = [*COMMON_WORDS, *_personal_words(*about, organisation.name())]
     with _zxcvbn_lock:
         score = zxcvbn(_scored_part(_normalise(text)), user_inputs=words)["score"]
     if score < MIN_SCORE:

@@ -19,6 +19,7 @@ from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import delete, or_, update
 from sqlalchemy.orm import Session
 
+from app import organisation
 from app.security.models import RecoveryCode
 from app.security.throttle import count_attempt, key_for_user
 from app.types import now
@@ -65,7 +66,7 @@ def _fernet() -> Fernet:
 
 def provisioning_uri(secret: str, account: str) -> str:
     """Return the otpauth:// URI of a secret."""
-    issuer = current_app.config["ORGANISATION"]
+    issuer = organisation.name()
     return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=issuer)
 
 

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
+from app import organisation
 from app.i18n.formats import show_datetime
 from app.i18n.languages import LANGUAGES
 from app.log.services import record_security_event
@@ -51,7 +52,7 @@ class UserEmail(EmailKind, abstract=True):
         if user is None or not address:
             return None
         requested = (mail.data or {}).get("language")
-        default = current_app.config["BABEL_DEFAULT_LOCALE"]
+        default = organisation.language()
         known = (it for it in (user.language, requested) if it in LANGUAGES)
         with force_locale(next(known, default)):
             return _render(user, address, self.body(session, mail, user))
@@ -287,7 +288,7 @@ def _render(user: StaffUser, address: str, body: EmailBody) -> EmailContent:
 
 
 def _organisation_name() -> str:
-    return current_app.config["ORGANISATION"]
+    return organisation.name()
 
 
 def _public_url(path: str) -> str:

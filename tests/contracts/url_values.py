@@ -189,6 +189,11 @@ def _provinces(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]
     yield "missing", {"country": "XX"}
 
 
+def _settings(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    yield "own", {"key": "country"}
+    yield "missing", {"key": "nothing"}
+
+
 def _rows_of_model(model: type) -> CaseMaker:
     """Return a case maker for pages that are not views over the model."""
 
@@ -277,4 +282,5 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("OperationsView", "pk"): _operations,
     ("OperationsApi", "pk"): _done_operations,
     ("key_id",): _keys,
+    ("SettingsApi", "key"): _settings,
 }

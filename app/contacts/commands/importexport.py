@@ -7,11 +7,11 @@ import sys
 from typing import Any, NoReturn, TextIO
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
+from app import organisation
 from app.cli import command
 from app.contacts.exporters import contacts_where, describe_conditions, export_fields
 from app.contacts.importers import ContactImporter
@@ -76,7 +76,7 @@ def import_(
     try:
         source = Source(path, encoding=encoding, delimiter=delimiter)
         options = ImportOptions(
-            country=current_app.config["COUNTRY"],
+            country=organisation.country(),
             mapping=dict(_parse_mapping(text) for text in maps),
             match={"number": "member_number"}.get(match, match),
             create_values=create_values,
@@ -125,7 +125,7 @@ def export(where: tuple[str, ...], columns: str, output: TextIO, language: str |
     session = db.session()
     with force_locale(language or current_language()), reading():
         try:
-            query = contacts_where(session, where, SYSTEM, current_app.config["COUNTRY"])
+            query = contacts_where(session, where, SYSTEM, organisation.country())
             exporter = Exporter(session, Contact, export_fields(columns), SYSTEM)
         except DomainError as error:
             exit_with_error(error)

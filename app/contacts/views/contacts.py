@@ -9,6 +9,7 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
 
+from app import organisation
 from app.contacts.models import Contact, Status
 from app.contacts.services import check_contact
 from app.contacts.views.importing import ImportExportPages
@@ -104,8 +105,8 @@ class ContactView(ImportExportPages, ModelView):
         entity = db.session.get(Entity, home) if home else get_root(db.session())
         return {
             "entity": entity,
-            "country": current_app.config["COUNTRY"],
-            "language": current_app.config["BABEL_DEFAULT_LOCALE"],
+            "country": organisation.country(),
+            "language": organisation.language(),
             "status": first_value(db.session(), Status),
         }
 

@@ -21,6 +21,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
 
+from app import organisation
 from app.contacts.importers import ContactImporter
 from app.contacts.views.exporting import ExportPages
 from app.crud.basepage import ListLink, PageMeta
@@ -369,7 +370,7 @@ def _source(upload: Upload, path: Any = None) -> Source:
 
 def _plan(source: Source, actor: Actor, choices: dict[str, Any]) -> ImportPlan:
     options = ImportOptions(
-        country=current_app.config["COUNTRY"],
+        country=organisation.country(),
         mapping=choices.get("mapping", {}),
         match=choices.get("match", ""),
         create_values=choices.get("create_values", False),

@@ -1,0 +1,1 @@
+"""Settings: what administrators decide on a page rather than in an environment variable."""

@@ -1,0 +1,127 @@
+"""The values of all settings, cached by the process and compared with the database when used.
+
+A request, or a transaction outside of one, asks the database at most once whether anything has
+changed: the sum of the versions grows with every change, in whatever process it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, current_app, g, has_app_context, has_request_context
+from sqlalchemy import Connection, event, func, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.database import reading
+from app.extensions import db
+from app.settings.kinds import Setting
+from app.settings.models import StoredSetting
+
+Stamp = tuple[Any, ...]
+
+
+class SettingsCache:
+    """The values of a process, and the stamp of the rows they were read from."""
+
+    def __init__(self) -> None:
+        # Replaced as a whole: threads need no lock.
+        self._cached: tuple[Stamp | None, dict[str, Any]] = (None, {})
+
+    def get(self, key: str) -> Any:
+        """Return the value of a setting."""
+        if "settings" not in g:
+            g.settings = self._current()
+        return g.settings[key]
+
+    def _current(self) -> Mapping[str, Any]:
+        session = db.session()
+        try:
+            with _connection(session) as connection:
+                if session.info.get("settings_changed"):
+                    # Not committed yet: nobody else must see it.
+                    return _load(connection)[1]
+                if self._cached[0] is None and not inspect(connection).has_table("setting"):
+                    return _with_defaults({})
+                if self._cached[0] is None or self._cached[0] != _stamp(connection):
+                    self._cached = _load(connection)
+        except SQLAlchemyError:
+            # The page that reports the error needs a language and a time zone too.
+            return self._cached[1] or _with_defaults({})
+        return self._cached[1]
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its cache."""
+    app.extensions["settings"] = SettingsCache()
+
+
+def get_setting(key: str) -> Any:
+    """Return the value of a setting; its default if it was never set."""
+    return current_app.extensions["settings"].get(key)
+
+
+@contextmanager
+def _connection(session: Session) -> Iterator[Connection]:
+    """Give the connection of the transaction, if there is one, else one to read with."""
+    if session.in_transaction():
+        yield session.connection()
+        return
+    with reading():
+        bind = session.get_bind()
+        if isinstance(bind, Connection):
+            yield bind
+        else:
+            with bind.connect() as connection:
+                yield connection
+
+
+def _stamp(connection: Connection) -> Stamp:
+    table = StoredSetting.__table__
+    query = select(func.sum(table.c.version), func.max(table.c.updated_at))
+    return tuple(connection.execute(query).one())
+
+
+def _load(connection: Connection) -> tuple[Stamp, dict[str, Any]]:
+    """Read every setting and the stamp, in one statement."""
+    table = StoredSetting.__table__
+    query = select(table.c.key, table.c.value, table.c.version, table.c.updated_at)
+    rows = connection.execute(query).all()
+    stamp = (
+        sum(row.version for row in rows) or None,
+        max((row.updated_at for row in rows), default=None),
+    )
+    stored = {row.key: row.value for row in rows if row.value is not None}
+    return stamp, _with_defaults(stored)
+
+
+def _with_defaults(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        setting.key: setting.from_json(stored[setting.key])
+        if setting.key in stored
+        else setting.get_default()
+        for setting in Setting.all()
+    }
+
+
+@event.listens_for(Session, "after_flush")
+def _note_changes(session: Session, _context) -> None:
+    if any(isinstance(row, StoredSetting) for row in (*session.new, *session.dirty)):
+        session.info["settings_changed"] = True
+        _forget()
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget_after_transaction(session: Session, transaction) -> None:
+    """Compare again after a change; outside of a request after every transaction."""
+    if transaction.parent is None and (
+        session.info.pop("settings_changed", False) or not has_request_context()
+    ):
+        _forget()
+
+
+def _forget() -> None:
+    if has_app_context():
+        g.pop("settings", None)
