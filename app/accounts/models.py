@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from app.addresses import Address, address
 from app.entities.models import Entity
 from app.log.models import Logged
 from app.models import VersionedRow
@@ -25,7 +28,12 @@ ACCOUNT_TYPES = {
 }
 
 
-class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
+ShippingAddress: Any = address("shipping_")
+
+
+class Account(
+    Model, VersionedRow, Address, ShippingAddress, Scoped, Trashable, Searchable, Logged
+):
     """A company or organisation, with its invoicing and shipping addresses."""
 
     __tablename__ = "account"
@@ -52,37 +60,6 @@ class Account(Model, VersionedRow, Scoped, Trashable, Searchable, Logged):
     )
     website: Mapped[str | None] = mapped_column(
         String(254), info={"kind": "url", "label": _l("Website")}
-    )
-    street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
-    postcode: Mapped[str | None] = mapped_column(
-        String(16), info={"kind": "postcode", "label": _l("Postcode")}
-    )
-    city: Mapped[str | None] = mapped_column(
-        String(100), info={"label": _l("City"), "searched": True}
-    )
-    province: Mapped[str | None] = mapped_column(
-        String(80), info={"kind": "province", "label": _l("Province")}
-    )
-    country: Mapped[str | None] = mapped_column(
-        String(2), info={"kind": "country", "label": _l("Country")}
-    )
-    shipping_street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
-    shipping_postcode: Mapped[str | None] = mapped_column(
-        String(16),
-        info={"kind": "postcode", "country": "shipping_country", "label": _l("Postcode")},
-    )
-    shipping_city: Mapped[str | None] = mapped_column(String(100), info={"label": _l("City")})
-    shipping_province: Mapped[str | None] = mapped_column(
-        String(80),
-        info={
-            "kind": "province",
-            "country": "shipping_country",
-            "postcode": "shipping_postcode",
-            "label": _l("Province"),
-        },
-    )
-    shipping_country: Mapped[str | None] = mapped_column(
-        String(2), info={"kind": "country", "label": _l("Country")}
     )
     notes: Mapped[str | None] = mapped_column(Text, info={"label": _l("Notes")})
     parent_id: Mapped[int | None] = mapped_column(

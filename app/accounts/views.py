@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from flask_babel import lazy_gettext as _l
 
 from app.accounts.models import Account
+from app.addresses import address_columns
 from app.crud.interface import ScopedInterface, TrashInterface
 from app.crud.modelview import ModelView
 from app.crud.trashview import TrashView
@@ -16,8 +17,6 @@ from app.extensions import db
 from app.i18n.counted import Counted
 from app.security.actor import current_actor
 from app.security.areas import Area
-
-_ADDRESS = ["street", "postcode", "city", "province", "country"]
 
 
 class AccountView(ModelView):
@@ -55,8 +54,8 @@ class AccountView(ModelView):
     edit_fieldsets: ClassVar[Any] = [
         (_l("Account"), {"fields": ["name", "type", "tax_number", "parent", "entity"]}),
         (_l("Contact information"), {"fields": ["email", "phone", "website"]}),
-        (_l("Invoicing address"), {"fields": _ADDRESS}),
-        (_l("Shipping address"), {"fields": [f"shipping_{name}" for name in _ADDRESS]}),
+        (_l("Invoicing address"), {"fields": address_columns()}),
+        (_l("Shipping address"), {"fields": address_columns("shipping_")}),
         (_l("Notes"), {"fields": ["notes"]}),
     ]
     show_fieldsets = edit_fieldsets

@@ -147,7 +147,9 @@ class ProvinceWidget(TextInput):
 
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
         country = (
-            get_hints(field.form_, field.field_type).country if field.form_ is not None else "ES"
+            organisation.country()
+            if field.form_ is None
+            else get_hints(field.form_, field.field_type).country
         )
         names = [name for _code, name in provinces(country, current_language())]
         info = field.field_type.column.info

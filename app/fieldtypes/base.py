@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from app import organisation
 from app.errors import DomainError
 from app.i18n.formats import show_number
 from app.text import clean
@@ -19,7 +20,7 @@ from app.text import clean
 class Hints:
     """The context a value is parsed in: country, order of day and month, form or file."""
 
-    country: str = "ES"
+    country: str = field(default_factory=organisation.country)
     day_first: bool = True
     # “,” or “.”; None in a file, where each number shows which it has.
     decimal_sign: str | None = None

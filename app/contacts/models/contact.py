@@ -12,6 +12,7 @@ from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.accounts.models import Account
+from app.addresses import Address
 from app.contacts.models.repositories import Category, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.log.models import Logged
@@ -52,7 +53,7 @@ def _index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id")
 
 
-class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered):
+class Contact(Model, VersionedRow, Address, Scoped, Trashable, Searchable, Logged, Numbered):
     """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
 
     __tablename__ = "contact"
@@ -126,19 +127,6 @@ class Contact(Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Number
     )
     secondary_phone: Mapped[str | None] = mapped_column(
         String(40), info={"kind": "phone", "label": _l("Secondary phone")}
-    )
-    street: Mapped[str | None] = mapped_column(String(200), info={"label": _l("Street")})
-    postcode: Mapped[str | None] = mapped_column(
-        String(16), info={"kind": "postcode", "label": _l("Postcode")}
-    )
-    city: Mapped[str | None] = mapped_column(
-        String(100), info={"label": _l("City"), "searched": True}
-    )
-    province: Mapped[str | None] = mapped_column(
-        String(80), info={"kind": "province", "label": _l("Province")}
-    )
-    country: Mapped[str | None] = mapped_column(
-        String(2), info={"kind": "country", "label": _l("Country")}
     )
     birth_date: Mapped[date | None] = mapped_column(
         info={"is_past": True, "label": _l("Birth date")}

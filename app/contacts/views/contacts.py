@@ -10,6 +10,7 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
 
 from app import organisation
+from app.addresses import address_columns
 from app.contacts.models import Contact, Status
 from app.contacts.services import check_contact
 from app.contacts.views.importing import ImportExportPages
@@ -80,7 +81,7 @@ class ContactView(ImportExportPages, ModelView):
             {"fields": ["type", "status", "category", "entity", "tags"]},
         ),
         (_l("Organisation"), {"fields": ["account", "position", "department", "manager"]}),
-        (_l("Address"), {"fields": ["street", "postcode", "city", "province", "country"]}),
+        (_l("Address"), {"fields": address_columns()}),
         (
             _l("Personal details"),
             {"fields": ["salutation", "number", "birth_date", "language", "photo"]},
