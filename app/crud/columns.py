@@ -22,7 +22,7 @@ from app.fieldtypes import FieldType, get_field_type
 from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor
-from app.security.scope import visible
+from app.security.scope import scope_condition, sees_all, visible
 from app.text import sort_key
 
 
@@ -146,14 +146,13 @@ class JoinedColumn(ListColumn):
         # Create the alias once: it costs more than the rest of the query.
         self.target: Any = aliased(relation.mapper.class_)
         self.condition = getattr(model, key) == self.target.id
-        self.is_scoped = hasattr(relation.mapper.class_, "scope")
 
     def join(self, query: Select, actor: Actor) -> Select:
         """Join the related row if it is in the actor's scope."""
         condition = self.condition
-        if self.is_scoped and actor.entity_ids is not None:
+        if not sees_all(self.target, actor):
             # Called on the alias, the class method builds its condition over the alias.
-            condition = and_(condition, self.target.scope(actor))
+            condition = and_(condition, scope_condition(self.target, actor))
         return query.outerjoin(self.target, condition)
 
     def sort(self) -> Sort | None:
@@ -179,8 +178,8 @@ class JoinedColumn(ListColumn):
         """
         target: Any = aliased(self.datamodel.get_related_model(self.name))
         query = select(target.id).where(target.id == key)
-        if self.is_scoped and actor.entity_ids is not None:
-            query = query.where(target.scope(actor))
+        if not sees_all(target, actor):
+            query = query.where(scope_condition(target, actor))
         return query.exists()
 
     def _sort_keys(self, _values: Sequence[Any], actor: Actor) -> dict[int, str]:

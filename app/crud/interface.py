@@ -13,7 +13,7 @@ from app.crud.filters import FilterConverter
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
 from app.security.actor import current_actor
-from app.security.scope import scope_condition, visible
+from app.security.scope import check_scope, scope_condition, visible
 from app.trash.services import select_trashed
 
 
@@ -30,6 +30,11 @@ class ScopedInterface(SQLAInterface):
 
     # Limits the rows further, for a list over a part of the table; see ``where``.
     condition: ColumnElement[bool] | None = None
+
+    def __init__(self, obj: Any, session: Session | None = None) -> None:
+        """Raise TypeError, at start, for a model that has no scope."""
+        check_scope(obj)
+        super().__init__(obj, session)
 
     def where(self, condition: ColumnElement[bool]) -> Self:
         """Return an interface to those of these rows that meet a condition."""

@@ -111,6 +111,11 @@ class _ModelField(Field):
         """Return the chosen rows that are in the actor's scope."""
         return self._load_visible(self.chosen_ids())
 
+    @property
+    def _is_unscoped(self) -> bool:
+        """Return True if no row of the model is ever hidden from the user."""
+        return current_actor().is_staff and not hasattr(self.model, "scope")
+
     def _load_visible(self, ids: set[int]) -> list[Any]:
         if not ids or not may_name(self.model):
             return []
@@ -121,14 +126,14 @@ class _ModelField(Field):
 
     def visible_rows(self, rows: list[Any]) -> list[Any]:
         """Return those of the rows that are in the actor's scope."""
-        if not hasattr(self.model, "scope"):
+        if self._is_unscoped:
             return rows
         seen = self._load_visible({row.id for row in rows})
         return [row for row in rows if row in seen]
 
     def hidden_rows(self) -> list[Any]:
         """Return the linked rows out of the actor's scope; saving the form keeps them."""
-        if not self.linked_rows or not hasattr(self.model, "scope"):
+        if not self.linked_rows or self._is_unscoped:
             return []
         seen = self._load_visible({row.id for row in self.linked_rows})
         return [row for row in self.linked_rows if row not in seen]

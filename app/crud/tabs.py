@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from flask import g, request
@@ -17,13 +18,13 @@ from app.crud.interface import parse_id
 from app.crud.paging import MAX_COUNT
 from app.extensions import db
 from app.fieldtypes import get_field_type
-from app.log.models import CHANNELS, EVENTS, LogEntry, Logged, is_logged
+from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry, Logged, is_logged
 from app.log.queries import count_entries, get_entries
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
-from app.security.actor import current_actor
+from app.security.actor import ActorKind, current_actor
 from app.security.rights import has_permission
-from app.security.scope import visible
+from app.security.scope import sees_all, visible
 
 
 class Tab(Plug):
@@ -126,10 +127,23 @@ class LogTab(Tab):
             "older": entries[cls.page_size - 1].id if len(entries) > cls.page_size else None,
             "events": EVENTS,
             # A user who may only edit settings sees what changed, but not who changed it.
-            "names_actors": view.is_personal or has_permission("can_list", "UserView"),
-            "me": current_actor().id,
+            "who": partial(
+                actor_label, names=view.is_personal or has_permission("can_list", "UserView")
+            ),
+            "kinds": ACTOR_KINDS,
             "channels": CHANNELS,
         }
+
+
+def actor_label(entry: LogEntry, *, names: bool) -> str:
+    """Return who made a change, named if ``names`` is true or it was the reader."""
+    kind = entry.actor_kind
+    if kind == ActorKind.STAFF:
+        is_named = names or entry.actor_id == current_actor().id
+        return entry.actor_name if is_named else _("A colleague")
+    if kind == ActorKind.CONTACT:
+        return entry.actor_name if names else _("A contact")
+    return entry.actor_name or (_("System") if kind == ActorKind.SYSTEM else _("A visitor"))
 
 
 def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
@@ -208,7 +222,7 @@ def _label(target: type, row_id: int, label: str) -> str:
 
 def _is_unscoped(target: type) -> bool:
     """Return True if the reader's scope includes every row of a model."""
-    return not hasattr(target, "scope") or current_actor().entity_ids is None
+    return sees_all(target, current_actor())
 
 
 def _is_visible(target: type, row_id: int) -> bool:

@@ -23,7 +23,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.roles import role_label
-from app.security.scope import visible
+from app.security.scope import scope_condition, visible
 from app.text import clean, fold, sort_key
 
 # Saved views of one list that a user may have.
@@ -138,7 +138,7 @@ class SavedViewPages:
         """Select the views of this list the user sees; for administrators all shared ones too."""
         query = select(SavedView).where(SavedView.list_name == self.key)
         actor = current_actor()
-        seen = SavedView.scope(actor)
+        seen = scope_condition(SavedView, actor)
         if actor.is_administrator:
             seen = or_(seen, SavedView.role_id.is_not(None))
         return query.where(seen).limit(500)

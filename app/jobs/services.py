@@ -36,6 +36,9 @@ def enqueue(
     returned. With ``delay``, in seconds, the caller runs the job itself (``runner.run_now``):
     workers claim it only after that time.
     """
+    if not actor.is_staff:
+        # The job runs as the user with this id: it must be one of the back-office.
+        raise TypeError(f"A {actor.kind} cannot enqueue a job; pass SYSTEM.")
     if key is not None and (existing := _find_by_key(session, key)):
         return existing
     job = Job(

@@ -59,16 +59,13 @@ def _trash_event(row: Any) -> str | None:
 def _entry(row: Any, event_name: str, changes: dict | None, actor: Actor) -> dict[str, Any]:
     return {
         "at": now(),
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "channel": actor.channel,
+        **actor.log_columns(),
         "event": event_name,
         "subject_type": row.__tablename__,
         "subject_id": row.id,
         "subject_name": str(row)[:200],
         "version": getattr(row, "version", None),
         "changes": changes,
-        "operation_id": actor.operation_id,
     }
 
 

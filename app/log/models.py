@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.security.actor import ActorKind
 from app.types import Json, UTCDateTime, now
 
 # ``subject_type`` of security events: logins, rights, exports.
@@ -44,6 +45,11 @@ SECURITY_EVENTS = {
     "out_of_reach": _l("blocked: no access to part of the selection"),
 }
 EVENTS |= SECURITY_EVENTS
+# Kinds of actor that are named beside the actor's name; staff and the system are not.
+ACTOR_KINDS = {
+    ActorKind.CONTACT: _l("contact"),
+    ActorKind.VISITOR: _l("visitor"),
+}
 CHANNELS = {
     "web": _l("web"),
     "cli": _l("command line"),
@@ -80,6 +86,8 @@ class LogEntry(Model):
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    # A kind of actor; ``actor_id`` is that of a user of the back-office, or of the contact.
+    actor_type: Mapped[str | None] = mapped_column(String(8))
     actor_id: Mapped[int | None]
     actor_name: Mapped[str] = mapped_column(String(160))
     channel: Mapped[str] = mapped_column(String(16))
@@ -91,6 +99,15 @@ class LogEntry(Model):
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     # The operation (collective action) this was part of.
     operation_id: Mapped[int | None]
+
+    @property
+    def actor_kind(self) -> str:
+        """Return the kind of the actor; in older entries, their id and name imply it."""
+        if self.actor_type:
+            return self.actor_type
+        if self.actor_id is not None:
+            return ActorKind.STAFF
+        return ActorKind.SYSTEM if self.actor_name else ActorKind.VISITOR
 
 
 def is_logged(model: Any) -> bool:

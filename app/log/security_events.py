@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.log.models import SECURITY_SUBJECT, LogEntry
+from app.security.actor import ActorKind
 from app.types import now
 
 # A literal, because SQLite uses a partial index only if the query repeats its condition.
@@ -60,7 +61,10 @@ def _newest(conditions: list[ColumnElement[bool]], before: int | None, limit: in
 def _involving(people: Select | None) -> list[ColumnElement[bool]]:
     if people is None:
         return []
-    return [or_(LogEntry.actor_id.in_(people), LogEntry.subject_id.in_(people))]
+    # A contact may have the same id as a user.
+    is_user = LogEntry.actor_type.is_distinct_from(ActorKind.CONTACT.value)
+    is_actor = and_(LogEntry.actor_id.in_(people), is_user)
+    return [or_(is_actor, LogEntry.subject_id.in_(people))]
 
 
 def count_security_events(session: Session, people: Select | None) -> dict[str, int]:

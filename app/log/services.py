@@ -33,12 +33,9 @@ def record_many(
     """
     common = {
         "at": now(),
-        "actor_id": actor.id,
-        "actor_name": actor.name,
-        "channel": actor.channel,
+        **actor.log_columns(),
         "event": event,
         "subject_type": subject_type,
-        "operation_id": actor.operation_id,
     }
     entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
@@ -56,7 +53,8 @@ def record_security_event(
 ) -> None:
     """Log a security event (login, rights, export) for the security page.
 
-    ``about`` and ``name`` are the id and name of the user affected. ``details`` are plain values,
+    ``about`` and ``name`` are the id and name of the user of the back-office who is affected;
+    of a contact give the name alone, and the id among the details. ``details`` are plain values,
     shown as they are; a tuple is (old, new). Never pass passwords, tokens or other secrets.
     """
     row = {

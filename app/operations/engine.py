@@ -207,7 +207,8 @@ class ChunkedRun:
     @cached_property
     def _log_insert(self) -> Executable:
         """Insert a log entry for each changed row."""
-        model, actor, json = self.model, self.actor, self.json
+        model, json = self.model, self.json
+        author = self.actor.log_columns() | {"operation_id": self.operation_id}
         changes = []
         for verb, effect in self._effects:
             pairs = {field: json.array(*pair) for field, pair in effect.log_changes().items()}
@@ -215,23 +216,20 @@ class ChunkedRun:
         entries = (
             select(
                 NOW,
-                literal(actor.id),
-                literal(actor.name),
-                literal(actor.channel),
+                *(literal(value) for value in author.values()),
                 literal(self.event()),
                 literal(model.__tablename__),
                 model.id,
                 func.substr(name_expression(model), 1, 200),
                 model.version + 1,
                 json.merge(changes),
-                literal(self.operation_id),
             )
             .join(Item, Item.row_id == model.id)
             .where(self.chosen)
         )
         columns = (
-            "at", "actor_id", "actor_name", "channel", "event", "subject_type", "subject_id",
-            "subject_name", "version", "changes", "operation_id",
+            "at", *author, "event", "subject_type", "subject_id", "subject_name", "version",
+            "changes",
         )  # fmt: skip
         return insert(LogEntry.__table__).from_select(columns, entries)
 

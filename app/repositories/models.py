@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.i18n.labels import Bilingual
 from app.log.models import Logged
 from app.models import VersionedRow
+from app.security.scope import OpenToStaff
 
 COLOURS = {
     "grey": _l("Grey"),
@@ -24,7 +25,7 @@ COLOURS = {
 }
 
 
-class Repository(VersionedRow, Bilingual, Logged):
+class Repository(VersionedRow, Bilingual, Logged, OpenToStaff):
     """One value of a repository."""
 
     # Whether lists show its colour: what everybody has to see at once, such as a status.

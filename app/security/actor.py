@@ -1,10 +1,12 @@
-"""The actor of a change: the logged-in user, or the program itself."""
+"""The actor of a change: a member of staff, a contact, a visitor, or the program itself."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
 
 from flask import g, has_request_context
 from flask_login import current_user
@@ -13,22 +15,33 @@ from sqlalchemy.orm import Session
 from app.registry import Plug
 
 
+class ActorKind(StrEnum):
+    """The kinds of actor, as the log stores them."""
+
+    STAFF = "staff"
+    CONTACT = "contact"
+    VISITOR = "visitor"
+    SYSTEM = "system"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """The author of a change, as the log records it, and the entities they may see.
 
-    ``entity_ids`` holds the ids of the visible entities; None means all of them.
+    ``id`` is that of a user of the back-office, and None for every other kind of actor;
+    ``contact_id`` is that of a contact who acts for themselves. ``entity_ids`` holds the ids of
+    the visible entities; None means all of them.
     """
 
+    kind: ActorKind
     id: int | None
+    contact_id: int | None = None
     name: str
     entity_ids: frozenset[int] | None
     home_id: int | None = None
     channel: str = "web"
     role_ids: frozenset[int] = frozenset()
     is_administrator: bool = False
-    # True for the program itself: no privilege check applies to it.
-    is_system: bool = False
     # The id of the operation this change belongs to, for the log.
     operation_id: int | None = None
     # The chosen interface language, if any; jobs write their reports in it.
@@ -37,13 +50,53 @@ class Actor:
     key_id: int | None = None
     scopes: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for an actor who is no staff and has what only staff may have."""
+        if self.kind is ActorKind.STAFF or self.kind is ActorKind.SYSTEM:
+            is_sound = self.contact_id is None
+        else:
+            is_sound = (self.contact_id is not None) == (self.kind is ActorKind.CONTACT) and (
+                self.id is None and self.entity_ids == frozenset()
+                and not self.role_ids and not self.is_administrator
+            )  # fmt: skip
+        if not is_sound:
+            raise ValueError(f"A {self.kind} cannot be such an actor: {self}")
+
+    @property
+    def is_system(self) -> bool:
+        """Return True for the program itself: no privilege check applies to it."""
+        return self.kind is ActorKind.SYSTEM
+
+    @property
+    def is_staff(self) -> bool:
+        """Return True for a user of the back-office and for the program itself."""
+        return self.kind in (ActorKind.STAFF, ActorKind.SYSTEM)
+
+    def log_columns(self) -> dict[str, Any]:
+        """Return the columns of a log entry that say who made the change."""
+        return {
+            "actor_type": self.kind.value,
+            "actor_id": self.id if self.contact_id is None else self.contact_id,
+            "actor_name": self.name,
+            "channel": self.channel,
+            "operation_id": self.operation_id,
+        }
+
     def with_channel(self, channel: str) -> Actor:
         """Return the same actor on another channel (cli, import, api…)."""
         return replace(self, channel=channel)
 
 
-SYSTEM = Actor(id=None, name="Padrón", entity_ids=None, channel="cli", is_system=True)
-NOBODY = Actor(id=None, name="", entity_ids=frozenset())
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, name="Padrón", entity_ids=None, channel="cli")
+NOBODY = Actor(kind=ActorKind.VISITOR, id=None, name="", entity_ids=frozenset())
+
+
+def contact_actor(contact_id: int, name: str, *, language: str | None = None) -> Actor:
+    """Return the actor of a contact who acts for themselves, without any right of staff."""
+    return Actor(
+        kind=ActorKind.CONTACT, id=None, contact_id=contact_id, name=name,
+        entity_ids=frozenset(), language=language,
+    )  # fmt: skip
 
 
 class ActorLoader(Plug):
@@ -76,7 +129,10 @@ def acting_as(actor: Actor):
 
 
 def current_actor() -> Actor:
-    """Return the actor set by ``acting_as``, else the logged-in user, else the system."""
+    """Return the actor set by ``acting_as``, else who is logged in, else the system.
+
+    In the pages of another population than staff, the guard has set ``g.actor``.
+    """
     actor = _acting.get()
     if actor is not None:
         return actor

@@ -35,7 +35,7 @@ def permissions_of_roles(roles: Iterable) -> PermissionSet:
 
 
 def permissions_of_actor(actor: Actor) -> PermissionSet:
-    """Return an actor's permissions; the system has all of them."""
+    """Return an actor's permissions; the system has all of them, a contact or a visitor none."""
     if actor.is_system or actor.is_administrator:
         return ALL_PERMISSIONS
     return PermissionSet(permission_pairs(actor.role_ids) if actor.role_ids else frozenset())

@@ -36,8 +36,11 @@ def has_permission(permission: str, resource: str) -> bool:
 
 
 def actor_has_permission(actor: Actor, permission: str, resource: str) -> bool:
-    """Return True if an actor has a permission; works outside of requests, too."""
-    if not scopes_allow(actor.scopes, permission, resource):
+    """Return True if an actor has a permission; works outside of requests, too.
+
+    Permissions are the staff's: a contact or a visitor has none, not even the common ones.
+    """
+    if not actor.is_staff or not scopes_allow(actor.scopes, permission, resource):
         return False
     if actor.is_system or actor.is_administrator or (permission, resource) in common_permissions():
         return True
@@ -45,7 +48,7 @@ def actor_has_permission(actor: Actor, permission: str, resource: str) -> bool:
 
 
 def common_permissions() -> PermissionPairs:
-    """Return the permissions of every logged-in user, such as those on their own account."""
+    """Return the permissions of every member of staff, such as those on their own account."""
     return current_app.extensions["common_permissions"]
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, false, select, true
 
-from app.security.actor import Actor
+from app.security.actor import Actor, ActorKind
+
+# The class method with the scope for actors who are no staff. Without it they see no row.
+PORTAL_SCOPE, VISITOR_SCOPE = "portal_scope", "visitor_scope"
+
+
+class OpenToStaff:
+    """Mixin of a row that every member of staff may see, such as a contact type."""
+
+    is_open_to_staff: ClassVar[bool] = True
 
 
 class Scoped:
@@ -32,9 +41,36 @@ def entity_in_reach(column: Any, actor: Actor) -> ColumnElement[bool]:
 
 
 def scope_condition(model: Any, actor: Actor) -> ColumnElement[bool]:
-    """Return the condition on rows of ``model`` visible to ``actor``; all if it has no scope."""
-    scope = getattr(model, "scope", None)
-    return true() if scope is None else scope(actor)
+    """Return the condition on rows of ``model`` visible to ``actor``.
+
+    For staff it is the model's ``scope``, or none if the model is ``OpenToStaff``; TypeError is
+    raised if it is neither. For a contact it is ``portal_scope`` and for a visitor
+    ``visitor_scope``; a model without them shows these actors no row.
+    """
+    if actor.is_staff:
+        check_scope(model)
+        return true() if _is_open_to_staff(model) else model.scope(actor)
+    name = PORTAL_SCOPE if actor.kind is ActorKind.CONTACT else VISITOR_SCOPE
+    scope = getattr(model, name, None)
+    return false() if scope is None else scope(actor)
+
+
+def check_scope(model: Any) -> None:
+    """Raise TypeError if a model does not say which of its rows staff may see."""
+    if not _is_open_to_staff(model) and not hasattr(model, "scope"):
+        raise TypeError(
+            f"{model} does not say which of its rows staff may see: inherit Scoped or"
+            " OpenToStaff, or define the class method scope."
+        )
+
+
+def sees_all(model: Any, actor: Actor) -> bool:
+    """Return True if no row of ``model`` is hidden from ``actor`` by their entities."""
+    return actor.is_staff and (_is_open_to_staff(model) or actor.entity_ids is None)
+
+
+def _is_open_to_staff(model: Any) -> bool:
+    return getattr(model, "is_open_to_staff", False)
 
 
 def not_trashed(model: Any) -> ColumnElement[bool]:

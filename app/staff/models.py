@@ -26,7 +26,7 @@ from app.entities.models import Entity
 from app.entities.queries import subtree_ids
 from app.i18n.clock import today
 from app.log.models import Logged
-from app.security.actor import Actor
+from app.security.actor import Actor, ActorKind
 from app.security.rights import is_administrator
 from app.security.roles import role_label
 from app.security.scope import entity_in_reach
@@ -48,6 +48,8 @@ Role.__str__ = lambda role: role_label(role.name)  # type: ignore[method-assign]
 Role.__unlogged__ = Logged.__unlogged__ | {"user"}  # type: ignore[attr-defined]
 Role.version = Column(Integer, nullable=False, default=1, server_default="1")
 Role.updated_at = Column(UTCDateTime, default=now, onupdate=now)
+# Every member of staff may see the names of roles.
+Role.is_open_to_staff = True  # type: ignore[attr-defined]
 # Users with the role must log in with a second factor.
 Role.needs_second_factor = Column(
     Boolean,
@@ -148,6 +150,7 @@ class StaffUser(User, Trashable, Logged):
             session, path = object_session(self), entity.path
             reach = find_subtree(path) if find_subtree else subtree_ids(session, path)
         return Actor(
+            kind=ActorKind.STAFF,
             id=self.id,
             name=self.get_full_name(),
             entity_ids=reach,

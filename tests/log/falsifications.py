@@ -32,6 +32,7 @@ UNLOCK = {
 }
 OTHER_VALUES = {
     "at": "'1999-12-31 23:59:59.000001'",
+    "actor_type": "'contact'",
     "actor_id": "4242",
     "actor_name": "'somebody else'",
     "channel": "'cli2'",

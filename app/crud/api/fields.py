@@ -17,6 +17,7 @@ from app.fieldtypes import FieldType
 from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
+from app.security.scope import scope_condition
 
 MAX_LINKS = 500
 
@@ -103,8 +104,7 @@ class ApiLinks(ChipsColumn):
             .where(near.in_(ids))
             .order_by(near, target.id)
         )
-        if hasattr(model, "scope"):
-            query = query.where(target.scope(current_actor()))
+        query = query.where(scope_condition(target, current_actor()))
         links: dict[int, list[Any]] = {}
         for row in db.session.execute(query):
             links.setdefault(row[0], []).append(_link_json(row[1:]))

@@ -20,7 +20,7 @@ from app.entities.models import Entity
 from app.errors import DomainError
 from app.extensions import db
 from app.i18n.localized import LocalizedText
-from app.log.models import CHANNELS, SECURITY_EVENTS, LogEntry
+from app.log.models import ACTOR_KINDS, CHANNELS, SECURITY_EVENTS, LogEntry
 from app.log.sealing import MAX_UNSEALED_COUNT, get_sealed_range
 from app.log.security_events import (
     EXPORT_EVENTS,
@@ -148,6 +148,7 @@ class SecurityView(Page):
             most_unsealed=MAX_UNSEALED_COUNT,
             events=SECURITY_EVENTS,
             channels=CHANNELS,
+            kinds=ACTOR_KINDS,
         )
 
     @expose("/check", methods=["POST"])
