@@ -10,6 +10,7 @@ from flask_appbuilder import AppBuilder
 from app.crud.api import Api, ModelApi
 from app.crud.basepage import Page, PageMeta
 from app.crud.modelview import ModelView
+from app.crud.screens import screens
 from app.menu import CATEGORIES
 from app.security.roles import Grant
 from app.staff.security_manager import SecurityManager
@@ -25,6 +26,11 @@ class BackOffice(AppBuilder):
         app.config["FAB_BASE_TEMPLATE"] = "appbuilder/baselayout.html"
         self.security_manager_class = SecurityManager
         super().init_app(app, session)
+        app.extensions["resources"] = {
+            screen.table.model: screen.class_permission_name
+            for screen in screens()
+            if not screen.is_trash
+        }
         app.extensions["common_permissions"] = frozenset(
             (grant.permission, grant.resource) for grant in self.grants() if grant.area is None
         )
@@ -51,12 +57,11 @@ class BackOffice(AppBuilder):
 
     def _set_special_view(self, page: PageMeta) -> None:
         """Set the views that Flask-AppBuilder refers to: index, sign-in and user view."""
-        name = type(page).__name__
-        if name == "HomeView":
+        if page.fab_name == "index":
             self._indexview = page
-        elif name == "SignInView":
+        elif page.fab_name == "auth":
             self.sm.auth_view = page
-        elif name == "UserView":
+        elif page.fab_name == "user":
             self.sm.user_view = page
 
     def pages(self) -> Iterator[PageMeta]:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
-from app.crud.screens import Screen, find_screen, screens
+from app.crud.screens import Screen, find_screen, menu_order, screens, show_url
 from app.crud.submissions import form_key
+from app.crud.views import searchable_screens
 from app.extensions import db
 from app.i18n.formats import FILTERS, date_pattern, is_day_first
 from app.i18n.languages import LANGUAGES, current_language
@@ -43,6 +44,9 @@ def init_app(app: Flask) -> None:
         form_key=form_key,
         has_permission=has_permission,
         related_show_url=related_show_url,
+        show_url=show_url,
+        searchable_screens=searchable_screens,
+        new_screens=new_screens,
         running_jobs=running_jobs,
         badge_label=badge_label,
         role_rights=role_rights,
@@ -147,6 +151,12 @@ def _base(url: str) -> str:
 def running_jobs() -> list[int]:
     """Return the ids of the user's running jobs."""
     return live_job_ids(db.session(), current_actor()) if current_user.is_authenticated else []
+
+
+def new_screens() -> list[Screen]:
+    """Return the screens that the menu *New* leads to, in the order of the menu."""
+    shown = [screen for screen in screens() if screen.in_new_menu and screen.can("can_add")]
+    return sorted(shown, key=menu_order)
 
 
 def role_rights(role: Any) -> Any:

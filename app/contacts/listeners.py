@@ -12,9 +12,8 @@ from app.contacts.models import Contact
 from app.errors import DomainError
 from app.security.actor import Actor, current_actor
 from app.security.privileges import may_manage, permissions_of_actor
+from app.security.rights import resource_of
 from app.staff.models import StaffUser
-
-LINK_PERMISSIONS = (("can_edit", "UserView"), ("can_add", "UserView"))
 
 
 @event.listens_for(Session, "before_flush")
@@ -56,7 +55,8 @@ def _check_link(session: Session, contact: Contact, actor: Actor) -> None:
     if actor.is_system or (user is None and old is None):
         return
     held = permissions_of_actor(actor)
-    if not (held.is_all or held.pairs & set(LINK_PERMISSIONS)):
+    users = resource_of(StaffUser)
+    if not (held.is_all or held.pairs & {("can_edit", users), ("can_add", users)}):
         raise DomainError(_("Only people who can edit users can do this."))
     for linked in (user, get_user(session, old)):
         if linked is not None and linked.id is not None and not may_manage(actor, linked):

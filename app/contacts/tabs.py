@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
 from app.crud.paging import MAX_COUNT
+from app.crud.screens import may, screen_of
+from app.crud.table import Table
 from app.crud.tabs import Tab
 from app.security.actor import current_actor
 from app.security.scope import visible
@@ -26,21 +27,23 @@ class AccountContactsTab(Tab):
     model = Account
     template = "contacts/account_tab.html"
     order = 20
-    right = ("can_list", "ContactView")
+    right = ("can_list", Contact)
     max_rows = 100
 
     @classmethod
-    def _contacts(cls, row: Account) -> Any:
-        return visible(Contact, current_actor()).where(Contact.account_id == row.id)
+    def _table(cls, row: Account) -> Table:
+        return screen_of(Contact).table.where(Contact.account_id == row.id)
 
     @classmethod
     def count(cls, session: Session, row: Account) -> int:
-        rows = cls._contacts(row).with_only_columns(Contact.id).limit(MAX_COUNT).subquery()
-        return session.scalar(select(func.count()).select_from(rows)) or 0
+        table = cls._table(row)
+        return min(table.count(table.read_state(), current_actor()), MAX_COUNT)
 
     @classmethod
     def content(cls, session: Session, row: Account, view: Any) -> dict[str, Any]:
-        query = cls._contacts(row).order_by(Contact.sort_name, Contact.id).limit(cls.max_rows)
+        table = cls._table(row)
+        query = table.select(table.read_state()).order_by(Contact.sort_name, Contact.id)
+        query = query.limit(cls.max_rows)
         return {"contacts": session.scalars(query).all(), "max_rows": cls.max_rows}
 
 
@@ -52,7 +55,7 @@ class ContactAccessTab(Tab):
     model = Contact
     template = "contacts/access_tab.html"
     order = 20
-    right = ("can_list", "UserView")
+    right = ("can_list", StaffUser)
 
     @classmethod
     def content(cls, session: Session, row: Contact, view: Any) -> dict[str, Any]:
@@ -60,7 +63,13 @@ class ContactAccessTab(Tab):
         if row.user_id is not None:
             query = visible(StaffUser, current_actor()).where(StaffUser.id == row.user_id)
             user = session.scalar(query.execution_options(with_trash=True))
-        if user is None:
-            return {"access": None, "is_user_out_of_scope": row.user_id is not None}
-        back = f"{view.route_base}/show/{row.id}?tab=access"
-        return {"access": access_context(user, back), "is_user_out_of_scope": False}
+        context: dict[str, Any] = {
+            "access": None,
+            "is_user_out_of_scope": user is None and row.user_id is not None,
+            "may_add_users": may("can_add", StaffUser),
+            "may_edit_users": may("can_edit", StaffUser),
+        }
+        if user is not None:
+            back = f"{view.route_base}/show/{row.id}?tab=access"
+            context["access"] = access_context(user, back)
+        return context

@@ -30,6 +30,8 @@ class PageMeta:
     for_administrators: ClassVar[bool] = False
     # Whether it shows people's data, which a limited administrator may not see.
     is_personal: ClassVar[bool] = True
+    # What Flask-AppBuilder itself calls it, if it refers to it: index, auth or user.
+    fab_name: ClassVar[str] = ""
     # Permissions that need the level READ; all others need EDIT.
     read_permissions: ClassVar[frozenset[str]] = frozenset({"can_list", "can_show"})
 

@@ -22,6 +22,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
+from app.storage.models import photo_fields
 from app.text import clean
 
 
@@ -81,7 +82,8 @@ class FormPages:
         row = self.find(pk)
         copied = [name for name in self.add_columns if name in self.show_columns]
         blank = [name for name in copied if self._identifies(name)]
-        data = {name: getattr(row, name) for name in copied if name not in (*blank, "photo")}
+        own = {*blank, *photo_fields(self.datamodel.obj)}
+        data = {name: getattr(row, name) for name in copied if name not in own}
         left_blank = [self.get_label(name) for name in blank if getattr(row, name)]
         data |= self.duplicate_defaults(row)
         page = self._form_page(

@@ -56,6 +56,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     # its address without slashes; a screen whose address changes keeps its key here.
     key: str = ""
     is_trash: ClassVar[bool] = False
+    # The page above the list, if that is not the menu: its endpoint and its label.
+    parent_page: ClassVar[tuple[str, Any] | None] = None
     # Whether the rows are people, whose initials the list shows.
     has_faces: ClassVar[bool] = False
     # Whether the menu *New* of every page leads to the add form, and with which icon.

@@ -93,6 +93,7 @@ class RepositoryView(ModelView, abstract=True):
     # The overview of all repositories stands in the menu instead.
     category = "Settings"
     in_menu = False
+    parent_page = ("RepositoriesView.overview", _l("Repositories"))
     is_personal = False
     counted = Counted("%(num)s value", "%(num)s values")
     list_template = "appbuilder/general/model/list.html"

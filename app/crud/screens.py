@@ -102,6 +102,17 @@ def screen_named(key: str) -> Screen | None:
     return next((screen for screen in screens() if screen.key == key), None)
 
 
+def may(permission: str, model: type) -> bool:
+    """Return True if the user has a permission, such as can_edit, on the screen of a model."""
+    return screen_of(model).can(permission)
+
+
+def show_url(row: Any) -> str:
+    """Return the address of a row's page; empty without a page, or without the permission."""
+    screen = find_screen(type(row))
+    return f"{screen.route_base}/show/{row.id}" if screen and screen.can("can_show") else ""
+
+
 def menu_order(screen: Screen) -> tuple[int, int]:
     """Return the place of a screen in the menu, to sort by: its category's, then its own."""
     names = [name for name, _label, _icon in CATEGORIES]

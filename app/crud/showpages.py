@@ -33,6 +33,10 @@ class ShowPages:
     header_template: ClassVar[str] = "crud/header.html"
     # Beside the details; empty for none.
     side_template: ClassVar[str] = ""
+    # More entries of the menu beside the buttons; empty for none.
+    menu_template: ClassVar[str] = ""
+    # Templates of details that are shown in a way of their own, by attribute.
+    detail_templates: ClassVar[dict[str, str]] = {}
 
     @property
     def list_route_base(self) -> str:
@@ -71,7 +75,6 @@ class ShowPages:
         context: dict[str, Any] = {
             "row": row,
             "view": self,
-            "tabs": [(t, t.count(db.session(), row)) for t in tabs],
             "tab": tab,
         }
         if tab is None:
@@ -80,6 +83,7 @@ class ShowPages:
             context |= tab.content(db.session(), row, self)
         if tab is not None and request.headers.get("X-Fragment"):
             return render_template(tab.template, **context)
+        context["tabs"] = [(one, one.count(db.session(), row)) for one in tabs]
         return self.render_template(self.show_template, title=str(row), **context)
 
     def sections(self, row: Any) -> list[tuple[Any, list[tuple[Any, Cell]]]]:

@@ -100,12 +100,15 @@ class Table:
     # State
 
     def read_state(
-        self, args: MultiDict[str, str], preferences: Mapping[str, Any] | None = None
+        self,
+        args: MultiDict[str, str] | None = None,
+        preferences: Mapping[str, Any] | None = None,
     ) -> ListState:
         """Parse the query string of the list; raise InvalidFilter or InvalidPage.
 
         ``preferences`` holds the ``size`` and ``cols`` of a user who asks for no others.
         """
+        args = MultiDict() if args is None else args
         preferences = preferences or {}
         filters = self._read_filters(args)
         explicit = {name for name in ("sort", "size", "cols") if args.get(name)}

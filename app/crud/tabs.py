@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from flask import g, request
+from flask import current_app, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -16,14 +16,13 @@ from sqlalchemy.orm import Session
 from app.crud.actions import get_action
 from app.crud.interface import parse_id
 from app.crud.paging import MAX_COUNT
-from app.extensions import db
+from app.crud.screens import may
 from app.fieldtypes import get_field_type
 from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry, Logged, is_logged
 from app.log.queries import count_entries, get_entries
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
 from app.security.actor import ActorKind, current_actor
-from app.security.rights import has_permission
 from app.security.scope import sees_all, visible
 
 
@@ -35,8 +34,8 @@ class Tab(Plug):
     model: ClassVar[type]
     template: ClassVar[str]
     order: ClassVar[int] = 50
-    # The permission to open it, besides can_show of the view: (permission, view menu).
-    right: ClassVar[tuple[str, str] | None] = None
+    # What it takes to open it, besides can_show: a permission on the screen of a model.
+    right: ClassVar[tuple[str, type] | None] = None
 
     @classmethod
     def applies_to(cls, model: type) -> bool:
@@ -60,7 +59,7 @@ def get_tabs(model: type) -> list[type[Tab]]:
         (
             tab
             for tab in Tab.all()
-            if tab.applies_to(model) and (tab.right is None or has_permission(*tab.right))
+            if tab.applies_to(model) and (tab.right is None or may(*tab.right))
         ),
         key=lambda t: t.order,
     )
@@ -94,6 +93,47 @@ class Difference:
     can_put_back: bool
 
 
+class LinkLabels:
+    """The current labels of the rows that log entries name, each read once."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.labels: dict[tuple[type, int], str] = {}
+
+    def load(self, target: Any, row_ids: list[int]) -> None:
+        """Load the labels of some visible rows of a model in one statement."""
+        missing = [row_id for row_id in row_ids if (target, row_id) not in self.labels]
+        if not missing:
+            return
+        query = visible(target, current_actor()).where(target.id.in_(missing))
+        for row in self.session.scalars(query.execution_options(with_trash=True)).unique():
+            self.labels[target, row.id] = str(row)
+
+    def get(self, target: Any, row_id: int, logged: str) -> str:
+        """Return the current label of a row, or the logged one if the row is gone."""
+        if (target, row_id) not in self.labels:
+            self.labels[target, row_id] = self._read(target, row_id, logged)
+        return self.labels[target, row_id]
+
+    def _read(self, target: Any, row_id: int, logged: str) -> str:
+        query = select(target).where(target.id == row_id)
+        row = self.session.scalar(query.execution_options(with_trash=True))
+        if row is None and _is_unscoped(target):
+            return logged or f"#{row_id}"
+        if row is not None and self._is_visible(target, row_id):
+            return str(row)
+        return _("Hidden (no access)")
+
+    def _is_visible(self, target: Any, row_id: int) -> bool:
+        query = visible(target, current_actor()).where(target.id == row_id)
+        return self.session.scalar(query.execution_options(with_trash=True)) is not None
+
+
+def _is_unscoped(target: type) -> bool:
+    """Return True if the reader's scope includes every row of a model."""
+    return sees_all(target, current_actor())
+
+
 class LogTab(Tab):
     """The log entries of the row, newest first."""
 
@@ -117,8 +157,9 @@ class LogTab(Tab):
         before = parse_id(request.args.get("before", "")) if request.args.get("before") else None
         entries = get_entries(session, row, before=before, limit=cls.page_size + 1)
         shown = entries[: cls.page_size]
+        labels = LinkLabels(session)
         return {
-            "entries": [(entry, differences(row, entry, view)) for entry in shown],
+            "entries": [(entry, differences(row, entry, view, labels)) for entry in shown],
             "origins": {
                 number: origin
                 for plug in LogOrigins.all()
@@ -127,9 +168,7 @@ class LogTab(Tab):
             "older": entries[cls.page_size - 1].id if len(entries) > cls.page_size else None,
             "events": EVENTS,
             # A user who may only edit settings sees what changed, but not who changed it.
-            "who": partial(
-                actor_label, names=view.is_personal or has_permission("can_list", "UserView")
-            ),
+            "who": partial(actor_label, names=view.is_personal or may("can_list", _user_model())),
             "kinds": ACTOR_KINDS,
             "channels": CHANNELS,
         }
@@ -146,7 +185,11 @@ def actor_label(entry: LogEntry, *, names: bool) -> str:
     return entry.actor_name or (_("System") if kind == ActorKind.SYSTEM else _("A visitor"))
 
 
-def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
+def _user_model() -> type:
+    return current_app.appbuilder.sm.user_model  # type: ignore[attr-defined]
+
+
+def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Difference]:
     """Return the changed fields of an entry, labelled and formatted."""
     model = type(row)
     keys, many = foreign_keys(model), many_to_many(model)
@@ -163,8 +206,8 @@ def differences(row: Any, entry: Any, view: Any) -> list[Difference]:
             Difference(
                 field,
                 view.get_label(name) if name in view.label_columns else _action_label(name),
-                _format_value(model, field, old, keys, many),
-                _format_value(model, field, new, keys, many),
+                _format_value(model, field, old, labels),
+                _format_value(model, field, new, labels),
                 entry.event == "changed" and hasattr(model, field) and view.is_editable(name),
             )
         )
@@ -177,54 +220,18 @@ def _action_label(name: str) -> Any:
     return name if action is None else action.label
 
 
-def _format_value(model: type, field: str, value: Any, keys: dict, many: tuple) -> str:
+def _format_value(model: type, field: str, value: Any, labels: LinkLabels) -> str:
+    keys, many = foreign_keys(model), many_to_many(model)
     if value in (None, "", []):
         return ""
     if field in many:
         target = model.__mapper__.relationships[field].mapper.class_
-        _load_labels(target, [row_id for row_id, _name in value])
-        return ", ".join(_label(target, *v) for v in value)
+        labels.load(target, [row_id for row_id, _name in value])
+        return ", ".join(labels.get(target, *v) for v in value)
     if field in keys:
-        return _label(keys[field][1], *value)
+        return labels.get(keys[field][1], *value)
     if field not in model.__mapper__.column_attrs:
         return str(value)
     column = model.__mapper__.column_attrs[field].columns[0]
     field_type = get_field_type(column)
     return field_type.show(field_type.from_json(value))
-
-
-def _load_labels(target: type, ids: list[int]) -> None:
-    """Load the labels of related rows into the cache of the request."""
-    labels = g.setdefault("log_labels", {}).setdefault(target, {})
-    missing = [row_id for row_id in ids if row_id not in labels]
-    if not missing:
-        return
-    query = visible(target, current_actor()).where(target.id.in_(missing))
-    for row in db.session.scalars(query.execution_options(with_trash=True)).unique():
-        labels[row.id] = str(row)
-
-
-def _label(target: type, row_id: int, label: str) -> str:
-    """Return the current label of a related row, or the logged one if the row is gone."""
-    labels = g.setdefault("log_labels", {}).setdefault(target, {})
-    if row_id not in labels:
-        row = db.session.scalar(
-            select(target).where(target.id == row_id).execution_options(with_trash=True)
-        )
-        if row is None and _is_unscoped(target):
-            labels[row_id] = label or f"#{row_id}"
-        elif row is not None and _is_visible(target, row_id):
-            labels[row_id] = str(row)
-        else:
-            labels[row_id] = _("Hidden (no access)")
-    return labels[row_id]
-
-
-def _is_unscoped(target: type) -> bool:
-    """Return True if the reader's scope includes every row of a model."""
-    return sees_all(target, current_actor())
-
-
-def _is_visible(target: type, row_id: int) -> bool:
-    query = visible(target, current_actor()).where(target.id == row_id)
-    return db.session.scalar(query.execution_options(with_trash=True)) is not None

@@ -33,6 +33,7 @@ class HomeView(Page):
 
     route_base = ""
     default_view = "index"
+    fab_name = "index"
 
     @expose("/")
     def index(self):

@@ -72,7 +72,7 @@ class JobsView(Page):
         before = parse_id(request.args.get("before", "0"))
         if part not in PARTS or who not in ("me", "all") or before is None:
             abort(404)
-        if who == "all" and not _sees_all():
+        if who == "all" and not sees_all_jobs():
             abort(403)
         actor, is_everybody = current_actor(), who == "all"
         counts = count_by_state(db.session(), actor, sees_all=is_everybody)
@@ -86,7 +86,7 @@ class JobsView(Page):
             older=older,
             part=part,
             who=who,
-            sees_all=_sees_all(),
+            sees_all=sees_all_jobs(),
             parts={
                 name: (label, sum(counts.get(state, 0) for state in states or STATES))
                 for name, (label, states) in PARTS.items()
@@ -222,7 +222,7 @@ class JobsView(Page):
     def _job(self, pk: str) -> Job:
         number, actor, session = parse_id(pk) or 0, current_actor(), db.session()
         job = find_job(session, actor, number)
-        if job is None and _sees_all():
+        if job is None and sees_all_jobs():
             job = find_job(session, actor, number, sees_all=True)
         if job is None:
             abort(404)
@@ -234,7 +234,8 @@ def badge_label(number: int) -> str:
     return ngettext("%(num)s process running", "%(num)s processes running", number)
 
 
-def _sees_all() -> bool:
+def sees_all_jobs() -> bool:
+    """Return True if the user may see the jobs of all users."""
     return has_permission("can_see_all", JobsView.__name__)
 
 

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session, joinedload
 from app.crud.tabs import LogOrigins, Origin
 from app.jobs.models import Job
 from app.jobs.queries import jobs_visible_to
+from app.jobs.views import sees_all_jobs
 from app.log.models import LogEntry
 from app.operations.actions import find_operation_action
 from app.operations.models import Operation
 from app.security.actor import current_actor
-from app.security.rights import has_permission
 
 
 class OperationOrigins(LogOrigins):
@@ -54,6 +54,6 @@ def _origin(entry: LogEntry, operation: Operation, seen: set[int]) -> Origin:
 def _visible_jobs(session: Session, operations: list[Operation]) -> set[int]:
     """Return the jobs of operations whose page the reader may open."""
     numbers = [o.job_id for o in operations] + [o.undo_job_id for o in operations]
-    sees_all = has_permission("can_see_all", "JobsView")
+    sees_all = sees_all_jobs()
     query = select(Job.id).where(Job.id.in_(filter(None, numbers)))
     return set(session.scalars(query.where(jobs_visible_to(current_actor(), sees_all))))

@@ -47,6 +47,14 @@ def actor_has_permission(actor: Actor, permission: str, resource: str) -> bool:
     return bool(actor.role_ids) and (permission, resource) in permission_pairs(actor.role_ids)
 
 
+def resource_of(model: type) -> str:
+    """Return the resource on which permissions over the rows of a model are given.
+
+    For rules that cannot know pages; with the screen at hand, ask ``Screen.can``.
+    """
+    return current_app.extensions["resources"][model]
+
+
 def common_permissions() -> PermissionPairs:
     """Return the permissions of every member of staff, such as those on their own account."""
     return current_app.extensions["common_permissions"]

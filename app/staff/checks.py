@@ -21,14 +21,13 @@ from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.checks import ADVICE, DANGER, WARNING, Check, CheckMessage, join_names
-from app.security.rights import ADMINISTRATOR
+from app.security.rights import ADMINISTRATOR, resource_of
 from app.security.roles import is_seeded, is_synchronised
 from app.staff.models import StaffUser
-from app.staff.permissions import ADD_USERS, EDIT_ROLES, EDIT_USERS
 from app.staff.schema_version import is_current
 
 # Those who have these can grant others whatever permissions they have themselves.
-SECURITY_RIGHTS = (EDIT_USERS, EDIT_ROLES, ADD_USERS)
+SECURITY_RIGHTS = (("can_edit", StaffUser), ("can_edit", Role), ("can_add", StaffUser))
 DEFAULT_ADDRESS = "admin@example.org"
 MAX_INACTIVE_DAYS = 90
 MAX_KEY_AGE_DAYS = 365
@@ -187,8 +186,8 @@ class SecurityEditors(Check):
             .where(
                 or_(
                     *(
-                        (Permission.name == permission) & (ViewMenu.name == resource)
-                        for permission, resource in SECURITY_RIGHTS
+                        (Permission.name == permission) & (ViewMenu.name == resource_of(model))
+                        for permission, model in SECURITY_RIGHTS
                     )
                 )
             )

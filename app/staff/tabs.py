@@ -10,16 +10,15 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from app.crud.screens import may
 from app.crud.tabs import Tab
 from app.entities.models import Entity
 from app.security.actor import current_actor
 from app.security.privileges import may_manage
-from app.security.rights import has_permission
 from app.staff.access import access_by_area
 from app.staff.access_report import access_reports, visible_users
 from app.staff.api_keys import key_summaries
 from app.staff.models import StaffUser
-from app.staff.permissions import EDIT_USERS, LIST_USERS
 from app.text import clean, escape_like, fold
 
 
@@ -31,7 +30,7 @@ class AccessTab(Tab):
     model = StaffUser
     template = "staff/access_tab.html"
     order = 20
-    right = LIST_USERS
+    right = ("can_list", StaffUser)
 
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def why_not_editable(user: StaffUser) -> str:
         return _("You can’t change your own rights. Ask another administrator.")
     if user.is_trashed:
         return _("This user is in the trash. Restore the user first.")
-    if not has_permission(*EDIT_USERS):
+    if not may("can_edit", StaffUser):
         return _("You can view rights, but not change them.")
     if not may_manage(actor, user):
         return _("This person has rights that you don’t have.")
@@ -75,13 +74,13 @@ class KeysTab(Tab):
     model = StaffUser
     template = "staff/keys_tab.html"
     order = 60
-    right = LIST_USERS
+    right = ("can_list", StaffUser)
 
     @classmethod
     def content(cls, session: Session, row: StaffUser, view: Any) -> dict[str, Any]:
         return {
             "keys": key_summaries(session, row.id),
-            "may_revoke": has_permission(*EDIT_USERS) and may_manage(current_actor(), row),
+            "may_revoke": may("can_edit", StaffUser) and may_manage(current_actor(), row),
         }
 
 
@@ -94,7 +93,7 @@ class AccessReportTab(Tab):
     model = object
     template = "staff/access_report_tab.html"
     order = 900
-    right = LIST_USERS
+    right = ("can_list", StaffUser)
     # At most so many users are checked; the page says so.
     max_users = 500
 

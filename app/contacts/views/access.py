@@ -14,12 +14,13 @@ from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
 from app.crud.basepage import Page
 from app.crud.interface import ScopedInterface
+from app.crud.screens import may
 from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import current_actor
 from app.security.areas import Area
-from app.security.rights import has_permission
+from app.staff.views.users import UserView
 
 
 class ContactAccessView(Page):
@@ -28,7 +29,7 @@ class ContactAccessView(Page):
     datamodel = ScopedInterface(Contact)
     route_base = "/contacts/access"
     # These actions take the permissions of UserView; those of ContactView are not enough.
-    class_permission_name = "UserView"
+    class_permission_name = UserView.__name__
     area = Area.SECURITY
 
     @expose("/give/<pk>", methods=["POST"])
@@ -64,7 +65,7 @@ class ContactAccessView(Page):
         )
 
     def _change_contact(self, pk: str, change: Callable[[Contact], Any], message: str):
-        row = self.datamodel.get(pk) if has_permission("can_show", "ContactView") else None
+        row = self.datamodel.get(pk) if may("can_show", Contact) else None
         if row is None:
             abort(404)
         try:

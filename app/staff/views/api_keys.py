@@ -13,7 +13,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
 from app.crud.api import ModelApi
-from app.crud.screens import registered
+from app.crud.screens import may, registered
 from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.extensions import db
 from app.security.actor import current_actor
@@ -28,7 +28,7 @@ from app.staff.api_keys import (
     offered_levels,
     revoke_user_key,
 )
-from app.staff.permissions import EDIT_USERS
+from app.staff.models import StaffUser
 from app.staff.views.account import AccountPage
 from app.staff.views.reauthentication import PasswordConfirmedForm
 from app.text import clean
@@ -111,7 +111,7 @@ class KeysPage(AccountPage):
             abort(404)
         key, user = pair
         is_own = user.id == actor.id
-        if not is_own and not (has_permission(*EDIT_USERS) and may_manage(actor, user)):
+        if not is_own and not (may("can_edit", StaffUser) and may_manage(actor, user)):
             abort(403)
         revoke_user_key(db.session(), key, user, actor)
         db.session.commit()

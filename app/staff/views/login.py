@@ -28,6 +28,8 @@ THEMES = ("light", "dark", "auto")
 class SignInView(AuthDBView, Page):
     """Login and logout."""
 
+    fab_name = "auth"
+
     @expose("/login/", methods=["GET", "POST"])
     @no_cache
     @public

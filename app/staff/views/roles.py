@@ -117,6 +117,7 @@ class RoleView(ModelView):
     search_columns: ClassVar[Any] = ["name", "needs_second_factor"]
     edit_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
     show_columns: ClassVar[Any] = ["name", "needs_second_factor", "permissions"]
+    detail_templates: ClassVar[dict[str, str]] = {"permissions": "staff/rights_list.html"}
     description_columns: ClassVar[dict[str, Any]] = {
         "needs_second_factor": _l("People with this role must use two-factor authentication."),
     }

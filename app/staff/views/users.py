@@ -38,6 +38,8 @@ class UserView(ModelView):
 
     datamodel = ScopedInterface(StaffUser)
     route_base = "/users"
+    fab_name = "user"
+    menu_template = "staff/user_menu.html"
     hint_columns = ("username", "entity")
     label = _l("Users")
     singular = _l("User")
