@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
 
 from flask import abort, flash, jsonify, redirect, request
-from flask_appbuilder import expose, has_access
+from flask_appbuilder import AppBuilder, expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
+from app.crud.actions import ListAction
 from app.crud.basepage import ListLink
 from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.interface import ScopedInterface, parse_id
@@ -19,6 +21,7 @@ from app.crud.listing import SIZES, ListState, decode_query, encode_query
 from app.crud.lookup import MAX_LOOKUP_ROWS, lookup_rows
 from app.crud.paging import MAX_COUNT
 from app.crud.quicksearch import lookup_results, suggest_query
+from app.crud.screens import Screen
 from app.crud.viewpages import SavedViewPages
 from app.errors import DomainError
 from app.extensions import db
@@ -33,10 +36,16 @@ class ListPages(SavedViewPages):
     datamodel: ScopedInterface
     label_columns: dict[str, Any]
     actions: dict[str, Any]
-    collective: dict[str, Any]
+    collective: dict[str, type[ListAction]]
+    add_columns: Sequence[str]
+    edit_columns: Sequence[str]
+    base_permissions: Sequence[str]
+    class_permission_name: str
+    appbuilder: AppBuilder
     endpoint: str
-    route_base: str
+    list_template: str
     list_title: Any
+    can_run_action: Callable[[str], bool]
     # Shown in the Actions menu of the list.
     list_links: ClassVar[tuple[ListLink, ...]] = ()
 
@@ -223,14 +232,14 @@ class ListPages(SavedViewPages):
         """Run an action on the row being shown."""
         return self._run_action(name, [pk])
 
-    def _run_action(self, name: str, pks: list[str]):
+    def _run_action(self, name: str, pks: Sequence[str]):
         action = self.actions.get(name)
         if action is None:
             abort(404)
         if not self.can_run_action(name):
             abort(403)
         if name in self.collective:
-            return self.collective[name].begin(self)
+            return self.collective[name].begin(cast(Screen, self))
         ids = {parse_id(pk) for pk in pks}
         if None in ids or len(ids) > max(SIZES):
             abort(400)

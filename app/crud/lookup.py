@@ -51,7 +51,7 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     query = visible(model, current_actor())
     if typed and parse_query(typed):
         if issubclass(model, Searchable):
-            query = query.where(search_condition(db.session, model, typed))
+            query = query.where(search_condition(db.session(), model, typed))
         else:
             pattern = f"%{escape_like(fold(typed))}%"
             names = (

@@ -90,7 +90,7 @@ class Order:
 class Slice:
     """The rows of one page, and whether there are pages before and after it."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Sequence[Any]]
     has_previous: bool
     has_next: bool
 

@@ -30,7 +30,7 @@ class QuickResult(NamedTuple):
 def quick_search(table: Table, typed: str, limit: int, actor: Actor) -> list[QuickResult]:
     """Return the first rows of a searchable list that match ``typed``."""
     model = table.model
-    query = table.datamodel.visible().where(search_condition(db.session, model, typed))
+    query = table.datamodel.visible().where(search_condition(db.session(), model, typed))
     query = query.with_only_columns(model.id, model.id).order_by(model.sort_name, model.id)
     plan = ColumnPlan([table.title, *(table.columns[name] for name in table.quick_columns)])
     rows = plan.cells(list(db.session.execute(plan.apply(query.limit(limit), actor))))

@@ -172,7 +172,7 @@ class Table:
         if state.q and parse_query(state.q):
             if not issubclass(self.model, Searchable):
                 raise DomainError(_("This list can’t be searched."))
-            query = query.where(search_condition(db.session, self.model, state.q))
+            query = query.where(search_condition(db.session(), self.model, state.q))
         return query
 
     def select_ids(self, state: ListState) -> Select:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from flask_babel import gettext as _
 from sqlalchemy import Select, delete, exists, func, select, update
@@ -15,6 +15,7 @@ from app.i18n.localized import LocalizedText, localize
 from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import enqueue, resume
 from app.log.services import record_security_event
+from app.operations.batch import Batch
 from app.operations.engine import UNSYNCHRONISED, freeze_selection
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
@@ -35,6 +36,28 @@ SAMPLE_SIZE = 5
 
 class SelectionChanged(DomainError):
     """The number of matching rows is not the one that the preview showed."""
+
+
+class AnsweredAction(Protocol):
+    """An action with its answers, as ``preview`` and ``confirm`` take it."""
+
+    def check(self) -> None:
+        """Raise a DomainError for answers that the actor may not give."""
+
+    def batch(self) -> Batch:
+        """Return what the action does to rows."""
+
+    def reason_text(self, reason: str | None) -> str:
+        """Return the sentence of a reason for leaving a row out."""
+
+    def title(self, rows: str) -> str:
+        """Return the title of the job."""
+
+    def answers_to_json(self) -> dict[str, list[str]]:
+        """Return the answers as an operation stores them."""
+
+    def describe_answers(self) -> str:
+        """Return the answers for people."""
 
 
 @dataclass
@@ -104,7 +127,7 @@ def find_draft(session: Session, number: int, actor: Actor) -> Operation | None:
     return session.scalar(select(Operation).where(Operation.id == number, own))
 
 
-def preview(session: Session, action: Any, rows: Select) -> Preview:
+def preview(session: Session, action: AnsweredAction, rows: Select) -> Preview:
     """Count what an action would do to rows, in two statements, with some rows as a sample.
 
     The answers of the action are valid.
@@ -147,7 +170,7 @@ def confirm(
     session: Session,
     operation: Operation,
     rows: Select,
-    action: Any,
+    action: AnsweredAction,
     actor: Actor,
     *,
     expected: int | None = None,

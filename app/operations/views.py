@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import abort, flash, make_response, redirect, render_template, request
 from flask_appbuilder import expose, has_access
@@ -244,7 +244,7 @@ def _save_answers(operation: Operation, form: ActionForm) -> None:
     db.session.commit()
 
 
-def _abort_gone(status: int, list_url: str = "/") -> Any:
+def _abort_gone(status: int, list_url: str = "/") -> NoReturn:
     """Abort with a page that says that a draft is gone, with a link back to its list."""
     page = render_template("operations/gone.html", status=status, list_url=list_url)
     abort(make_response(page, status))

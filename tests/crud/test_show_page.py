@@ -7,6 +7,7 @@ import re
 import pytest
 
 from app.contacts.models import ContactType, Status, Tag
+from app.crud.tabs import LogTab
 from tests.contracts.pagereader import find_post_form
 from tests.factories import a_contact, a_value
 from tests.people import ALICIA, BRUNO
@@ -69,3 +70,16 @@ def test_only_the_status_is_coloured(client_as):
     coloured = {text for classes, text in chips if " tag " not in classes}
     assert coloured == {str(contact.status)}
     assert str(contact.type) in page
+
+
+def test_a_tab_alone_is_drawn_without_counting_the_others(client_as, monkeypatch):
+    contact, browser = a_contact(), client_as(BRUNO)
+    counted = []
+    monkeypatch.setattr(LogTab, "count", classmethod(lambda cls, *_: counted.append(cls) or 7))
+    url = f"/contacts/show/{contact.id}?tab=log"
+    assert "<html" in browser.get(url).text
+    assert len(counted) == 1
+    fragment = browser.get(url, headers={"X-Fragment": "1"})
+    assert fragment.status_code == 200
+    assert "<html" not in fragment.text
+    assert len(counted) == 1
