@@ -107,6 +107,11 @@ def may(permission: str, model: type) -> bool:
     return screen_of(model).can(permission)
 
 
+def may_list_users() -> bool:
+    """Return True if the user may list users, and so read who changed something."""
+    return may("can_list", current_app.appbuilder.sm.user_model)  # type: ignore[attr-defined]
+
+
 def show_url(row: Any) -> str:
     """Return the address of a row's page; empty without a page, or without the permission."""
     screen = find_screen(type(row))

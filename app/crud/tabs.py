@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from flask import current_app, request
+from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.crud.actions import get_action
 from app.crud.interface import parse_id
 from app.crud.paging import MAX_COUNT
-from app.crud.screens import may
+from app.crud.screens import may, may_list_users
 from app.fieldtypes import get_field_type
 from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry, Logged, is_logged
 from app.log.queries import count_entries, get_entries
@@ -168,7 +168,7 @@ class LogTab(Tab):
             "older": entries[cls.page_size - 1].id if len(entries) > cls.page_size else None,
             "events": EVENTS,
             # A user who may only edit settings sees what changed, but not who changed it.
-            "who": partial(actor_label, names=view.is_personal or may("can_list", _user_model())),
+            "who": partial(actor_label, names=view.is_personal or may_list_users()),
             "kinds": ACTOR_KINDS,
             "channels": CHANNELS,
         }
@@ -183,10 +183,6 @@ def actor_label(entry: LogEntry, *, names: bool) -> str:
     if kind == ActorKind.CONTACT:
         return entry.actor_name if names else _("A contact")
     return entry.actor_name or (_("System") if kind == ActorKind.SYSTEM else _("A visitor"))
-
-
-def _user_model() -> type:
-    return current_app.appbuilder.sm.user_model  # type: ignore[attr-defined]
 
 
 def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Difference]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -16,11 +17,11 @@ from app.crud.conflict import FieldConflict
 from app.crud.formpages import add_form_error
 from app.crud.forms import RowForm
 from app.crud.interface import parse_id
-from app.crud.tabs import Difference
+from app.crud.screens import may_list_users
+from app.crud.tabs import Difference, actor_label
 from app.errors import DomainError
 from app.extensions import db
-from app.log.models import CHANNELS, EVENTS, LogEntry
-from app.security.actor import current_actor
+from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry
 from app.security.areas import Area
 from app.security.rights import has_permission
 from app.settings.forms import make_form, merge, read_versions, value_of, write_versions
@@ -111,8 +112,8 @@ class OrganisationView(Page):
             origins={},
             # A row is created when its setting is first changed.
             events=EVENTS | {"created": EVENTS["changed"]},
-            names_actors=has_permission("can_list", "UserView"),
-            me=current_actor().id,
+            who=partial(actor_label, names=may_list_users()),
+            kinds=ACTOR_KINDS,
             channels=CHANNELS,
             **more,
         )
