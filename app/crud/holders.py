@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flask_appbuilder import Model
 from flask_babel import gettext as _
-from sqlalchemy import Column, ColumnElement, Table, func, select
+from sqlalchemy import Column, ColumnElement, Select, Table, func, select
 from sqlalchemy.orm import Session
 
+from app.crud.filters import SEPARATOR
 from app.crud.screens import find_screen, screens
 from app.i18n.counted import Counted
 from app.repositories.models import Repository
@@ -27,21 +28,29 @@ class Link(NamedTuple):
     column: Column
     via: Table | None = None
 
+    @property
+    def own_key(self) -> Column:
+        """Return the column of ``via`` that names rows of the model."""
+        assert self.via is not None
+        own: Any = self.model
+        return next(k.parent for k in self.via.foreign_keys if k.column.table is own.__table__)
+
     def condition(self, row_id: int) -> ColumnElement[bool]:
         """Return the condition for the rows of the model that are linked to the row."""
         if self.via is None:
             return self.column == row_id
         own: Any = self.model
-        key = next(key for key in self.via.foreign_keys if key.column.table is own.__table__)
-        return own.id.in_(select(key.parent).where(self.column == row_id))
+        return own.id.in_(select(self.own_key).where(self.column == row_id))
 
     def in_words(self, number: int) -> str:
         """Return a number of the model's rows in words, such as “57 contacts”."""
-        text = _counted(self.model)(min(number, MAX_HELD))
-        return _("more than %(rows)s", rows=text) if number > MAX_HELD else text
+        return _counted(self.model)(number)
 
-    def list_url(self, row_id: int) -> str:
-        """Return the list of the rows linked to a row; “” without it or the right to see it."""
+    def list_url(self) -> str:
+        """Return the URL of the list of rows linked to a row, but for that row's id.
+
+        Return an empty string if there is no such list or the user may not open it.
+        """
         screen = find_screen(self.model)
         if screen is None or not screen.can("can_list"):
             return ""
@@ -50,7 +59,7 @@ class Link(NamedTuple):
             if self.via is relation.secondary and (
                 self.via is not None or self.column in relation.local_columns
             ):
-                return f"{screen.route_base}/list/?{name}__is={row_id}"
+                return f"{screen.route_base}/list/?{name}{SEPARATOR}is="
         return ""
 
 
@@ -95,8 +104,14 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
     links = list(links_to(type(row)))
     if not links:
         return ""
-    if found := count_links(session, type(row), [row.id], actor):
-        return ", ".join(link.in_words(number) for link, number in found[row.id])
+    found = []
+    counts = [_count(link, row.id, actor) for link in links]
+    for link, number in zip(links, session.execute(select(*counts)).one(), strict=True):
+        if number:
+            text = link.in_words(min(number, MAX_HELD))
+            found.append(_("more than %(rows)s", rows=text) if number > MAX_HELD else text)
+    if found:
+        return ", ".join(found)
     if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
         return _("items in the trash or that you don’t have access to")
     return ""
@@ -104,30 +119,29 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
 
 def count_links(
     session: Session, model: type, ids: list[int], actor: Actor
-) -> dict[int, list[tuple[Link, int]]]:
-    """Return how many rows each link has to rows of a model, by their id, if there are any.
+) -> Iterator[tuple[Link, dict[int, int]]]:
+    """Yield each link to a model, and how many rows it has by the id of the row it leads to.
 
-    Rows are counted up to ``MAX_HELD`` + 1, within the actor's scope, in one statement.
+    Rows are counted within the actor's scope, in one statement for each link.
     """
-    links = list(links_to(model))
-    counts = [_count(link, row_id, actor) for row_id in ids for link in links]
-    if not counts:
-        return {}
-    numbers = iter(session.execute(select(*counts)).one())
-    found: dict[int, list[tuple[Link, int]]] = {}
-    for row_id in ids:
-        held = [(link, number) for link in links if (number := next(numbers))]
-        if held:
-            found[row_id] = held
-    return found
+    for link in links_to(model):
+        query = _linked(link, actor).where(link.column.in_(ids)).group_by(link.column)
+        if link.via is not None:
+            query = query.join(link.via, link.own_key == cast("Any", link.model).id)
+        counts = query.with_only_columns(link.column, func.count(), maintain_column_froms=True)
+        yield link, {row[0]: row[1] for row in session.execute(counts)}
+
+
+def _linked(link: Link, actor: Actor) -> Select:
+    """Select the rows that a link may lead from: in the actor's scope, and not in the trash."""
+    model: Any = link.model
+    query = visible(model, actor).order_by(None)
+    return query.where(model.trashed_at.is_(None)) if hasattr(model, "trashed_at") else query
 
 
 def _count(link: Link, row_id: int, actor: Actor) -> Any:
-    model: Any = link.model
-    query = visible(model, actor).where(link.condition(row_id)).with_only_columns(model.id)
-    if hasattr(model, "trashed_at"):
-        query = query.where(model.trashed_at.is_(None))
-    rows = query.order_by(None).limit(MAX_HELD + 1).subquery()
+    query = _linked(link, actor).where(link.condition(row_id))
+    rows = query.with_only_columns(cast("Any", link.model).id).limit(MAX_HELD + 1).subquery()
     return select(func.count()).select_from(rows).scalar_subquery()
 
 

@@ -74,12 +74,15 @@ class UsesColumn(ListColumn):
         return query, []
 
     def load(self, ids: list[int]) -> dict[int, list[tuple[str, str]]]:
-        """Return what has each value, such as “57 contacts”, and the address of their list."""
-        found = count_links(db.session(), self.datamodel.obj, ids, current_actor())
-        return {
-            row_id: [(link.in_words(number), link.list_url(row_id)) for link, number in held]
-            for row_id, held in found.items()
-        }
+        """Return what has each value, such as “57 contacts”, and the URL of their list."""
+        uses: dict[int, list[tuple[str, str]]] = {}
+        for link, counts in count_links(db.session(), self.datamodel.obj, ids, current_actor()):
+            url = link.list_url()
+            for row_id, number in counts.items():
+                uses.setdefault(row_id, []).append(
+                    (link.in_words(number), url and f"{url}{row_id}")
+                )
+        return uses
 
     def cell(self, values: tuple) -> Cell:
         if not values or not values[0]:
