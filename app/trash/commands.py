@@ -12,7 +12,7 @@ from app.cli import command
 from app.extensions import db
 from app.security.actor import SYSTEM
 from app.trash.models import trashables
-from app.trash.services import count_trashed, purge_all
+from app.trash.services import count_trashed, purge_old
 from app.types import now
 
 trash = command(AppGroup("trash", help="The trash."))
@@ -32,5 +32,5 @@ def purge(days: int, dry_run: bool) -> None:
         if dry_run:
             purged[model.__tablename__] = count_trashed(db.session(), model, SYSTEM, before)
         else:
-            purged[model.__tablename__] = purge_all(db.session(), model, SYSTEM, before=before)
+            purged[model.__tablename__] = sum(purge_old(db.session(), model, before))
     click.echo(json.dumps({"dry_run": dry_run, "days": days, "purged": purged}))

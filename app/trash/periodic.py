@@ -8,9 +8,8 @@ from flask import Flask
 
 from app.extensions import db
 from app.periodic import PeriodicTask, is_stopping
-from app.security.actor import SYSTEM
 from app.trash.models import trashables
-from app.trash.services import purge_chunks
+from app.trash.services import purge_old
 from app.types import now
 
 
@@ -28,6 +27,6 @@ class PurgeOldTrash(PeriodicTask):
             return
         before = now() - timedelta(days=days)
         for model in trashables():
-            for _count in purge_chunks(db.session(), model, SYSTEM, before=before):
+            for _count in purge_old(db.session(), model, before):
                 if is_stopping():
                     return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, select
@@ -11,11 +12,16 @@ from sqlalchemy.orm import Session
 
 from app.log.models import LogEntry
 from app.log.services import record_many
-from app.security.actor import Actor
+from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
 from app.storage.models import photo_fields
 from app.storage.services import discard_photos
 from app.types import now
+
+# How many rows the program purges by itself in one transaction: on SQLite it holds the write lock
+# for some 40 ms, and pauses for longer than SQLite lets those who wait for the lock sleep.
+SQLITE_CHUNK, POSTGRES_CHUNK = 50, 500
+SQLITE_PAUSE_SECONDS = 0.1
 
 
 def move_to_trash(row: Any, actor: Actor) -> None:
@@ -64,6 +70,19 @@ def purge_chunks(
         session.expunge_all()
         last = ids[-1]
         yield count
+
+
+def purge_old(session: Session, model: Any, before: datetime) -> Iterator[int]:
+    """Purge rows trashed before a moment, as the system; yield the number of each chunk.
+
+    On SQLite chunks are small, and others may write between them.
+    """
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    chunk = SQLITE_CHUNK if is_sqlite else POSTGRES_CHUNK
+    for count in purge_chunks(session, model, SYSTEM, before=before, chunk=chunk):
+        yield count
+        if is_sqlite:
+            sleep(SQLITE_PAUSE_SECONDS)
 
 
 def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:
@@ -121,7 +140,7 @@ def _photos(session: Session, model: Any, rows: Sequence[Any]) -> set[str]:
 
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:
-    """Return how many rows ``purge_all`` would delete."""
+    """Return how many rows would be purged."""
     query = select_trashed(model, actor, *_older(model, before))
     return session.scalar(query.with_only_columns(func.count(model.id))) or 0
 

@@ -15,7 +15,7 @@ from app.log.models import LogEntry
 from app.security.actor import SYSTEM
 from app.security.scope import visible
 from app.trash.periodic import PurgeOldTrash
-from app.trash.services import move_to_trash, purge_all, select_trashed
+from app.trash.services import move_to_trash, purge_all, purge_old, select_trashed
 from app.types import now
 from tests.factories import a_contact, an_account, the_value
 from tests.people import ALICIA, BRUNO, CLARA
@@ -219,6 +219,21 @@ def test_the_trash_is_purged_of_old_rows_if_the_organisation_says_so(app, sessio
     assert [row.id for row in left] == [new]
     entry = session.scalars(select(LogEntry).where(LogEntry.subject_id == old)).all()[-1]
     assert (entry.event, entry.actor_name) == ("purged", SYSTEM.name)
+
+
+@pytest.mark.both_databases
+def test_others_may_write_while_the_program_purges_much_on_sqlite(session, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr("app.trash.services.sleep", pauses.append)
+    monkeypatch.setattr("app.trash.services.SQLITE_CHUNK", 2)
+    for _number in range(3):
+        a_trashed_contact()
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+
+    counts = list(purge_old(session(), Contact, now() + timedelta(days=1)))
+
+    assert counts == ([2, 1] if is_sqlite else [3])
+    assert len(pauses) == (2 if is_sqlite else 0)
 
 
 def test_nothing_is_purged_by_itself_without_a_number_of_days(app, session):
