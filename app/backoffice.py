@@ -13,6 +13,7 @@ from app.crud.modelview import ModelView
 from app.crud.screens import screens
 from app.menu import CATEGORIES
 from app.security.roles import Grant
+from app.security.scope import check_scope
 from app.staff.security_manager import SecurityManager
 
 
@@ -54,6 +55,15 @@ class BackOffice(AppBuilder):
             self._set_special_view(instance)
         for api in (*ModelApi.all(), *Api.all()):
             self.add_api(api)
+        self._check_scopes()
+
+    def _check_scopes(self) -> None:
+        """Raise TypeError if a view links to a model that does not say which rows staff may see."""
+        for view in self.baseviews:
+            if isinstance(view, ModelView):
+                for name in {*view.list_columns, *view.edit_columns, *view.search_columns}:
+                    if view.datamodel.is_relation(name):
+                        check_scope(view.datamodel.get_related_model(name))
 
     def _set_special_view(self, page: PageMeta) -> None:
         """Set the views that Flask-AppBuilder refers to: index, sign-in and user view."""

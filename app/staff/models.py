@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from flask_appbuilder.security.sqla.models import Role, User
+from flask_appbuilder.security.sqla.models import PermissionView, Role, User
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import (
     Boolean,
@@ -48,8 +48,9 @@ Role.__str__ = lambda role: role_label(role.name)  # type: ignore[method-assign]
 Role.__unlogged__ = Logged.__unlogged__ | {"user"}  # type: ignore[attr-defined]
 Role.version = Column(Integer, nullable=False, default=1, server_default="1")
 Role.updated_at = Column(UTCDateTime, default=now, onupdate=now)
-# Every member of staff may see the names of roles.
-Role.is_open_to_staff = True  # type: ignore[attr-defined]
+# Every member of staff may see the names of roles, and the permissions that roles are made of.
+for _open in (Role, PermissionView):
+    _open.is_open_to_staff = True  # type: ignore[attr-defined]
 # Users with the role must log in with a second factor.
 Role.needs_second_factor = Column(
     Boolean,
