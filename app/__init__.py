@@ -14,7 +14,7 @@ from app.extensions import csrf, db, mail, migrate
 from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
 from app.request import CleanRequest
-from app.security import guard, headers, origins
+from app.security import guard, headers, origins, populations
 from app.settings import cache as settings_cache
 from config import settings
 
@@ -46,6 +46,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     babel.timezone_selector = organisation.time_zone_name
     headers.init_app(app)
     origins.init_app(app)
+    populations.init_app(app)
     guard.init_app(app)
     layout.init_app(app)
     errorpages.init_app(app)

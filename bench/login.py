@@ -69,7 +69,9 @@ def measure(samples: int) -> dict[str, list[float]]:
             with app.app_context():
                 db.session.execute(delete(AttemptCounter))
                 for _n in range(6 if kind == "locked" else 0):
-                    count_attempt(db.session(), key_for_user("sign-in", user_ids[kind]), 15)
+                    count_attempt(
+                        db.session(), key_for_user("sign-in", StaffUser, user_ids[kind]), 15
+                    )
                 db.session.commit()
             started = time.perf_counter()
             reply = app.test_client().post(

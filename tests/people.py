@@ -20,6 +20,7 @@ from app.extensions import db
 from app.security.actor import Actor
 from app.security.api_keys import Scopes, make_key
 from app.security.areas import Area, Level
+from app.security.models import SignInSession
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name, sync_roles
 from app.security.sessions import create_session
@@ -73,7 +74,7 @@ def seed_people(grants) -> None:
 
 def force_login(browser: FlaskClient, user_id: int) -> str:
     """Log a user in without the login form; return the session's token."""
-    token = create_session(db.session(), user_id)
+    token = create_session(db.session(), SignInSession, user_id)
     db.session.commit()
     with browser.session_transaction() as cookie:
         cookie["_user_id"] = str(user_id)

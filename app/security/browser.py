@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import current_app, request, session
 
 from app.security import last_seen
+from app.security.models import SessionRow
 from app.security.sessions import PENDING_LIFETIME, hash_token, idle_limit
 from app.types import now
 
@@ -72,7 +73,7 @@ def pending_token() -> str | None:
     return token if _age_seconds(used) <= PENDING_LIFETIME.total_seconds() else None
 
 
-def touch() -> None:
+def touch(model: type[SessionRow]) -> None:
     """Record that the session is in use, in the cookie and in memory; once a minute at most."""
     handler = current_app.view_functions.get(request.endpoint or "")
     if _age_seconds(session["seen"]) < TOUCH_SECONDS or getattr(
@@ -81,7 +82,7 @@ def touch() -> None:
         return
     moment = now()
     session["seen"] = int(moment.timestamp())
-    last_seen.sessions.record(hash_token(session["token"]), moment)
+    last_seen.sessions.record((model, hash_token(session["token"])), moment)
 
 
 def _age_seconds(used: int) -> float:

@@ -12,6 +12,7 @@ from flask_login import current_user
 from app.request import is_api_request
 from app.security import browser
 from app.security.api_keys import authenticate_api_key
+from app.security.populations import current_population
 from app.security.resubmit import resubmit_page
 
 Handler = TypeVar("Handler", bound=Callable)
@@ -34,7 +35,10 @@ def init_app(app: Flask) -> None:
             "Authorization" in request.headers or not endpoint_accepts_cookies()
         ):
             return authenticate_api_key()
-        if current_user.is_authenticated:
+        population = current_population()
+        if population is not None and population.current_user() is not None:
+            return None
+        if population is None and current_user.is_authenticated:
             return None
         if is_api_request():
             return authenticate_api_key()
@@ -50,7 +54,8 @@ def init_app(app: Flask) -> None:
             flash(_("Your session has ended. Sign in again."), "warning")
         target = request.full_path.rstrip("?") if request.method == "GET" else None
         target = None if target == "/" else target
-        return redirect(url_for("SignInView.login", next=target))
+        login = "SignInView.login" if population is None else population.login_endpoint
+        return redirect(url_for(login, next=target))
 
 
 def accepts_cookies(handler: Handler) -> Handler:

@@ -49,10 +49,9 @@ def init_app(app: Flask) -> None:
     """Add the security headers to every response."""
     app.jinja_env.globals["csp_nonce"] = csp_nonce
     app.after_request(add_security_headers)
-    app.session_interface = _SessionInterface()
 
 
-class _SessionInterface(SecureCookieSessionInterface):
+class CompactSessions(SecureCookieSessionInterface):
     """Flask's session interface, without a Set-Cookie on publicly cacheable static files.
 
     A browser silently drops a cookie of more than 4 KB, and with it the login.

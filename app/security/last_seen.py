@@ -6,6 +6,8 @@ import threading
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from app.security.models import SessionRow
+
 Key = TypeVar("Key")
 
 
@@ -29,6 +31,6 @@ class LastSeenBuffer(Generic[Key]):
         return taken
 
 
-# Sessions by token hash, API keys by id.
-sessions: LastSeenBuffer[str] = LastSeenBuffer()
+# Sessions by their table and token hash, API keys by id.
+sessions: LastSeenBuffer[tuple[type[SessionRow], str]] = LastSeenBuffer()
 keys: LastSeenBuffer[int] = LastSeenBuffer()

@@ -7,6 +7,7 @@ from flask import Flask
 from app.extensions import db
 from app.periodic import PeriodicTask
 from app.security import api_keys, last_seen, one_time_links, sessions, throttle
+from app.security.populations import Population, session_models
 
 
 class RecordLastUse(PeriodicTask):
@@ -18,7 +19,9 @@ class RecordLastUse(PeriodicTask):
         """Write the times that this process has buffered since the last run."""
         moments, used = last_seen.sessions.drain(), last_seen.keys.drain()
         if moments or used:
-            sessions.record_last_seen(db.session(), moments)
+            for model in session_models():
+                seen = {key: moment for (table, key), moment in moments.items() if table is model}
+                sessions.record_last_seen(db.session(), model, seen)
             api_keys.record_last_used(db.session(), used)
             db.session.commit()
 
@@ -30,7 +33,9 @@ class DeleteExpiredSessions(PeriodicTask):
 
     def run(self, app: Flask) -> None:
         """Delete them."""
-        sessions.delete_old_sessions(db.session())
+        for population in Population.all():
+            sessions.delete_old_sessions(db.session(), population.sessions)
+            if population.links is not None:
+                one_time_links.delete_expired_links(db.session(), population.links)
         throttle.delete_old_counts(db.session())
-        one_time_links.delete_expired_links(db.session())
         db.session.commit()

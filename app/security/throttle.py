@@ -26,9 +26,9 @@ def key_for_text(kind: str, what: str) -> str:
     return f"{kind}:{hashed}"
 
 
-def key_for_user(kind: str, user_id: int) -> str:
-    """Return the counter key of an account, however it was named."""
-    return f"{kind}:user:{user_id}"
+def key_for_user(kind: str, users: Any, user_id: int) -> str:
+    """Return the counter key of an account of the model ``users``, however it was named."""
+    return f"{kind}:{users.__tablename__}:{user_id}"
 
 
 def key_for_address(kind: str, address: str | None) -> str:

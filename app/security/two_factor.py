@@ -1,4 +1,7 @@
-"""Two-factor authentication: TOTP codes, encrypted secrets, recovery codes."""
+"""Two-factor authentication: TOTP codes, encrypted secrets, recovery codes.
+
+``model`` is the table of the recovery codes of one population, such as RecoveryCode.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import current_app
-from flask_appbuilder.security.sqla.models import User
 from sqlalchemy import delete, or_, update
 from sqlalchemy.orm import Session
 
 from app import organisation
-from app.security.models import RecoveryCode
+from app.security.models import RecoveryCodeRow
 from app.security.throttle import count_attempt, key_for_user
 from app.types import now
 
@@ -89,18 +91,27 @@ def matching_step(secret: str | None, typed: str) -> int | None:
     return match
 
 
-def count_code_attempt(session: Session, user_id: int) -> bool:
+def count_code_attempt(session: Session, users: Any, user_id: int) -> bool:
     """Count an attempt at a code; return False beyond the limit. The caller commits at once."""
-    return count_attempt(session, key_for_user("code", user_id), THROTTLE_MINUTES) <= MAX_TRIES
+    key = key_for_user("code", users, user_id)
+    return count_attempt(session, key, THROTTLE_MINUTES) <= MAX_TRIES
 
 
-def use_code(session: Session, user_id: int, stored: str | None, typed: str) -> str | None:
+def use_code(
+    session: Session,
+    model: type[RecoveryCodeRow],
+    users: Any,
+    user_id: int,
+    stored: str | None,
+    typed: str,
+) -> str | None:
     """Use a code once; return its kind (``code``, ``recovery``), or None if it is not valid.
 
-    Of two parallel requests with the same code, one succeeds.
+    ``users`` is the model of the accounts, with the column ``totp_step``. Of two parallel
+    requests with the same code, one succeeds.
     """
     step = matching_step(decrypt_secret(stored), typed)
-    table = User.__table__
+    table = users.__table__
     if step is not None:
         unused = or_(table.c.totp_step.is_(None), table.c.totp_step < step)
         # A Core statement: it must not raise the row's version, which open forms compare.
@@ -109,11 +120,11 @@ def use_code(session: Session, user_id: int, stored: str | None, typed: str) -> 
         )
         return "code" if used.rowcount == 1 else None  # type: ignore[attr-defined]
     used = session.execute(
-        update(RecoveryCode)
+        update(model)
         .where(
-            RecoveryCode.user_id == user_id,
-            RecoveryCode.code_hash == _hash_recovery_code(user_id, typed),
-            RecoveryCode.used_at.is_(None),
+            model.user_id == user_id,
+            model.code_hash == _hash_recovery_code(user_id, typed),
+            model.used_at.is_(None),
         )
         .values(used_at=now())
         .execution_options(synchronize_session=False)
@@ -121,25 +132,23 @@ def use_code(session: Session, user_id: int, stored: str | None, typed: str) -> 
     return "recovery" if used.rowcount == 1 else None  # type: ignore[attr-defined]
 
 
-def make_recovery_codes(session: Session, user_id: int) -> list[str]:
+def make_recovery_codes(session: Session, model: Any, user_id: int) -> list[str]:
     """Replace a user's recovery codes; return the new ones, each of 80 random bits."""
-    delete_recovery_codes(session, user_id)
+    delete_recovery_codes(session, model, user_id)
     codes = [
         "".join(secrets.choice(_ALPHABET) for _n in range(16)) for _c in range(RECOVERY_CODES)
     ]
     session.add_all(
-        RecoveryCode(user_id=user_id, code_hash=_hash_recovery_code(user_id, c)) for c in codes
+        model(user_id=user_id, code_hash=_hash_recovery_code(user_id, c)) for c in codes
     )
     session.flush()
     return ["-".join(code[i : i + 4] for i in range(0, 16, 4)) for code in codes]
 
 
-def delete_recovery_codes(session: Session, user_id: int) -> None:
+def delete_recovery_codes(session: Session, model: type[RecoveryCodeRow], user_id: int) -> None:
     """Delete a user's recovery codes."""
     session.execute(
-        delete(RecoveryCode)
-        .where(RecoveryCode.user_id == user_id)
-        .execution_options(synchronize_session=False)
+        delete(model).where(model.user_id == user_id).execution_options(synchronize_session=False)
     )
 
 

@@ -16,6 +16,7 @@ from app.i18n.clock import today
 from app.log.services import record_security_event
 from app.security.actor import Actor, current_actor
 from app.security.api_keys import end_keys
+from app.security.models import OneTimeLink, SignInSession
 from app.security.one_time_links import CHOOSE_PASSWORD, revoke_links
 from app.security.privileges import (
     PermissionSet,
@@ -144,7 +145,7 @@ def _apply_consequences(session: Session, _context) -> None:
     for user in changes.users if not actor.is_system else ():
         _record_rights_change(session, user, changes.before.get(id(user), []), actor)
     for user_id in changes.locked:
-        revoke_links(session, user_id, CHOOSE_PASSWORD)
+        revoke_links(session, OneTimeLink, user_id, CHOOSE_PASSWORD)
     # Keys end like sessions, and do not come to life again when the user is unlocked.
     for user_id, name in end_keys(session, changes.locked):
         owner = changes.locked[user_id]
@@ -152,7 +153,9 @@ def _apply_consequences(session: Session, _context) -> None:
             session, "api_key_revoked", actor, about=user_id, name=owner, key=name
         )
     for because, user_ids in reasons.items():
-        end_sessions(session, user_ids, because, keep=session.info.get("keep_session"))
+        end_sessions(
+            session, SignInSession, user_ids, because, keep=session.info.get("keep_session")
+        )
 
 
 def _notify_old_email(session: Session, user: StaffUser, actor: Actor) -> None:

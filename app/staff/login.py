@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.log.services import record_security_event
 from app.security.actor import NOBODY
+from app.security.models import SignInSession
 from app.security.passwords import check_password
 from app.security.sessions import create_session
 from app.security.throttle import (
@@ -74,7 +75,7 @@ def begin_attempt(session: Session, typed: str, address: str) -> LoginAttempt:
     account_key = (
         key_for_text(THROTTLE_KIND, typed.lower())
         if user is None
-        else key_for_user(THROTTLE_KIND, user.id)
+        else key_for_user(THROTTLE_KIND, StaffUser, user.id)
     )
     known |= {
         "account_key": account_key,
@@ -165,7 +166,7 @@ def open_session(
         session, "signed_in", user.as_actor(),
         about=user.id, name=str(user), address=address, how=how,
     )  # fmt: skip
-    return create_session(session, user.id, address=address, agent=agent)
+    return create_session(session, SignInSession, user.id, address=address, agent=agent)
 
 
 def clear_failures(session: Session, user_id: int, address: str) -> None:
@@ -174,5 +175,5 @@ def clear_failures(session: Session, user_id: int, address: str) -> None:
     An attacker at the same address gains little: each account has its own count, and links are
     throttled, too.
     """
-    reset_count(session, key_for_user(THROTTLE_KIND, user_id))
+    reset_count(session, key_for_user(THROTTLE_KIND, StaffUser, user_id))
     reset_count(session, key_for_address(THROTTLE_KIND, address))

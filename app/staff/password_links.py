@@ -11,6 +11,7 @@ from app.i18n.languages import current_language
 from app.log.services import record_security_event
 from app.mails.services import queue_mail
 from app.security.actor import NOBODY, Actor, acting_as
+from app.security.models import OneTimeLink
 from app.security.one_time_links import CHOOSE_PASSWORD, find_link_owner, make_link, use_link
 from app.security.throttle import count_within_limit, key_for_address, key_for_text
 from app.staff.api_keys import revoke_all_keys
@@ -55,12 +56,12 @@ def find_user(session: Session, typed: str) -> StaffUser | None:
 
 def create_link_path(session: Session, user: StaffUser, minutes: int) -> str:
     """Create a link to choose a password and return its path; older ones become invalid."""
-    return f"/login/choose/{make_link(session, user, CHOOSE_PASSWORD, minutes)}"
+    return f"/login/choose/{make_link(session, OneTimeLink, user, CHOOSE_PASSWORD, minutes)}"
 
 
 def get_link_owner(session: Session, token: str) -> StaffUser | None:
     """Return the owner of a valid link, or None."""
-    return find_link_owner(session, StaffUser, token, CHOOSE_PASSWORD)
+    return find_link_owner(session, OneTimeLink, StaffUser, token, CHOOSE_PASSWORD)
 
 
 def choose_password(
@@ -71,7 +72,7 @@ def choose_password(
     All their sessions end, their API keys unless ``ends_keys`` is false, and the counts of wrong
     passwords of the account and of the address are reset.
     """
-    user = use_link(session, StaffUser, token, CHOOSE_PASSWORD)
+    user = use_link(session, OneTimeLink, StaffUser, token, CHOOSE_PASSWORD)
     if user is None:
         return None
     actor = user.as_actor()

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import DomainError
 from app.log.services import record_security_event
 from app.security.actor import Actor
+from app.security.models import RecoveryCode, SignInSession
 from app.security.sessions import end_sessions
 from app.security.two_factor import (
     delete_recovery_codes,
@@ -34,8 +35,8 @@ def turn_on(
         )
     user.totp_secret, user.totp_step = encrypt_secret(secret), step
     session.flush()
-    codes = make_recovery_codes(session, user.id)
-    end_sessions(session, [user.id], "two_factor", keep=keep)
+    codes = make_recovery_codes(session, RecoveryCode, user.id)
+    end_sessions(session, SignInSession, [user.id], "two_factor", keep=keep)
     record_security_event(
         session, "second_factor_on", user.as_actor(), about=user.id, name=str(user)
     )
@@ -47,15 +48,15 @@ def turn_off(session: Session, user: StaffUser, actor: Actor, *, keep: str | Non
     """Remove the second factor; if a role requires one, the next login sets up a new one."""
     user.totp_secret, user.totp_step = None, None
     session.flush()
-    delete_recovery_codes(session, user.id)
-    end_sessions(session, [user.id], "two_factor", keep=keep)
+    delete_recovery_codes(session, RecoveryCode, user.id)
+    end_sessions(session, SignInSession, [user.id], "two_factor", keep=keep)
     record_security_event(session, "second_factor_off", actor, about=user.id, name=str(user))
     notify(session, user, "second_factor_off", actor)
 
 
 def renew_codes(session: Session, user: StaffUser) -> list[str]:
     """Replace a user's recovery codes and return the new ones, to be shown once."""
-    codes = make_recovery_codes(session, user.id)
+    codes = make_recovery_codes(session, RecoveryCode, user.id)
     record_security_event(
         session, "recovery_codes_made", user.as_actor(), about=user.id, name=str(user)
     )

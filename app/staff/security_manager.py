@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from app.extensions import db
-from app.security import browser
-from app.security.models import SignInSession
 from app.security.rights import has_permission
-from app.security.sessions import hash_token, live_conditions
-from app.security.two_factor import has_required_second_factor
 from app.staff.models import StaffUser
+from app.staff.population import Staff
 
 
 class SecurityManager(FabSecurityManager):
@@ -32,24 +27,9 @@ class SecurityManager(FabSecurityManager):
 
         Return None if a role requires a second factor and the user has none.
         """
-        token = browser.session_token()
-        if token is None or not str(pk).isdigit() or len(str(pk)) > 9:
+        if not str(pk).isdigit() or len(str(pk)) > 9:
             return None
-        query = (
-            select(StaffUser)
-            .join(SignInSession, SignInSession.user_id == StaffUser.id)
-            .where(
-                StaffUser.id == int(pk),
-                SignInSession.token_hash == hash_token(token),
-                *live_conditions(),
-            )
-        )
-        query = query.options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
-        user = db.session.scalars(query).unique().one_or_none()
-        if user is None or not user.is_active or not has_required_second_factor(user):
-            return None
-        browser.touch()
-        return user
+        return Staff.load_user(db.session(), StaffUser.id == int(pk))
 
     def load_user_jwt(self, _jwt_header: Any, _jwt_data: Any) -> None:
         """Accept no JWT: programs use API keys."""

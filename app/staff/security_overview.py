@@ -43,7 +43,7 @@ class SecurityCounts:
 def security_counts(session: Session, actor: Actor) -> SecurityCounts:
     """Count live sessions and users, as far as the actor sees them, in one statement."""
     mine = select(StaffUser.id).where(scope_condition(StaffUser, actor), StaffUser.may_log_in())
-    is_live = (*live_conditions(), SignInSession.user_id.in_(mine))
+    is_live = (*live_conditions(SignInSession), SignInSession.user_id.in_(mine))
     row = session.execute(
         select(
             select(func.count(SignInSession.id)).where(*is_live).scalar_subquery(),
@@ -66,7 +66,7 @@ def live_sessions(
     query = (
         select(SignInSession, StaffUser)
         .join(StaffUser, StaffUser.id == SignInSession.user_id)
-        .where(*live_conditions(), scope_condition(StaffUser, actor))
+        .where(*live_conditions(SignInSession), scope_condition(StaffUser, actor))
     )
     if before is not None:
         query = query.where(SignInSession.id < before)
@@ -80,7 +80,9 @@ def live_sessions(
 def end_user_session(session: Session, session_id: int, actor: Actor) -> StaffUser | None:
     """End a live session of a user the actor may manage; return the user, None if not found."""
     row = session.scalar(
-        select(SignInSession).where(SignInSession.id == session_id, *live_conditions())
+        select(SignInSession).where(
+            SignInSession.id == session_id, *live_conditions(SignInSession)
+        )
     )
     user = row and session.scalar(visible(StaffUser, actor).where(StaffUser.id == row.user_id))
     if row is None or user is None:

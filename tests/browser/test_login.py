@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.extensions import db
 from app.security.areas import Area, Level
+from app.security.models import SignInSession
 from app.security.roles import role_name
 from app.security.sessions import end_sessions
 from app.staff.models import StaffUser
@@ -104,7 +105,7 @@ def test_a_form_submitted_after_the_session_ended_can_be_saved(
     page.locator("[name=last_name]").fill("O'Neil <i>Gómez</i>")
     page.locator("[name=notes]").fill("first line\nsecond “line”")
     with live_server.app.app_context():
-        end_sessions(db.session(), [user_id], "ended")
+        end_sessions(db.session(), SignInSession, [user_id], "ended")
         db.session.commit()
     save(page)
     with page.context.expect_page() as opened:

@@ -28,6 +28,7 @@ from app.crud.modelview import ModelView
 from app.extensions import db
 from app.security.areas import Area, Level
 from app.security.guard import is_public
+from app.security.models import SignInSession
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import LIMITED_ADMINISTRATOR, role_name
 from app.security.sessions import create_session
@@ -39,16 +40,19 @@ from tests.contracts.routes import build_path, get_view, is_api_rule, methods, r
 from tests.contracts.url_values import RowPool, url_cases
 from tests.databases import migrated_app, undone
 from tests.people import Person, add_person, api_key_header, force_login
+from tests.portal import Portal, add_portal_user, portal_cookie, the_portal
 
 FILE = Path(__file__).with_name("permissions.txt")
-VISITOR, PENDING, NO_ROLE = "Visitor", "Pending session", "No role"
+VISITOR, CONTACT, PENDING, NO_ROLE = "Visitor", "Contact", "Pending session", "No role"
 AREA_ROLES = tuple(
     role_name(area, level)
     for area in (Area.CONTACTS, Area.SETTINGS, Area.SECURITY)
     for level in (Level.READ, Level.EDIT)
 )
 ROLES = (*AREA_ROLES, LIMITED_ADMINISTRATOR, ADMINISTRATOR)
-ALL_ROLES = (VISITOR, PENDING, NO_ROLE, *ROLES)
+# Those whom the back-office treats as not signed in.
+SIGNED_OUT = (VISITOR, CONTACT, PENDING)
+ALL_ROLES = (*SIGNED_OUT, NO_ROLE, *ROLES)
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,12 @@ class Matrix:
     changed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.users: dict[str, StaffUser | None] = {VISITOR: None}
-        self.cookies = {VISITOR: ""}
-        self.keys: dict[str, dict[str, str]] = {VISITOR: {}, PENDING: {}}
-        for role in ALL_ROLES[1:]:
+        self.users: dict[str, StaffUser | None] = {VISITOR: None, CONTACT: None}
+        with the_portal(self.connection):
+            cookie = portal_cookie(self.app, add_portal_user(1).id)
+        self.cookies = {VISITOR: "", CONTACT: cookie}
+        self.keys: dict[str, dict[str, str]] = {role: {} for role in SIGNED_OUT}
+        for role in (PENDING, NO_ROLE, *ROLES):
             self.users[role], self.cookies[role] = self._add_user(role)
         db.session.commit()
         self.things = RowPool()
@@ -95,7 +101,7 @@ class Matrix:
         held = None if role in (PENDING, NO_ROLE) else role
         user, browser = add_person(Person(name, "Norte", held)), self.app.test_client()
         if role == PENDING:
-            token = create_session(db.session(), user.id, is_full=False)
+            token = create_session(db.session(), SignInSession, user.id, is_full=False)
             with browser.session_transaction() as cookies:
                 cookies["pending_token"], cookies["pending_since"] = token, int(now().timestamp())
         else:
@@ -109,8 +115,11 @@ class Matrix:
     def _browser(self, role: str) -> FlaskClient:
         """Return a new browser with the original session cookie of a role's user."""
         browser = self.app.test_client()
+        name = self.app.config["SESSION_COOKIE_NAME"]
         if self.cookies[role]:
-            browser.set_cookie(self.app.config["SESSION_COOKIE_NAME"], self.cookies[role])
+            browser.set_cookie(name, self.cookies[role])
+        if role == CONTACT:
+            browser.set_cookie(Portal.cookie_name(self.app), self.cookies[role])
         return browser
 
     def request_all(self, requests: Iterable[MatrixRequest]) -> Matrix:
@@ -182,7 +191,7 @@ class Matrix:
                 reply = self._reply(request, role, url, form)
                 code = reply.status_code
                 is_sent_to_login = (
-                    role in (VISITOR, PENDING)
+                    role in SIGNED_OUT
                     and not is_public(self.app, request.rule.endpoint)
                     and code == 302
                     and (reply.location or "").startswith("/login/")
@@ -249,7 +258,7 @@ def all_requests(app: Flask) -> Iterator[MatrixRequest]:
 def _describe_roles(may: list[str]) -> str:
     if may == list(ALL_ROLES):
         return "everybody"
-    if may == list(ALL_ROLES[2:]):
+    if may == [NO_ROLE, *ROLES]:
         return "whoever is signed in"
     if may == list(ROLES):
         return "whoever holds a role"

@@ -25,7 +25,7 @@ from app.log.models import LogEntry, is_logged
 from app.mails.models import Mail
 from app.operations.selection import Selection
 from app.operations.services import create_draft
-from app.security.models import SignInSession
+from app.security.models import OneTimeLink, SignInSession
 from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
 from app.security.sessions import create_session
@@ -239,7 +239,7 @@ def _done_operations(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[
 
 
 def _links(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
-    token = make_link(db.session(), user, CHOOSE_PASSWORD, 30)
+    token = make_link(db.session(), OneTimeLink, user, CHOOSE_PASSWORD, 30)
     db.session.commit()
     yield "own", {"token": token}
     yield "missing", {"token": "A" * 43}
@@ -254,7 +254,7 @@ def _keys(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 def _sessions(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, whose in (("own", user), ("foreign", ALICIA.user)):
-        create_session(db.session(), whose.id)
+        create_session(db.session(), SignInSession, whose.id)
         db.session.commit()
         query = select(SignInSession.id).where(SignInSession.user_id == whose.id)
         yield which, {"pk": db.session.scalars(query.order_by(SignInSession.id.desc())).first()}

@@ -24,14 +24,14 @@ from tests.people import BRUNO, CLARA
 
 @pytest.fixture
 def token(session):
-    made = make_link(db.session(), BRUNO.user, CHOOSE_PASSWORD, 30)
+    made = make_link(db.session(), OneTimeLink, BRUNO.user, CHOOSE_PASSWORD, 30)
     db.session.commit()
     return made
 
 
 def link_owner_name(token, purpose=CHOOSE_PASSWORD):
     db.session.commit()
-    return find_link_owner(db.session(), StaffUser, token, purpose)
+    return find_link_owner(db.session(), OneTimeLink, StaffUser, token, purpose)
 
 
 def stored_link() -> OneTimeLink:
@@ -50,8 +50,8 @@ def test_finding_a_link_does_not_use_it(token):
 
 
 def test_a_link_works_once(token):
-    assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) == BRUNO.user
-    assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
+    assert use_link(db.session(), OneTimeLink, StaffUser, token, CHOOSE_PASSWORD) == BRUNO.user
+    assert use_link(db.session(), OneTimeLink, StaffUser, token, CHOOSE_PASSWORD) is None
     assert link_owner_name(token) is None
 
 
@@ -63,7 +63,7 @@ def test_a_link_is_valid_for_thirty_minutes(token):
 
 
 def test_a_newer_link_invalidates_the_older_one(token):
-    newer = make_link(db.session(), BRUNO.user, CHOOSE_PASSWORD, 30)
+    newer = make_link(db.session(), OneTimeLink, BRUNO.user, CHOOSE_PASSWORD, 30)
     assert link_owner_name(token) is None
     assert link_owner_name(newer) == BRUNO.user
 
@@ -78,7 +78,7 @@ def test_of_two_links_created_at_the_same_moment_only_the_last_is_valid(token):
 
 
 def test_links_of_other_users_stay_valid(token):
-    make_link(db.session(), CLARA.user, CHOOSE_PASSWORD, 30)
+    make_link(db.session(), OneTimeLink, CLARA.user, CHOOSE_PASSWORD, 30)
     assert link_owner_name(token) == BRUNO.user
 
 
@@ -102,7 +102,7 @@ def test_a_change_of_the_owner_invalidates_a_link(token, change):
         setattr(BRUNO.user, name, value)
     db.session.commit()
     assert link_owner_name(token) is None
-    assert use_link(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
+    assert use_link(db.session(), OneTimeLink, StaffUser, token, CHOOSE_PASSWORD) is None
 
 
 def test_a_link_is_deleted_with_its_owner(token):
@@ -112,7 +112,7 @@ def test_a_link_is_deleted_with_its_owner(token):
 
 
 def test_links_can_be_revoked(token):
-    revoke_links(db.session(), BRUNO.user.id, CHOOSE_PASSWORD)
+    revoke_links(db.session(), OneTimeLink, BRUNO.user.id, CHOOSE_PASSWORD)
     assert link_owner_name(token) is None
 
 

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from app.extensions import db
+from app.security.models import SignInSession
 from app.security.sessions import end_sessions
 from tests.factories import a_contact
 from tests.people import BRUNO, force_login
@@ -18,7 +19,7 @@ TYPED = '<b>O\'Neil & "Co"</b>\nsecond line ünïcödé'
 def logged_out_browser(client_as):
     """Return a browser whose session was ended from another one."""
     browser = client_as(BRUNO)
-    end_sessions(db.session, [BRUNO.user.id], "ended")
+    end_sessions(db.session, SignInSession, [BRUNO.user.id], "ended")
     db.session.commit()
     return browser
 

@@ -84,7 +84,9 @@ def make_account(kind: str) -> str:
         user.employed_until = date(2020, 1, 1)
     elif kind == "locked":
         for _n in range(throttle_limit()):
-            throttle.count_attempt(db.session, throttle.key_for_user("sign-in", user.id), 15)
+            throttle.count_attempt(
+                db.session, throttle.key_for_user("sign-in", StaffUser, user.id), 15
+            )
     db.session.commit()
     return user.username
 

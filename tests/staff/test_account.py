@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.log.models import LogEntry
+from app.security.models import OneTimeLink
 from app.security.one_time_links import CHOOSE_PASSWORD, find_link_owner, make_link
 from app.security.passwords import check_password
 from app.staff.models import StaffUser
@@ -72,12 +73,12 @@ def test_an_email_that_is_another_users_name_is_refused(client_as, bruno):
 
 
 def test_a_new_email_requires_the_password_and_revokes_links(client_as, bruno):
-    token = make_link(db.session(), bruno, CHOOSE_PASSWORD, 30)
+    token = make_link(db.session(), OneTimeLink, bruno, CHOOSE_PASSWORD, 30)
     db.session.commit()
     form = profile(email="new@example.org", present=PASSWORD)
     assert client_as(BRUNO).post("/account/", data=form).status_code == 302
     assert BRUNO.user.email == "new@example.org"
-    assert find_link_owner(db.session(), StaffUser, token, CHOOSE_PASSWORD) is None
+    assert find_link_owner(db.session(), OneTimeLink, StaffUser, token, CHOOSE_PASSWORD) is None
 
 
 def test_nothing_else_can_be_changed_through_the_form(client_as, bruno):

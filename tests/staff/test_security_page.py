@@ -52,7 +52,9 @@ def write_events(how_many: int) -> None:
         record_security_event(
             session, "out_of_reach", bruno.as_actor(), name="Contacts", rows=2, action="delete"
         )
-        create_session(session, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows")
+        create_session(
+            session, SignInSession, bruno.id, address="192.0.2.1", agent="Firefox/140 Windows"
+        )
     session.commit()
 
 
@@ -200,7 +202,7 @@ def test_an_administrator_of_an_entity_sees_that_entity_only(client_as):
     record_security_event(
         db.session(), "signed_in", ALICIA.as_actor(), about=ALICIA.user.id, name="Alicia García"
     )
-    row = create_session(db.session(), ALICIA.user.id)
+    row = create_session(db.session(), SignInSession, ALICIA.user.id)
     alicias = db.session.scalars(
         select(SignInSession.id).where(SignInSession.user_id == ALICIA.user.id)
     ).first()

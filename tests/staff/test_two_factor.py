@@ -185,7 +185,7 @@ def test_a_user_locked_meanwhile_cannot_log_in_with_a_code(client_as, bruno, clo
 
 def test_a_recovery_code_works_once_however_it_is_typed(client_as, bruno, session):
     enable_two_factor(bruno)
-    code = make_recovery_codes(session, bruno.id)[3]
+    code = make_recovery_codes(session, RecoveryCode, bruno.id)[3]
     session.commit()
     for typed, expected in ((code.lower().replace("-", " "), 302), (code, 401)):
         browser = client_as(None)
@@ -257,15 +257,15 @@ def test_it_cannot_be_turned_off_if_a_role_requires_it(client_as, bruno, clock):
 
 def test_new_recovery_codes_replace_the_old_ones(client_as, bruno, clock, session):
     secret = enable_two_factor(bruno)
-    old = make_recovery_codes(session, bruno.id)
+    old = make_recovery_codes(session, RecoveryCode, bruno.id)
     session.commit()
     right = {"present": PASSWORD, "code": current_code(secret, clock.moment)}
     new = shown_codes(client_as(BRUNO).post("/account/two-factor/codes", data=right).text)
     assert len(new) == 10
     assert not set(new) & set(old)
     assert session.scalar(select(func.count(RecoveryCode.id))) == 10
-    assert use_code(session, bruno.id, None, old[0]) is None
-    assert use_code(session, bruno.id, None, new[0]) == "recovery"
+    assert use_code(session, RecoveryCode, StaffUser, bruno.id, None, old[0]) is None
+    assert use_code(session, RecoveryCode, StaffUser, bruno.id, None, new[0]) == "recovery"
 
 
 def test_an_administrator_can_remove_the_second_factor_of_a_user(client_as, bruno):
@@ -308,12 +308,12 @@ def test_only_one_of_two_browsers_can_use_the_same_code(database, tmp_path):
             user = db.session.scalars(select(StaffUser).filter_by(username="bruno")).one()
             secret = enable_two_factor(user)
             user_id, kept, code = user.id, user.totp_secret, current_code(secret)
-            recovery = make_recovery_codes(db.session(), user_id)[0]
+            recovery = make_recovery_codes(db.session(), RecoveryCode, user_id)[0]
             db.session.commit()
 
         def use(typed: str) -> bool:
             with app.app_context():
-                used = use_code(db.session(), user_id, kept, typed)
+                used = use_code(db.session(), RecoveryCode, StaffUser, user_id, kept, typed)
                 db.session.commit()
                 return used is not None
 

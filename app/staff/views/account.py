@@ -19,6 +19,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.log.services import record_security_event
 from app.security import browser
+from app.security.models import SignInSession
 from app.security.passwords import MAX_LENGTH, MIN_LENGTH, hash_password, password_problem
 from app.security.sessions import create_session, get_live_session
 from app.staff.api_keys import revoke_all_keys, valid_keys
@@ -156,10 +157,10 @@ def change_password(user: StaffUser, password_hash: str, ends_keys: bool) -> boo
     """
     work = db.session()
     work.get(StaffUser, user.id, populate_existing=True, with_for_update=True)
-    if get_live_session(work, browser.session_token() or "") is None:
+    if get_live_session(work, SignInSession, browser.session_token() or "") is None:
         work.rollback()
         return False
-    token = create_session(work, user.id, **request_origin())
+    token = create_session(work, SignInSession, user.id, **request_origin())
     work.info["keep_session"] = token
     try:
         user.password = password_hash

@@ -14,6 +14,7 @@ from app.extensions import db
 from app.log.services import record_security_event
 from app.security import browser
 from app.security.actor import current_actor
+from app.security.models import SignInSession
 from app.security.sessions import end_session, end_sessions, hash_token, list_live_sessions
 from app.security.user_agents import PHONES, describe_user_agent
 from app.staff.api_keys import revoke_all_keys, valid_keys
@@ -33,7 +34,7 @@ class SessionsPage(AccountPage):
         """Show the sessions, the current one first."""
         current = hash_token(browser.session_token() or "")
         sessions = []
-        for row in list_live_sessions(db.session(), current_user.id):
+        for row in list_live_sessions(db.session(), SignInSession, current_user.id):
             name, system = describe_user_agent(row.agent)
             is_phone = system in PHONES
             sessions.append((row, name, system, "phone" if is_phone else "laptop"))
@@ -47,7 +48,9 @@ class SessionsPage(AccountPage):
     def end(self, pk: str):
         """End one session."""
         number = parse_id(pk)
-        if number is None or not end_session(db.session(), current_user.id, number, "ended"):
+        if number is None or not end_session(
+            db.session(), SignInSession, current_user.id, number, "ended"
+        ):
             abort(404)
         self._note("one")
         flash(_("Signed out of that session."), "success")
@@ -56,8 +59,10 @@ class SessionsPage(AccountPage):
     @expose("/end-others", methods=["POST"])
     def end_others(self):
         """End all sessions but the current one, and the API keys if asked."""
-        others = len(list_live_sessions(db.session(), current_user.id)) - 1
-        end_sessions(db.session(), [current_user.id], "ended", keep=browser.session_token())
+        others = len(list_live_sessions(db.session(), SignInSession, current_user.id)) - 1
+        end_sessions(
+            db.session(), SignInSession, [current_user.id], "ended", keep=browser.session_token()
+        )
         ended = self._end_keys()
         self._note("others")
         text = ngettext(
@@ -76,7 +81,7 @@ class SessionsPage(AccountPage):
     @expose("/end-all", methods=["POST"])
     def end_all(self):
         """End all sessions, and the API keys if asked."""
-        end_sessions(db.session(), [current_user.id], "ended")
+        end_sessions(db.session(), SignInSession, [current_user.id], "ended")
         self._end_keys()
         self._note("all")
         logout_user()

@@ -62,7 +62,7 @@ class TwoFactorPage(AccountPage):
             codes = turn_on(
                 db.session(), user, secret, form.code.data or "", keep=browser.session_token()
             )
-            reset_count(db.session(), key_for_user("code", user.id))
+            reset_count(db.session(), key_for_user("code", StaffUser, user.id))
             db.session.commit()
         except (DomainError, StaleDataError) as error:
             self._undo(form, error)
@@ -109,12 +109,14 @@ class TwoFactorPage(AccountPage):
         if not user.totp_secret:
             raise DomainError(_("Two-factor authentication is off."))
         self._count(user)
-        if not use_code(db.session(), user.id, user.totp_secret, form.code.data or ""):
+        if not use_code(
+            db.session(), RecoveryCode, StaffUser, user.id, user.totp_secret, form.code.data or ""
+        ):
             raise DomainError(_("This code is not valid. Each code works only once."))
-        reset_count(db.session(), key_for_user("code", user.id))
+        reset_count(db.session(), key_for_user("code", StaffUser, user.id))
 
     def _count(self, user: StaffUser) -> None:
-        is_in_time = count_code_attempt(db.session(), user.id)
+        is_in_time = count_code_attempt(db.session(), StaffUser, user.id)
         db.session.commit()
         if not is_in_time:
             raise DomainError(too_many_codes_message())

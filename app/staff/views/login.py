@@ -16,6 +16,7 @@ from app.i18n.languages import LANGUAGES
 from app.log.services import record_security_event
 from app.security import browser
 from app.security.guard import public
+from app.security.models import SignInSession
 from app.security.passwords import hash_password, needs_rehash
 from app.security.redirects import safe_redirect_target
 from app.security.sessions import create_session, end_session, get_live_session
@@ -76,9 +77,13 @@ class SignInView(AuthDBView, Page):
         """Log out; end a pending session, too."""
         who = current_user._get_current_object()
         for token, is_full in ((browser.session_token(), True), (browser.pending_token(), False)):
-            mine = get_live_session(db.session(), token, is_full=is_full) if token else None
+            mine = (
+                get_live_session(db.session(), SignInSession, token, is_full=is_full)
+                if token
+                else None
+            )
             if mine is not None:
-                end_session(db.session(), mine.user_id, mine.id, "signed_out")
+                end_session(db.session(), SignInSession, mine.user_id, mine.id, "signed_out")
         if who.is_authenticated:
             actor = who.as_actor()
             record_security_event(db.session(), "signed_out", actor, about=who.id, name=str(who))
@@ -96,7 +101,9 @@ def request_origin() -> dict[str, str]:
 def continue_login(user: StaffUser, target: str, how: str):
     """Log in a user who has proved to know the password, or ask for the second factor; commit."""
     if user.totp_secret or user.needs_second_factor:
-        token = create_session(db.session(), user.id, is_full=False, **request_origin())
+        token = create_session(
+            db.session(), SignInSession, user.id, is_full=False, **request_origin()
+        )
         db.session.commit()
         browser.start_pending_session(token, target)
         page = "code" if user.totp_secret else "set_up"

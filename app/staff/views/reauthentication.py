@@ -59,7 +59,7 @@ def _password_problem(user: StaffUser, typed: str) -> str | None:
 
     The attempt is counted, and the database session committed, before the slow check.
     """
-    key, password_hash = key_for_user("own-password", user.id), user.password
+    key, password_hash = key_for_user("own-password", StaffUser, user.id), user.password
     tries = count_attempt(db.session(), key, THROTTLE_MINUTES)
     if tries == MAX_TRIES + 1:
         record_security_event(

@@ -15,6 +15,7 @@ from app.log.services import record_security_event
 from app.security import browser
 from app.security.actor import acting_as
 from app.security.guard import public
+from app.security.models import RecoveryCode, SignInSession
 from app.security.redirects import safe_redirect_target
 from app.security.sessions import end_session, get_live_session
 from app.security.throttle import key_for_user, reset_count
@@ -49,14 +50,21 @@ class SecondFactorView(Page):
             return redirect(url_for("SecondFactorView.set_up"))
         if request.method == "GET":
             return self._code_page()
-        is_in_time = count_code_attempt(db.session(), user.id)
+        is_in_time = count_code_attempt(db.session(), StaffUser, user.id)
         db.session.commit()
         if not is_in_time:
             return self._code_page(429, too_many_codes_message())
         user = get_pending_user(lock=True)
         if user is None:
             return redirect_to_login()
-        used = use_code(db.session(), user.id, user.totp_secret, request.form.get("code", ""))
+        used = use_code(
+            db.session(),
+            RecoveryCode,
+            StaffUser,
+            user.id,
+            user.totp_secret,
+            request.form.get("code", ""),
+        )
         if used is None:
             record_security_event(
                 db.session(), "sign_in_failed", user.as_actor(),
@@ -69,7 +77,7 @@ class SecondFactorView(Page):
                 db.session(), "recovery_code_used", user.as_actor(), about=user.id, name=str(user)
             )
             notify(db.session(), user, "recovery_code_used")
-        reset_count(db.session(), key_for_user("code", user.id))
+        reset_count(db.session(), key_for_user("code", StaffUser, user.id))
         target = safe_redirect_target(session.get("target"))
         self._end_pending_session()
         return log_in_and_redirect(user, target, used)
@@ -86,7 +94,7 @@ class SecondFactorView(Page):
         secret = get_new_secret()
         if request.method == "GET":
             return self._set_up_page(user, secret)
-        is_in_time = count_code_attempt(db.session(), user.id)
+        is_in_time = count_code_attempt(db.session(), StaffUser, user.id)
         db.session.commit()
         if not is_in_time:
             return self._set_up_page(user, secret, 429, too_many_codes_message())
@@ -96,7 +104,7 @@ class SecondFactorView(Page):
         try:
             with acting_as(user.as_actor()):
                 codes = turn_on(db.session(), user, secret, request.form.get("code", ""))
-                reset_count(db.session(), key_for_user("code", user.id))
+                reset_count(db.session(), key_for_user("code", StaffUser, user.id))
                 target = safe_redirect_target(session.get("target"))
                 log_in(user, "code")
         except (DomainError, StaleDataError) as error:
@@ -112,9 +120,11 @@ class SecondFactorView(Page):
 
     def _end_pending_session(self) -> None:
         """End the pending session: a full one takes its place."""
-        mine = get_live_session(db.session(), browser.pending_token() or "", is_full=False)
+        mine = get_live_session(
+            db.session(), SignInSession, browser.pending_token() or "", is_full=False
+        )
         if mine is not None:
-            end_session(db.session(), mine.user_id, mine.id, "opened")
+            end_session(db.session(), SignInSession, mine.user_id, mine.id, "opened")
 
     def _code_page(self, status: int = 200, problem: str = ""):
         page = self.render_template(
@@ -139,10 +149,10 @@ def get_pending_user(*, lock: bool = False) -> StaffUser | None:
     session by that, meanwhile.
     """
     token = browser.pending_token()
-    row = get_live_session(db.session(), token, is_full=False) if token else None
+    row = get_live_session(db.session(), SignInSession, token, is_full=False) if token else None
     if row is not None and lock:
         db.session.get(StaffUser, row.user_id, populate_existing=True, with_for_update=True)
-        row = get_live_session(db.session(), token or "", is_full=False)
+        row = get_live_session(db.session(), SignInSession, token or "", is_full=False)
     user = db.session.get(StaffUser, row.user_id) if row is not None else None
     return user if user is not None and user.is_active else None
 
