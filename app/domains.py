@@ -25,7 +25,7 @@ DOMAINS = (
     "jobs",
     "settings",
     "operations",
-    "mails",
+    "outbox",
     "entities",
     "staff",
     "accounts",
@@ -35,7 +35,7 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "settings", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
+    "models", "settings", "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
     "views", "api", "commands", "checks",
 )  # fmt: skip
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import OperationalError
 
 from app import periodic
 from app.extensions import db
-from app.mails.periodic import DeliverMails
-from app.mails.services import queue_mail
+from app.outbox.periodic import DeliverMessages
+from app.outbox.services import queue_message
 from app.periodic import PeriodicTask, PeriodicTaskRunner, PeriodicTaskThread
 from app.security.actor import SYSTEM, current_actor
 
@@ -101,25 +101,25 @@ def test_every_periodic_task_runs(app, session):
 @pytest.fixture
 def requested(monkeypatch):
     calls = []
-    monkeypatch.setattr(DeliverMails, "run_soon", classmethod(lambda cls: calls.append(cls)))
+    monkeypatch.setattr(DeliverMessages, "run_soon", classmethod(lambda cls: calls.append(cls)))
     return calls
 
 
 def test_only_a_commit_that_queued_a_mail_requests_the_delivery(session, requested):
     db.session.commit()
     assert requested == []
-    queue_mail(db.session(), "plain")
+    queue_message(db.session(), "plain")
     with db.session.begin_nested():
         pass
     assert requested == [], "not yet committed"
     db.session.commit()
-    assert requested == [DeliverMails]
+    assert requested == [DeliverMessages]
     db.session.commit()
-    assert requested == [DeliverMails]
+    assert requested == [DeliverMessages]
 
 
 def test_a_rollback_requests_no_delivery(session, requested):
-    queue_mail(db.session(), "plain")
+    queue_message(db.session(), "plain")
     db.session.rollback()
     db.session.commit()
     assert requested == []

@@ -17,8 +17,8 @@ from app import organisation
 from app.i18n.formats import show_datetime
 from app.i18n.languages import LANGUAGES
 from app.log.services import record_security_event
-from app.mails.kinds import EmailContent, EmailKind
-from app.mails.models import Mail
+from app.outbox.kinds import EmailContent, EmailKind
+from app.outbox.models import Message, Priority
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.staff.password_links import (
@@ -45,7 +45,7 @@ class UserEmail(EmailKind, abstract=True):
 
     is_repeatable = True
 
-    def compose(self, session: Session, mail: Mail) -> EmailContent | None:
+    def compose(self, session: Session, mail: Message) -> EmailContent | None:
         """Render the e-mail; return None if the user may not log in or has no address."""
         user = self.recipient(session, mail)
         address = None if user is None else self.address(user, mail)
@@ -57,16 +57,16 @@ class UserEmail(EmailKind, abstract=True):
         with force_locale(next(known, default)):
             return _render(user, address, self.body(session, mail, user))
 
-    def recipient(self, session: Session, mail: Mail) -> StaffUser | None:
+    def recipient(self, session: Session, mail: Message) -> StaffUser | None:
         """Return the user it is sent to, if they may log in."""
-        user = session.get(StaffUser, mail.user_id) if mail.user_id else None
-        return user if user is not None and user.is_active else None
+        user = mail.recipient_row(session)
+        return user if isinstance(user, StaffUser) and user.is_active else None
 
-    def address(self, user: StaffUser, mail: Mail) -> str:
+    def address(self, user: StaffUser, mail: Message) -> str:
         """Return the address it is sent to."""
         return user.email or ""
 
-    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+    def body(self, session: Session, mail: Message, user: StaffUser) -> EmailBody:
         """Return the text, in the current language."""
         raise NotImplementedError
 
@@ -75,8 +75,9 @@ class WelcomeEmail(UserEmail):
     """Welcome a new user, with a link to choose a password."""
 
     name = "welcome"
+    priority = Priority.URGENT
 
-    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+    def body(self, session: Session, mail: Message, user: StaffUser) -> EmailBody:
         """Return the text, in the current language."""
         return EmailBody(
             subject=_("Your access to %(organisation)s", organisation=_organisation_name()),
@@ -104,17 +105,18 @@ class PasswordResetEmail(UserEmail):
     """Send a link to choose a new password, requested on the login page."""
 
     name = "reset"
+    priority = Priority.URGENT
     max_age = timedelta(hours=2)
 
-    def recipient(self, session: Session, mail: Mail) -> StaffUser | None:
+    def recipient(self, session: Session, mail: Message) -> StaffUser | None:
         """Look up the user by what was typed, and delete the typed text from the row."""
-        if mail.user_id is None and mail.data:
-            user = find_user(session, str(mail.data.get("typed", "")))
-            mail.user_id = None if user is None else user.id
+        if mail.recipient_id is None and mail.data:
+            if (user := find_user(session, str(mail.data.get("typed", "")))) is not None:
+                mail.set_recipient(user)
             mail.data = {"language": mail.data.get("language")}
         return super().recipient(session, mail)
 
-    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+    def body(self, session: Session, mail: Message, user: StaffUser) -> EmailBody:
         """Return the text, in the current language."""
         record_security_event(
             session, "password_link_sent", SYSTEM, about=user.id, name=str(user), to=user.email
@@ -144,8 +146,9 @@ class PasswordLinkEmail(UserEmail):
     """Send a link to choose a new password, on behalf of an administrator."""
 
     name = "link"
+    priority = Priority.URGENT
 
-    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+    def body(self, session: Session, mail: Message, user: StaffUser) -> EmailBody:
         """Return the text, in the current language."""
         keys = (mail.data or {}).get("keys", 0)
         return EmailBody(
@@ -230,11 +233,11 @@ class AccountNotice(UserEmail):
 
     name = "notice"
 
-    def address(self, user: StaffUser, mail: Mail) -> str:
+    def address(self, user: StaffUser, mail: Message) -> str:
         """Return the address: the old one if the address itself was changed."""
         return str((mail.data or {}).get("to") or user.email or "")
 
-    def body(self, session: Session, mail: Mail, user: StaffUser) -> EmailBody:
+    def body(self, session: Session, mail: Message, user: StaffUser) -> EmailBody:
         """Return the text, in the current language."""
         data = mail.data or {}
         subject, sentence, advice = NOTICES[data["what"]]
@@ -282,8 +285,8 @@ def _render(user: StaffUser, address: str, body: EmailBody) -> EmailContent:
         to_address=address,
         to_name=str(user),
         subject=body.subject,
-        text=environment.get_template("mails/email.txt").render(values),
-        html=environment.get_template("mails/email.html").render(values),
+        text=environment.get_template("outbox/email.txt").render(values),
+        html=environment.get_template("outbox/email.html").render(values),
     )
 
 

@@ -26,6 +26,7 @@ from app.entities.models import Entity
 from app.entities.queries import subtree_ids
 from app.i18n.clock import today
 from app.log.models import Logged
+from app.outbox.models import Recipient
 from app.security.actor import Actor, ActorKind
 from app.security.rights import is_administrator
 from app.security.roles import role_label
@@ -68,7 +69,7 @@ for _column in (User.__table__.c.created_by_fk, User.__table__.c.changed_by_fk):
     _column.default = None
 
 
-class StaffUser(User, Trashable, Logged):
+class StaffUser(User, Trashable, Logged, Recipient):
     """A user of the back-office; sees the rows of their entity and of all below it."""
 
     __unlogged__ = Logged.__unlogged__ | {

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.mails.services import queue_mail
+from app.outbox.services import queue_message
 from app.security.actor import Actor
 from app.staff.models import StaffUser
 
@@ -20,4 +20,4 @@ def notify(
     """
     if by is not None and by.id != user.id and not by.is_system:
         more["by"] = by.name
-    queue_mail(session, "notice", user_id=user.id, data={"what": what, **more})
+    queue_message(session, "notice", to=user, data={"what": what, **more})

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import DomainError
 from app.i18n.languages import current_language
 from app.log.services import record_security_event
-from app.mails.services import queue_mail
+from app.outbox.services import queue_message
 from app.security.actor import NOBODY, Actor, acting_as
 from app.security.models import OneTimeLink
 from app.security.one_time_links import CHOOSE_PASSWORD, find_link_owner, make_link, use_link
@@ -42,7 +42,7 @@ def request_link(session: Session, typed: str, address: str) -> None:
     if all(is_within):
         record_security_event(session, "password_link_asked", NOBODY, address=address)
         # The request's language, for users who have not chosen one.
-        queue_mail(session, "reset", data={"typed": typed, "language": current_language()})
+        queue_message(session, "reset", data={"typed": typed, "language": current_language()})
 
 
 def find_user(session: Session, typed: str) -> StaffUser | None:
@@ -107,7 +107,7 @@ def send_link(session: Session, user: StaffUser, actor: Actor, unusable: str) ->
         session, "password_link_sent", actor, about=user.id, name=str(user), to=user.email
     )
     ended = revoke_all_keys(session, user, actor)
-    queue_mail(session, "link", user_id=user.id, data={"keys": ended})
+    queue_message(session, "link", to=user, data={"keys": ended})
 
 
 def _is_last_administrator(session: Session, user: StaffUser) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.entities.services import ensure_root
 from app.errors import DomainError
-from app.mails.services import queue_mail
+from app.outbox.services import queue_message
 from app.security.passwords import hash_password, password_problem
 from app.security.rights import ADMINISTRATOR
 from app.staff.models import StaffUser
@@ -19,7 +19,7 @@ from app.staff.models import StaffUser
 def send_welcome(session: Session, user: StaffUser) -> None:
     """Queue an e-mail that invites a new user to choose a password."""
     if user.is_active:
-        queue_mail(session, "welcome", user_id=user.id)
+        queue_message(session, "welcome", to=user)
 
 
 def ensure_administrator(session: Session, organisation: str, password: str | None) -> str | None:

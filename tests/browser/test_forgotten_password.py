@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.mails.delivery import deliver_due
+from app.outbox.delivery import deliver_due
 from tests.browser.axe import find_violations
 
 NEW_PASSWORD = "tren verde caracol martillo"

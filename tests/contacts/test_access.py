@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.extensions import db
-from app.mails.models import Mail
+from app.outbox.models import Message
 from app.security.actor import acting_as
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
@@ -34,7 +34,7 @@ def test_giving_access_creates_a_user_without_rights_and_sends_an_invitation(cli
     user = linked_user(contact)
     assert (user.username, user.entity.name, user.language) == ("ana@example.org", "Bilbao", "es")
     assert (user.roles, user.password) == ([], None)
-    assert db.session.scalars(select(Mail.user_id)).all() == [user.id]
+    assert db.session.scalars(select(Message.recipient_id)).all() == [user.id]
 
 
 @pytest.mark.parametrize("email", [None, "BRUNO@example.org"])
@@ -42,7 +42,7 @@ def test_giving_access_needs_an_email_that_no_user_has(client_as, email):
     contact = a_contact(email=email)
     give(client_as(ALICIA), contact)
     assert linked_user(contact) is None
-    assert db.session.scalars(select(Mail)).all() == []
+    assert db.session.scalars(select(Message)).all() == []
 
 
 def test_giving_access_needs_the_permission_to_add_users(client_as):

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from app.crud.modelview import ModelView
 from app.extensions import db
 from app.jobs.models import Job
-from app.mails.services import queue_mail
+from app.outbox.services import queue_message
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
@@ -67,7 +67,7 @@ def foreign_rows(app) -> None:
             job = Job(kind="operation", payload={}, state=state, actor_id=user.id, run_at=now())
             job.finished_at = now()
             db.session.add(job)
-        mail = queue_mail(db.session(), "plain", user_id=user.id, data={})
+        mail = queue_message(db.session(), "plain", to=user, data={})
         mail.state = "failed"
     trashed = add_person(Person("sur9", "Sur", ADMINISTRATOR))
     db.session.commit()

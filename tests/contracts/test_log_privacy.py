@@ -14,12 +14,12 @@ from app.contacts.models import Contact
 from app.extensions import db
 from app.jobs.runner import run_job
 from app.logs import OutageLog, outages
-from app.mails.delivery import deliver_due
-from app.mails.services import queue_mail
+from app.outbox.delivery import deliver_due
+from app.outbox.services import queue_message
 from app.periodic import PeriodicTask, run_once
 from app.staff.models import StaffUser
 from tests.jobs.counting_job import Tally, enqueue_tally, make_table
-from tests.mails.smtp_server import Plain
+from tests.outbox.smtp_server import Plain
 from tests.people import ALICIA
 
 pytestmark = pytest.mark.both_databases
@@ -162,7 +162,7 @@ def test_a_failed_task_or_mail_logs_no_personal_data(failure, app, session, log,
 
     assert not run_once(app, Failing)
     monkeypatch.setattr(Plain, "compose", lambda *_args: failure())
-    queue_mail(db.session(), "plain")
+    queue_message(db.session(), "plain")
     db.session.commit()
     assert deliver_due(app) == {"failed": 1}
     assert log.getvalue().count("Error") >= 2

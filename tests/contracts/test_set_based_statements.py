@@ -115,7 +115,7 @@ def test_every_set_based_statement_has_a_condition_or_a_reason():
     ("source", "is_alone"),
     [
         ("delete(model).where(model.id.in_(ids))", True),
-        ("session.execute(delete(Mail))", True),
+        ("session.execute(delete(Message))", True),
         ("update(Job).where(Job.id == job.id).values(state='done')", True),
         ("delete(model).where(model.id.in_(ids), model.trashed_at.is_not(None))", False),
         ("update(Job).where(Job.id == job_id).where(Job.state == 'queued')", False),

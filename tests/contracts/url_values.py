@@ -22,9 +22,9 @@ from app.fieldtypes import get_field_type
 from app.importexport.uploads import store_upload
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
-from app.mails.models import Mail
 from app.operations.selection import Selection
 from app.operations.services import create_draft
+from app.outbox.models import Message
 from app.security.models import OneTimeLink, SignInSession
 from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
@@ -207,7 +207,8 @@ def _rows_of_model(model: type) -> CaseMaker:
 
 def _mails(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     for which, to in (("own", user), ("foreign", ALICIA.user)):
-        mail = Mail(kind="notice", user_id=to.id, recipient=to.email, state="failed")
+        mail = Message(kind="notice", recipient=to.email, state="failed")
+        mail.set_recipient(to)
         db.session.add(mail)
         db.session.commit()
         yield which, {"pk": mail.id}

@@ -12,8 +12,8 @@ from werkzeug.security import check_password_hash
 
 from app.extensions import db
 from app.log.models import LogEntry
-from app.mails.delivery import deliver_due
-from app.mails.models import Mail
+from app.outbox.delivery import deliver_due
+from app.outbox.models import Message
 from app.security.models import AttemptCounter, OneTimeLink, SignInSession
 from app.staff import emails
 from app.staff.models import StaffUser
@@ -29,13 +29,13 @@ def request_link(browser, name="bruno", **headers):
     return browser.post("/login/forgotten", data={"name": name}, headers=headers)
 
 
-def deliver_mails(app) -> Mail:
+def deliver_mails(app) -> Message:
     """Deliver the queued mails; return the last one."""
     deliver_due(app)
-    return db.session.scalars(select(Mail).order_by(Mail.id.desc()).limit(1)).one()
+    return db.session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
 
 
-def link_path(mail: Mail) -> str:
+def link_path(mail: Message) -> str:
     return re.search(r"/login/choose/[\w-]{43}", mail.content.replace("=\r\n", ""))[0]
 
 
@@ -221,17 +221,17 @@ def test_three_links_an_hour_for_an_account_and_ten_from_an_address(app, client_
     replies = [request_link(client_as(None)) for _again in range(5)]
     assert len({re.sub(r'(value|nonce)="[^"]*"', "", reply.text) for reply in replies}) == 1
     assert {reply.status_code for reply in replies} == {200}
-    assert len(db.session.scalars(select(Mail)).all()) == 3
+    assert len(db.session.scalars(select(Message)).all()) == 3
     for number in range(20):
         request_link(client_as(None), f"somebody{number}")
-    assert len(db.session.scalars(select(Mail)).all()) == 8
+    assert len(db.session.scalars(select(Message)).all()) == 8
 
 
 def test_the_name_is_asked_for_when_it_is_missing(client_as):
     reply = request_link(client_as(None), "  ")
     assert reply.status_code == 422
     assert 'id="name-error"' in reply.text
-    assert db.session.scalars(select(Mail)).all() == []
+    assert db.session.scalars(select(Message)).all() == []
 
 
 def test_the_account_named_by_its_user_name_comes_first(app, client_as):
@@ -263,7 +263,7 @@ def test_links_in_mails_ignore_the_host_header(app, client_as, headers):
     request_link(client_as(None), **headers)
     client_as(ALICIA).post(f"/users/link/{BRUNO.user.id}", headers=headers)
     deliver_due(app)
-    for mail in db.session.scalars(select(Mail)):
+    for mail in db.session.scalars(select(Message)):
         text = (mail.content or "").replace("=\r\n", "")
         assert "evil" not in text
         addresses = set(re.findall(r"https?://[^/\s<\"]+", text))
@@ -376,7 +376,7 @@ def test_a_user_without_an_address_gets_none(app, client_as):
 def test_the_typed_text_of_an_expired_mail_is_deleted(app, client_as):
     """The typed text may be a password."""
     request_link(client_as(None), "My secret, typed by mistake")
-    mail = db.session.scalars(select(Mail)).one()
+    mail = db.session.scalars(select(Message)).one()
     mail.created_at -= emails.PasswordResetEmail.max_age + timedelta(minutes=1)
     db.session.commit()
 

@@ -10,8 +10,8 @@ from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import select
 
 from app.extensions import db
-from app.mails.delivery import deliver_due
-from app.mails.models import Mail
+from app.outbox.delivery import deliver_due
+from app.outbox.models import Message
 from app.staff.emails import NOTICES
 from tests.contracts.pagereader import find_post_form
 from tests.people import ALICIA, BRUNO, api_key_header
@@ -38,7 +38,7 @@ def mails(app) -> list[tuple[str, str, str]]:
     """Deliver the queued mails; return (recipient, subject, text) of each."""
     deliver_due(app)
     found = []
-    for mail in db.session.scalars(select(Mail).order_by(Mail.id)):
+    for mail in db.session.scalars(select(Message).order_by(Message.id)):
         message = message_from_string(mail.content, policy=policy.default)
         found.append((mail.recipient, mail.subject, message.get_body(("plain",)).get_content()))
     return found
@@ -144,10 +144,12 @@ def test_every_notice_renders_in_both_languages(app, bruno):
         bruno.language = language
         for what in NOTICES:
             data = {"what": what, "keys": 2, "by": "Ana", "key": "Web <b>"}
-            db.session.add(Mail(kind="notice", user_id=bruno.id, data=data))
+            db.session.add(
+                Message(kind="notice", recipient_type="ab_user", recipient_id=bruno.id, data=data)
+            )
         db.session.commit()
     assert len(mails(app)) == 2 * len(NOTICES)
-    assert {mail.state for mail in db.session.scalars(select(Mail))} == {"kept"}
+    assert {mail.state for mail in db.session.scalars(select(Message))} == {"kept"}
 
 
 def test_the_notice_says_how_many_keys_were_revoked(app, client_as, bruno):

@@ -11,9 +11,9 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.extensions import db
 from app.log.models import LogEntry
-from app.mails.delivery import deliver_due
-from app.mails.models import Mail
-from app.mails.services import queue_mail
+from app.outbox.delivery import deliver_due
+from app.outbox.models import Message
+from app.outbox.services import queue_message
 from app.security.areas import Area, Level
 from app.security.roles import role_name
 from app.staff.models import StaffUser
@@ -36,8 +36,8 @@ def send_link(browser, user_id):
     return browser.post(f"/users/link/{user_id}", follow_redirects=True)
 
 
-def mails() -> list[Mail]:
-    return list(db.session.scalars(select(Mail)))
+def mails() -> list[Message]:
+    return list(db.session.scalars(select(Message)))
 
 
 def test_an_administrator_can_send_a_user_a_link(app, client_as, bruno):
@@ -113,7 +113,7 @@ def test_the_button_is_shown_only_where_a_link_can_be_sent(client_as, bruno):
 def test_a_new_user_is_welcomed_in_their_language(app, session):
     user = add_person(Person("nueva", "Norte", None))
     user.language = "es"
-    queue_mail(db.session(), "welcome", user_id=user.id)
+    queue_message(db.session(), "welcome", to=user)
     db.session.commit()
     deliver_due(app)
     [mail] = mails()
@@ -124,7 +124,7 @@ def test_a_new_user_is_welcomed_in_their_language(app, session):
 
 def test_a_change_of_email_is_notified_to_the_old_address(app, session):
     data = {"what": "email_changed", "to": "antes@example.org"}
-    queue_mail(db.session(), "notice", user_id=BRUNO.user.id, data=data)
+    queue_message(db.session(), "notice", to=BRUNO.user, data=data)
     db.session.commit()
     deliver_due(app)
     assert mails()[0].recipient == "antes@example.org"

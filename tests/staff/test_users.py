@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.errors import DomainError
 from app.extensions import db
-from app.mails.models import Mail
+from app.outbox.models import Message
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
@@ -52,14 +52,14 @@ def test_a_new_user_has_no_password_and_is_invited_by_mail(client_as):
     assert reply.status_code == 302, reply.text
     user = eva()
     assert user.password is None
-    mail = db.session.scalars(select(Mail)).one()
+    mail = db.session.scalars(select(Message)).one()
     assert (mail.kind, mail.user_id) == ("welcome", user.id)
 
 
 def test_a_user_who_may_not_log_in_is_not_invited(client_as):
     client_as(ALICIA).post("/users/add", data=user_form(active=""))
     assert eva() is not None
-    assert db.session.scalars(select(Mail)).all() == []
+    assert db.session.scalars(select(Message)).all() == []
 
 
 def test_a_form_never_asks_for_a_password(client_as):

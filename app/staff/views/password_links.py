@@ -15,7 +15,7 @@ from app.crud.interface import ScopedInterface
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
-from app.mails.transport import is_development
+from app.outbox.transport import is_development
 from app.security.actor import current_actor
 from app.security.areas import Area
 from app.security.guard import public

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from app.checks import ADVICE, Check, CheckMessage
-from app.mails.transport import is_development
+from app.outbox.transport import is_development
 
 
 class DevelopmentMail(Check):

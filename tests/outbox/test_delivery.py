@@ -8,27 +8,27 @@ import pytest
 from sqlalchemy import select
 
 from app.extensions import db
-from app.mails import delivery
-from app.mails.delivery import LEASE_DURATION, RETRY_DELAYS, deliver_due
-from app.mails.models import Mail
-from app.mails.periodic import DeleteOldMails
-from app.mails.services import queue_mail
+from app.outbox import delivery
+from app.outbox.delivery import LEASE_DURATION, RETRY_DELAYS, deliver_due
+from app.outbox.models import Message
+from app.outbox.periodic import DeleteOldMessages
+from app.outbox.services import queue_message
 from app.types import now
-from tests.mails.conftest import connect
-from tests.mails.smtp_server import DROP, DROP_AFTER_DATA, REJECT, TRY_LATER, smtp_sink
+from tests.outbox.conftest import connect
+from tests.outbox.smtp_server import DROP, DROP_AFTER_DATA, REJECT, TRY_LATER, smtp_sink
 
 pytestmark = pytest.mark.both_databases
 
 
-def add_mail(to="ana@example.org", kind="plain", **data) -> Mail:
-    mail = queue_mail(db.session(), kind, data={"to_address": to} | data)
+def add_mail(to="ana@example.org", kind="plain", **data) -> Message:
+    mail = queue_message(db.session(), kind, data={"to_address": to} | data)
     db.session.commit()
     return mail
 
 
 def let_time_pass(by: timedelta) -> None:
     """Make every mail due earlier, as if time had passed."""
-    for mail in db.session.scalars(select(Mail)):
+    for mail in db.session.scalars(select(Message)):
         mail.due_at -= by
     db.session.commit()
 
@@ -59,7 +59,7 @@ def test_a_mail_has_the_standard_headers_and_seven_bit_content(app, session, sin
 
 
 def test_a_rollback_discards_the_mail(app, session, sink):
-    queue_mail(db.session(), "plain")
+    queue_message(db.session(), "plain")
     db.session.rollback()
     assert deliver_due(app) == {}
     assert sink.accepted == []
@@ -158,17 +158,17 @@ def test_nothing_is_sent_without_encryption(app, session, sink, monkeypatch):
 @pytest.mark.parametrize(("kind", "state"), [("plain", "failed"), ("repeated", "queued")])
 def test_a_mail_whose_process_died_is_requeued_or_fails(app, session, sink, kind, state):
     mail = add_mail(kind=kind)
-    assert delivery._claim() == (mail.id, 1)
+    assert delivery._claim("email") == (mail.id, 1)
     assert deliver_due(app) == {}, "its process may still be sending it"
     let_time_pass(LEASE_DURATION)
-    delivery._recover()
+    delivery._recover("email")
     assert mail.state == state
     assert deliver_due(app) == ({"sent": 1} if state == "queued" else {})
 
 
 def test_a_process_that_lost_its_claim_changes_nothing(app, session, sink):
     mail = add_mail(kind="repeated")
-    mail_id, attempt = delivery._claim()
+    mail_id, attempt = delivery._claim("email")
     let_time_pass(LEASE_DURATION)
     assert deliver_due(app) == {"sent": 1}
     delivery._finish(mail_id, attempt, "failed", "lost claim")
@@ -196,9 +196,9 @@ def test_a_mail_that_cannot_be_composed_does_not_stop_the_others(app, session, s
 def test_old_mails_are_deleted(app, session):
     old = now() - timedelta(days=31)
     for state in ("queued", "sent", "kept", "failed", "dropped"):
-        db.session.add(Mail(kind="plain", state=state, created_at=old))
-        db.session.add(Mail(kind="plain", state=state))
+        db.session.add(Message(kind="plain", state=state, created_at=old))
+        db.session.add(Message(kind="plain", state=state))
     db.session.commit()
-    DeleteOldMails().run(app)
-    left = sorted(db.session.scalars(select(Mail.state)))
+    DeleteOldMessages().run(app)
+    left = sorted(db.session.scalars(select(Message.state)))
     assert left == sorted(["queued", "sent", "kept", "failed", "dropped", "queued"])

@@ -1,4 +1,4 @@
-"""``mails send`` delivers due mails; ``mails test`` sends one to test the mail server."""
+"""``outbox send`` delivers due messages; ``outbox test`` sends a mail to test the mail server."""
 
 from __future__ import annotations
 
@@ -12,30 +12,28 @@ from flask.cli import AppGroup
 from flask_babel import gettext as _
 
 from app.cli import command
-from app.mails.delivery import deliver_due
-from app.mails.kinds import EmailContent
-from app.mails.models import describe_error
-from app.mails.transport import (
+from app.outbox.delivery import deliver_due
+from app.outbox.kinds import (
+    EmailContent,
     PermanentFailure,
     ServerUnreachable,
     TemporaryFailure,
     UnknownOutcome,
-    build_envelope,
-    is_development,
-    open_connection,
 )
+from app.outbox.models import describe_error
+from app.outbox.transport import build_envelope, is_development, open_connection
 
-mails = command(AppGroup("mails", help="Mails."))
+outbox = command(AppGroup("outbox", help="Messages to be sent."))
 
 
-@mails.command("send")
+@outbox.command("send")
 def send() -> None:
-    """Deliver due mails; print one JSON object: the number of mails by resulting state."""
+    """Deliver due messages; print one JSON object: their number by resulting state."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     click.echo(json.dumps(dict(deliver_due(app))))
 
 
-@mails.command("test")
+@outbox.command("test")
 @click.argument("address")
 def test(address: str) -> None:
     """Send a mail to ADDRESS at once and print the result."""
@@ -57,7 +55,7 @@ def test(address: str) -> None:
             content, app.config["MAIL_DEFAULT_SENDER"], f"<{secrets.token_hex(12)}@{host}>"
         )
         with open_connection(app) as connection:
-            connection.send_envelope(envelope)
+            connection.deliver(envelope)
     except ServerUnreachable as error:
         reason = describe_error(str(error))
         raise click.ClickException(f"The mail server cannot be reached: {reason}") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from app.mails.kinds import EmailContent, EmailKind
+from app.outbox.kinds import EmailContent, EmailKind
 from tests.ports import free_port
 
 # Replies other than accepting the mail.

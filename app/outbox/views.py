@@ -1,9 +1,8 @@
-"""The Outbox page: mails by state; without a mail server also their content."""
+"""The Outbox page: messages by state; without a server also their content."""
 
 from __future__ import annotations
 
 import re
-from email import message_from_string, policy
 from typing import Any
 
 from flask import Response, abort, current_app, flash, redirect, request, url_for
@@ -16,10 +15,11 @@ from app.crud.basepage import Page
 from app.crud.interface import parse_id
 from app.errors import DomainError
 from app.extensions import db
-from app.mails.models import STATES, Mail
-from app.mails.queries import SHOWN_STATES, count_by_state, find_mail, mails_page
-from app.mails.services import retry_mail
-from app.mails.transport import is_development
+from app.outbox.kinds import get_channel
+from app.outbox.models import STATES, Message
+from app.outbox.queries import SHOWN_STATES, count_by_state, find_message, messages_page
+from app.outbox.services import retry_message
+from app.outbox.transport import is_development
 from app.security.actor import current_actor
 from app.security.areas import Area
 
@@ -37,7 +37,7 @@ _URL = re.compile(r"https?://[^\s<>\"]+")
 
 
 class OutboxView(Page):
-    """Communication → Outbox; for administrators only: mails contain login links."""
+    """Communication → Outbox; for administrators only: messages contain login links."""
 
     route_base = "/outbox"
     default_view = "outbox"
@@ -52,19 +52,19 @@ class OutboxView(Page):
     @expose("/")
     @has_access
     def outbox(self):
-        """List the mails, newest first."""
+        """List the messages, newest first."""
         part = request.args.get("part", "all")
         before = parse_id(request.args.get("before", "0"))
         if part not in PARTS or before is None:
             abort(404)
         counts = count_by_state(db.session(), current_actor())
-        mails, older = mails_page(
+        messages, older = messages_page(
             db.session(), current_actor(), PARTS[part][1], before or None, PAGE_SIZE
         )
         return self.render_template(
-            "mails/outbox.html",
+            "outbox/outbox.html",
             title=_("Outbox"),
-            mails=mails,
+            messages=messages,
             older=older,
             part=part,
             parts={
@@ -78,13 +78,13 @@ class OutboxView(Page):
     @expose("/show/<pk>")
     @has_access
     def show(self, pk: str):
-        """Show one mail, with its content only where no mail server is set."""
-        mail = self._mail(pk)
-        text, html = _contents(mail)
+        """Show one message, with its content only where nothing is sent."""
+        message = self._message(pk)
+        text, html = _contents(message)
         return self.render_template(
-            "mails/mail.html",
-            title=mail.subject or _("E-mail"),
-            mail=mail,
+            "outbox/message.html",
+            title=message.subject or _("E-mail"),
+            message=message,
             text=text,
             has_html=html is not None,
             states=STATES,
@@ -95,7 +95,7 @@ class OutboxView(Page):
     @has_access
     def html(self, pk: str):
         """Return the HTML part of a mail, for the iframe of its page."""
-        html = _contents(self._mail(pk))[1]
+        html = _contents(self._message(pk))[1]
         if html is None:
             abort(404)
         headers = {"Content-Security-Policy": HTML_CSP, "X-Frame-Options": "SAMEORIGIN"}
@@ -104,10 +104,10 @@ class OutboxView(Page):
     @expose("/again/<pk>", methods=["POST"])
     @has_access
     def again(self, pk: str):
-        """Queue a failed mail again."""
-        mail = self._mail(pk)
+        """Queue a failed message again."""
+        message = self._message(pk)
         try:
-            retry_mail(db.session(), mail)
+            retry_message(db.session(), message)
             db.session.commit()
             flash(_("The message will be sent again."), "success")
         except DomainError as error:
@@ -115,22 +115,24 @@ class OutboxView(Page):
             flash(str(error), "danger")
         return redirect(url_for("OutboxView.show", pk=pk))
 
-    def _mail(self, pk: str) -> Mail:
+    def _message(self, pk: str) -> Message:
         number = parse_id(pk)
-        mail = None if number is None else find_mail(db.session(), current_actor(), number)
-        if mail is None:
+        message = None if number is None else find_message(db.session(), current_actor(), number)
+        if message is None:
             abort(404)
-        return mail
+        return message
 
 
-def _contents(mail: Mail) -> tuple[Any, str | None]:
-    """Return the text of a mail, with its URLs as links, and its HTML."""
-    if mail.content is None or not is_development(current_app):
+def _contents(message: Message) -> tuple[Any, str | None]:
+    """Return the text of a stored message, with its URLs as links, and its HTML."""
+    channel = get_channel(message.channel)
+    if message.content is None or channel is None:
         return None, None
-    message = message_from_string(mail.content, policy=policy.default)
-    plain, rich = message.get_body(("plain",)), message.get_body(("html",))
-    text = None if plain is None else _link_urls(plain.get_content())
-    return text, None if rich is None else rich.get_content()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if channel.is_configured(app):
+        return None, None
+    text, html = channel.read_text(message.content)
+    return None if text is None else _link_urls(text), html
 
 
 def _link_urls(text: str) -> Markup:

@@ -21,7 +21,13 @@ from email_validator import EmailNotValidError, validate_email
 from flask import Flask
 
 from app.deadlines import ConnectionDeadline
-from app.mails.kinds import EmailContent
+from app.outbox.kinds import (
+    EmailContent,
+    PermanentFailure,
+    ServerUnreachable,
+    TemporaryFailure,
+    UnknownOutcome,
+)
 from app.types import now
 
 # The wait for each reply, and the time for a whole dialogue: connecting and logging in, sending
@@ -32,22 +38,6 @@ DIALOGUE_SECONDS = 90
 # Every mail server accepts 7-bit content.
 EMAIL_POLICY = SMTP.clone(cte_type="7bit")
 _LINE_BEGINS_WITH_DOT = re.compile(rb"^\.", re.MULTILINE)
-
-
-class PermanentFailure(Exception):
-    """The mail can never be sent; the text is a code of ``models.REASONS`` or the server's reply."""
-
-
-class TemporaryFailure(Exception):
-    """The server did not accept the mail now, but may later."""
-
-
-class UnknownOutcome(Exception):
-    """The connection broke after the whole mail was sent: it may have been accepted or not."""
-
-
-class ServerUnreachable(Exception):
-    """The mail server does not answer or refuses our login."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +208,7 @@ class SmtpConnection(flask_mail.Connection):
                 host.close()
         self._deadline.release()
 
-    def send_envelope(self, envelope: Envelope) -> None:
+    def deliver(self, envelope: Envelope) -> None:
         """Send one mail; raise the error class that tells how it failed."""
         try:
             with self._within_deadline():

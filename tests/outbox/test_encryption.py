@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.mails.delivery import deliver_due
+from app.outbox.delivery import deliver_due
 from app.types import now
-from tests.mails.conftest import connect
-from tests.mails.smtp_server import smtp_sink
-from tests.mails.test_delivery import add_mail, let_time_pass
+from tests.outbox.conftest import connect
+from tests.outbox.smtp_server import smtp_sink
+from tests.outbox.test_delivery import add_mail, let_time_pass
 
 STARTTLS, SMTPS = {"MAIL_USE_TLS": True}, {"MAIL_USE_SSL": True}
 both = pytest.mark.parametrize("how", [STARTTLS, SMTPS], ids=["starttls", "smtps"])
@@ -107,7 +107,7 @@ def test_a_mail_waits_while_the_certificate_is_invalid_and_shows_why(
         mail = add_mail()
         assert deliver_due(app) == {"queued": 1}
         assert (mail.attempts, sink.accepted) == (0, [])
-        result = app.test_cli_runner().invoke(args=["mails", "test", "ana@example.org"])
+        result = app.test_cli_runner().invoke(args=["outbox", "test", "ana@example.org"])
     assert result.exit_code == 1
     for text in (str(mail.reason), result.output):
         assert "mail server’s certificate" in text

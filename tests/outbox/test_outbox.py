@@ -10,14 +10,15 @@ from sqlalchemy import select, update
 
 from app.errors import DomainError
 from app.extensions import db
-from app.mails.delivery import _render, deliver_due
-from app.mails.models import Mail
-from app.mails.services import queue_mail, retry_mail
+from app.outbox.channels import EmailChannel
+from app.outbox.delivery import _render, deliver_due
+from app.outbox.models import Message
+from app.outbox.services import queue_message, retry_message
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
-from tests.mails.conftest import connect
-from tests.mails.smtp_server import REJECT, TRY_LATER, smtp_sink
+from tests.outbox.conftest import connect
+from tests.outbox.smtp_server import REJECT, TRY_LATER, smtp_sink
 from tests.people import ALICIA, BRUNO, Person, add_person
 
 HOSTILE = "<script>alert(1)</script> \"'&amp; https://evil.example/<b>"
@@ -25,9 +26,9 @@ NORA = Person("nora", "Norte", ADMINISTRATOR)
 EDITS_COMMUNICATION = Person("eva", "Federación", role_name(Area.COMMUNICATION, Level.EDIT))
 
 
-def add_mail(**data) -> Mail:
+def add_mail(**data) -> Message:
     values = {"to_address": "ana@example.org", "text": "See https://example.org/x\n"} | data
-    mail = queue_mail(db.session(), "plain", data=values)
+    mail = queue_message(db.session(), "plain", data=values)
     db.session.commit()
     return mail
 
@@ -80,7 +81,8 @@ def test_a_local_administrator_sees_only_mails_to_users_of_their_entities(app, c
     numbers = {}
     for person, subject in subjects.items():
         number = store_mail(app, subject=subject)
-        db.session.get(Mail, number).user_id = None if person is None else person.user.id
+        if person is not None:
+            db.session.get(Message, number).set_recipient(person.user)
         numbers[person] = number
     db.session.commit()
     nora = client_as(NORA)
@@ -142,7 +144,9 @@ def test_every_page_of_a_long_list_takes_the_same_number_of_statements(app, clie
     browser = client_as(ALICIA)
     counts = []
     for more in (1, 119):
-        db.session.add_all(Mail(kind="plain", state="sent", subject=f"m{n}") for n in range(more))
+        db.session.add_all(
+            Message(kind="plain", state="sent", subject=f"m{n}") for n in range(more)
+        )
         db.session.commit()
         with counting() as statements:
             page = browser.get("/outbox/").text
@@ -161,7 +165,7 @@ def test_invalid_parameters_are_a_404(client_as, query):
 
 
 def run(app, *args):
-    return app.test_cli_runner().invoke(args=["mails", *args])
+    return app.test_cli_runner().invoke(args=["outbox", *args])
 
 
 def test_mails_send_delivers_due_mails(app, session, sink):
@@ -169,7 +173,7 @@ def test_mails_send_delivers_due_mails(app, session, sink):
     done = run(app, "send")
     assert json.loads(done.output) == {"sent": 1}
     assert json.loads(run(app, "send").output) == {}
-    assert db.session.scalars(select(Mail.state)).all() == ["sent"]
+    assert db.session.scalars(select(Message.state)).all() == ["sent"]
 
 
 def test_mails_test_reports_whether_the_server_accepted_the_mail(app, session, sink):
@@ -204,15 +208,15 @@ def test_a_mail_that_somebody_else_retried_is_not_sent_twice(session):
     mail = add_mail()
     mail.state = "failed"
     session.commit()
-    loaded = session.get(Mail, mail.id)
+    loaded = session.get(Message, mail.id)
     # Another request retried it since it was read, and a process is sending it.
     session.execute(
-        update(Mail).where(Mail.id == mail.id).values(state="sending", attempts=1),
+        update(Message).where(Message.id == mail.id).values(state="sending", attempts=1),
         execution_options={"synchronize_session": False},
     )
 
     with pytest.raises(DomainError):
-        retry_mail(db.session(), loaded)
+        retry_message(db.session(), loaded)
 
     assert (mail.state, mail.attempts) == ("sending", 1)
 
@@ -222,6 +226,6 @@ def test_a_mail_claimed_again_is_left_to_the_process_that_has_it(session):
     mail.state, mail.attempts = "sending", 2
     session.commit()
 
-    assert _render(mail.id, 1, should_store=True) == (None, None)
+    assert _render(EmailChannel(), mail.id, 1, should_store=True) == (None, None)
 
     assert (mail.state, mail.content) == ("sending", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.extensions import mail
-from tests.mails.smtp_server import smtp_sink
+from tests.outbox.smtp_server import smtp_sink
 
 
 def connect(app, monkeypatch, port: int, **more) -> None:

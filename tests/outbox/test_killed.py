@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.mails.delivery import LEASE_DURATION, deliver_due
-from app.mails.models import Mail
-from app.mails.services import queue_mail
+from app.outbox.delivery import LEASE_DURATION, deliver_due
+from app.outbox.models import Message
+from app.outbox.services import queue_message
 from tests.databases import migrated_app
-from tests.mails.conftest import connect
-from tests.mails.smtp_server import smtp_sink
+from tests.outbox.conftest import connect
+from tests.outbox.smtp_server import smtp_sink
 
 pytestmark = pytest.mark.both_databases
 
@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Delivers like “flask mails send”, with the e-mail kinds of the tests.
 SENDER = """
 import sys
-import tests.mails.smtp_server
-from app.mails.delivery import deliver_due
+import tests.outbox.smtp_server
+from app.outbox.delivery import deliver_due
 from tests.databases import make_app
 from pathlib import Path
 app = make_app(
@@ -49,7 +49,9 @@ def own_app(database, tmp_path, monkeypatch):
 
 
 def count_by_state() -> dict[str, int]:
-    counts = dict(db.session.execute(select(Mail.state, func.count()).group_by(Mail.state)).all())
+    counts = dict(
+        db.session.execute(select(Message.state, func.count()).group_by(Message.state)).all()
+    )
     db.session.rollback()
     return counts
 
@@ -64,7 +66,7 @@ def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeyp
 
         monkeypatch.setattr(sink, "handle_DATA", hang)
         for kind in ("repeated", "repeated", "plain"):
-            queue_mail(db.session(), kind)
+            queue_message(db.session(), kind)
         db.session.commit()
         url = own_app.config["SQLALCHEMY_DATABASE_URI"]
         killed = subprocess.Popen(
@@ -81,7 +83,7 @@ def test_a_process_killed_while_sending_loses_no_mail(own_app, tmp_path, monkeyp
     with smtp_sink() as sink, own_app.app_context():
         connect(own_app, monkeypatch, sink.port)
         assert deliver_due(own_app) == {"sent": 2}
-        for mail in db.session.scalars(select(Mail).where(Mail.state == "sending")):
+        for mail in db.session.scalars(select(Message).where(Message.state == "sending")):
             mail.due_at -= LEASE_DURATION + timedelta(seconds=1)
         db.session.commit()
         assert deliver_due(own_app) == {"sent": 1}
@@ -94,7 +96,7 @@ def test_concurrent_deliveries_send_each_mail_once(own_app, monkeypatch):
         connect(own_app, monkeypatch, sink.port)
         with own_app.app_context():
             for number in range(60):
-                queue_mail(db.session(), "plain", data={"to_address": f"m{number}@example.org"})
+                queue_message(db.session(), "plain", data={"to_address": f"m{number}@example.org"})
             db.session.commit()
         errors: list[Exception] = []
 

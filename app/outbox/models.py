@@ -1,18 +1,18 @@
-"""The table of mails: queued, being sent, sent, stored or failed."""
+"""The table of messages: queued, being sent, sent, stored or failed."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import IntEnum
 from typing import Any
 
 from flask_appbuilder import Model
-from flask_appbuilder.security.sqla.models import User
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, select, true
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, Index, String, Text, and_, false, or_, select, true
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.security.actor import Actor
-from app.security.scope import entity_in_reach
+from app.security.scope import scope_condition
 from app.types import Json, UTCDateTime, now
 
 STATES = {
@@ -46,22 +46,44 @@ REASONS = {
 }
 
 
-class Mail(Model):
-    """A mail; its content is composed when it is sent, by the ``EmailKind`` named ``kind``.
+class Priority(IntEnum):
+    """In which order due messages are sent: those of a lower number first."""
 
-    ``data`` holds what the kind needs to compose it, never a secret: login links are made when it
-    is sent. ``content`` is stored only where no mail server is set.
+    # Somebody waits for it in front of the screen.
+    URGENT = 10
+    NORMAL = 50
+    # One of very many.
+    BULK = 90
+
+
+class Recipient:
+    """Mixin of models whose rows messages are sent to; who may see a row may see them."""
+
+
+class Message(Model):
+    """A message to a row of a ``Recipient``, or to an address that belongs to none.
+
+    Its content is composed when it is sent, by the ``MessageKind`` named ``kind``. ``data`` holds
+    what the kind needs to compose it, never a secret: login links are made when it is sent.
+    ``content`` is stored only where its channel sends nothing.
     """
 
-    __tablename__ = "mail"
-    __table_args__ = (Index("ix_mail_due", "state", "due_at"),)
+    __tablename__ = "outbox_message"
+    __table_args__ = (
+        # The next one to send, by channel and priority.
+        Index("ix_outbox_message_due", "state", "channel", "priority", "due_at", "id"),
+        Index("ix_outbox_message_recipient", "recipient_type", "recipient_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32), info={"label": _l("Type")})
-    user_id: Mapped[int | None] = mapped_column(
-        ForeignKey("ab_user.id", ondelete="SET NULL"), index=True
-    )
+    channel: Mapped[str] = mapped_column(String(16), default="email")
+    priority: Mapped[int] = mapped_column(default=Priority.NORMAL)
+    # Table and id of the recipient's row.
+    recipient_type: Mapped[str | None] = mapped_column(String(48))
+    recipient_id: Mapped[int | None]
     data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # The address.
     recipient: Mapped[str] = mapped_column(String(320), default="", info={"label": _l("To")})
     subject: Mapped[str] = mapped_column(String(200), default="", info={"label": _l("Subject")})
     content: Mapped[str | None] = mapped_column(Text)
@@ -78,17 +100,38 @@ class Mail(Model):
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """Return the condition of mails to users in the actor's entities: links in them log users in."""
+        """Return the condition of messages to rows the actor may see: links in them log users in."""
         if actor.entity_ids is None:
             return true()
-        # The room ``staff``, above this one, adds the column entity_id.
-        users = User.__table__
-        return cls.user_id.in_(select(users.c.id).where(entity_in_reach(users.c.entity_id, actor)))
+        # Of the table: whoever may see a row may see it in the trash.
+        conditions = [
+            and_(
+                cls.recipient_type == table.name,
+                cls.recipient_id.in_(select(table.c.id).where(scope_condition(model, actor))),
+            )
+            for model, table in _recipients()
+        ]
+        return or_(false(), *conditions)
+
+    def set_recipient(self, row: Recipient) -> None:
+        """Make a row the recipient."""
+        self.recipient_type, self.recipient_id = row.__table__.name, row.id  # type: ignore[attr-defined]
+
+    def recipient_row(self, session: Session) -> Any:
+        """Return the recipient's row; None if there is none or it is gone."""
+        model = next((m for m, table in _recipients() if table.name == self.recipient_type), None)
+        return None if model is None else session.get(model, self.recipient_id)
 
     @property
     def reason(self) -> Any:
         """Return why it waits or failed: a text of ours in the reader's language, or the server's."""
         return describe_error(self.error)
+
+
+def _recipients() -> list[tuple[Any, Any]]:
+    """Return every model of recipients, and its table."""
+    models = [mapper.class_ for mapper in Model.registry.mappers]
+    return [(m, m.__table__) for m in models if issubclass(m, Recipient)]
 
 
 def describe_error(error: str) -> str:

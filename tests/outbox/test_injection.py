@@ -9,13 +9,13 @@ from email.utils import getaddresses
 import pytest
 
 from app.extensions import db
-from app.mails.delivery import deliver_due
-from app.mails.kinds import EmailContent
-from app.mails.models import Mail
-from app.mails.services import queue_mail
-from app.mails.transport import PermanentFailure, build_envelope
-from tests.mails.conftest import connect
-from tests.mails.smtp_server import smtp_sink
+from app.outbox.delivery import deliver_due
+from app.outbox.kinds import EmailContent
+from app.outbox.models import Message
+from app.outbox.services import queue_message
+from app.outbox.transport import PermanentFailure, build_envelope
+from tests.outbox.conftest import connect
+from tests.outbox.smtp_server import smtp_sink
 
 BREAKS = (
     "\r\n", "\n", "\r", "\x00", "\r\n ", "\n\t", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85",
@@ -33,8 +33,8 @@ ALLOWED = {
 }  # fmt: skip
 
 
-def add_mail(**data) -> Mail:
-    mail = queue_mail(db.session(), "plain", data=data)
+def add_mail(**data) -> Message:
+    mail = queue_message(db.session(), "plain", data=data)
     db.session.commit()
     return mail
 

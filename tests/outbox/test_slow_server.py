@@ -11,13 +11,13 @@ import pytest
 
 from app import deadlines
 from app.extensions import db
-from app.mails import transport
-from app.mails.delivery import deliver_due
-from app.mails.models import Mail
-from app.mails.periodic import DeliverMails
-from app.mails.services import queue_mail
+from app.outbox import transport
+from app.outbox.delivery import deliver_due
+from app.outbox.models import Message
+from app.outbox.periodic import DeliverMessages
+from app.outbox.services import queue_message
 from app.periodic import PeriodicTask, PeriodicTaskRunner
-from tests.mails.conftest import connect
+from tests.outbox.conftest import connect
 
 # After so many letters the test lets the deadline pass.
 LETTERS = 5
@@ -108,7 +108,7 @@ def expire_after_some_letters(server: SlowServer, timers: list) -> threading.Thr
 
 
 def queue_one() -> int:
-    mail = queue_mail(db.session(), "plain")
+    mail = queue_message(db.session(), "plain")
     db.session.commit()
     return mail.id
 
@@ -131,7 +131,7 @@ def test_a_dialogue_has_a_deadline(replies, state, app, session, timers, monkeyp
         assert +deliver_due(app) == {state: 1}
         waiting.join(60)
         assert server.closed.wait(60)
-    mail = db.session.get_one(Mail, mail_id)
+    mail = db.session.get_one(Message, mail_id)
     assert mail.error == ("timed out" if state == "queued" else "uncertain")
     assert all(timer.is_cancelled for timer in timers)
 
@@ -170,8 +170,8 @@ def test_other_tasks_go_on_while_mails_wait_for_the_server(app, monkeypatch):
         is_delivering.set()
         assert may_end.wait(60)
 
-    monkeypatch.setattr("app.mails.periodic.deliver_due", wait)
-    runner = PeriodicTaskRunner(app, (DeliverMails, Other))
+    monkeypatch.setattr("app.outbox.periodic.deliver_due", wait)
+    runner = PeriodicTaskRunner(app, (DeliverMessages, Other))
     runner.start()
     try:
         assert is_delivering.wait(60)

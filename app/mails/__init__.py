@@ -1,1 +1,0 @@
-"""Mails: rows queued in the transaction they report on, and sent after its commit."""

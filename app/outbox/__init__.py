@@ -1,0 +1,1 @@
+"""The outbox: messages queued in the transaction they report on, and sent after its commit."""
