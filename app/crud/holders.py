@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Column, ColumnElement, Select, Table, func, select
 from sqlalchemy.orm import Session
 
-from app.crud.filters import SEPARATOR
+from app.crud.filterbase import SEPARATOR
 from app.crud.screens import find_screen, screens
 from app.i18n.counted import Counted
 from app.repositories.models import Repository
