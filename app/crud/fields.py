@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -50,11 +51,15 @@ class TypedField(Field):
 
     def _value(self) -> str:
         """Return the text of the input: what was typed, else the formatted value."""
+        data = self.data
         if self.typed is not None:
-            return self.typed
-        if self.data is None:
-            return ""
-        return self.field_type.edit(self.data)
+            if not is_stored_form(self):
+                return self.typed
+            try:
+                data = self.field_type.parse(self.typed, STORED)
+            except DomainError:
+                return self.typed
+        return "" if data is None else self.field_type.edit(data)
 
     def pre_validate(self, form: Any) -> None:
         if self.typed is not None and self._is_left_alone():
@@ -87,6 +92,15 @@ class TypedField(Field):
                 raise ValidationError(str(error)) from None
 
 
+# How a field type writes a value: the same for every reader.
+STORED = Hints(country="", decimal_sign=".", is_strict=True)
+
+
+def is_stored_form(form: Any) -> bool:
+    """Return True for a form, or a field of one, that is filled with values as they are stored."""
+    return getattr(form.meta, "is_stored", False)
+
+
 def get_hints(form: Any, field_type: FieldType) -> Hints:
     """Return the country chosen in the form, else the organisation's, to parse a value with."""
     column = field_type.column
@@ -95,6 +109,8 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     if not chosen and name in form and isinstance(form[name].data, str):
         chosen = form[name].data
     country = (chosen or organisation.country()).upper()[:2]
+    if is_stored_form(form):
+        return replace(STORED, country=country)
     return Hints(country, is_day_first(), decimal_sign(), is_strict=True)
 
 

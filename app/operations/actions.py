@@ -113,7 +113,8 @@ class Action(ListAction, abstract=True):
         """Return the form, filled in with stored answers; nothing is read from the request."""
         if answers is None:
             return cls.Form(formdata=None, meta={"csrf": False})
-        return cls.Form(formdata=MultiDict(answers), meta={"csrf": False})
+        meta = {"csrf": False, "is_stored": True}
+        return cls.Form(formdata=MultiDict(answers), meta=meta)
 
     @classmethod
     def has_questions(cls) -> bool:
