@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -156,22 +156,40 @@ class LogTab(Tab):
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
         before = parse_id(request.args.get("before", "")) if request.args.get("before") else None
         entries = get_entries(session, row, before=before, limit=cls.page_size + 1)
-        shown = entries[: cls.page_size]
         labels = LinkLabels(session)
-        return {
-            "entries": [(entry, differences(row, entry, view, labels)) for entry in shown],
-            "origins": {
-                number: origin
-                for plug in LogOrigins.all()
-                for number, origin in plug.of(session, shown).items()
-            },
-            "older": entries[cls.page_size - 1].id if len(entries) > cls.page_size else None,
-            "events": EVENTS,
-            # A user who may only edit settings sees what changed, but not who changed it.
-            "who": partial(actor_label, names=view.is_personal or may_list_users()),
-            "kinds": ACTOR_KINDS,
-            "channels": CHANNELS,
-        }
+        return timeline(
+            session,
+            entries,
+            cls.page_size,
+            lambda entry: differences(row, entry, view, labels),
+            is_personal=view.is_personal,
+        )
+
+
+def timeline(
+    session: Session,
+    entries: Sequence[LogEntry],
+    size: int,
+    differences: Callable[[LogEntry], list[Difference]],
+    *,
+    is_personal: bool,
+) -> dict[str, Any]:
+    """Return what ``crud/tabs/log.html`` shows of entries: ``size`` of them, and if there are more."""
+    shown = entries[:size]
+    return {
+        "entries": [(entry, differences(entry)) for entry in shown],
+        "origins": {
+            number: origin
+            for plug in LogOrigins.all()
+            for number, origin in plug.of(session, shown).items()
+        },
+        "older": shown[-1].id if len(entries) > size else None,
+        "events": EVENTS,
+        # A user who may only edit settings sees what changed, but not who changed it.
+        "who": partial(actor_label, names=is_personal or may_list_users()),
+        "kinds": ACTOR_KINDS,
+        "channels": CHANNELS,
+    }
 
 
 def actor_label(entry: LogEntry, *, names: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -17,11 +16,10 @@ from app.crud.conflict import FieldConflict
 from app.crud.formpages import add_form_error
 from app.crud.forms import RowForm
 from app.crud.interface import parse_id
-from app.crud.screens import may_list_users
-from app.crud.tabs import Difference, actor_label
+from app.crud.tabs import Difference, timeline
 from app.errors import DomainError
 from app.extensions import db
-from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry
+from app.log.models import EVENTS, LogEntry
 from app.security.areas import Area
 from app.security.rights import has_permission
 from app.settings.forms import make_form, merge, read_versions, value_of, write_versions
@@ -96,7 +94,11 @@ class OrganisationView(Page):
         **more: Any,
     ):
         entries = settings_log(db.session(), before=before or None, limit=LOG_PAGE_SIZE + 1)
-        shown = entries[:LOG_PAGE_SIZE]
+        log = timeline(
+            db.session(), entries, LOG_PAGE_SIZE, _differences, is_personal=self.is_personal
+        )
+        # A row is created when its setting is first changed.
+        log["events"] = EVENTS | {"created": EVENTS["changed"]}
         groups: dict[str, list[Any]] = {}
         for setting in all_settings():
             groups.setdefault(str(setting.group), []).append(setting)
@@ -107,14 +109,7 @@ class OrganisationView(Page):
             groups=groups,
             may_edit=has_permission("can_edit", self.class_permission_name),
             conflicts={conflict.field.name: conflict for conflict in conflicts or ()},
-            entries=[(entry, _differences(entry)) for entry in shown],
-            older=shown[-1].id if len(entries) > LOG_PAGE_SIZE else None,
-            origins={},
-            # A row is created when its setting is first changed.
-            events=EVENTS | {"created": EVENTS["changed"]},
-            who=partial(actor_label, names=may_list_users()),
-            kinds=ACTOR_KINDS,
-            channels=CHANNELS,
+            **log,
             **more,
         )
         return page, status

@@ -53,7 +53,7 @@ def test_a_new_user_has_no_password_and_is_invited_by_mail(client_as):
     user = eva()
     assert user.password is None
     mail = db.session.scalars(select(Message)).one()
-    assert (mail.kind, mail.user_id) == ("welcome", user.id)
+    assert (mail.kind, mail.recipient_id) == ("welcome", user.id)
 
 
 def test_a_user_who_may_not_log_in_is_not_invited(client_as):
