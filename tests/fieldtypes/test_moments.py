@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.errors import DomainError
 from app.fieldtypes import DateTime, Hints
 
-SPANISH, AMERICAN = Hints(), Hints(day_first=False)
+SPANISH, AMERICAN = Hints("ES"), Hints("US", day_first=False)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from app.fieldtypes.numbers import parse_number
 from app.i18n.formats import edit_number
 from app.types import round_half_up
 
-SPANISH, ENGLISH, FILE = Hints(decimal_sign=","), Hints(decimal_sign="."), Hints()
+SPANISH, ENGLISH, FILE = Hints("ES", decimal_sign=","), Hints("ES", decimal_sign="."), Hints("ES")
 AMOUNT = Column("amount", types.Money(), info={"kind": "money"})
 RATE = Column("rate", types.Percent(), info={"kind": "percent"})
 NUMBER_OF = Column("quantity", types.Quantity(), info={"kind": "quantity"})
