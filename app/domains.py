@@ -18,6 +18,7 @@ DOMAINS = (
     "log",
     "search",
     "numbers",
+    "states",
     "trash",
     "repositories",
     "importexport",
@@ -35,8 +36,8 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "settings", "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs",
-    "views", "api", "commands", "checks",
+    "models", "rules", "settings", "channels", "emails", "periodic", "listeners", "importers",
+    "exporters", "actions", "jobs", "tabs", "views", "api", "commands", "checks",
 )  # fmt: skip
 
 

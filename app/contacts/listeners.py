@@ -18,13 +18,11 @@ from app.staff.models import StaffUser
 
 @event.listens_for(Session, "before_flush")
 def _check_linked_users(session: Session, _context, _instances) -> None:
-    """Refuse to trash a contact who can log in, and to link users without the right to edit users."""
+    """Refuse to link users without the right to edit users."""
     contacts = [row for row in (*session.new, *session.dirty) if isinstance(row, Contact)]
     with session.no_autoflush:
         for contact in contacts:
             attributes = inspect(contact).attrs
-            if contact.trashed_at is not None and attributes.trashed_at.history.has_changes():
-                _refuse_to_trash(session, contact)
             if any(attributes[n].history.has_changes() for n in ("user", "user_id")):
                 _check_link(session, contact, current_actor())
 
@@ -35,14 +33,6 @@ def get_user(session: Session, user_id: int | None) -> StaffUser | None:
         return None
     query = select(StaffUser).where(StaffUser.id == user_id)
     return session.scalar(query.execution_options(with_trash=True))
-
-
-def _refuse_to_trash(session: Session, contact: Contact) -> None:
-    user = get_user(session, contact.user_id)
-    if user is not None and user.is_active:
-        raise DomainError(
-            _("This person can sign in. Remove their access first in Access rights.")
-        )
 
 
 def _check_link(session: Session, contact: Contact, actor: Actor) -> None:

@@ -13,13 +13,6 @@ from app.security.scope import visible
 from app.staff.models import StaffUser
 from app.staff.queries import matches_login
 from app.staff.services import send_welcome
-from app.staff.unique_names import check_unique_names
-
-
-def check_contact(contact: Contact) -> None:
-    """Raise DomainError if a contact is their own line manager."""
-    if contact.manager is not None and contact.manager.id == contact.id:
-        raise DomainError(_("A contact can’t be their own line manager."), field="manager")
 
 
 def give_access(session: Session, contact: Contact) -> StaffUser:
@@ -38,7 +31,6 @@ def give_access(session: Session, contact: Contact) -> StaffUser:
         entity=contact.entity,
         active=True,
     )
-    check_unique_names(session, user)
     session.add(user)
     session.flush()
     contact.user = user

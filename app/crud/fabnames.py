@@ -71,7 +71,7 @@ IGNORED_BY_MODEL_VIEW: Mapping[str, str] = {
     "show_title": "the title is `str(row)`",
     "show_widget": _TEMPLATE.format(name="show"),
     "title": "set `label`",
-    "validators_columns": "raise DomainError(…, field=…) in `check(row)`",
+    "validators_columns": "write a `states.rules.Rule` of the model",
 }
 
 _IGNORED_BY_ANY_API: Mapping[str, str] = {
@@ -114,7 +114,7 @@ IGNORED_BY_MODEL_API: Mapping[str, str] = {
             "model2schemaconverter", "show_model_schema", "show_model_schema_name",
             "validators_columns",
         ),
-        "the forms of `view` validate: change its form fields or its `check(row)`",
+        "the forms of `view` validate: change its form fields, or write a `states.rules.Rule`",
     ),
     **dict.fromkeys(
         (

@@ -55,10 +55,7 @@ class FormPages:
         return self.edit_form(obj=row)
 
     def before_save(self, row: Any, form: RowForm) -> None:
-        """Complete the row before it is checked and flushed; raise DomainError to refuse it."""
-
-    def check(self, row: Any) -> None:
-        """Raise DomainError if the row breaks a rule."""
+        """Complete the row before it is flushed. What must hold for it is a ``Rule``."""
 
     @expose("/add", methods=["GET", "POST"])
     @has_access
@@ -230,7 +227,6 @@ class FormPages:
                     form[name].populate_obj(row, name)
             assign_photos(form, row)
             self.before_save(row, form)
-            self.check(row)
             self.check_unique(row)
         db.session.add(row)
         db.session.flush()

@@ -18,7 +18,6 @@ from app.crud.interface import parse_id
 from app.crud.listing import ListState
 from app.crud.modelview import ModelView
 from app.crud.sorting import Sort
-from app.errors import DomainError
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.repositories.models import Repository
@@ -141,13 +140,3 @@ class RepositoryView(ModelView, abstract=True):
         """Put a new value at the end of its list."""
         if row.id is None:
             give_last_position(db.session(), row)
-
-    def check(self, row: Repository) -> None:
-        """Require a label in at least one language."""
-        check_label(row)
-
-
-def check_label(row: Repository) -> None:
-    """Raise DomainError if a repository value has no label."""
-    if not (row.label_en or row.label_es):
-        raise DomainError(_("Enter a name in at least one language."), field="label_en")

@@ -199,7 +199,6 @@ class ShowPages:
             abort(404)
         try:
             restore_value(db.session(), row, entry, field, current_actor())
-            self.check(row)
             with db.session.no_autoflush:
                 self.check_unique(row)
             db.session.commit()

@@ -1,30 +1,26 @@
-"""Validate moves in the entity tree and update the stored paths."""
+"""Lock the entity tree while entities move, and update the stored paths."""
 
 from __future__ import annotations
 
-from flask_babel import gettext as _
 from sqlalchemy import event, func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from app.entities.models import Entity
 from app.entities.queries import get_path
-from app.entities.services import check_parent, is_moved
+from app.entities.rules import NotItsOwnParent
+from app.entities.services import is_moved
 from app.errors import DomainError
-from app.security.actor import current_actor
 
 
 @event.listens_for(Session, "before_flush")
-def _check_moves(session: Session, _context, _instances) -> None:
-    """Refuse invalid parents, whatever makes the change: forms, restored values, commands."""
-    entities = [row for row in (*session.new, *session.dirty) if isinstance(row, Entity)]
-    moved = [entity for entity in entities if is_moved(entity)]
+def _lock_moves(session: Session, _context, _instances) -> None:
+    """Lock the root, so that the rules are asked about concurrent moves one after the other."""
     with session.no_autoflush:
-        if moved:
-            # Lock the root, so that concurrent moves are checked one after the other.
+        if any(
+            isinstance(row, Entity) and is_moved(row) for row in (*session.new, *session.dirty)
+        ):
             top = select(Entity.id).where(Entity.parent_id.is_(None))
             session.execute(top.with_for_update(key_share=True))
-        for entity in moved:
-            check_parent(session, entity, current_actor())
 
 
 @event.listens_for(Session, "after_flush")
@@ -42,7 +38,8 @@ def _update_paths(session: Session, _context) -> None:
         # Read the stored path: another transaction may have moved an ancestor.
         old = "" if row in session.new else get_path(session, row.id)
         if old and parent.startswith(old):
-            raise DomainError(_("An entity can’t be its own parent."), field="parent")
+            # Two entities moved below each other in the same flush.
+            raise DomainError(str(NotItsOwnParent.message), field="parent")
         table = Entity.__table__
         if old and old != path:
             session.execute(

@@ -6,14 +6,10 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 
-from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
-from app.entities.services import check_parent
-from app.extensions import db
 from app.i18n.counted import Counted
-from app.security.actor import current_actor
 from app.security.areas import Area
 
 
@@ -44,7 +40,3 @@ class EntityView(ModelView):
     description_columns: ClassVar[dict[str, Any]] = {
         "parent": _l("Staff in the parent entity can see everything in this one.")
     }
-
-    def before_save(self, row: Entity, form: RowForm) -> None:
-        row.parent_id = None if row.parent is None else row.parent.id
-        check_parent(db.session(), row, current_actor())

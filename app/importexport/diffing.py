@@ -24,6 +24,7 @@ from app.importexport.lookups import LinkedRow, split_list
 from app.importexport.reading import SourceRow
 from app.importexport.report import MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
+from app.importexport.rule_checks import reject_broken_rows
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 from app.text import clean, sort_key
@@ -136,6 +137,7 @@ class ChunkDiff:
                         row.reject("invalid", name, _("This field is required for new contacts."))
             if not row.outcome:
                 self._set_outcome(row, fields)
+        reject_broken_rows(self)
 
     def _match(self) -> None:
         """Fetch the stored rows that match the rows of the file, in one statement."""

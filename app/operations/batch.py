@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, false, inspect, literal, null, or_
+from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, null, or_
 
 from app.operations.verbbase import Verb
 from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
 from app.security.actor import Actor
+from app.states.rules import broken_by
 from app.types import now
 
 
@@ -84,6 +85,14 @@ class Batch:
         """Return the condition that any verb changes a row."""
         return or_(false(), *(verb.needs_change() for verb in self.verbs))
 
+    def _broken_rules(self) -> Iterator[tuple[ColumnElement[bool], str]]:
+        """Yield (condition, reason) of the rows that would break a rule of their model."""
+        values: dict[str, Any] = {}
+        for verb in self.verbs:
+            values |= verb.new_values()
+        for where, reason in broken_by(self.model, values, self.actor):
+            yield and_(self.needs_change(), where), reason
+
     def outcome_case(
         self, first: tuple[tuple[Any, str, str], ...] = ()
     ) -> tuple[ColumnElement, ColumnElement]:
@@ -95,6 +104,7 @@ class Batch:
             *first,
             *((where, "refused", reason) for where, reason in self.refusals),
             *((where, "skipped", reason) for where, reason in self.skips),
+            *((where, "skipped", reason) for where, reason in self._broken_rules()),
             (self.needs_change(), "changed", None),
         ]
         outcome = case(*((where, literal(name)) for where, name, _r in cases), else_="already")

@@ -15,6 +15,7 @@ from app.operations.sql import is_not_true
 from app.operations.verbbase import BeforeValue, Effect, Verb
 from app.security.actor import Actor
 from app.security.scope import scope_condition
+from app.states.rules import broken_by
 
 
 class UndoRun(ChunkedRun):
@@ -47,9 +48,21 @@ class UndoRun(ChunkedRun):
             can_restore = verb.can_restore(self._before_value(verb), self._is_available)
             kept.append((and_(changed, is_not_true(verb.is_unchanged())), "since"))
             kept.append((and_(changed, is_not_true(can_restore)), "vanished"))
+        values: dict[str, Any] = {}
+        for verb in self.verbs:
+            before = verb.old_values(self._before_value(verb))
+            values |= {
+                name: self._value_if_changed(verb, name, value) for name, value in before.items()
+            }
+        kept += broken_by(model, values, self.actor)
         outcome = case(*((where, literal("kept")) for where, _r in kept), else_=self.done)
         reason = case(*((where, literal(why)) for where, why in kept), else_=null())
         return {"undone": outcome, "undone_reason": reason}
+
+    def _value_if_changed(self, verb: Verb, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        return self.when_changed(verb, value, getattr(self.model, name))
 
     def _is_available(self, model: Any) -> ColumnElement[bool]:
         """Return the condition that a row of a model exists and is in the actor's scope."""

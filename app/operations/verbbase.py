@@ -65,6 +65,14 @@ class Verb:
         """Return the condition that a row is still as this verb left it."""
         return ~self.needs_change()
 
+    def new_values(self) -> dict[str, Any]:
+        """Return what attributes of the rows will hold, for the rules; None for changed links."""
+        return {}
+
+    def old_values(self, before: BeforeValue) -> dict[str, Any]:
+        """Return what attributes of the rows will hold once the verb is undone."""
+        return dict.fromkeys(self.new_values())
+
     def can_restore(self, before: BeforeValue, is_available: Callable) -> Any:
         """Return the condition that what a row was linked to before can be linked again.
 

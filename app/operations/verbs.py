@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     inspect,
     literal,
+    null,
     or_,
     select,
     true,
@@ -57,6 +58,12 @@ class Set(Verb):
 
     def before(self) -> Any:
         return self.attribute
+
+    def new_values(self) -> dict[str, Any]:
+        return {self.column: literal(self.value, self.attribute.type)}
+
+    def old_values(self, before: BeforeValue) -> dict[str, Any]:
+        return {self.column: before(self.attribute.type)}
 
     def can_restore(self, before: BeforeValue, is_available: Callable) -> Any:
         if self.target is None:
@@ -139,6 +146,9 @@ class _Linking(Verb):
         return exists().where(
             self.row_column == self.model.id, self.target_column == self.target_id
         )
+
+    def new_values(self) -> dict[str, Any]:
+        return {self.relation: None}
 
     def load_labels(self, session: Session, ids: Iterable[int | None]) -> bool:
         return load_labels(session, self.target, {*ids, self.target_id}, self.labels)
@@ -242,6 +252,12 @@ class MoveToTrash(Verb):
 
     def is_unchanged(self) -> ColumnElement[bool]:
         return self.model.trashed_at == self.at
+
+    def new_values(self) -> dict[str, Any]:
+        return {"trashed_at": literal(self.at, self.model.trashed_at.type)}
+
+    def old_values(self, before: BeforeValue) -> dict[str, Any]:
+        return {"trashed_at": null()}
 
     def effect(self, rows: Select, json: JsonFunctions) -> Effect:
         return Effect(

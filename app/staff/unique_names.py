@@ -30,25 +30,6 @@ UNIQUE_FIELDS: dict[type, tuple[str, tuple[str, ...]]] = {
 _OWNER = {StaffUser: UniqueName.user_id, Role: UniqueName.role_id}
 
 
-def check_unique_names(session: Session, row: Any) -> None:
-    """Raise DomainError if a name of a user or role is in use, the trash included.
-
-    ``claim_names`` decides when the row is written; this is for the pages, beforehand.
-    """
-    kind, fields = UNIQUE_FIELDS[type(row)]
-    for field in fields:
-        if not _is_changed(row, field):
-            continue
-        _refuse_reserved(row, field)
-        query = select(UniqueName.key).where(
-            UniqueName.kind == kind,
-            UniqueName.key.in_(lookalike_keys(getattr(row, field) or "")),
-            _OWNER[type(row)].is_distinct_from(row.id),
-        )
-        if taken := session.scalar(query.limit(1)):
-            raise _in_use(session, kind, taken, getattr(row, field), field)
-
-
 def claim_names(session: Session, rows: list[Any]) -> None:
     """Replace the keys of rows about to be written; DomainError if another row has one of them.
 

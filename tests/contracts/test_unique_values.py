@@ -85,7 +85,6 @@ def test_who_comes_second_reads_it_beside_the_field(client_as, monkeypatch, view
             check(self, row)
 
     monkeypatch.setattr(FormPages, "check_unique", check_too_early)
-    monkeypatch.setattr(view, "check", lambda self, row: None)
     form = {"version": getattr(row, "version", ""), name: value}
     reply = browser.post(f"{view.route_base}/edit/{row.id}", data=form)
 

@@ -12,7 +12,6 @@ from flask_babel import lazy_gettext as _l
 from app import organisation
 from app.addresses import address_columns
 from app.contacts.models import Contact, Status
-from app.contacts.services import check_contact
 from app.contacts.views.importing import ImportExportPages
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
@@ -110,9 +109,6 @@ class ContactView(ImportExportPages, ModelView):
             "language": organisation.language(),
             "status": first_value(db.session(), Status),
         }
-
-    def check(self, row: Contact) -> None:
-        check_contact(row)
 
     @expose("/photo/<pk>/<string:name>")
     @has_access

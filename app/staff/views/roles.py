@@ -28,7 +28,6 @@ from app.security.scope import entity_in_reach
 from app.staff.access import describe_role
 from app.staff.models import StaffUser
 from app.staff.rights_table import RightsField
-from app.staff.unique_names import check_unique_names
 
 
 class RoleName(TitleColumn):
@@ -164,8 +163,8 @@ class RoleView(ModelView):
                 field="name",
             )
 
-    def check(self, row: Role) -> None:
-        check_unique_names(db.session(), row)
+    def check_unique(self, row: Role) -> None:
+        """Leave it to ``staff.unique_names``: a listener compares names by what they look like."""
 
     def why_not_deleted(self, row: Role) -> str | None:
         if is_seeded(row.name):

@@ -30,7 +30,6 @@ from app.staff.access import RolesField
 from app.staff.models import StaffUser
 from app.staff.services import send_welcome
 from app.staff.tabs import AccessTab, access_context, why_not_editable
-from app.staff.unique_names import check_unique_names
 
 
 class UserView(ModelView):
@@ -120,11 +119,9 @@ class UserView(ModelView):
 
     def before_save(self, row: StaffUser, form: RowForm) -> None:
         row.username = (row.username or "").strip()
-        if row.entity is None:
-            raise DomainError(_("Choose this person’s entity."), field="entity")
 
-    def check(self, row: StaffUser) -> None:
-        check_unique_names(db.session(), row)
+    def check_unique(self, row: StaffUser) -> None:
+        """Leave it to ``staff.unique_names``: a listener compares names by what they look like."""
 
     def after_save(self, row: StaffUser, form: RowForm) -> None:
         if isinstance(form, self.add_form):

@@ -48,7 +48,7 @@ def test_contacts_who_can_log_in_are_skipped_and_others_are_trashed():
     assert (operation.changed, operation.skipped) == (4, 2)
     items = items_of(operation)
     assert [(items[row.id].outcome, items[row.id].reason) for row in stays] == [
-        ("skipped", "signs_in")
+        ("skipped", "rule:TrashedContactsCannotSignIn")
     ] * 2
     assert [row.is_trashed for row in (*stays, *goes)] == [False, False, True, True, True, True]
     assert {row.trashed_by_id for row in goes} == {BRUNO.user.id}

@@ -1,0 +1,45 @@
+"""Reject the rows of a file that would break a rule of their model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import inspect
+
+from app.importexport.fields import ManyToManyField
+from app.importexport.rows import ImportRow
+from app.states.rules import broken_rows
+
+
+def reject_broken_rows(diff: Any) -> None:
+    """Reject the new and updated rows of a compared chunk that break a rule, in one statement."""
+    rows = [row for row in diff.rows if row.outcome in ("new", "updated")]
+    values = [_values(diff, row) for row in rows]
+    found = broken_rows(diff.session, diff.model, values, diff.actor)
+    names = {field.name for field in diff.importer.fields()}
+    for row, rules in zip(rows, found, strict=True):
+        for rule in rules:
+            if row.stored is None or rule.read_names() & set(row.changes):
+                name = rule.field if rule.field in names else ""
+                row.reject("invalid", name, rule.text(diff.session))
+
+
+def _values(diff: Any, row: ImportRow) -> dict[str, Any]:
+    """Return the values that the columns of a row will have; None for a link yet to be created."""
+    values = dict(row.stored) if row.stored is not None else _defaults(diff.model)
+    if row.stored is None and "entity_id" in values:
+        values["entity_id"] = diff.plan.entity_id
+    values |= {key: value for key, value in row.values.items() if value is not None}
+    for field in diff.plan.fields:
+        if field.name in row.links and not isinstance(field, ManyToManyField):
+            values[field.key] = row.links[field.name].id
+    return values
+
+
+def _defaults(model: Any) -> dict[str, Any]:
+    return {
+        attribute.key: column.default.arg
+        if (column := attribute.columns[0]).default is not None and column.default.is_scalar
+        else None
+        for attribute in inspect(model).column_attrs
+    }

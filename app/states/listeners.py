@@ -1,0 +1,41 @@
+"""Ask the rules about every row that the session writes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import RelationshipDirection, Session
+
+from app.security.actor import current_actor
+from app.states.rules import check_rules
+
+
+@event.listens_for(Session, "before_flush")
+def _link_rows_to_themselves_by_id(session: Session, _context, _instances) -> None:
+    """Write a link of a row to itself as an id: SQLAlchemy cannot sort such a row after itself."""
+    for row in session.dirty:
+        for relation in _links_to_own_model(type(row)):
+            attribute = inspect(row).attrs[relation.key]
+            if attribute.history.has_changes() and attribute.value is row:
+                (column,) = relation.local_columns
+                key = inspect(type(row)).get_property_by_column(column).key
+                session.expire(row, [relation.key])
+                setattr(row, key, row.id)
+
+
+@lru_cache(maxsize=128)
+def _links_to_own_model(model: type) -> tuple[Any, ...]:
+    return tuple(
+        relation
+        for relation in inspect(model).relationships
+        if relation.direction is RelationshipDirection.MANYTOONE
+        and relation.mapper.class_ is model
+    )
+
+
+@event.listens_for(Session, "after_flush")
+def _check_rules(session: Session, _context) -> None:
+    """Refuse the flush if a row breaks a rule; links and ids are written by then."""
+    check_rules(session, session.new, session.dirty, current_actor())
