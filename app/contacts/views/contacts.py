@@ -79,7 +79,7 @@ class ContactView(ImportExportPages, ModelView):
             _l("Classification"),
             {"fields": ["type", "status", "category", "entity", "tags"]},
         ),
-        (_l("Organisation"), {"fields": ["account", "position", "department", "manager"]}),
+        (_l("Company and position"), {"fields": ["account", "position", "department", "manager"]}),
         (_l("Address"), {"fields": address_columns()}),
         (
             _l("Personal details"),
