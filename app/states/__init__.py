@@ -1,1 +1,1 @@
-"""Rules of the business, locks and states of rows: written once, asked by whatever writes."""
+"""Rules of the business, written once and asked by whatever writes."""
