@@ -160,7 +160,7 @@ class _ComparisonFilter(Filter):
         return self._parse(raw, Hints(decimal_sign="."))
 
     def encode(self, typed):
-        hints = Hints(day_first=is_day_first(), decimal_sign=decimal_sign())
+        hints = Hints(day_first=is_day_first(), decimal_sign=decimal_sign(), is_strict=True)
         return self.field_type.write(self._parse(typed, hints))
 
     def show(self, value):
@@ -216,7 +216,7 @@ class _DateTimeFilter(Filter):
         return day
 
     def encode(self, typed):
-        day = parse_date(clean(typed), is_day_first())
+        day = parse_date(clean(typed), is_day_first(), is_strict=True)
         if day is None:
             raise InvalidFilter(invalid_date(clean(typed)))
         return day.isoformat()

@@ -24,7 +24,8 @@ class Hints:
     day_first: bool = True
     # “,” or “.”; None in a file, where each number shows which it has.
     decimal_sign: str | None = None
-    # Refuse what is not in a list that is complete; a file keeps it as text.
+    # As people type in a form: refuse a date in the other order, and what is not in a list that is
+    # complete; a file keeps it as text.
     is_strict: bool = False
 
 

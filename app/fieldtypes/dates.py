@@ -13,11 +13,13 @@ from app import organisation
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
 from app.i18n.clock import today
-from app.i18n.dates import parse_date
+from app.i18n.dates import has_short_year, parse_date
 from app.i18n.formats import date_pattern, edit_date, show_date, show_datetime
 
 # Nobody alive was born before.
 MIN_YEAR = 1900
+# The day shows which number is the month.
+EXAMPLE = datetime.date(2026, 12, 31)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # “31/12/2026 18:30”, “2026-12-31T18:30:00+01:00”, “31 Dec 2026, 6:30 PM”.
 _MOMENT = re.compile(
@@ -36,7 +38,7 @@ class Date(FieldType):
     json_format = "date"
 
     def read(self, value: str, hints: Hints) -> datetime.date:
-        day = parse_date(value, hints.day_first)
+        day = parse_date(value, hints.day_first, is_strict=hints.is_strict)
         if day is None:
             raise DomainError(invalid_date(value))
         return day
@@ -64,7 +66,7 @@ class Date(FieldType):
 
     def form_text(self, value: Any) -> str:
         text = super().form_text(value)
-        if text and not _ISO_DATE.fullmatch(text):
+        if text and not (_ISO_DATE.fullmatch(text) and parse_date(text, day_first=True)):
             raise DomainError(
                 _("“%(value)s” is not a valid date. Use YYYY-MM-DD.", value=text[:40])
             )
@@ -76,9 +78,15 @@ class Date(FieldType):
 
 def invalid_date(value: str) -> str:
     """Return the sentence that a typed text is no date, and how the reader writes one."""
+    example = edit_date(EXAMPLE)
+    if has_short_year(value):
+        return _(
+            "“%(value)s” is not a complete date. Enter the year with four digits, for example %(example)s.",
+            value=value, example=example,
+        )  # fmt: skip
     return _(
-        "“%(value)s” is not a valid date. Enter it as %(pattern)s.",
-        value=value[:40], pattern=date_pattern(),
+        "“%(value)s” is not a valid date. Enter it as %(pattern)s, for example %(example)s.",
+        value=value[:40], pattern=date_pattern(), example=example,
     )  # fmt: skip
 
 
@@ -94,17 +102,20 @@ class DateTime(FieldType):
 
     def read(self, value: str, hints: Hints) -> datetime.datetime:
         found = _MOMENT.fullmatch(value)
-        day = parse_date(found["day"], hints.day_first) if found else None
+        typed_day = found["day"] if found else value
+        day = parse_date(typed_day, hints.day_first, is_strict=hints.is_strict)
         try:
             if found is None or day is None:
                 raise ValueError(value)
             time = datetime.time(_hour(found), int(found["minute"]), int(found["second"] or 0))
             return _in_utc(datetime.datetime.combine(day, time), found["offset"])
         except (ValueError, OverflowError):
+            if has_short_year(typed_day):
+                raise DomainError(invalid_date(typed_day)) from None
             raise DomainError(
                 _(
-                    "“%(value)s” is not a valid date and time. Enter it as %(pattern)s hh:mm.",
-                    value=value[:40], pattern=date_pattern(),
+                    "“%(value)s” is not a valid date and time. Enter it as %(pattern)s hh:mm, for example %(example)s 18:30.",
+                    value=value[:40], pattern=date_pattern(), example=edit_date(EXAMPLE),
                 )
             ) from None  # fmt: skip
 

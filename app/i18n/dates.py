@@ -18,13 +18,26 @@ WORDED_DATE = re.compile(
 )
 
 
-def parse_date(value: str, day_first: bool) -> date | None:
-    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one."""
+_SPACED_SIGN = re.compile(r"(?<=\d) ?([-/.]) ?(?=\d)")
+_TIME = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
+_SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1\d{2}")
+
+
+def parse_date(value: str, day_first: bool, *, is_strict: bool = False) -> date | None:
+    """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one.
+
+    ``is_strict``, for what a person types: refuse day and month in the other order, because it
+    would pass unnoticed on the first twelve days of a month, and words after the date.
+    """
+    if is_strict:
+        value = _SPACED_SIGN.sub(r"\1", value)
     if match := WORDED_DATE.fullmatch(fold(value)):
         month = _month_numbers().get(match["month"] or match["us_month"])
         day = int(match["day"] or match["us_day"])
         return _date_or_none(int(match["year"]), month, day) if month else None
-    value = value.partition("T")[0].partition(" ")[0]
+    value, *time = re.split("[T ]", value, maxsplit=1)
+    if is_strict and time and not _TIME.fullmatch(time[0]):
+        return None
     parts = re.split(r"[-/.]", value)
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
         return None
@@ -33,10 +46,15 @@ def parse_date(value: str, day_first: bool) -> date | None:
     first, second, year = map(int, parts)
     if len(parts[2]) != 4:
         return None
-    day, month = (first, second) if day_first or first > 12 else (second, first)
-    if month > 12:
+    day, month = (first, second) if day_first else (second, first)
+    if month > 12 and not is_strict:
         day, month = month, day
     return _date_or_none(year, month, day)
+
+
+def has_short_year(value: str) -> bool:
+    """Return True for a date whose year has two digits."""
+    return bool(_SHORT_YEAR.fullmatch(_SPACED_SIGN.sub(r"\1", value)))
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import DomainError
-from app.fieldtypes import DateTime, Hints
+from app.fieldtypes import Date, DateTime, Hints
 
 SPANISH, AMERICAN = Hints("ES"), Hints("US", day_first=False)
 
@@ -53,8 +53,14 @@ def test_a_moment_is_read_in_the_organisations_zone(typed, hints, moment):
      "01/07/2026 13:00 PM", "01/07/2026 10:30 +99:99", "0001-01-01T00:00+14:00"],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(typed):
-    with pytest.raises(DomainError, match="fecha y hora válidas"):
+    with pytest.raises(DomainError, match=r"no es una fecha .*, por ejemplo 31/12/2026"):
         DateTime().parse(typed, SPANISH)
+
+
+def test_a_moment_typed_with_day_and_month_in_the_other_order_is_refused_in_forms():
+    with pytest.raises(DomainError, match=r"como dd/mm/aaaa hh:mm, por ejemplo 31/12/2026 18:30"):
+        DateTime().parse("12/31/2026 18:30", Hints("ES", is_strict=True))
+    assert DateTime().parse("12/31/2026 18:30", SPANISH) == utc("2026-12-31T17:30")
 
 
 def test_an_hour_that_the_clocks_skip_is_explained():
@@ -82,3 +88,10 @@ def test_every_half_hour_around_both_changes_of_the_clocks_is_read_back():
 def test_the_api_takes_a_moment_with_its_offset_only(sent):
     with pytest.raises(DomainError):
         DateTime().form_text(sent)
+
+
+@pytest.mark.parametrize("sent", ["31/12/2026", "2026-02-31", "2026-2-1", "26-02-01", 5, None])
+def test_the_api_takes_a_date_that_exists_in_iso_order_only(sent):
+    with pytest.raises(DomainError, match=r"AAAA-MM-DD|Envía"):
+        Date().form_text(sent)
+    assert Date().form_text("2026-12-31") == "2026-12-31"

@@ -47,8 +47,63 @@ def test_a_form_shows_and_reads_a_date_as_the_reader_writes_it(bruno, language, 
     assert contact.birth_date == date(1980, 12, 31)
 
 
+@pytest.mark.parametrize(
+    ("typed", "of_british", "of_americans"),
+    [
+        ("5/4/1980", date(1980, 4, 5), date(1980, 5, 4)),
+        ("05.04.1980", date(1980, 4, 5), date(1980, 5, 4)),
+        ("5-4-1980", date(1980, 4, 5), date(1980, 5, 4)),
+        ("5 / 4 / 1980", date(1980, 4, 5), date(1980, 5, 4)),
+        ("31/12/1980", date(1980, 12, 31), None),
+        ("12/31/1980", None, date(1980, 12, 31)),
+        ("1980-12-31", date(1980, 12, 31), date(1980, 12, 31)),
+        ("1980-12-31T00:00:00Z", date(1980, 12, 31), date(1980, 12, 31)),
+        ("1980-4-5", date(1980, 4, 5), date(1980, 4, 5)),
+        ("5 de abril de 1980", date(1980, 4, 5), date(1980, 4, 5)),
+        ("5/4/1980 or so", None, None),
+        ("5/4/80", None, None),
+        ("5/4", None, None),
+        ("29/2/1981", None, None),
+    ],
+)
+def test_a_typed_date_is_read_in_the_readers_order_alone(typed, of_british, of_americans):
+    assert parse_date(typed, day_first=True, is_strict=True) == of_british
+    assert parse_date(typed, day_first=False, is_strict=True) == of_americans
+
+
 @as_readers
-@pytest.mark.parametrize("wrong", ["31/02/1980", "31/12/80", "1980"])
+def test_a_date_in_the_other_order_is_refused_in_forms_and_filters(
+    bruno, language, typed, pattern
+):
+    first, second, year = typed.split("/")
+    headers = {"Accept-Language": language}
+    other = f"{second}/{first}/{year}"
+
+    form = bruno.post("/contacts/add", data={"birth_date": other}, headers=headers)
+    filter_ = bruno.get(f"/contacts/filter?filter=birth_date__is&value={other}", headers=headers)
+
+    sentence = re.search(r'id="birth_date-error">.*?</p>', form.text, re.S)[0]
+    assert other in sentence
+    assert pattern in sentence
+    assert typed.replace("1980", "2026") in sentence
+    assert filter_.status_code == 422
+    assert f'value="{other}"' in filter_.text
+
+
+@as_readers
+@pytest.mark.parametrize("short", ["31/12/80", "1-2-80", "80.12.31"])
+def test_a_year_of_two_digits_is_asked_for_in_full(bruno, language, typed, pattern, short):
+    page = bruno.post(
+        "/contacts/add", data={"birth_date": short}, headers={"Accept-Language": language}
+    )
+
+    sentence = re.search(r'id="birth_date-error">.*?</p>', page.text, re.S)[0]
+    assert ("cuatro cifras" if language == "es" else "four digits") in sentence
+    assert _input(page.text)["value"] == short
+
+
+@as_readers
+@pytest.mark.parametrize("wrong", ["31/02/1980", "1980", "soon"])
 def test_a_wrong_date_is_explained_in_the_readers_order(bruno, language, typed, pattern, wrong):
     page = bruno.post(
         "/contacts/add",
@@ -76,7 +131,7 @@ def test_a_wrong_date_in_a_filter_is_told_in_the_dialog_and_stays(bruno):
         reply = bruno.get(f"/contacts/filter?filter={name}&value=31/02/1980")
 
         assert reply.status_code == 422
-        assert "is not a valid date. Enter it as dd/mm/yyyy." in reply.text
+        assert "Enter it as dd/mm/yyyy, for example 31/12/2026." in reply.text
         assert 'value="31/02/1980"' in reply.text
 
 
