@@ -13,6 +13,11 @@ from tests.browser.context_pool import PHONE
 from tests.browser.page_urls import find_pages
 
 LINKS = "[...document.querySelectorAll('a[href]')].map((link) => link.href)"
+# They speak the browser's language, unless a part of the page stands in for them.
+BARE_INPUTS = """[...document.querySelectorAll(
+    "input:is([type=date], [type=datetime-local], [type=time], [type=month], [type=week], [type=file])")]
+    .filter((input) => !input.closest("[data-date], [data-file]"))
+    .map((input) => `${location.pathname}: ${input.name}`)"""
 BROKEN_ANCHORS = """[...document.querySelectorAll("a[href^='#']")]
     .map((link) => link.getAttribute("href"))
     .filter((href) => !document.getElementById(href.slice(1)))"""
@@ -26,6 +31,7 @@ class Findings:
     violations: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     wide: list[str] = field(default_factory=list)
+    bare: list[str] = field(default_factory=list)
     anchors: list[str] = field(default_factory=list)
     # Where each link of a page was first found.
     links: dict[str, str] = field(default_factory=dict)
@@ -44,6 +50,7 @@ def tour(live_server, context_pool):
             page.goto(url)
             found.violations += find_violations(page)
             found.links = dict.fromkeys(page.evaluate(LINKS), url) | found.links
+            found.bare += page.evaluate(BARE_INPUTS)
             found.anchors += [f"{url}: {href}" for href in page.evaluate(BROKEN_ANCHORS)]
     live_server.set_language(user, "es")
     for name, urls in ((user, pages.administrator), (None, pages.visitor)):
@@ -72,6 +79,10 @@ def test_no_page_reports_an_error(tour):
 
 def test_no_page_scrolls_horizontally_on_a_phone(tour):
     assert tour.wide == []
+
+
+def test_no_input_speaks_the_browsers_language(tour):
+    assert tour.bare == []
 
 
 def test_every_anchor_is_on_its_page(tour):

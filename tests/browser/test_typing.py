@@ -53,7 +53,13 @@ def test_the_calendar_writes_the_date_as_the_reader_does(open_page):
     box = page.locator("[data-date]").filter(has=field)
     field.fill("1/2/1980")
     expect(box.get_by_role("button", name="Abrir calendario")).to_be_visible()
-    # No script reaches into the browser's calendar: this is what it does when a day is chosen.
+    # No script reaches into the browser's calendar: it is told the day that was typed…
+    page.evaluate("""HTMLInputElement.prototype.showPicker = function () {
+        document.body.dataset.opened = this.value;
+    }""")
+    box.get_by_role("button", name="Abrir calendario").click()
+    expect(page.locator("body")).to_have_attribute("data-opened", "1980-02-01")
+    # … and this is what it does when a day is chosen.
     box.locator("[type=date]").evaluate(
         "node => { node.value = '1980-12-31'; node.dispatchEvent(new Event('change')); }"
     )
@@ -65,6 +71,8 @@ def test_a_file_field_speaks_the_language_of_the_page(open_page):
     page = open_page(SPANISH)
     page.goto("/contacts/import")
     box = page.locator("[data-file]")
+    page.get_by_role("button", name="Continuar").click()
+    expect(page.get_by_role("alert")).to_have_text("Elige un archivo.")
     expect(box).to_contain_text("Elegir archivo")
     expect(box).to_contain_text("Ningún archivo elegido")
     page.locator("input[type=file]").set_input_files(
@@ -73,3 +81,16 @@ def test_a_file_field_speaks_the_language_of_the_page(open_page):
     expect(box).to_contain_text("socios ñ.csv")
     with page.expect_file_chooser():
         box.click()
+
+
+def test_a_long_file_name_stays_inside_its_card_on_a_phone(open_page):
+    page = open_page(SPANISH, is_phone=True)
+    for url, card in (("/contacts/add", ".photo"), ("/contacts/import", ".sheet")):
+        page.goto(url)
+        page.locator("input[type=file]").set_input_files(
+            {"name": f"{'socios ' * 20}{'ñ' * 90}.png", "mimeType": "image/png", "buffer": b""}
+        )
+        name = page.locator(".file-name")
+        expect(name).to_contain_text("socios")
+        room, box = page.locator(card).bounding_box(), name.bounding_box()
+        assert box["x"] + box["width"] <= room["x"] + room["width"]

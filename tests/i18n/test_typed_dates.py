@@ -143,11 +143,29 @@ def test_a_date_in_a_form_is_read_back_as_it_was(app, language, day):
         assert parse_date(edit_date(day), is_day_first()) == day
 
 
-def test_no_input_speaks_the_browsers_language():
+def test_no_template_has_an_input_that_speaks_the_browsers_language():
     """Inputs of dates and files stand inside the macros of crud/inputs.html only."""
     for path in Path("app").rglob("*.html"):
         text = path.read_text()
         if path.name != "inputs.html":
             assert not re.search(r'type="?(date|datetime-local|time|month|week)\b', text), path
-        for found in re.finditer(r'type="file"', text):
+        for found in re.finditer(r'type="?file\b', text):
             assert "{% call file_input(" in text[: found.start()].splitlines()[-1], path
+
+
+def test_no_form_field_draws_an_input_that_speaks_the_browsers_language():
+    """Only PhotoField is a file field: the template of a field draws it."""
+    native = re.compile(
+        r"\b(Date|DateTime|DateTimeLocal|Time|Month|Week|File|MultipleFile)(Input|Field)\b"
+    )
+    for path in Path("app").rglob("*.py"):
+        found = {match[0] for match in native.finditer(path.read_text())}
+        assert found <= ({"FileField"} if path.name == "fields.py" else set()), path
+
+
+def test_no_form_leaves_its_messages_to_the_browser():
+    """The browser says “Please fill out this field” in its own language, not in the page's."""
+    for path in Path("app").rglob("*.html"):
+        for form in re.findall(r"<form\b.*?</form>", path.read_text(), re.S):
+            if re.search(r'\brequired\b(?!")|type="(email|url)"', form):
+                assert re.match(r"<form\b[^>]*\bnovalidate\b", form), path

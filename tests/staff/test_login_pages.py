@@ -43,6 +43,12 @@ def test_anything_else_is_refused_with_the_same_message(client_as, bruno, name, 
     assert browser.get("/contacts/list/").status_code == 302
 
 
+def test_a_form_without_name_or_password_asks_for_both(client_as, bruno):
+    for name, password in (("", ""), ("bruno", ""), (" ", PASSWORD)):
+        page = log_in(client_as(None), name, password)
+        assert "Enter your username and password." in page.text
+
+
 def test_a_wrong_name_and_a_wrong_password_get_the_same_message(client_as, bruno):
     one = log_in(client_as(None), "bruno", "wrong").text
     other = log_in(client_as(None), "nobody", "wrong").text

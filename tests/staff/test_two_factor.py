@@ -147,6 +147,16 @@ def test_an_invalid_code_is_refused(typed, client_as, bruno):
     assert browser.get("/contacts/list/").status_code == 302
 
 
+def test_a_form_sent_without_a_code_asks_for_it_and_is_no_attempt(client_as, bruno, clock):
+    secret = enable_two_factor(bruno)
+    browser = client_as(None)
+    log_in(browser)
+    for _number in range(7):
+        assert "Enter the code." in browser.post("/login/code", data={"code": " "}).text
+    reply = browser.post("/login/code", data={"code": current_code(secret, clock.moment)})
+    assert reply.status_code == 302
+
+
 def test_five_codes_can_be_tried_and_a_new_login_gives_no_more(client_as, bruno, clock):
     secret = enable_two_factor(bruno)
     statuses = []
@@ -201,6 +211,7 @@ def test_a_role_that_requires_it_leads_to_the_set_up(client_as, bruno, clock, se
     browser = client_as(None)
     assert log_in(browser, target="/contacts/list/").location == "/login/setup"
     secret = shown_secret(browser.get("/login/setup").text)
+    assert "Enter the code." in browser.post("/login/setup").text
     assert browser.post("/login/setup", data={"code": "000000"}).status_code == 422
     assert shown_secret(browser.get("/login/setup").text) == secret
     page = browser.post("/login/setup", data={"code": current_code(secret, clock.moment)}).text

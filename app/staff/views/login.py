@@ -43,7 +43,7 @@ class SignInView(AuthDBView, Page):
             return self._page()
         typed, password = request.form.get("username", ""), request.form.get("password", "")
         if not typed.strip() or not password:
-            return self._page(401, _("Wrong username or password."))
+            return self._page(401, _("Enter your username and password."))
         attempt = login.begin_attempt(db.session(), typed, request.remote_addr or "")
         # No transaction is open while the password is checked, which is slow on purpose.
         db.session.commit()

@@ -50,6 +50,8 @@ class SecondFactorView(Page):
             return redirect(url_for("SecondFactorView.set_up"))
         if request.method == "GET":
             return self._code_page()
+        if not request.form.get("code", "").strip():
+            return self._code_page(401, _("Enter the code."))
         is_in_time = count_code_attempt(db.session(), StaffUser, user.id)
         db.session.commit()
         if not is_in_time:
@@ -94,6 +96,8 @@ class SecondFactorView(Page):
         secret = get_new_secret()
         if request.method == "GET":
             return self._set_up_page(user, secret)
+        if not request.form.get("code", "").strip():
+            return self._set_up_page(user, secret, 422, _("Enter the code."))
         is_in_time = count_code_attempt(db.session(), StaffUser, user.id)
         db.session.commit()
         if not is_in_time:
