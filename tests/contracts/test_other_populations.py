@@ -110,7 +110,7 @@ def test_a_search_finds_nothing_for_a_contact(view, app, session):
     ana = contact_actor(1, "Ana Ruiz")
     with app.test_request_context(), acting_as(ana):
         for typed in ("Peña", "a"):
-            assert quick_search(screen, typed, 10, ana) == []
+            assert quick_search(screen.table, typed, 10, ana) == []
 
 
 def test_the_session_of_a_contact_is_live_while_the_back_office_refuses_it(app, ana):
