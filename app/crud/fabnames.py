@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 _SCOPE = (
     "give the model a classmethod `scope(actor)`, which every page, picker and API applies; "
-    "`conditions(state)` of the view filters its list alone"
+    "a list over a part of the rows has `datamodel.where(condition)`"
 )
 _MESSAGE = "the messages are written in crud/formpages.py and crud/showpages.py"
 _TEMPLATE = "set {name}_template, or override a block of its template"

@@ -186,7 +186,7 @@ def timeline(
         "older": shown[-1].id if len(entries) > size else None,
         "events": EVENTS,
         # A user who may only edit settings sees what changed, but not who changed it.
-        "who": partial(actor_label, names=is_personal or may_list_users()),
+        "actor_label": partial(actor_label, names=is_personal or may_list_users()),
         "kinds": ACTOR_KINDS,
         "channels": CHANNELS,
     }

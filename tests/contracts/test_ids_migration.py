@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Connection, Engine, event, text
 
 from app.contacts.models import Tag
 from app.extensions import db
-from app.log.models import LogEntry
 from app.operations.models import OperationItem
 from tests.databases import empty_database, make_app
 from tests.factories import a_contact, a_row, a_value, an_account, an_operation
 from tests.people import BRUNO, seed_people
 
 # What somebody made beside the program's own.
+REBUILT_LATER = {"mail", "counter"}
 THEIRS = {
     "their_view": "CREATE VIEW their_view AS SELECT count(*) FROM contact",
     "their_index": "CREATE INDEX their_index ON contact (city) WHERE city > '%:a'",
@@ -24,21 +24,20 @@ THEIRS = {
 
 
 @pytest.fixture
-def before(tmp_path, monkeypatch):
+def before(tmp_path):
     """A house of the time before, with people in it and the greatest numbers gone."""
     with empty_database("sqlite", tmp_path) as url:
         app = make_app(url, tmp_path)
         with app.app_context():
-            upgrade(revision="0003")
-            # Later migrations make the tables that these write.
-            monkeypatch.setattr("app.staff.listeners.claim_names", lambda *_args: None)
-            monkeypatch.setattr("app.staff.listeners.link_names", lambda *_args: None)
+            upgrade()
             seed_people(app.appbuilder.grants())
             boss = a_contact(account=an_account(), tags=[a_value(Tag)], email="jefa@example.org")
             a_contact(manager=boss, user=BRUNO.user)
             gone = a_contact()
             db.session.delete(gone)
             db.session.commit()
+            db.session.remove()
+            downgrade(revision="0003")
             for statement in (*THEIRS.values(), "ANALYZE"):
                 db.session.connection().exec_driver_sql(statement)
             db.session.commit()
@@ -96,8 +95,11 @@ def test_it_carries_over_every_row_index_and_trigger_and_takes_it_back(before):
     downgrade(revision="base")
     upgrade(revision="0004")
     fresh = see()[1]
+    # These were made anew by later migrations, and taken back by them.
+    fresh = {name: sql for name, sql in fresh.items() if name not in REBUILT_LATER}
     assert {name: made_after[name] for name in fresh} == fresh
-    assert made_after.keys() - fresh.keys() <= {*THEIRS, "sqlite_stat1", "sqlite_stat4"}
+    others = {*THEIRS, *REBUILT_LATER, "sqlite_stat1", "sqlite_stat4"}
+    assert made_after.keys() - fresh.keys() <= others
 
 
 def test_stopped_at_its_last_table_it_has_changed_nothing(before):
@@ -115,7 +117,8 @@ def test_stopped_at_its_last_table_it_has_changed_nothing(before):
         event.remove(Engine, "before_cursor_execute", stop)
 
     assert see() == was
-    assert a_contact().id
+    db.session.execute(text("UPDATE contact SET city = 'Cáceres'"))
+    db.session.commit()
     db.session.remove()
     upgrade(revision="0004")
     assert see()[0].keys() == was[0].keys()
@@ -123,13 +126,15 @@ def test_stopped_at_its_last_table_it_has_changed_nothing(before):
 
 def test_numbers_the_log_and_operations_speak_of_are_not_given_again(before):
     entry = {
-        "actor_id": 4000, "actor_name": "Alguien", "channel": "web", "event": "changed",
+        "at": "2026-01-01 00:00:00", "actor_id": 4000, "actor_name": "Alguien", "channel": "web", "event": "changed",
         "subject_type": "tag", "subject_id": 4001, "subject_name": "VIP", "operation_id": 4002,
     }  # fmt: skip
     operation = an_operation(BRUNO.user)
     operation.subject_type = "account"
     db.session.add(OperationItem(operation_id=operation.id, row_id=4003))
-    db.session.execute(insert(LogEntry), entry)
+    columns = ", ".join(entry)
+    values = ", ".join(f":{name}" for name in entry)
+    db.session.execute(text(f"INSERT INTO log_entry ({columns}) VALUES ({values})"), entry)
     db.session.commit()
     purged = db.session.scalar(
         text(
@@ -139,7 +144,7 @@ def test_numbers_the_log_and_operations_speak_of_are_not_given_again(before):
     assert purged > db.session.scalar(text("SELECT max(id) FROM contact"))
     db.session.remove()
 
-    upgrade(revision="0004")
+    upgrade()
 
     assert a_contact().id == purged + 1
     assert a_row(type(BRUNO.user)).id == 4001

@@ -157,6 +157,10 @@ def make_rows(screen) -> None:
     for part in getattr(model, "name_parts", ()):
         for row, value in zip(rows, cycle(TEXTS), strict=False):
             setattr(row, part, value or "X")
+    if issubclass(model, Repository):
+        # A value has a label in at least one language.
+        for row in rows:
+            row.label_en = row.label_en or row.label_es or "X"
     db.session.commit()
     if screen.datamodel.with_trash:
         for row in rows:

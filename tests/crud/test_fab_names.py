@@ -68,7 +68,7 @@ MODEL_VIEW = {
     "show_title": "str(row)",
     "show_widget": "show_template",
     "title": "label",
-    "validators_columns": "check(row)",
+    "validators_columns": "states.rules.Rule",
 }
 PAGE = ("limits", "method_permission_name", "previous_class_permission_name")
 API = ("allow_browser_login", "limits", "openapi_spec_methods", "responses")

@@ -17,6 +17,7 @@ from app.extensions import db
 from app.log.models import LogEntry
 from app.log.sealing import Sealer
 from app.security import checks as settings_checks
+from app.security.rights import resource_of
 from app.staff import checks as people_checks
 from app.staff.models import StaffUser
 from app.types import now
@@ -207,8 +208,9 @@ def test_a_current_hash_is_no_finding(safe_app):
 
 def test_a_custom_role_that_may_change_users_is_found(safe_app):
     role = Role(name="Secretaries")
-    right = people_checks.SECURITY_RIGHTS[0]
-    role.permissions = [safe_app.appbuilder.sm.find_permission_view_menu(*right)]
+    permission, model = people_checks.SECURITY_RIGHTS[0]
+    pair = (permission, resource_of(model))
+    role.permissions = [safe_app.appbuilder.sm.find_permission_view_menu(*pair)]
     db.session.add(role)
     db.session.commit()
     assert findings_by_check(safe_app).get("SecurityEditors") == ADVICE
