@@ -66,7 +66,7 @@ class Date(FieldType):
 
     def form_text(self, value: Any) -> str:
         text = super().form_text(value)
-        if text and not (_ISO_DATE.fullmatch(text) and parse_date(text, day_first=True)):
+        if not (_ISO_DATE.fullmatch(text) and parse_date(text, day_first=True)):
             raise DomainError(
                 _("“%(value)s” is not a valid date. Use YYYY-MM-DD.", value=text[:40])
             )
@@ -140,18 +140,17 @@ class DateTime(FieldType):
 
     def form_text(self, value: Any) -> str:
         text = super().form_text(value)
-        if text:
-            try:
-                moment = datetime.datetime.fromisoformat(text)
-            except ValueError:
-                moment = None
-            if moment is None or moment.tzinfo is None:
-                raise DomainError(
-                    _(
-                        "“%(value)s” is not a valid date and time. Use 2026-12-31T23:59:00+00:00.",
-                        value=text[:40],
-                    )
+        try:
+            moment = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise DomainError(
+                _(
+                    "“%(value)s” is not a valid date and time. Use 2026-12-31T23:59:00+00:00.",
+                    value=text[:40],
                 )
+            )
         return text
 
     def describe(self) -> str:

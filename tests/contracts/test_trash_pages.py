@@ -44,6 +44,16 @@ def test_the_page_says_who_deleted_it_and_what_it_is(view, client_as, session):
 
 
 @every_trash
+def test_the_log_of_a_row_in_the_trash_says_who_deleted_it(view, client_as, session):
+    browser = client_as(BRUNO)
+    row = a_row(view.datamodel.obj, "Norte")
+    browser.post(f"{view.list_route_base}/delete/{row.id}")
+    reply = browser.get(f"{view.route_base}/show/{row.id}?tab=log")
+    assert reply.status_code == 200
+    assert "<b>Bruno García</b>" in reply.text
+
+
+@every_trash
 def test_one_row_is_deleted_permanently_and_the_others_stay(view, client_as, session):
     row, other = trashed(view, session), trashed(view, session)
     number, other_number, model = row.id, other.id, view.datamodel.obj

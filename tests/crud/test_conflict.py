@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from app.contacts.models import Status, Tag
-from app.crud.conflict import _empty_to_none
+from app.crud.conflict import merge_field
+from app.crud.fields import make_typed_field
+from app.crud.forms import RowForm
 from app.extensions import db
+from app.fieldtypes import Integer
 from tests.factories import a_contact, the_value
 from tests.people import ALICIA, BRUNO
 
@@ -104,10 +108,25 @@ def test_a_malformed_version_is_a_conflict_and_not_a_server_error(client_as, ver
     assert "Ruiz" in reply.text
 
 
-def test_zero_is_a_value_in_a_conflict_and_an_empty_text_is_none():
-    assert _empty_to_none(0) == 0
-    assert _empty_to_none("") is None
-    assert _empty_to_none(False) is None
+class NumberForm(RowForm):
+    """A form with a number."""
+
+    number = make_typed_field(Integer(), "Number", required=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "saved", "old", "is_kept"),
+    [("0", 5, 3, True), ("0", 5, None, True), ("", 5, 0, True), ("0", 5, 0, False), ("0", 0, 3, False)],
+)  # fmt: skip
+def test_a_typed_zero_is_a_value_in_a_conflict(app, typed, saved, old, is_kept):
+    with app.test_request_context():
+        form = NumberForm(formdata=MultiDict({"number": typed}), meta={"csrf": False})
+        assert form.validate()
+        conflicts, taken_over = [], []
+        merge_field(form.number, saved, old, conflicts, taken_over)
+
+        assert form.number._value() == ("5" if taken_over else typed)
+        assert bool(conflicts) is is_kept
 
 
 def test_the_banner_lists_the_conflicting_fields(client_as, contact):
