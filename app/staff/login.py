@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.i18n.clock import today
 from app.log.services import record_security_event
 from app.security.actor import NOBODY
 from app.security.models import SignInSession
@@ -70,6 +71,8 @@ def begin_attempt(session: Session, typed: str, address: str) -> LoginAttempt:
             record_security_event(session, "sign_in_throttled", NOBODY, address=address)
         return LoginAttempt(**known)  # type: ignore[arg-type]
     typed = clean(typed)[:400]
+    # Read the settings now, for every account alike: only those whose employment ends ask the date.
+    today()
     user = session.scalar(_user_query(typed))
     # One count per account, whether it is named by user name or by e-mail.
     account_key = (
