@@ -36,7 +36,7 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "rules", "settings", "channels", "emails", "periodic", "listeners", "importers",
+    "models", "added_fields", "rules", "settings", "channels", "emails", "periodic", "listeners", "importers",
     "exporters", "actions", "jobs", "tabs", "views", "api", "commands", "checks",
 )  # fmt: skip
 

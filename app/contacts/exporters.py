@@ -90,7 +90,7 @@ def describe_conditions(conditions: Iterable[str]) -> str:
 def _condition(
     session: Session, field: CsvField, value: str, actor: Actor, country: str
 ) -> ColumnElement[bool]:
-    attribute = getattr(Contact, field.key)
+    attribute = field.attribute(Contact, actor)
     if isinstance(field, ValueField):
         if field.field_type.is_text:
             return func.padron_fold(attribute) == fold(value)

@@ -15,10 +15,13 @@ from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.entities.queries import get_root
 from app.importexport.fields import (
     AppendedField,
+    ComputedValueField,
     CsvField,
     ForeignKeyField,
     ManyToManyField,
     ValueField,
+    computed_value_fields,
+    stored_value_fields,
 )
 from app.importexport.importer import Importer, MatchRule
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
@@ -134,6 +137,8 @@ def contact_fields() -> tuple[CsvField, ...]:
             "note", "comments", "comment", "remarks", "notas", "nota", "observaciones",
             "comentarios",
         ),
+        *stored_value_fields(Contact),
+        *computed_value_fields(Contact),
     )  # fmt: skip
 
 
@@ -163,7 +168,8 @@ class ContactImporter(Importer):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, and those that only files of other programs have."""
-        return (*contact_fields(), *_import_only_fields())
+        stored = (field for field in contact_fields() if not isinstance(field, ComputedValueField))
+        return (*stored, *_import_only_fields())
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
         """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""

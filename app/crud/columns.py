@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from app.crud.interface import ScopedInterface
 from app.crud.sorting import GroupSort, KeySort, Sort
 from app.extensions import db
-from app.fieldtypes import FieldType, get_field_type
+from app.fieldtypes import FieldType
 from app.i18n.labels import label_expression
 from app.repositories.models import Repository
 from app.security.actor import Actor
@@ -52,7 +52,7 @@ class ListColumn:
 
     def select(self, query: Select, actor: Actor) -> tuple[Select, list[Any]]:
         """Return the query with the joins this column needs, and the expressions to select."""
-        return query, [getattr(self.datamodel.obj, self.name)]
+        return query, [self.datamodel.expression(self.name)]
 
     # Set by a column that loads the values of the whole page at once, by the ids of its rows.
     load: Callable[[list[int]], dict[int, Any]] | None = None
@@ -84,8 +84,12 @@ class AttributeColumn(ListColumn):
         super().__init__(datamodel, name, label)
         self.field_type: FieldType = datamodel.field_type(name)
         self.shape = self.field_type.shape
-        if self.field_type.why_not_sorted:
-            self.why_not_sorted = self.field_type.why_not_sorted
+        computed = datamodel.computed.get(name)
+        if reason := (computed and computed.why_not_sorted) or self.field_type.why_not_sorted:
+            self.why_not_sorted = reason
+            self.is_sortable = False
+        else:
+            self.is_sortable = not isinstance(datamodel.column(name).type, JSON)
 
     def cell(self, values: tuple) -> Cell:
         value = values[0]
@@ -94,15 +98,16 @@ class AttributeColumn(ListColumn):
         return Cell(self.shape, self.field_type.show(value), value)
 
     def sort(self) -> Sort | None:
-        is_json = isinstance(self.datamodel.column(self.name).type, JSON)
-        if self.field_type.why_not_sorted or is_json:
+        if not self.is_sortable:
             return None
-        attribute = getattr(self.datamodel.obj, self.name)
         if is_stored_in_order(self.datamodel.column(self.name)):
-            return key_sort(attribute)
+            return key_sort(self.datamodel, self.name)
         choices = list(self.datamodel.get_info(self.name).get("choices", ()))
-        sort = self.sort_by_text(lambda: attribute, self.field_type.show)
+        sort = self.sort_by_text(self._expression, self.field_type.show)
         return replace(sort, candidates=lambda: choices) if 0 < len(choices) < 6 else sort
+
+    def _expression(self) -> Any:
+        return self.datamodel.expression(self.name)
 
 
 class TitleColumn(ListColumn):
@@ -164,7 +169,7 @@ class JoinedColumn(ListColumn):
         if hasattr(self.target, "sort_name"):
             target = self.target.sort_name
             return KeySort(
-                target, str, nullable=True, join=self.join, link=attribute,
+                lambda: target, str, nullable=True, join=self.join, link=attribute,
                 unlinked=lambda actor: or_(attribute.is_(None), ~self._has_target(attribute, actor)),
             )  # fmt: skip
         return GroupSort(
@@ -279,11 +284,14 @@ def is_stored_in_order(column: Column) -> bool:
     return getattr(stored, "collation", None) == "C" and "choices" not in column.info
 
 
-def key_sort(attribute: Any) -> KeySort:
-    """Return the sort by an attribute of the model itself."""
-    column = attribute.expression
-    value_type = get_field_type(column).column.type.python_type
-    return KeySort(attribute, value_type, bool(column.nullable))
+def key_sort(datamodel: ScopedInterface, name: str) -> KeySort:
+    """Return the sort by a column attribute or a computed field."""
+    column = datamodel.column(name)
+    is_computed = name in datamodel.computed
+    return KeySort(
+        lambda: datamodel.expression(name), column.type.python_type, bool(column.nullable),
+        is_scan=is_computed,
+    )  # fmt: skip
 
 
 def name_parts(model: type) -> tuple[str, ...]:

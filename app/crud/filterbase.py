@@ -42,7 +42,7 @@ class Filter(BaseFilter):
 
     def is_scan(self, value: Any) -> bool:
         """Return True if the condition reads every row: no index answers it."""
-        return False
+        return self.column_name in self.datamodel.computed
 
     def show(self, value: Any) -> str:
         """Format the value for the chip above the list."""
@@ -54,8 +54,8 @@ class Filter(BaseFilter):
 
     @property
     def attribute(self):
-        """Return the model's attribute."""
-        return getattr(self.model, self.column_name)
+        """Return the SQL expression of the attribute."""
+        return self.datamodel.expression(self.column_name)
 
 
 class NoValueFilter(Filter):

@@ -6,11 +6,13 @@ from typing import Any
 
 from flask_appbuilder.forms import GeneralModelConverter
 from flask_wtf import FlaskForm
+from sqlalchemy import Column
 from wtforms import HiddenField
 
 from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
+from app.fieldtypes import get_field_type
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
@@ -104,17 +106,20 @@ class FormBuilder(GeneralModelConverter):
         return name == "number" and issubclass(self.datamodel.obj, Numbered)
 
     def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
-        field_type = self.datamodel.field_type(name)
         column = self.datamodel.column(name)
-        if field_type.form_field == "photo":
-            return PhotoField(label, **common)
-        default = (
-            column.default.arg if column.default is not None and column.default.is_scalar else None
-        )
-        if field_type.form_field == "switch":
-            return SwitchField(label, default=default, **common)
-        common |= {
-            "default": default,
-            "required": not column.nullable and default is None and not self._is_given(name),
-        }
-        return make_typed_field(field_type, label, **common)
+        is_optional = column.nullable or self._is_given(name)
+        return make_column_field(column, label, is_optional=is_optional, **common)
+
+
+def make_column_field(column: Column, label: Any, *, is_optional: bool, **common: Any) -> Any:
+    """Return the form field for the values of a column; a default makes it optional too."""
+    field_type = get_field_type(column)
+    if field_type.form_field == "photo":
+        return PhotoField(label, **common)
+    default = (
+        column.default.arg if column.default is not None and column.default.is_scalar else None
+    )
+    if field_type.form_field == "switch":
+        return SwitchField(label, default=default, **common)
+    required = not is_optional and default is None
+    return make_typed_field(field_type, label, default=default, required=required, **common)

@@ -6,9 +6,10 @@ from copy import copy
 from typing import Any, Self
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Column, ColumnElement, Select, and_
+from sqlalchemy import Column, ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
+from app.added_fields import ComputedField, computed_fields
 from app.crud.filters import FilterConverter
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
@@ -35,6 +36,14 @@ class ScopedInterface(SQLAInterface):
         """Raise TypeError, at start, for a model that has no scope."""
         check_scope(obj)
         super().__init__(obj, session)
+        self.computed: dict[str, type[ComputedField]] = computed_fields(obj)
+        self._computed_columns = {name: field.column() for name, field in self.computed.items()}
+
+    def reload(self) -> None:
+        """Read the attributes of the model again: a room may have added fields since."""
+        condition = self.condition
+        self.__init__(self.obj)  # type: ignore[misc]
+        self.condition = condition
 
     def where(self, condition: ColumnElement[bool]) -> Self:
         """Return an interface to those of these rows that meet a condition."""
@@ -93,8 +102,26 @@ class ScopedInterface(SQLAInterface):
         return super().apply_filters(query, filters)
 
     def column(self, name: str) -> Column:
-        """Return the column behind an attribute."""
+        """Return the column behind an attribute; that of a computed field is in no table."""
+        if name in self.computed:
+            return self._computed_columns[name]
         return self.list_properties[name].columns[0]
+
+    def expression(self, name: str) -> Any:
+        """Return the SQL expression of an attribute or a computed field, for the current actor."""
+        if name in self.computed:
+            return self.computed[name].expression(self.obj, current_actor())
+        return getattr(self.obj, name)
+
+    def compute(self, row: Any, names: list[str]) -> dict[str, Any]:
+        """Return the values of some computed fields of a row, read with one statement."""
+        if not names:
+            return {}
+        expressions = [self.expression(name).label(name) for name in names]
+        query = select(*expressions).select_from(self.obj).where(self.obj.id == row.id)
+        return dict(
+            self.session.execute(query, execution_options={"with_trash": True}).one()._mapping
+        )
 
     def field_type(self, name: str) -> FieldType:
         """Return the field type of a column attribute."""
@@ -102,6 +129,8 @@ class ScopedInterface(SQLAInterface):
 
     def get_info(self, name: str) -> dict[str, Any]:
         """Return the ``info`` of a column or relation: label, kind, choices."""
+        if name in self.computed:
+            return self._computed_columns[name].info
         if name not in self.list_properties:
             return {}
         prop = self.list_properties[name]

@@ -9,6 +9,7 @@ import flask_appbuilder as fab
 from flask_babel import lazy_gettext as _l
 
 from app.crud.actions import get_list_actions
+from app.crud.added import place_added_fields
 from app.crud.basepage import PageMeta
 from app.crud.columns import ListColumn, key_sort, make_column, name_parts
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
@@ -123,6 +124,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
     def _init_properties(self) -> None:
         """Set labels from the model's ``info``, and create the columns of the list."""
         self.label_columns = dict(self.label_columns or {})
+        self.datamodel.reload()
+        place_added_fields(self)
         for name in self.datamodel.get_columns_list():
             if label := self.datamodel.get_info(name).get("label"):
                 self.label_columns.setdefault(name, label)
@@ -165,10 +168,9 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
 
     def _make_sorts(self, columns: dict[str, ListColumn]) -> dict[str, Sort]:
         """Return how the list is sorted by each column that can be sorted."""
-        model = self.datamodel.obj
         stored = {"id": "id", **self.order_by}
         sorts: dict[str, Sort] = {
-            name: key_sort(getattr(model, attribute)) for name, attribute in stored.items()
+            name: key_sort(self.datamodel, attribute) for name, attribute in stored.items()
         }
         for name, column in columns.items():
             if name not in sorts and (sort := column.sort()) is not None:

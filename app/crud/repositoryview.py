@@ -60,7 +60,7 @@ class MoveColumn(ListColumn):
         return Cell("move")
 
     def sort(self) -> Sort | None:
-        return key_sort(self.datamodel.obj.position)
+        return key_sort(self.datamodel, "position")
 
 
 class UsesColumn(ListColumn):

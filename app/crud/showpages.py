@@ -88,11 +88,20 @@ class ShowPages:
 
     def sections(self, row: Any) -> list[tuple[Any, list[tuple[Any, Cell]]]]:
         """Return (title, [(label, cell)]) of each fieldset."""
+        names = [name for _title, options in self.show_fieldsets for name in options["fields"]]
+        computed = self.datamodel.compute(
+            row, [name for name in names if name in self.datamodel.computed]
+        )
         return [
             (
                 title,
                 [
-                    (self.get_label(name), self.detail_cell(row, name))
+                    (
+                        self.get_label(name),
+                        make_column(self.datamodel, name, "", ()).cell((computed[name],))
+                        if name in computed
+                        else self.detail_cell(row, name),
+                    )
                     for name in options["fields"]
                 ],
             )

@@ -35,16 +35,18 @@ class TooManyValues(DomainError):
 class KeySort:
     """A sort by one attribute, which both databases compare alike.
 
+    ``expression`` returns it; ``is_scan`` says that no index sorts by it.
     ``join`` adds the join of the attribute's table, to which the foreign key ``link`` leads; a row
     that it does not find comes last: ``unlinked`` is the condition on those rows.
     """
 
-    attribute: Any
+    expression: Callable[[], Any]
     value_type: type
     nullable: bool
     join: Callable[[Select, Actor], Select] | None = None
     link: Any = None
     unlinked: Callable[[Actor], ColumnElement[bool]] | None = None
+    is_scan: bool = False
 
 
 @dataclass(frozen=True)

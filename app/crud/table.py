@@ -201,7 +201,8 @@ class Table:
         otherwise the database may walk the whole sort index to find them. ``columns`` replaces
         those of the list.
         """
-        with limited(state, actor):
+        sort = self.sorts[state.sort]
+        with limited(state, actor, is_scan=isinstance(sort, KeySort) and sort.is_scan):
             return self._load_page(state, actor, columns)
 
     def _load_page(
@@ -289,15 +290,16 @@ class _PageLoader:
 
         base = self.base if sort.join is None else sort.join(self.base, self.actor)
         unlinked = None if sort.unlinked is None else sort.unlinked(self.actor)
+        attribute = sort.expression()
         order = Order(
-            sort.attribute,
+            attribute,
             self.model.id,
             self.state.descending,
             sort.nullable,
             sort.link,
             unlinked,
         )
-        query = base.with_only_columns(self.model.id.label("row_id"), sort.attribute.label("sort"))
+        query = base.with_only_columns(self.model.id.label("row_id"), attribute.label("sort"))
         return fetch(
             run, query, order, self.size,
             after=self.after, before=self.before, last=self.state.last,

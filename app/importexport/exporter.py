@@ -55,9 +55,11 @@ class Exporter:
     def rows(self, query: Select) -> Iterator[list[str]]:
         """Yield the cells of each row, ordered by id."""
         keys = ["id", "country"] if self.has_country else ["id"]
-        keys += [field.key for field in self.fields if not isinstance(field, ManyToManyField)]
-        columns = [getattr(self.model, key) for key in dict.fromkeys(keys)]
-        query = query.with_only_columns(*columns).order_by(None)
+        columns = {key: getattr(self.model, key) for key in keys}
+        for field in self.fields:
+            if not isinstance(field, ManyToManyField):
+                columns.setdefault(field.key, field.attribute(self.model, self.actor))
+        query = query.with_only_columns(*columns.values()).order_by(None)
         for field in self.fields:
             if isinstance(field, ForeignKeyField) and field.is_joined:
                 query = self._join(query, field)

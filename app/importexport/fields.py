@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
+from app.added_fields import ComputedField, computed_fields, stored_fields
 from app.fieldtypes import FieldType, Hints, get_field_type
 from app.importexport.lookups import ByName, Lookup
 
@@ -19,6 +20,10 @@ class CsvField:
         self.synonyms = synonyms
         # The attribute of the model that holds it.
         self.key = key or name
+
+    def attribute(self, model: Any, actor: Any) -> Any:
+        """Return the SQL expression of its values."""
+        return getattr(model, self.key)
 
 
 class ValueField(CsvField):
@@ -43,6 +48,33 @@ class ValueField(CsvField):
         if value is None or value == "":
             return ""
         return self.field_type.write_label(value, country)
+
+
+class ComputedValueField(ValueField):
+    """A computed field that another room adds: an export writes it, no import reads it."""
+
+    def __init__(self, computed: type[ComputedField]) -> None:
+        CsvField.__init__(self, computed.name, computed.label)
+        self.computed = computed
+        self.column = computed.column()
+        self.field_type = get_field_type(self.column)
+        self.is_cached = self.field_type.has_few_values
+
+    def attribute(self, model: Any, actor: Any) -> Any:
+        return self.computed.expression(model, actor).label(self.key)
+
+
+def stored_value_fields(model: Any) -> tuple[ValueField, ...]:
+    """Return the fields of a file for the stored fields that rooms add to a model."""
+    return tuple(
+        ValueField(field.name, getattr(model, field.name), *field.synonyms)
+        for field in stored_fields(model)
+    )
+
+
+def computed_value_fields(model: Any) -> tuple[ValueField, ...]:
+    """Return the fields of an exported file for the computed fields that rooms add to a model."""
+    return tuple(ComputedValueField(field) for field in computed_fields(model).values())
 
 
 class AppendedField(ValueField):

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
+from app.added_fields import StoredField
 from app.fieldtypes import to_json
 from app.log.models import LogEntry, is_logged
 from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
@@ -20,6 +21,14 @@ def _enable_active_history(mapper: Mapper, model: type) -> None:
     if is_logged(model):
         for attribute in mapper.column_attrs:
             getattr(model, attribute.key).impl.active_history = True
+
+
+@StoredField.follow
+def _enable_active_history_of_field(field: type[StoredField]) -> None:
+    """Do the same for a field added to a model that is configured already."""
+    mapper = inspect(field.model)
+    if is_logged(field.model) and mapper.configured:
+        getattr(field.model, field.name).impl.active_history = True
 
 
 @event.listens_for(Session, "before_flush")

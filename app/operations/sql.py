@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     ColumnElement,
     Integer,
     Select,
     Text,
     bindparam,
+    case,
     cast,
     false,
     func,
@@ -20,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
+
+from app.types import Scaled, UTCDateTime
 
 
 class JsonFunctions:
@@ -90,6 +95,19 @@ class JsonFunctions:
             return cast(literal(text, Text), JSONB).op("->")(cast(key, Text))
         return func.json_extract(text, literal('$."') + cast(key, Text) + literal('"'))
 
+    def logged(self, type_: Any, value: Any) -> Any:
+        """Return a value of a column type as the log writes it; ``fieldtypes.to_json`` says how."""
+        if isinstance(type_, Scaled):
+            return _decimal_text(value, type_.scale)
+        if isinstance(type_, UTCDateTime):
+            if self.is_postgres:
+                return func.to_char(value, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')
+            return func.strftime("%Y-%m-%dT%H:%M:%S+00:00", value)
+        if isinstance(type_, Boolean) and not self.is_postgres:
+            yes, no = func.json("true"), func.json("false")
+            return case((value.is_(True), yes), (value.is_(False), no))
+        return value
+
     def has_key(self, column: Any, key: str) -> ColumnElement[bool]:
         """Return the condition that an object has a key, even if its value is null."""
         if self.is_postgres:
@@ -102,6 +120,19 @@ class JsonFunctions:
             return cast(type_coerce(column, JSONB).op("->")(key).op("->>")(0), type_)
         found = func.json_extract(column, f'$."{key}"[0]')
         return cast(found, Integer) if isinstance(type_, Integer) else type_coerce(found, type_)
+
+
+def _decimal_text(units: Any, scale: int) -> ColumnElement[str]:
+    """Return the decimal number of a whole number of units as text, such as ``-0.05``."""
+    number: Any = type_coerce(units, BigInteger)
+    unit = 10**scale
+    sign = case((number < 0, "-"), else_="")
+    whole = cast(func.abs(number, type_=BigInteger) // unit, Text)
+    if not scale:
+        return sign + whole
+    # The leading 1 keeps the zeros of the decimals.
+    decimals = cast(unit + func.abs(number, type_=BigInteger) % unit, Text)
+    return sign + whole + "." + func.substr(decimals, 2)
 
 
 def is_not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:

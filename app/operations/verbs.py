@@ -100,7 +100,9 @@ class Set(Verb):
 
     def _logged(self, json: JsonFunctions, value: Any) -> Any:
         """Return a value of the column as the log writes it: a link as its id and label."""
-        return value if self.target is None else json.lookup(self.labels, value)
+        if self.target is None:
+            return json.logged(self.attribute.type, value)
+        return json.lookup(self.labels, value)
 
     def _logged_new(self, json: JsonFunctions) -> Any:
         if self.target is None:

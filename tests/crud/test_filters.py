@@ -207,7 +207,7 @@ def test_every_sort_by_a_stored_key_has_an_index(app):
         indexed = {next(iter(index.columns)).name for index in table.indexes if index.columns}
         unique = {column.name for column in table.columns if column.unique or column.primary_key}
         keys = {
-            sort.attribute.key
+            sort.expression().key
             for sort in view.table.sorts.values()
             if isinstance(sort, KeySort) and sort.join is None
         }

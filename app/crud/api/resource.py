@@ -83,6 +83,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             )
         ]
         given = [name for name in READ_ONLY_FIELDS if name in self.datamodel.list_properties]
+        names += self.datamodel.computed
         self.fields = {  # type: ignore[misc]
             name: make_field(self.datamodel, name, self.screen.get_label(name))
             for name in dict.fromkeys([*given, *names])
@@ -92,7 +93,11 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
     def settable(self, is_new: bool) -> list[str]:
         """Return the names of the fields that a request may set."""
         columns = self.screen.add_columns if is_new else self.screen.edit_columns
-        return [name for name in columns if name in self.fields and name not in READ_ONLY_FIELDS]
+        return [name for name in columns if name in self.fields and not self.is_read_only(name)]
+
+    def is_read_only(self, name: str) -> bool:
+        """Return True for a field that a response has and a request may not set."""
+        return name in READ_ONLY_FIELDS or name in self.datamodel.computed
 
     @expose("/", methods=["GET"])
     @permission_name("list")
@@ -229,7 +234,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                 if len(errors) < MAX_NAMED_FIELDS:
                     reason = (
                         _("Set automatically.")
-                        if name in READ_ONLY_FIELDS
+                        if self.is_read_only(name)
                         else _("This field doesn’t exist.")
                     )
                     errors[clean(name)[:80]] = [reason]
