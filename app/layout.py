@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
+from app.crud.counting import show_capped
 from app.crud.screens import Screen, find_screen, menu_order, screens, show_url
 from app.crud.submissions import form_key
 from app.crud.views import searchable_screens
@@ -33,7 +34,7 @@ _SYMBOL = re.compile(r'<symbol[^>]* id="([^"]+)"[^>]*>(.*?)</symbol>', re.DOTALL
 
 def init_app(app: Flask) -> None:
     """Register template filters, globals and context, and the headers of fragments."""
-    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters.update(FILTERS, capped=show_capped)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(

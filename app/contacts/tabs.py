@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
-from app.crud.paging import MAX_COUNT
-from app.crud.screens import may, screen_of
-from app.crud.table import Table
+from app.contacts.views.contacts import ContactView
+from app.crud.relatedtab import RelatedTab
+from app.crud.screens import may
 from app.crud.tabs import Tab
 from app.security.actor import current_actor
 from app.security.scope import visible
@@ -19,32 +19,13 @@ from app.staff.models import StaffUser
 from app.staff.tabs import access_context
 
 
-class AccountContactsTab(Tab):
+class AccountContactsTab(RelatedTab):
     """The contacts of an account that the reader may see."""
 
-    name = "contacts"
-    label = _l("Contacts")
-    model = Account
-    template = "contacts/account_tab.html"
+    model, screen, by = Account, ContactView, "account"
     order = 20
-    right = ("can_list", Contact)
-    max_rows = 100
-
-    @classmethod
-    def _table(cls, row: Account) -> Table:
-        return screen_of(Contact).table.where(Contact.account_id == row.id)
-
-    @classmethod
-    def count(cls, session: Session, row: Account) -> int:
-        table = cls._table(row)
-        return min(table.count(table.read_state(), current_actor()), MAX_COUNT)
-
-    @classmethod
-    def content(cls, session: Session, row: Account, view: Any) -> dict[str, Any]:
-        table = cls._table(row)
-        query = table.select(table.read_state()).order_by(Contact.sort_name, Contact.id)
-        query = query.limit(cls.max_rows)
-        return {"contacts": session.scalars(query).all(), "max_rows": cls.max_rows}
+    columns = ("name", "position", "department", "type", "status", "email", "phone")
+    empty_title = _l("No contacts in this account yet")
 
 
 class ContactAccessTab(Tab):

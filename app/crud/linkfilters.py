@@ -16,6 +16,13 @@ from app.security.scope import not_trashed, scope_condition, sees_all, visible
 from app.text import clean
 
 
+def link_condition(datamodel: Any, name: str, row_id: int) -> ColumnElement[bool]:
+    """Return the condition that a relation of a model leads to a row, by its id."""
+    if datamodel.is_relation_many_to_many(name):
+        return datamodel.obj.id.in_(HasAnyOf(name, datamodel).linked([row_id]))
+    return IsRelated(name, datamodel).key == row_id
+
+
 class _RelationFilter(Filter):
     asks = "pick"
 

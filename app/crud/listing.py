@@ -57,6 +57,8 @@ class ListState:
     after: str = ""
     before: str = ""
     last: bool = False
+    # Parameters of a page that shows the list among other things, kept in its addresses.
+    page_pairs: tuple[tuple[str, str], ...] = ()
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters of the query string, without the page."""
@@ -80,6 +82,7 @@ class ListState:
         if self.view_id and "view" not in changes:
             pairs.append(("view", self.view_id))
         pairs += [(name, str(value)) for name, value in changes.items() if value is not None]
+        pairs = [*self.page_pairs, *pairs]
         return "?" + urlencode(pairs)
 
     def full_query(self) -> str:
@@ -96,6 +99,10 @@ class ListState:
         """Return the query string without one filter."""
         remaining = tuple(other for other in self.filters if other is not active)
         return replace(self, filters=remaining).url()
+
+    def on_page(self, *pairs: tuple[str, str]) -> ListState:
+        """Return the same list on a page with parameters of its own, such as the name of a tab."""
+        return replace(self, page_pairs=pairs)
 
     def of_view(self, view_id: str) -> ListState:
         """Return the same list as a change of a saved view."""

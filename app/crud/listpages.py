@@ -14,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.crud.actions import ListAction
 from app.crud.basepage import ListLink
+from app.crud.counting import show_capped
 from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.lastlist import last_list_url, remember_list
@@ -25,7 +26,6 @@ from app.crud.screens import Screen
 from app.crud.viewpages import SavedViewPages
 from app.errors import DomainError
 from app.extensions import db
-from app.i18n.formats import show_number
 from app.security.actor import current_actor
 from app.text import clean
 
@@ -91,7 +91,7 @@ class ListPages(SavedViewPages):
     def count(self):
         """Return the full count of a filtered list; a script of the list page fetches it."""
         count = self.table.count(self.state(), current_actor())
-        return jsonify(text=show_count(count))
+        return jsonify(text=show_capped(count, MAX_COUNT))
 
     def can(self, permission: str) -> bool:
         """Return True if the user has a permission on this view."""
@@ -256,8 +256,3 @@ class ListPages(SavedViewPages):
             db.session.rollback()
             flash(str(error), "danger")
             return redirect(f"{self.route_base}/list/")
-
-
-def show_count(count: int) -> str:
-    """Format a count, with a plus if it was capped."""
-    return f"{show_number(MAX_COUNT)}+" if count > MAX_COUNT else show_number(count)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.crud.columns import Cell, make_column, name_parts
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
-from app.crud.tabs import get_tabs
+from app.crud.tabs import count_tabs, get_tabs
 from app.errors import DomainError, InUse
 from app.extensions import db
 from app.log.services import get_entry, restore_value
@@ -83,7 +83,7 @@ class ShowPages:
             context |= tab.content(db.session(), row, self)
         if tab is not None and request.headers.get("X-Fragment"):
             return render_template(tab.template, **context)
-        context["tabs"] = [(one, one.count(db.session(), row)) for one in tabs]
+        context["tabs"] = count_tabs(db.session(), row, tabs)
         return self.render_template(self.show_template, title=str(row), **context)
 
     def sections(self, row: Any) -> list[tuple[Any, list[tuple[Any, Cell]]]]:

@@ -51,6 +51,8 @@ class Table:
     # Columns whose first filled one, and columns that all, tell rows of the same name apart.
     quick_columns: tuple[str, ...] = ()
     hint_columns: tuple[str, ...] = ()
+    # Whether these are the few rows that are linked to another one.
+    is_part: bool = False
 
     @property
     def model(self) -> Any:
@@ -64,7 +66,7 @@ class Table:
 
     def where(self, condition: ColumnElement[bool]) -> Table:
         """Return the same list over a part of its rows, such as those linked to another row."""
-        return replace(self, datamodel=self.datamodel.where(condition))
+        return replace(self, datamodel=self.datamodel.where(condition), is_part=True)
 
     def get_label(self, name: str) -> Any:
         """Return the label of an attribute."""
@@ -240,7 +242,7 @@ class Table:
 
         A filtered list with few rows becomes one of their ids.
         """
-        if not (state.filters or state.q):
+        if not (state.filters or state.q or self.is_part):
             count = self._count(state, MAX_COUNT)
             return self.select(state), min(count, MAX_COUNT), count > MAX_COUNT
         few = self.select_ids(state).limit(MAX_FILTERED_COUNT + 1)

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.crud.actions import get_action
+from app.crud.counting import count_capped
 from app.crud.interface import parse_id
-from app.crud.paging import MAX_COUNT
 from app.crud.screens import may, may_list_users
 from app.fieldtypes import get_field_type
 from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry, Logged, is_logged
-from app.log.queries import count_entries, get_entries
+from app.log.queries import get_entries, select_entry_ids
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
 from app.security.actor import ActorKind, current_actor
@@ -43,8 +43,16 @@ class Tab(Plug):
         return issubclass(model, cls.model)
 
     @classmethod
-    def count(cls, session: Session, row: Any) -> int | None:
-        """Return the number shown on the tab, or None."""
+    def is_allowed(cls) -> bool:
+        """Return True if the user may open the tab."""
+        return cls.right is None or may(*cls.right)
+
+    @classmethod
+    def select_counted(cls, row: Any) -> Select[Any] | None:
+        """Select what is counted for the number on the tab; None for a tab without a number.
+
+        All tabs are counted in one statement; see ``count_capped``.
+        """
         return None
 
     @classmethod
@@ -56,13 +64,18 @@ class Tab(Plug):
 def get_tabs(model: type) -> list[type[Tab]]:
     """Return the tabs of a model that the user may open, in order."""
     return sorted(
-        (
-            tab
-            for tab in Tab.all()
-            if tab.applies_to(model) and (tab.right is None or may(*tab.right))
-        ),
+        (tab for tab in Tab.all() if tab.applies_to(model) and tab.is_allowed()),
         key=lambda t: t.order,
     )
+
+
+def count_tabs(
+    session: Session, row: Any, tabs: Sequence[type[Tab]]
+) -> list[tuple[type[Tab], int | None]]:
+    """Return the tabs of a row with the number of each, all counted in one statement."""
+    queries = {tab.name: query for tab in tabs if (query := tab.select_counted(row)) is not None}
+    counts = count_capped(session, queries)
+    return [(tab, counts.get(tab.name)) for tab in tabs]
 
 
 @dataclass(frozen=True)
@@ -149,8 +162,8 @@ class LogTab(Tab):
         return is_logged(model)
 
     @classmethod
-    def count(cls, session: Session, row: Any) -> int:
-        return count_entries(session, row, MAX_COUNT)
+    def select_counted(cls, row: Any) -> Select[Any]:
+        return select_entry_ids(row)
 
     @classmethod
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.log.models import LogEntry
@@ -23,15 +23,11 @@ def get_entries(
     return session.scalars(query.order_by(LogEntry.id.desc()).limit(limit)).all()
 
 
-def count_entries(session: Session, row: Any, limit: int) -> int:
-    """Return how many entries a row has, counted up to ``limit``."""
-    found = (
-        select(LogEntry.id)
-        .where(LogEntry.subject_type == row.__tablename__, LogEntry.subject_id == row.id)
-        .limit(limit)
-        .subquery()
+def select_entry_ids(row: Any) -> Select[Any]:
+    """Select the ids of the entries of a row."""
+    return select(LogEntry.id).where(
+        LogEntry.subject_type == row.__tablename__, LogEntry.subject_id == row.id
     )
-    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def changes_since(session: Session, row: Any, version: int) -> list[LogEntry]:

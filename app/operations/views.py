@@ -13,8 +13,8 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 
 from app.crud.basepage import Page
+from app.crud.counting import show_capped
 from app.crud.interface import parse_id
-from app.crud.listpages import show_count
 from app.crud.paging import MAX_COUNT
 from app.errors import DomainError
 from app.extensions import db
@@ -78,7 +78,7 @@ class DraftPage:
         count = db.session.scalar(
             select(func.count()).select_from(ids), execution_options=rows.get_execution_options()
         )
-        return show_count(count or 0)
+        return show_capped(count or 0, MAX_COUNT)
 
 
 class OperationsView(Page):

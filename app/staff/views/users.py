@@ -16,7 +16,7 @@ from app.crud.formpages import add_form_error
 from app.crud.forms import FormBuilder, RowForm
 from app.crud.interface import ScopedInterface, TrashInterface
 from app.crud.modelview import ModelView
-from app.crud.tabs import get_tabs
+from app.crud.tabs import count_tabs, get_tabs
 from app.crud.trashview import TrashView
 from app.entities.models import Entity
 from app.entities.queries import get_root
@@ -167,7 +167,7 @@ class UserView(ModelView):
             form.validate()
             form.version.data, form.version.raw_data = str(row.version), None
         card = access_context(row, back, form) | {"is_stale": status == 409}
-        tabs = [(tab, tab.count(db.session(), row)) for tab in get_tabs(StaffUser)]
+        tabs = count_tabs(db.session(), row, get_tabs(StaffUser))
         page = self.render_template(
             self.show_template, title=str(row), row=row, view=self, tabs=tabs, tab=AccessTab,
             access=card,
