@@ -28,6 +28,7 @@ DOMAINS = (
     "operations",
     "outbox",
     "entities",
+    "tags",
     "staff",
     "accounts",
     "contacts",

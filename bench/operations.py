@@ -19,7 +19,6 @@ from typing import Any
 
 from sqlalchemy import Engine, event, text
 
-from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Contact, Status, Tag
 from app.crud.screens import screen_of
@@ -31,6 +30,7 @@ from app.operations.services import create_draft
 from app.operations.transactions import commit_and_run, committed_and_reading
 from app.security.actor import Actor, acting_as
 from app.staff.models import StaffUser
+from app.tags.actions.add_tag import AddTag
 from app.types import now
 from bench.__main__ import FOLDER, SERVER
 from bench.prepare import application, database
@@ -173,7 +173,7 @@ class AddTagCase(Case):
     """One more tag for the contacts of a type."""
 
     name = "add a tag"
-    action, field, model = AddTag, "tag", Tag
+    action, field, model = AddTag.on(Contact), "tag", Tag
 
     def conditions(self) -> tuple[str, str]:
         """Return 10 % of the contacts, everywhere in the table."""

@@ -35,6 +35,8 @@ class AccountView(ModelView):
     all_label = _l("All accounts")
     per_page_label = _l("Accounts per page")
     add_first_label = _l("Add your first account.")
+    select_hint = _l("Select accounts to use actions")
+    selected_labels = (_l("1 account selected"), _l("{} accounts selected"))
     icon = "building"
     category = "Contacts"
     order = 20

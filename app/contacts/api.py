@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.contacts.views.contacts import ContactView
-from app.contacts.views.repositories import CategoryView, ContactTypeView, StatusView, TagView
+from app.contacts.views.repositories import CategoryView, ContactTypeView, StatusView
 from app.crud.api import ModelApi
 
 
@@ -29,9 +29,3 @@ class StatusApi(ModelApi):
     """Active, deregistered…"""
 
     view = StatusView
-
-
-class TagApi(ModelApi):
-    """Labels placed on files."""
-
-    view = TagView

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+import types
+from functools import cache
+from typing import Any, ClassVar, Self
 
 from flask_appbuilder.actions import ActionItem
 
@@ -15,10 +17,12 @@ from app.security.areas import Area
 class ListAction(Plug):
     """An action on many rows at once, offered on every list of ``model``.
 
+    ``model`` may be a mixin, such as Trashable: then every list of a model that inherits it
+    offers the action. A subclass of the same name for one of these models replaces it there.
     Its permission on each list's view has the name of the action, such as ``change_status``.
     """
 
-    model: ClassVar[type]
+    model: ClassVar[Any]
     label: ClassVar[Any]
     icon: ClassVar[str] = "lightning"
     # The area whose level EDIT grants it; None is the area of the list.
@@ -41,13 +45,43 @@ class ListAction(Plug):
         """Return the item for Flask-AppBuilder's list of actions; ``begin`` runs it."""
         return ActionItem(cls.action_name(), cls.label, None, cls.icon, True, False, None)
 
+    @classmethod
+    def applies_to(cls, model: type) -> bool:
+        """Return True if the lists of a model offer the action."""
+        return issubclass(model, cls.model)
+
+    @classmethod
+    def on(cls, model: type) -> type[Self]:
+        """Return the action on the rows of one model: a subclass, the same at every call."""
+        action: Any = cls
+        return cls if cls.model is model else _bind(action, model)
+
+
+@cache
+def _bind(action: Any, model: type) -> Any:
+    """Return an unregistered subclass of an action, for one of its models."""
+    names = {"__module__": action.__module__, "__doc__": action.__doc__, "model": model}
+    return types.new_class(
+        action.__name__, (action,), {"abstract": True}, lambda namespace: namespace.update(names)
+    )
+
 
 def get_list_actions(model: type) -> list[type[ListAction]]:
-    """Return the actions on the rows of a model, in order."""
-    actions = [action for action in ListAction.all() if issubclass(model, action.model)]
-    return sorted(actions, key=lambda action: action.order)
+    """Return the actions on the rows of a model, in order; TypeError if two have the same name."""
+    found: dict[str, type[ListAction]] = {}
+    for action in ListAction.all():
+        if not action.applies_to(model):
+            continue
+        name = action.action_name()
+        other = found.setdefault(name, action)
+        if issubclass(action, other):
+            found[name] = action
+        elif not issubclass(other, action):
+            raise TypeError(f"{model.__name__} has two actions called {name}")
+    return sorted((action.on(model) for action in found.values()), key=lambda kind: kind.order)
 
 
-def get_action(name: str) -> type[ListAction] | None:
-    """Return the action with a name, or None if there is none."""
-    return next((action for action in ListAction.all() if action.action_name() == name), None)
+def get_action(name: str, model: type | None = None) -> type[ListAction] | None:
+    """Return the action of a model with a name, or of any model; None if there is none."""
+    actions = ListAction.all() if model is None else get_list_actions(model)
+    return next((action for action in actions if action.action_name() == name), None)

@@ -9,17 +9,16 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from wtforms import SelectField
 
-from app.crud.actions import ListAction
 from app.crud.fields import SwitchField, TypedField
 from app.crud.interface import parse_id
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
-from app.crud.screens import Screen, screens
+from app.crud.screens import Screen, menu_order, screens
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import Boolean, Hints
 from app.i18n.languages import LANGUAGES
 from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLookup
-from app.operations.actions import NONE, Action, ActionForm, answer_fields
+from app.operations.actionbase import NONE, Action, ActionForm, answer_fields
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 from app.security.rights import actor_has_permission
@@ -39,26 +38,51 @@ class WrongAnswers(DomainError):
         )
 
 
-def find_action(name: str) -> type[Action]:
-    """Return the action with a name, written change-status or change_status; or DomainError."""
+def find_action(name: str, resource: str = "") -> tuple[type[Action], Screen]:
+    """Return an action, written change-status or change_status, and the screen it is on.
+
+    ``resource`` is the address of the screen, such as “accounts”; without it, the action is on
+    the first screen of the menu that has it. DomainError if there is none.
+    """
     wanted = name.strip().replace("-", "_")
-    known = {kind.action_name(): kind for kind in ListAction.all() if issubclass(kind, Action)}
-    if wanted in known:
-        return known[wanted]
-    names = ", ".join(sorted(dashed(other) for other in known))
+    every = screens_with_actions()
+    if resource:
+        every = [one for one in every if resource_name(one) == resource.strip().strip("/")]
+        if not every:
+            known = ", ".join(resource_name(one) for one in screens_with_actions())
+            raise DomainError(_("Send one of: %(known)s.", known=known))
+    for screen in every:
+        for kind in screen_actions(screen):
+            if kind.action_name() == wanted:
+                return kind, screen
+    names = {dashed(kind.action_name()) for screen in every for kind in screen_actions(screen)}
     raise DomainError(
-        _("Action “%(name)s” doesn’t exist. Available actions: %(known)s.", name=clean(name)[:60], known=names)
-    )  # fmt: skip
+        _(
+            "Action “%(name)s” doesn’t exist. Available actions: %(known)s.",
+            name=clean(name)[:60],
+            known=", ".join(sorted(names)),
+        )
+    )
+
+
+def screens_with_actions() -> list[Screen]:
+    """Return the screens with collective actions, in the order of the menu."""
+    return sorted((screen for screen in screens() if screen_actions(screen)), key=menu_order)
+
+
+def screen_actions(screen: Screen) -> list[type[Action]]:
+    """Return the collective actions of a screen, in order."""
+    return [kind for kind in screen.collective.values() if issubclass(kind, Action)]
+
+
+def resource_name(screen: Screen) -> str:
+    """Return what the command line and the API call a screen: its address without slashes."""
+    return screen.route_base.strip("/")
 
 
 def dashed(name: str) -> str:
     """Return an action's name as the command line and the API write it."""
     return name.replace("_", "-")
-
-
-def get_action_screen(kind: type[Action]) -> Screen:
-    """Return the screen whose permissions apply to an action."""
-    return next(screen for screen in screens() if kind in screen.collective.values())
 
 
 def may_run(actor: Actor, kind: type[Action], screen: Screen) -> bool:

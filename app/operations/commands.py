@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from app.cli import command
-from app.crud.actions import ListAction
+from app.crud.screens import Screen
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -26,11 +26,12 @@ from app.operations import services
 from app.operations.action_input import (
     dashed,
     find_action,
-    get_action_screen,
     may_run,
     read_answers,
+    resource_name,
+    screen_actions,
+    screens_with_actions,
 )
-from app.operations.actions import Action
 from app.operations.models import Operation
 from app.operations.permissions import may_act, why_not_undone
 from app.operations.selection import Selection
@@ -60,14 +61,24 @@ language_option = click.option("--language", type=click.Choice(LANGUAGES), defau
 def actions(language: str | None) -> None:
     """Print the collective actions and the fields of each as JSON."""
     with _acting(None, language), reading():
-        kinds = [kind for kind in ListAction.all() if issubclass(kind, Action)]
-        kinds.sort(key=lambda kind: (kind.model.__name__, kind.order))
-        _print([{"on": _resource_name(kind)} | action_to_dict(kind) for kind in kinds])
+        _print(
+            [
+                {"on": resource_name(screen)} | action_to_dict(kind)
+                for screen in screens_with_actions()
+                for kind in screen_actions(screen)
+            ]
+        )
 
 
 @command
 @click.command("action")
 @click.argument("action")
+@click.option(
+    "--on",
+    default="",
+    metavar="RESOURCE",
+    help="Such as contacts or accounts. Default: the first of the menu that has the action.",
+)
 @click.option(
     "--where",
     multiple=True,
@@ -88,6 +99,7 @@ def actions(language: str | None) -> None:
 @with_appcontext
 def action(
     action: str,
+    on: str,
     where: tuple[str, ...],
     everything: bool,
     answers: tuple[str, ...],
@@ -98,16 +110,20 @@ def action(
     """Run a collective action, such as change-status; print one JSON object."""
     with _acting(name, language) as actor:
         with reading():
-            kind = find_action(action)
-            selection = _selection(kind, where, everything)
-            if not may_run(actor, kind, selection.screen):
+            kind, screen = find_action(action, on)
+            selection = _selection(screen, where, everything)
+            if not may_run(actor, kind, screen):
                 raise DomainError(
                     _("%(name)s doesn’t have permission to do this.", name=actor.name)
                 )
             form = read_answers(kind, _answers(answers))
             request, rows = kind(form, actor), selection.rows(actor)
             preview = services.preview(db.session(), request, rows)
-            result = {"action": dashed(kind.action_name()), **preview_to_dict(preview)}
+            result: dict[str, Any] = {
+                "action": dashed(kind.action_name()),
+                "on": resource_name(screen),
+                **preview_to_dict(preview),
+            }
             result |= {"dry_run": dry_run, "operation": None, "job": None, "state": None}
             db.session.rollback()
         if dry_run:
@@ -204,16 +220,12 @@ def _load_user(name: str) -> Actor:
     return actor.with_channel("cli")
 
 
-def _resource_name(kind: type[Action]) -> str:
-    return get_action_screen(kind).route_base.strip("/")
-
-
-def _selection(kind: type[Action], where: tuple[str, ...], everything: bool) -> Selection:
+def _selection(screen: Screen, where: tuple[str, ...], everything: bool) -> Selection:
     if everything and where:
         raise DomainError(_("Use --everything or --where, not both."))
     if not everything and not where:
         raise DomainError(_("Use --where FIELD=VALUE, or --everything."))
-    return Selection(get_action_screen(kind), where=where)
+    return Selection(screen, where=where)
 
 
 def _answers(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.crud.modelview import ModelView
 from app.errors import DomainError
 from app.jobs.kinds import JobKind, ReportRow, Step
 from app.jobs.models import Job
-from app.operations.actions import Action, find_operation_action
+from app.operations.actionbase import Action, find_operation_action
 from app.operations.apply import ApplyRun
 from app.operations.models import NOT_STARTED, OUTCOMES, UNDO_OUTCOMES, Operation, OperationItem
 from app.operations.permissions import may_act, may_list, may_undo

@@ -11,7 +11,7 @@ from wtforms import SelectField
 from app.crud.fields import SwitchField, TypedField
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.operations.action_input import dashed
-from app.operations.actions import NONE, Action, answer_fields, find_operation_action
+from app.operations.actionbase import NONE, Action, answer_fields, find_operation_action
 from app.operations.models import Operation, OperationItem
 from app.operations.services import Preview
 

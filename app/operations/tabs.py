@@ -13,7 +13,7 @@ from app.jobs.models import Job
 from app.jobs.queries import jobs_visible_to
 from app.jobs.views import sees_all_jobs
 from app.log.models import LogEntry
-from app.operations.actions import find_operation_action
+from app.operations.actionbase import find_operation_action
 from app.operations.models import Operation
 from app.security.actor import current_actor
 

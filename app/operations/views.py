@@ -20,7 +20,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.i18n.formats import show_number
 from app.operations import services
-from app.operations.actions import (
+from app.operations.actionbase import (
     Action,
     ActionForm,
     answer_fields,

@@ -16,12 +16,14 @@ from flask_appbuilder.security.sqla.models import Permission, PermissionView, Ro
 from sqlalchemy import select
 from wtforms import SelectField
 
+from app.contacts.models import Contact
+from app.crud.actions import get_list_actions
 from app.crud.fields import SwitchField, TypedField
 from app.crud.modelfields import ModelChoiceField
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
 from app.extensions import db
-from app.operations.actions import Action, answer_fields
+from app.operations.actionbase import Action, answer_fields
 from app.operations.models import Operation
 from app.operations.verbs import Link, MoveToTrash, Set, Unlink
 from app.repositories.models import Repository
@@ -32,7 +34,26 @@ from tests.factories import a_row, a_value, an_entity, the_entity
 from tests.operations.run_actions import action_with, screen_of, verbs_of
 from tests.people import READS_CONTACTS, Person, add_person
 
-every_action = pytest.mark.parametrize("kind", Action.all(), ids=lambda kind: kind.action_name())
+
+def _id(kind: Any) -> str:
+    return f"{kind.model.__tablename__}-{kind.action_name()}"
+
+
+# Every collective action of every model, as its lists offer it.
+ON_EVERY_MODEL = [
+    kind
+    for model in dict.fromkeys(view.datamodel.obj for view in ModelView.all())
+    for kind in get_list_actions(model)
+    if issubclass(kind, Action)
+]
+# One of each class: contacts come first, and what they inherit is the same code elsewhere.
+ACTIONS = [
+    next(kind for kind in sorted(ON_EVERY_MODEL, key=lambda k: k.model is not Contact)
+         if issubclass(kind, action))
+    for action in Action.all()
+]  # fmt: skip
+every_action = pytest.mark.parametrize("kind", ACTIONS, ids=_id)
+every_action_on_every_model = pytest.mark.parametrize("kind", ON_EVERY_MODEL, ids=_id)
 _number = count(1)
 
 

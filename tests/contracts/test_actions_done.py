@@ -13,7 +13,7 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.runner import run_job
 from app.log.models import LogEntry
-from app.operations.actions import Action
+from app.operations.actionbase import Action
 from app.operations.models import Operation
 from app.operations.verbs import MoveToTrash, Set, Unlink
 from app.repositories.models import Repository

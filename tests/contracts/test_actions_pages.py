@@ -12,9 +12,10 @@ from flask_babel import force_locale
 from app.extensions import db
 from app.i18n.formats import show_number
 from app.i18n.languages import LANGUAGES
-from app.operations.actions import Action
+from app.operations.actionbase import Action
 from app.operations.verbs import MoveToTrash
 from tests.contracts.action_cases import (
+    ACTIONS,
     a_row_for,
     answers_for,
     every_action,
@@ -132,7 +133,7 @@ def test_hostile_answers_break_no_page_and_change_nothing(kind, client_as, conne
     names = list(open_preview(browser, kind, at, answers).submitted())
     before, wrong = read_contents(connection), []
     # Every value is sent to some action, and each action gets a few.
-    place = Action.all().index(kind)
+    place = ACTIONS.index(kind)
     for turn in range(place, len(ALL_VALUES), 1 if IS_FULL else 40):
         value = ALL_VALUES[turn][1].encode("utf-8", "surrogatepass")
         sent = dict.fromkeys({*names, "typed", "csrf_token"}, value) | {"matched": "3"}

@@ -12,7 +12,7 @@ from app.errors import DomainError
 from app.extensions import db
 from app.jobs.models import Job
 from app.operations import services
-from app.operations.actions import Action
+from app.operations.actionbase import Action
 from app.operations.models import Operation, OperationItem
 from app.operations.selection import Selection
 from app.operations.services import Preview

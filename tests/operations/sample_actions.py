@@ -11,7 +11,7 @@ from app.contacts.models import Contact, Status, Tag
 from app.crud.fields import TypedField
 from app.errors import DomainError
 from app.fieldtypes import get_field_type
-from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.actionbase import Action, ActionForm, RepositoryField
 from app.operations.batch import Batch
 
 

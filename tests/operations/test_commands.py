@@ -68,7 +68,7 @@ def test_a_dry_run_prints_a_preview_and_changes_nothing(run_json, members, conne
     assert changed_tables(before, fingerprint(connection, but=())) == []
     sample = found.pop("sample")
     assert found == {
-        "action": "change-status", "matched": 3, "will_change": 2, "already": 1,
+        "action": "change-status", "on": "contacts", "matched": 3, "will_change": 2, "already": 1,
         "not_permitted": 0, "skipped": 0, "operation": None, "job": None, "state": None,
         "reasons": {"not_permitted": {}, "skipped": {}}, "dry_run": True,
     }  # fmt: skip

@@ -5,14 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from app.contacts.actions.add_tag import AddTag
-from app.contacts.actions.change_entity import ChangeEntity
 from app.contacts.actions.change_status import ChangeStatus
-from app.contacts.actions.delete import Delete
-from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
 from app.log.models import LogEntry
+from tests.contact_actions import AddTag, ChangeEntity, Delete, RemoveTag
 from tests.factories import a_contact, a_value, the_entity, the_value
 from tests.operations.run_actions import do, items_of, job_of, preview, undo
 from tests.people import ALICIA, BRUNO

@@ -17,7 +17,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import Select, select, text
 
-from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Contact, Status, Tag
 from app.database import reading
@@ -29,6 +28,7 @@ from app.operations import services
 from app.operations.models import Operation, OperationItem
 from app.operations.services import create_draft
 from app.security.actor import acting_as
+from tests.contact_actions import AddTag
 from tests.databases import migrated_app
 from tests.factories import a_value, the_entity
 from tests.jobs.processes import process_settings, redis_server

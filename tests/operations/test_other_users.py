@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, update
 
-from app.contacts.actions.change_entity import ChangeEntity
 from app.contacts.actions.change_rights import ChangeRights
 from app.contacts.models import Status
 from app.extensions import db
@@ -14,6 +13,7 @@ from app.operations.models import Operation, OperationItem
 from app.security.areas import Area, Level
 from app.security.rights import ADMINISTRATOR
 from app.security.roles import role_name
+from tests.contact_actions import ChangeEntity
 from tests.factories import a_contact, a_value, the_entity
 from tests.operations.run_actions import create_draft_for, do
 from tests.people import ALICIA, BRUNO, Person, add_person, api_key_header

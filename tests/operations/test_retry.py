@@ -8,7 +8,6 @@ import pytest
 from flask import current_app
 from sqlalchemy import delete, func, select
 
-from app.contacts.actions.add_tag import AddTag
 from app.contacts.models import Contact, Tag
 from app.extensions import db
 from app.jobs.models import Job
@@ -18,6 +17,7 @@ from app.operations.models import Operation
 from app.security.api_keys import ApiKey, revoke_key
 from app.security.areas import Area, Level
 from app.types import now
+from tests.contact_actions import AddTag
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import confirm, create_draft_for, undo
 from tests.operations.test_pages import text_of

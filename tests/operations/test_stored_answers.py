@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from app import types
 from app.crud.fields import make_typed_field
 from app.fieldtypes import get_field_type
-from app.operations.actions import ActionForm, answers_to_json
+from app.operations.actionbase import ActionForm, answers_to_json
 
 QUANTITY = Column("quantity", types.Quantity(), info={"kind": "quantity"})
 DAY = Column("day", Date)

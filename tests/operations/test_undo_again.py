@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_rights import ChangeRights
 from app.contacts.models import Contact, Tag
 from app.extensions import db
@@ -22,6 +21,7 @@ from app.security.actor import acting_as
 from app.security.areas import Area, Level
 from app.security.roles import role_name
 from app.types import now
+from tests.contact_actions import AddTag
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, undo
 from tests.people import ALICIA, BRUNO, Person, add_person

@@ -8,14 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.contacts.actions.add_tag import AddTag
 from app.contacts.actions.change_category import ChangeCategory
-from app.contacts.actions.change_entity import ChangeEntity
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.actions.change_type import ChangeType
-from app.contacts.actions.delete import Delete
-from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Category, ContactType, Status, Tag
+from tests.contact_actions import AddTag, ChangeEntity, Delete, RemoveTag
 from tests.contracts.database_contents import compare_contents, read_contents
 from tests.contracts.matrix import undo as all_undone
 from tests.factories import a_contact, a_value, the_entity

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from app.contacts.models import Category, Contact
-from app.operations.actions import Action, ActionForm, RepositoryField
-from app.operations.batch import Batch
+from app.contacts.models import Contact
+from app.operations.actions import ChangeRelation
 
 
-class ChangeCategory(Action):
+class ChangeCategory(ChangeRelation):
     """Set the category of contacts, or empty it."""
 
     model = Contact
+    relation = "category"
     label = _l("Change category")
     button = _l("Change category of %(rows)s")
+    field_label = _l("New category")
     icon = "bookmark"
     order = 30
-
-    class Form(ActionForm):
-        """The form: the new category."""
-
-        category = RepositoryField(Category, _l("New category"), or_none=True)
-
-    def apply(self, batch: Batch) -> None:
-        batch.set(Contact.category_id, getattr(self.answers.category, "id", None))

@@ -1,6 +1,7 @@
 """Models of contacts and their repositories."""
 
-from app.contacts.models.contact import Contact, contact_tag
-from app.contacts.models.repositories import Category, ContactType, Status, Tag
+from app.contacts.models.contact import Contact
+from app.contacts.models.repositories import Category, ContactType, Status
+from app.tags.models import Tag
 
-__all__ = ["Category", "Contact", "ContactType", "Status", "Tag", "contact_tag"]
+__all__ = ["Category", "Contact", "ContactType", "Status", "Tag"]

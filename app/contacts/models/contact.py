@@ -8,12 +8,12 @@ from typing import Any
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.accounts.models import Account
 from app.addresses import Address
-from app.contacts.models.repositories import Category, ContactType, Status, Tag
+from app.contacts.models.repositories import Category, ContactType, Status
 from app.entities.models import Entity
 from app.log.models import Logged
 from app.models import VersionedRow
@@ -22,6 +22,7 @@ from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser
 from app.storage.models import photo_index
+from app.tags.models import Tagged
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
 from app.types import SortKey
@@ -34,14 +35,6 @@ SEARCHED_COLUMNS = (
 )  # fmt: skip
 LANGUAGES = {"en": _l("English"), "es": _l("Spanish")}
 
-contact_tag = Table(
-    "contact_tag",
-    Model.metadata,
-    Column("contact_id", ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True),
-    Column("tag_id", ForeignKey("tag.id", ondelete="CASCADE"), primary_key=True),
-    Index("ix_contact_tag_tag", "tag_id", "contact_id"),
-)
-
 
 def _sort_index(column: str) -> Index:
     """Return an index that sorts a list and, on PostgreSQL, includes the columns of the scope."""
@@ -53,7 +46,9 @@ def _index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id")
 
 
-class Contact(Model, VersionedRow, Address, Scoped, Trashable, Searchable, Logged, Numbered):
+class Contact(
+    Model, VersionedRow, Address, Scoped, Trashable, Searchable, Logged, Numbered, Tagged
+):
     """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
 
     __tablename__ = "contact"
@@ -165,9 +160,6 @@ class Contact(Model, VersionedRow, Address, Scoped, Trashable, Searchable, Logge
     type: Mapped[ContactType | None] = relationship(info={"label": _l("Type")})
     category: Mapped[Category | None] = relationship(info={"label": _l("Category")})
     status: Mapped[Status | None] = relationship(info={"label": _l("Status")})
-    tags: Mapped[list[Tag]] = relationship(
-        secondary=contact_tag, order_by="Tag.position, Tag.id", info={"label": _l("Tags")}
-    )
 
     @validates("first_name", "last_name")
     def _update_sort_name(self, key: str, name: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Repositories of contacts: types, categories, statuses and tags."""
+"""Repositories of contacts: types, categories and statuses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,3 @@ class Status(Model, Repository):
 
     __tablename__ = "status"
     shows_colour = True
-
-
-class Tag(Model, Repository):
-    """A label placed on a file, such as “to be completed”."""
-
-    __tablename__ = "tag"

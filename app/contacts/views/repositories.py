@@ -1,10 +1,10 @@
-"""Settings → Repositories: types, categories, statuses and tags."""
+"""Settings → Repositories: types, categories and statuses."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from app.contacts.models import Category, ContactType, Status, Tag
+from app.contacts.models import Category, ContactType, Status
 from app.crud.interface import ScopedInterface
 from app.crud.repositoryview import RepositoryView
 from app.security.areas import Area
@@ -46,17 +46,4 @@ class StatusView(RepositoryView):
     add_title = _l("New status")
     icon = "toggle-on"
     order = 30
-    area = Area.SETTINGS
-
-
-class TagView(RepositoryView):
-    """Labels placed on files."""
-
-    datamodel = ScopedInterface(Tag)
-    route_base = "/tags"
-    label = _l("Tags")
-    singular = _l("Tag")
-    add_title = _l("New tag")
-    icon = "tags"
-    order = 40
     area = Area.SETTINGS

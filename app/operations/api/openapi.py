@@ -17,8 +17,12 @@ from app.crud.api.schemas import (
 )
 from app.crud.listing import SIZES
 from app.jobs.models import STATES
-from app.operations.action_input import dashed
-from app.operations.api.request_body import screen_actions, screens_with_actions
+from app.operations.action_input import (
+    dashed,
+    resource_name,
+    screen_actions,
+    screens_with_actions,
+)
 from app.operations.selection import MAX_IDS
 from app.operations.serializers import FORGOTTEN
 
@@ -104,15 +108,17 @@ def operation_schemas(outcomes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _request_schema() -> dict[str, Any]:
-    views = screens_with_actions()
-    resources = sorted(view.route_base.strip("/") for view in views)
-    names = {dashed(kind.action_name()) for view in views for kind in screen_actions(view)}
+    actions = {
+        resource_name(view): sorted(dashed(kind.action_name()) for kind in screen_actions(view))
+        for view in screens_with_actions()
+    }
+    names = {name for known in actions.values() for name in known}
     numbers = {"type": "array", "items": ID, "maxItems": MAX_IDS}
     value = {"type": ["string", "integer"]}
     return object_schema(
         {
             "action": {"type": "string", "enum": sorted(names)},
-            "resource": {"type": "string", "enum": resources},
+            "resource": {"type": "string", "enum": sorted(actions)},
             "ids": numbers | {"minItems": 1, "description": _("The IDs to select.")},
             "filter": {
                 "type": "object",
@@ -128,7 +134,15 @@ def _request_schema() -> dict[str, Any]:
             "dry_run": FLAG | {"description": _("Preview only; nothing is changed.")},
         },
         ["action", "resource"],
-    )
+    ) | {
+        "allOf": [
+            {
+                "if": {"properties": {"resource": {"const": resource}}},
+                "then": {"properties": {"action": {"enum": known}}},
+            }
+            for resource, known in sorted(actions.items())
+        ]
+    }
 
 
 def _sample_schema() -> dict[str, Any]:

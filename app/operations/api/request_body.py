@@ -9,10 +9,18 @@ from flask import abort
 from flask_babel import gettext as _
 
 from app.crud.filterbase import SEPARATOR
-from app.crud.screens import Screen, screens
+from app.crud.screens import Screen
 from app.errors import DomainError
-from app.operations.action_input import MAX_FIELDS_IN_ERROR, WrongAnswers, dashed, read_answers
-from app.operations.actions import Action, ActionForm
+from app.operations.action_input import (
+    MAX_FIELDS_IN_ERROR,
+    WrongAnswers,
+    dashed,
+    read_answers,
+    resource_name,
+    screen_actions,
+    screens_with_actions,
+)
+from app.operations.actionbase import Action, ActionForm
 from app.operations.selection import MAX_IDS, Selection, to_query_string
 from app.text import clean
 
@@ -61,7 +69,7 @@ class OperationRequest:
 
     def _find_action(self) -> None:
         name, resource = self.sent.get("action"), self.sent.get("resource")
-        by_resource = {one.route_base.strip("/"): one for one in screens_with_actions()}
+        by_resource = {resource_name(one): one for one in screens_with_actions()}
         screen = by_resource.get(resource) if isinstance(resource, str) else None
         if screen is None:
             known = ", ".join(sorted(by_resource))
@@ -167,13 +175,3 @@ class OperationRequest:
         except DomainError as error:
             self.wrong[name] = [str(error)]
             return None
-
-
-def screens_with_actions() -> list[Screen]:
-    """Return the screens with collective actions."""
-    return [screen for screen in screens() if screen_actions(screen)]
-
-
-def screen_actions(screen: Screen) -> list[type[Action]]:
-    """Return the collective actions of a screen, in order."""
-    return [kind for kind in screen.collective.values() if issubclass(kind, Action)]

@@ -25,15 +25,18 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.services import cancel, retry
 from app.operations import services
-from app.operations.action_input import dashed
-from app.operations.actions import Action, answer_fields
+from app.operations.action_input import (
+    dashed,
+    resource_name,
+    screen_actions,
+    screens_with_actions,
+)
+from app.operations.actionbase import Action, answer_fields
 from app.operations.api import openapi
 from app.operations.api.paging import check_parameters, next_url, read_page
 from app.operations.api.request_body import (
     OperationRequest,
     WrongRequest,
-    screen_actions,
-    screens_with_actions,
 )
 from app.operations.jobs import OperationRun, OperationUndo
 from app.operations.models import NOT_STARTED, UNDO_OUTCOMES, Operation
@@ -78,7 +81,7 @@ class ActionsApi(Api):
         check_parameters(())
         return jsonify(
             results=[
-                {"resource": view.route_base.strip("/"), **_describe_action(kind)}
+                {"resource": resource_name(view), **_describe_action(kind)}
                 for view in screens_with_actions()
                 for kind in screen_actions(view)
                 if view.can_run_action(kind.action_name())
@@ -255,7 +258,7 @@ def _preview_response(asked: OperationRequest) -> Answer:
         preview = services.preview(db.session(), action, rows)
     return jsonify(
         action=dashed(asked.kind.action_name()),
-        resource=asked.screen.route_base.strip("/"),
+        resource=resource_name(asked.screen),
         selection=asked.selection.describe(),
         dry_run=True,
         **preview_to_dict(preview),
@@ -300,7 +303,7 @@ def _to_dict(operation: Operation) -> dict[str, Any]:
     url = f"/api/v1/operations/{operation.id}"
     screen, name = find_screen(operation), operation.selection["list"]
     return operation_to_dict(operation) | {
-        "resource": name if screen is None else screen.route_base.strip("/"),
+        "resource": name if screen is None else resource_name(screen),
         "url": url,
         "items": f"{url}/items",
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from app.contacts.actions.change_entity import ChangeEntity
 from app.contacts.models import Contact
 from app.extensions import db
 from app.security.actor import acting_as
 from app.security.scope import visible
+from tests.contact_actions import ChangeEntity
 from tests.factories import a_contact, the_entity
 from tests.operations.run_actions import do, items_of, undo
 from tests.people import ALICIA, BRUNO

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.contacts.actions.delete import Delete
 from app.contacts.models import Contact
 from app.extensions import db
 from app.i18n.clock import today
 from app.trash.services import restore
 from app.types import now
+from tests.contact_actions import Delete
 from tests.factories import a_contact
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, Person, add_person

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.contacts.actions.remove_tag import RemoveTag
 from app.contacts.models import Tag
 from app.extensions import db
 from app.log.queries import get_entries
 from app.log.services import restore_value
 from app.security.actor import acting_as
+from tests.contact_actions import RemoveTag
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, items_of, undo
 from tests.people import BRUNO

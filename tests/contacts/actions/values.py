@@ -7,7 +7,7 @@ from typing import Any
 from app.extensions import db
 from app.log.queries import get_entries
 from app.log.services import restore_value
-from app.operations.actions import NONE, Action
+from app.operations.actionbase import NONE, Action
 from app.security.actor import acting_as
 from tests.factories import a_contact, a_value
 from tests.operations.run_actions import do, preview, undo

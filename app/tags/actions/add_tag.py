@@ -1,18 +1,18 @@
-"""Add a tag to contacts."""
+"""Add a tag to rows."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from app.contacts.models import Contact, Tag
-from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.actions import Action, ActionForm, RelationField
 from app.operations.batch import Batch
+from app.tags.models import Tagged
 
 
 class AddTag(Action):
-    """Add a tag to the files that do not have it."""
+    """Add a tag to the rows that do not have it."""
 
-    model = Contact
+    model = Tagged
     label = _l("Add a tag")
     button = _l("Add tag to %(rows)s")
     icon = "tag"
@@ -21,7 +21,7 @@ class AddTag(Action):
     class Form(ActionForm):
         """The form: the tag."""
 
-        tag = RepositoryField(Tag, _l("Tag"))
+        tag = RelationField(_l("Tag"), relation="tags")
 
     def apply(self, batch: Batch) -> None:
-        batch.link(Contact.tags, self.answers.tag)
+        batch.link(self.model.tags, self.answers.tag)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from types import SimpleNamespace, new_class
 from typing import Any, ClassVar
 
 from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from wtforms.widgets import TextInput
@@ -16,7 +17,7 @@ from app.crud.actions import ListAction, get_action
 from app.crud.fields import SwitchField, TypedField
 from app.crud.forms import LookupForm
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
-from app.crud.screens import Screen
+from app.crud.screens import Screen, screen_of, screens
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import FieldType
@@ -24,6 +25,7 @@ from app.operations.batch import Batch
 from app.operations.models import OUTCOMES, Operation
 from app.operations.selection import OutOfScope, Selection, build_list_url
 from app.operations.services import create_draft, record_out_of_scope
+from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
 from app.states.rules import rule_text
 
@@ -39,7 +41,9 @@ NONE = "none"
 
 
 class ActionForm(LookupForm):
-    """The form of an action: what it needs to know."""
+    """The form of an action: what it needs to know. ``model`` is that of the rows."""
+
+    model: ClassVar[Any]
 
 
 class RepositoryField(ModelChoiceField):
@@ -61,6 +65,25 @@ class RepositoryField(ModelChoiceField):
             self.data = None
             return
         super().pre_validate(form)
+
+
+class RelationField(RepositoryField):
+    """A row that the rows of the form's model may be linked to by a relation.
+
+    The relation has the name of the field, if ``relation`` names no other. If rows need not be
+    linked to any, none is an answer, too.
+    """
+
+    def __init__(
+        self, label: Any, *, relation: str = "", name: str = "", _form: Any = None, **kwargs: Any
+    ) -> None:
+        relation = relation or name
+        linked = inspect(_form.model).relationships[relation]
+        target = linked.mapper.class_
+        or_none = not linked.uselist and all(column.nullable for column in linked.local_columns)
+        super().__init__(target, label, or_none=or_none, name=name, _form=_form, **kwargs)
+        if not issubclass(target, Repository):
+            self.lookup_url = f"{screen_of(_form.model).route_base}/lookup/{relation}"
 
 
 class ReasonField(TypedField):
@@ -88,6 +111,11 @@ class Action(ListAction, abstract=True):
     # What the preview and the result call rows that need no change.
     unchanged_label: ClassVar[Any] = _l("Already have it")
     unchanged_outcome: ClassVar[Any] = _l("Already had it")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "model"):
+            cls.Form = _make_form(cls.Form, model=cls.model)
 
     def __init__(self, form: ActionForm | None = None, actor: Actor | None = None) -> None:
         self.form = form
@@ -183,9 +211,42 @@ class Action(ListAction, abstract=True):
         return redirect(f"/operations/{operation.id}/")
 
 
+class ChangeRelation(Action, abstract=True):
+    """Set the link of rows to one row of a repository, or remove it where it may be empty.
+
+    ``relation`` names it, and the field of the form, whose label is ``field_label``.
+    """
+
+    relation: ClassVar[str]
+    field_label: ClassVar[Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "relation" in vars(cls) and "Form" not in vars(cls):
+            cls.Form = _make_form(ActionForm, **{cls.relation: RelationField(cls.field_label)})
+        super().__init_subclass__(**kwargs)
+
+    def apply(self, batch: Batch) -> None:
+        row = getattr(self.answers, self.relation)
+        batch.set(_foreign_key(self.model, self.relation), None if row is None else row.id)
+
+
+def _make_form(base: type[ActionForm], **names: Any) -> Any:
+    """Return a form class with more attributes."""
+    return new_class("Form", (base,), {}, lambda namespace: namespace.update(names))
+
+
+def _foreign_key(model: Any, relation: str) -> Any:
+    """Return the attribute that holds the id of a many-to-one relation."""
+    mapper = inspect(model)
+    (column,) = mapper.relationships[relation].local_columns
+    return getattr(model, mapper.get_property_by_column(column).key)
+
+
 def find_operation_action(operation: Operation) -> type[Action] | None:
     """Return the action of an operation, or None if the program no longer has it."""
-    action = get_action(operation.action)
+    models = [screen.table.model for screen in screens()]
+    found = [model for model in models if model.__tablename__ == operation.subject_type]
+    action = get_action(operation.action, found[0]) if found else None
     return action if action is not None and issubclass(action, Action) else None
 
 

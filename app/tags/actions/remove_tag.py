@@ -1,18 +1,18 @@
-"""Remove a tag from contacts."""
+"""Remove a tag from rows."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 
-from app.contacts.models import Contact, Tag
-from app.operations.actions import Action, ActionForm, RepositoryField
+from app.operations.actions import Action, ActionForm, RelationField
 from app.operations.batch import Batch
+from app.tags.models import Tagged
 
 
 class RemoveTag(Action):
-    """Remove a tag from the files that have it."""
+    """Remove a tag from the rows that have it."""
 
-    model = Contact
+    model = Tagged
     label = _l("Remove a tag")
     button = _l("Remove tag from %(rows)s")
     icon = "x-square"
@@ -23,7 +23,7 @@ class RemoveTag(Action):
     class Form(ActionForm):
         """The form: the tag."""
 
-        tag = RepositoryField(Tag, _l("Tag"))
+        tag = RelationField(_l("Tag"), relation="tags")
 
     def apply(self, batch: Batch) -> None:
-        batch.unlink(Contact.tags, self.answers.tag)
+        batch.unlink(self.model.tags, self.answers.tag)

@@ -1,0 +1,1 @@
+"""Tags: labels placed on rows of any model that inherits ``Tagged``."""

@@ -1,0 +1,1 @@
+"""Collective actions on rows that have tags, one file each."""
