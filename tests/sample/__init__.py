@@ -70,5 +70,5 @@ def _models(sample: SimpleNamespace) -> list[Any]:
     return [
         value
         for value in vars(sample).values()
-        if isinstance(value, type) and instrumentation.manager_of_class(value) is not None
+        if isinstance(value, type) and instrumentation.opt_manager_of_class(value) is not None
     ]

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from app.crud.api.base import Api
 from app.crud.api.fields import LINK_SCHEMAS
-from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
+from app.crud.api.resource import ModelApi
 from app.crud.api.schemas import (
     ID,
     content,
@@ -118,7 +118,7 @@ def resource_schemas(api: ModelApi) -> dict[str, Any]:
 def response_field(api: ModelApi, name: str) -> dict[str, Any]:
     """Return the schema of a field in a response."""
     schema = api.fields[name].response_schema()
-    return schema | {"readOnly": True} if name in READ_ONLY_FIELDS else schema
+    return schema | {"readOnly": True} if name in api.read_only() else schema
 
 
 def request_fields(api: ModelApi, *, is_new: bool) -> dict[str, Any]:
