@@ -23,3 +23,11 @@ class DomainError(Exception):
 
 class InUse(DomainError):
     """The row cannot be deleted because other rows are linked to it."""
+
+    status = 409
+
+
+class Locked(DomainError):
+    """The row is locked: see ``states.locks``."""
+
+    status = 409

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask import abort, flash, jsonify, redirect, request, url_for
@@ -18,7 +19,7 @@ from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.photos import assign_photos, mark_saved, store_uploads
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
-from app.errors import DomainError
+from app.errors import DomainError, Locked
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
@@ -35,6 +36,7 @@ class FormPages:
     edit_form: type[RowForm]
     add_columns: list[str]
     edit_columns: list[str]
+    why_locked: Callable[[Any], str]
     # Fields that a duplicate does not copy, besides e-mails, telephones and the photo.
     unique_columns: ClassVar[tuple[str, ...]] = ()
 
@@ -102,12 +104,19 @@ class FormPages:
         """Edit a row."""
         row = self.find(pk)
         if request.method == "GET":
+            if locked := self.why_locked(row):
+                flash(locked, "warning")
+                return redirect(f"{self.route_base}/show/{row.id}")
             form = self.make_edit_form(row)
             form.version.data = str(getattr(row, "version", ""))
             return self._form_page(form, row)
         if store_uploads(self.datamodel.obj):
             row = self.find(pk)
         form = self.make_edit_form(row)
+        if locked := self.why_locked(row):
+            form.validate()
+            add_form_error(form, Locked(locked))
+            return self._form_page(form, row, Locked.status)
         if self._is_stale(form, row):
             return self._conflict(form, row)
         return self._save(form, row) or self._form_page(form, self.find(pk), 422)

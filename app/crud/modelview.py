@@ -25,6 +25,7 @@ from app.log.models import is_logged
 from app.registry import Plug
 from app.security.areas import Level
 from app.security.roles import Grant
+from app.states.stateful import Stateful
 from app.trash.models import Trashable
 
 
@@ -136,6 +137,13 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
         self.add_columns = list(
             self.add_columns or _fieldset_columns(self.add_fieldsets) or self.edit_columns
         )
+        if (
+            issubclass(self.datamodel.obj, Stateful)
+            and "state" in self.edit_columns + self.add_columns
+        ):
+            raise TypeError(
+                f"{type(self).__name__} edits the state, which only transitions change."
+            )
         self.show_columns = list(self.show_columns or _fieldset_columns(self.show_fieldsets))
         super()._init_properties()
         if not self.edit_fieldsets:

@@ -18,6 +18,7 @@ from app.errors import DomainError, InUse
 from app.extensions import db
 from app.log.services import get_entry, restore_value
 from app.security.actor import current_actor
+from app.states.locks import why_locked
 from app.trash import services as trash
 from app.trash.models import Trashable
 
@@ -76,6 +77,7 @@ class ShowPages:
             "row": row,
             "view": self,
             "tab": tab,
+            "why_locked": self.why_locked(row),
         }
         if tab is None:
             context["sections"] = self.sections(row)
@@ -164,6 +166,10 @@ class ShowPages:
         else:
             db.session.delete(row)
         db.session.commit()
+
+    def why_locked(self, row: Any) -> str:
+        """Return why the row must not be changed, or an empty text."""
+        return why_locked(db.session(), row, current_actor())
 
     def why_not_deleted(self, row: Any) -> str | None:
         """Return why the row must not be deleted, or None; asked before the button is drawn."""

@@ -88,6 +88,9 @@ class TrashView(ModelView, abstract=True):
         """Delete one row of the trash permanently."""
         row = self.find(pk)
         name = self.safe_name(row)
+        if reason := self.why_locked(row):
+            flash(reason, "danger")
+            return redirect(f"{self.route_base}/show/{pk}")
         if not trash.purge_one(db.session(), type(row), current_actor(), row.id):
             abort(404)
         db.session.commit()

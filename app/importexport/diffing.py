@@ -24,7 +24,7 @@ from app.importexport.lookups import LinkedRow, split_list
 from app.importexport.reading import SourceRow
 from app.importexport.report import MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
-from app.importexport.rule_checks import reject_broken_rows
+from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 from app.text import clean, sort_key
@@ -137,6 +137,8 @@ class ChunkDiff:
                         row.reject("invalid", name, _("This field is required for new contacts."))
             if not row.outcome:
                 self._set_outcome(row, fields)
+        reject_states(self)
+        reject_locked_rows(self)
         reject_broken_rows(self)
 
     def _match(self) -> None:

@@ -1,4 +1,4 @@
-"""Reject the rows of a file that would break a rule of their model."""
+"""Reject the rows of a file that would break a rule of their model, or change a locked row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from sqlalchemy import inspect
 
 from app.importexport.fields import ManyToManyField
 from app.importexport.rows import ImportRow
+from app.states.locks import why_each_is_locked
 from app.states.rules import broken_rows
+from app.states.stateful import STATE_NOT_EDITED, Stateful
+
+
+def reject_locked_rows(diff: Any) -> None:
+    """Reject the updates of rows that are locked, in one statement for a model that has locks."""
+    updated = {row.row_id: row for row in diff.rows if row.outcome == "updated"}
+    for number, reason in why_each_is_locked(
+        diff.session, diff.model, updated, diff.actor
+    ).items():
+        updated[number].reject("skipped", "", reason)
+
+
+def reject_states(diff: Any) -> None:
+    """Reject the rows that give a state: only transitions change it."""
+    if issubclass(diff.model, Stateful):
+        for row in diff.rows:
+            if row.outcome in ("new", "updated") and "state" in row.values:
+                row.reject("invalid", "state", STATE_NOT_EDITED)
 
 
 def reject_broken_rows(diff: Any) -> None:

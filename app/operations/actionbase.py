@@ -27,6 +27,7 @@ from app.operations.selection import OutOfScope, Selection, build_list_url
 from app.operations.services import create_draft, record_out_of_scope
 from app.repositories.models import Repository
 from app.security.actor import Actor, current_actor
+from app.states.locks import lock_text
 from app.states.rules import rule_text
 
 # The reasons that any action may give for leaving a row out.
@@ -161,7 +162,8 @@ class Action(ListAction, abstract=True):
         """Return the sentence of a reason's code; any other text is a sentence already."""
         if not reason:
             return ""
-        return str(cls.reasons.get(reason) or REASONS.get(reason) or rule_text(reason) or reason)
+        known = cls.reasons.get(reason) or REASONS.get(reason)
+        return str(known or rule_text(reason) or lock_text(reason) or reason)
 
     @classmethod
     def button_text(cls, rows: str) -> str:

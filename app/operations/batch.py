@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, null, or_
 
-from app.operations.verbbase import Verb
+from app.operations.verbbase import Verb, moves_locked_rows
 from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
 from app.security.actor import Actor
+from app.states.locks import locks_of
 from app.states.rules import broken_by
+from app.states.stateful import Stateful
 from app.types import now
 
 
@@ -31,6 +33,8 @@ class Batch:
         """Set a column to one value."""
         mapper = inspect(self.model)
         key = mapper.get_property_by_column(column.property.columns[0]).key
+        if key == "state" and issubclass(self.model, Stateful):
+            raise ValueError("Only transitions change the state.")
         if key in mapper.validators:
             raise ValueError(f"The model validates {key}: change it with each().")
         self._add(Set(self.model, key, value))
@@ -93,6 +97,12 @@ class Batch:
         for where, reason in broken_by(self.model, values, self.actor):
             yield and_(self.needs_change(), where), reason
 
+    def _locked(self) -> Iterator[tuple[ColumnElement[bool], str]]:
+        """Yield (condition, reason) of the rows that are locked."""
+        if not moves_locked_rows(self.verbs):
+            for lock in locks_of(self.model, self.actor):
+                yield and_(self.needs_change(), lock.condition), lock.code
+
     def outcome_case(
         self, first: tuple[tuple[Any, str, str], ...] = ()
     ) -> tuple[ColumnElement, ColumnElement]:
@@ -103,6 +113,7 @@ class Batch:
         cases = [
             *first,
             *((where, "refused", reason) for where, reason in self.refusals),
+            *((where, "skipped", reason) for where, reason in self._locked()),
             *((where, "skipped", reason) for where, reason in self.skips),
             *((where, "skipped", reason) for where, reason in self._broken_rules()),
             (self.needs_change(), "changed", None),

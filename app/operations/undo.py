@@ -12,9 +12,10 @@ from app.operations.engine import NOW, ChunkedRun, main_verb
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
 from app.operations.sql import is_not_true
-from app.operations.verbbase import BeforeValue, Effect, Verb
+from app.operations.verbbase import BeforeValue, Effect, Verb, moves_locked_rows
 from app.security.actor import Actor
 from app.security.scope import scope_condition
+from app.states.locks import locks_of
 from app.states.rules import broken_by
 
 
@@ -43,6 +44,8 @@ class UndoRun(ChunkedRun):
         restores = main_verb(self.verbs).undo_event == "restored"
         if hasattr(model, "trashed_at") and not restores:
             kept.insert(0, (model.trashed_at.is_not(None), "gone"))
+        if not moves_locked_rows(self.verbs):
+            kept += [(lock.condition, lock.code) for lock in locks_of(model, self.actor)]
         for verb in self.verbs:
             changed = self._is_changed_by(verb)
             can_restore = verb.can_restore(self._before_value(verb), self._is_available)

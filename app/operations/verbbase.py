@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -40,6 +40,9 @@ class Verb:
     # The event that the log records, and the one it records for the undoing.
     event: ClassVar[str] = "changed"
     undo_event: ClassVar[str] = "changed"
+
+    # Whether it also changes rows that are locked, as a transition does.
+    moves_locked_rows: ClassVar[bool] = False
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -97,6 +100,11 @@ class Verb:
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         """Return (label, old, new) of one row, for the preview."""
         raise NotImplementedError
+
+
+def moves_locked_rows(verbs: Sequence[Verb]) -> bool:
+    """Return True if verbs may change rows that are locked."""
+    return bool(verbs) and all(verb.moves_locked_rows for verb in verbs)
 
 
 def load_labels(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import RelationshipDirection, Session
 
 # A condition that refuses a row, and the sentence that says why.
 Reason = tuple[Any, Any]
@@ -41,6 +41,17 @@ def is_changed(row: Any, names: Iterable[str]) -> bool:
     """Return True if a flush writes one of the attributes of a row."""
     attributes = inspect(row).attrs
     return any(name in attributes and attributes[name].history.has_changes() for name in names)
+
+
+def is_written(row: Any) -> bool:
+    """Return True if a flush writes a column of a row, or a link that the row holds."""
+    mapper = inspect(type(row))
+    names = [attribute.key for attribute in mapper.column_attrs] + [
+        relation.key
+        for relation in mapper.relationships
+        if not relation.viewonly and relation.direction is not RelationshipDirection.ONETOMANY
+    ]
+    return is_changed(row, names)
 
 
 def first_reason(

@@ -1,4 +1,4 @@
-"""Ask the rules about every row that the session writes."""
+"""Ask the rules and the locks about every row that the session writes, and refuse edited states."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import RelationshipDirection, Session
 
+from app.errors import DomainError
 from app.security.actor import current_actor
+from app.states.conditions import is_changed, is_written
+from app.states.locks import Guarded, Lock, check_locks
 from app.states.rules import check_rules
+from app.states.stateful import STATE_NOT_EDITED, Stateful
 
 
 @event.listens_for(Session, "before_flush")
@@ -33,6 +37,24 @@ def _links_to_own_model(model: type) -> tuple[Any, ...]:
         if relation.direction is RelationshipDirection.MANYTOONE
         and relation.mapper.class_ is model
     )
+
+
+@event.listens_for(Session, "before_flush")
+def _check_locks(session: Session, _context, _instances) -> None:
+    """Refuse the flush if a row that it changes or deletes is locked as it is stored."""
+    locked = (Guarded, *(lock.model for lock in Lock.all()))
+    rows = [row for row in session.dirty if isinstance(row, locked) and is_written(row)]
+    rows += [row for row in session.deleted if isinstance(row, locked)]
+    if rows:
+        check_locks(session, rows)
+
+
+@event.listens_for(Session, "before_flush")
+def _refuse_edited_states(session: Session, _context, _instances) -> None:
+    """Refuse the flush if it changes a state: only transitions do, by a statement of their own."""
+    for row in session.dirty:
+        if isinstance(row, Stateful) and is_changed(row, ("state",)):
+            raise DomainError(STATE_NOT_EDITED, field="state")
 
 
 @event.listens_for(Session, "after_flush")

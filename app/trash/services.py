@@ -14,6 +14,7 @@ from app.log.models import LogEntry
 from app.log.services import record_many
 from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
+from app.states.locks import not_locked
 from app.storage.models import photo_fields
 from app.storage.services import discard_photos
 from app.types import now
@@ -45,6 +46,11 @@ def select_trashed(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -
     )
 
 
+def _select_purgeable(model: Any, actor: Actor, *conditions: ColumnElement[bool]) -> Any:
+    """Select the rows that ``select_trashed`` does, without those that are locked."""
+    return select_trashed(model, actor, *conditions, *not_locked(model, actor))
+
+
 def purge_all(
     session: Session, model: Any, actor: Actor, *, before: datetime | None = None, chunk: int = 500
 ) -> int:
@@ -62,7 +68,7 @@ def purge_chunks(
     after ``before`` are kept.
     """
     last = 0
-    chosen = select_trashed(model, actor, *_older(model, before))
+    chosen = _select_purgeable(model, actor, *_older(model, before))
     candidates = chosen.with_only_columns(model.id).order_by(model.id).limit(chunk)
     while ids := session.scalars(candidates.where(model.id > last)).all():
         count = _purge(session, model, chosen.where(model.id.in_(ids)), actor)
@@ -87,7 +93,8 @@ def purge_old(session: Session, model: Any, before: datetime) -> Iterator[int]:
 
 def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:
     """Purge a row that is in the trash and in the actor's scope; return whether it was there."""
-    return bool(_purge(session, model, select_trashed(model, actor, model.id == row_id), actor))
+    chosen = _select_purgeable(model, actor, model.id == row_id)
+    return bool(_purge(session, model, chosen, actor))
 
 
 def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
@@ -141,7 +148,7 @@ def _photos(session: Session, model: Any, rows: Sequence[Any]) -> set[str]:
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:
     """Return how many rows would be purged."""
-    query = select_trashed(model, actor, *_older(model, before))
+    query = _select_purgeable(model, actor, *_older(model, before))
     return session.scalar(query.with_only_columns(func.count(model.id))) or 0
 
 

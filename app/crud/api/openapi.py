@@ -118,7 +118,7 @@ def resource_schemas(api: ModelApi) -> dict[str, Any]:
 def response_field(api: ModelApi, name: str) -> dict[str, Any]:
     """Return the schema of a field in a response."""
     schema = api.fields[name].response_schema()
-    return schema | {"readOnly": True} if api.is_read_only(name) else schema
+    return schema | {"readOnly": True} if name in api.read_only() else schema
 
 
 def request_fields(api: ModelApi, *, is_new: bool) -> dict[str, Any]:

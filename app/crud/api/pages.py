@@ -88,7 +88,7 @@ def _resource(api: ModelApi) -> dict[str, Any]:
                 "label": field.label if name not in READ_ONLY_FIELDS else _read_only_label(name),
                 "kind": _describe_type(field),
                 "is_required": name in required_names,
-                "is_given": api.is_read_only(name),
+                "is_given": name in api.read_only(),
             }
             for name, field in api.fields.items()
         ],

@@ -27,10 +27,11 @@ from app.crud.modelview import ModelView
 from app.crud.paging import InvalidPage
 from app.crud.screens import registered
 from app.crud.submissions import AlreadySubmitted
-from app.errors import DomainError, InUse
+from app.errors import DomainError, InUse, Locked
 from app.extensions import db
 from app.registry import Plug
 from app.security.actor import current_actor
+from app.states.stateful import STATE_NOT_EDITED, Stateful
 from app.text import clean
 
 ApiResponse = Response | tuple[Response, int]
@@ -82,7 +83,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                 self.datamodel.is_relation(name) or self.datamodel.field_type(name).name != "photo"
             )
         ]
-        given = [name for name in READ_ONLY_FIELDS if name in self.datamodel.list_properties]
+        given = [name for name in self.read_only() if name in self.datamodel.list_properties]
         names += self.datamodel.computed
         self.fields = {  # type: ignore[misc]
             name: make_field(self.datamodel, name, self.screen.get_label(name))
@@ -93,11 +94,13 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
     def settable(self, is_new: bool) -> list[str]:
         """Return the names of the fields that a request may set."""
         columns = self.screen.add_columns if is_new else self.screen.edit_columns
-        return [name for name in columns if name in self.fields and not self.is_read_only(name)]
+        given = self.read_only()
+        return [name for name in columns if name in self.fields and name not in given]
 
-    def is_read_only(self, name: str) -> bool:
-        """Return True for a field that a response has and a request may not set."""
-        return name in READ_ONLY_FIELDS or name in self.datamodel.computed
+    def read_only(self) -> tuple[str, ...]:
+        """Return the names of the fields that no request may set."""
+        states = ("state",) if issubclass(self.datamodel.obj, Stateful) else ()
+        return (*READ_ONLY_FIELDS, *states, *self.datamodel.computed)
 
     @expose("/", methods=["GET"])
     @permission_name("list")
@@ -162,6 +165,8 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         row = self.screen.find(pk)
         number = row.id
         sent = read_object()
+        if locked := self.screen.why_locked(row):
+            return problem(Locked.status, locked)
         version = sent.pop("version", _if_match())
         typed, errors = self._form_data(sent, row)
         if version is None:
@@ -188,7 +193,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             self.screen.remove(row)
         except DomainError as error:
             db.session.rollback()
-            return problem(409 if isinstance(error, InUse) else 422, str(error))
+            return problem(_status(error), str(error))
         except StaleDataError:
             db.session.rollback()
             return self._conflict(number)
@@ -232,12 +237,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         for name, value in sent.items():
             if name not in settable:
                 if len(errors) < MAX_NAMED_FIELDS:
-                    reason = (
-                        _("Set automatically.")
-                        if self.is_read_only(name)
-                        else _("This field doesn’t exist.")
-                    )
-                    errors[clean(name)[:80]] = [reason]
+                    errors[clean(name)[:80]] = [self._why_not_set(name)]
                 continue
             field = self.fields[name]
             try:
@@ -245,6 +245,13 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             except DomainError as error:
                 errors[name] = [str(error)]
         return typed, errors
+
+    def _why_not_set(self, name: str) -> str:
+        if name in READ_ONLY_FIELDS or name in self.datamodel.computed:
+            return _("Set automatically.")
+        return (
+            str(STATE_NOT_EDITED) if name in self.read_only() else _("This field doesn’t exist.")
+        )
 
     def _save(self, form: RowForm, row: Any, errors: dict[str, list[str]]) -> ApiResponse | None:
         """Save a form; return an error response, or None if it was saved."""
@@ -261,7 +268,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         except DomainError as error:
             db.session.rollback()
             fields = {error.field: [str(error)]} if error.field else {}
-            return problem(422, str(error), fields)
+            return problem(_status(error), str(error), fields)
         except StaleDataError:
             db.session.rollback()
             return self._conflict(number)
@@ -275,6 +282,11 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         self.screen.find(number)
         text = _("Someone else has changed this. Read it again, then send your change.")
         return problem(409, text, current=self._get_json(number))
+
+
+def _status(error: DomainError) -> int:
+    """Return the status of a change that is refused."""
+    return error.status if isinstance(error, InUse | Locked) else 422
 
 
 def _if_match() -> Any:
