@@ -84,6 +84,36 @@ def test_a_click_beside_the_name_opens_the_row_and_one_beside_the_tick_does_not(
     expect(page).to_have_url(re.compile(f"{address}$"))
 
 
+def test_the_tick_and_the_name_stay_when_the_columns_are_scrolled_and_cast_a_shadow(page):
+    page.set_viewport_size({"width": 800, "height": 700})
+    columns = "name email phone mobile position city postcode province country manager".split()
+    page.goto("/contacts/list/?" + "cols=" + ",".join(columns))
+    card = page.locator(".table-card")
+    heads, cells = (
+        page.locator("table.rows thead tr > *"),
+        page.locator("table.rows tbody tr").nth(1),
+    )
+    tick, name, other = (cells.locator("td").nth(place) for place in range(3))
+    kept = [tick.locator("input"), name.locator("a"), heads.nth(0), heads.nth(1)]
+
+    def lefts(locators):
+        return [it.bounding_box()["x"] for it in locators]
+
+    before, first, shadow = lefts(kept), lefts([other]), "it => getComputedStyle(it).boxShadow"
+    assert {name.evaluate(shadow), heads.nth(1).evaluate(shadow)} == {"none"}
+    card.evaluate("it => { it.scrollLeft = 300; }")
+    expect(card).to_have_class(re.compile("is-scrolled"))
+    assert lefts(kept) == before
+    assert lefts([other]) == [first[0] - 300]
+    assert "none" not in {name.evaluate(shadow), heads.nth(1).evaluate(shadow)}
+    # What scrolls goes under both, not through them.
+    hidden = "it => { const { left, top, height } = it.getBoundingClientRect();"
+    hidden += (
+        " return document.elementFromPoint(left + 3, top + height / 2).closest('td') === it; }"
+    )
+    assert [it.evaluate(hidden) for it in (tick, name)] == [True, True]
+
+
 def test_a_wrong_filter_value_is_told_in_the_dialog_on_enter(page):
     page.goto("/contacts/list/")
     page.locator("a[data-panel][href*='/contacts/filters']").click()

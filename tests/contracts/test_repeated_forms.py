@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 
 import pytest
 from flask import Flask
+from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import func, select, update
 
 from app.contacts.models import Contact
@@ -15,6 +17,7 @@ from app.crud.modelview import ModelView
 from app.crud.periodic import DeleteOldFormSubmissions
 from app.entities.models import Entity
 from app.extensions import db
+from app.security.passwords import hash_password
 from app.staff.models import StaffUser
 from app.types import now
 from tests.contracts.pagereader import Form, find_post_form, parse_forms
@@ -27,6 +30,7 @@ WITH_ADD_FORM = [
     for view in ModelView.all()
     if "add" not in view.exclude_route_methods and view.add_title is not None
 ]
+PASSWORD = "tortuga lámpara diecisiete"
 
 
 def count(model: type) -> int:
@@ -183,6 +187,19 @@ def test_access_given_twice_creates_one_user_and_no_error(client_as, session):
         browser.post(form.action, data=form.submitted())
     assert count(StaffUser) == before + 1
     assert "already has a user" not in browser.get(f"/contacts/show/{contact.id}").text
+
+
+def test_an_api_key_created_twice_is_one_key_and_its_secret_is_shown_once(client_as, session):
+    BRUNO.user.password = hash_password(PASSWORD)
+    browser = client_as(BRUNO)
+    form = find_post_form(browser.get("/account/keys/").text, "/account/keys/")
+    data = form.submitted(name="Website", scope_contacts="read", present=PASSWORD)
+    first = browser.post(form.action, data=data)
+    second = browser.post(form.action, data=data, follow_redirects=True)
+    assert re.search(r"padron_[\w-]{43}", first.text)
+    assert "This key has already been created." in second.text
+    assert not re.search(r"padron_[\w-]{43}", second.text)
+    assert count(ApiKey) == 1
 
 
 def test_a_resource_created_twice_with_an_idempotency_key_is_one_row(client_as, session, app):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask_babel import force_locale
 from sqlalchemy import select
@@ -93,6 +95,20 @@ def test_only_a_row_in_the_trash_and_in_reach_is_deleted(view, client_as, sessio
         assert stored(session, model, number) is not None
     page = client_as(CLARA).get(f"{view.route_base}/show/{reader}").text
     assert f'action="{url}' not in page
+
+
+@every_trash
+def test_what_deletes_permanently_is_a_quiet_button_that_comes_last(view, client_as, session):
+    row, browser = trashed(view, session), client_as(ALICIA)
+    for page, ways, address in (
+        ("list/", 'class="head-ways">', f'href="{view.route_base}/empty"'),
+        (f"show/{row.id}", 'class="banner banner-warning"', f"{view.route_base}/purge/{row.id}"),
+    ):
+        text = browser.get(f"{view.route_base}/{page}").text.split(ways, 1)[1]
+        # Up to the end of the row of buttons.
+        buttons = text.split("</div>\n", 1)[0]
+        assert re.findall('class="btn ([^"]*)"', buttons)[-1] == "btn-line btn-quiet-danger", page
+        assert address in buttons
 
 
 def test_the_initials_are_those_of_the_list(client_as, session):

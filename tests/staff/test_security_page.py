@@ -167,6 +167,49 @@ def test_the_counts_match_the_log(session):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [
+        (
+            "en",
+            "1 in 7 days · Users: 1 · IP addresses: 1",
+            "2 in 7 days · Users: 2 · IP addresses: 2",
+        ),
+        (
+            "es",
+            "1 en 7 días · Usuarios: 1 · Direcciones IP: 1",
+            "2 en 7 días · Usuarios: 2 · Direcciones IP: 2",
+        ),
+    ],
+)
+def test_one_account_is_counted_in_the_same_words_as_several(client_as, language, one, two):
+    browser = client_as(ALICIA)
+    for number, (user, sentence) in enumerate([(BRUNO.user, one), (CLARA.user, two)]):
+        record_security_event(
+            db.session(), "sign_in_failed", NOBODY, about=user.id, name=str(user),
+            address=f"192.0.2.{number}",
+        )  # fmt: skip
+        db.session.commit()
+        page = browser.get("/security/", headers={"Accept-Language": language}).text
+        assert f'<p class="mute">{sentence}</p>' in page
+
+
+def test_an_export_is_described_in_the_language_of_whoever_reads_of_it(client_as):
+    exporter, reader = client_as(BRUNO), client_as(ALICIA)
+    exporter.post("/contacts/export.csv?city__contains=Bilbao&cols=city", headers=SPANISH).close()
+    details = {
+        language: reader.get("/security/?part=exports", headers={"Accept-Language": language}).text
+        for language in ("en", "es")
+    }
+    for language, filtered, columns in (
+        ("en", "City contains Bilbao", "Member number, First name, Last name, City"),
+        ("es", "Localidad contiene Bilbao", "Número de miembro, Nombre, Apellidos, Localidad"),
+    ):
+        assert filtered in details[language]
+        assert columns in details[language]
+        assert "city__contains" not in details[language]
+
+
 def test_the_page_takes_a_fixed_number_of_statements(client_as, counting):
     browser = client_as(ALICIA)
     for part in security.SECTIONS:
