@@ -15,7 +15,6 @@ from app.fieldtypes import to_json
 from app.log.queries import changes_since
 from app.log.values import foreign_keys
 
-
 # An old value that the log no longer has; it equals no other.
 _UNKNOWN = object()
 
