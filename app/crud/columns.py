@@ -64,6 +64,9 @@ class ListColumn:
     # Says why a list cannot be sorted by the column; not used if ``sort`` returns something.
     why_not_sorted: Any = _l("This column can’t be sorted.")
 
+    # Says why a list cannot be filtered by the column; not used if its attribute has filters.
+    why_not_filtered: Any = _l("It is not stored, but put together for the list.")
+
     def sort(self) -> Sort | None:
         """Return how a list is sorted by this column, or None if it cannot be."""
         return None
@@ -85,6 +88,8 @@ class AttributeColumn(ListColumn):
         self.field_type: FieldType = datamodel.field_type(name)
         self.shape = self.field_type.shape
         computed = datamodel.computed.get(name)
+        if computed and computed.why_not_filtered:
+            self.why_not_filtered = computed.why_not_filtered
         if reason := (computed and computed.why_not_sorted) or self.field_type.why_not_sorted:
             self.why_not_sorted = reason
             self.is_sortable = False
@@ -114,6 +119,7 @@ class TitleColumn(ListColumn):
     """The name of the row, joined from several attributes, linked to its show page."""
 
     shape = "title"
+    why_not_filtered = _l("Search for a name, or filter by its parts.")
 
     def __init__(
         self, datamodel: ScopedInterface, name: str, label: Any, parts: tuple[str, ...]

@@ -126,6 +126,11 @@ class ListPages(SavedViewPages):
             view=self,
             state=state,
             columns=columns,
+            unfiltered=[
+                (column.label, column.why_not_filtered)
+                for name, column in self.table.columns.items()
+                if name not in self.table.filters
+            ],
             find=find,
             chosen=chosen,
             error=error,

@@ -13,6 +13,7 @@ from app.crud.added import place_added_fields
 from app.crud.basepage import PageMeta
 from app.crud.columns import ListColumn, key_sort, make_column, name_parts
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
+from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
 from app.crud.forms import FormBuilder
 from app.crud.interface import ScopedInterface
@@ -165,7 +166,7 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
             self.datamodel,
             columns,
             tuple(self.list_columns),
-            filters=tuple(self.search_columns),
+            filters=self._make_filters(columns),
             sorts=self._make_sorts(columns),
             base_sort=self.base_sort,
             labels=self.label_columns,
@@ -173,6 +174,14 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
             hint_columns=self.hint_columns,
         )
         self.order_columns = list(self.table.sorts)
+
+    def _make_filters(self, columns: dict[str, ListColumn]) -> tuple[str, ...]:
+        """Return what the list is filtered by: ``search_columns``, and every column that can be."""
+        converter = FilterConverter(self.datamodel)
+        refused = {name for name, c in self.datamodel.computed.items() if c.why_not_filtered}
+        names = dict.fromkeys([*self.search_columns, *columns])
+        known = {*self.datamodel.list_properties, *self.datamodel.computed} - refused
+        return tuple(name for name in names if name in known and converter.convert(name))
 
     def _make_sorts(self, columns: dict[str, ListColumn]) -> dict[str, Sort]:
         """Return how the list is sorted by each column that can be sorted."""

@@ -186,9 +186,9 @@ def _empty(session: Session, entries: Entries, ids: Sequence[int], request_id: i
             changes.setdefault(parts, []).append({"entry_id": row["id"], **digests})
     for parts, rows in changes.items():
         session.connection().execute(_statement(parts, request_id), rows)
-    for row in session.identity_map.values():
-        if isinstance(row, LogEntry):
-            session.expire(row)
+    for entry in session.identity_map.values():
+        if isinstance(entry, LogEntry):
+            session.expire(entry)
 
 
 def _statement(parts: tuple[Part, ...], request_id: int) -> Any:

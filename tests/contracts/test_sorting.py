@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask_appbuilder.security.sqla.models import Role
+from markupsafe import escape
 from sqlalchemy import String, select
 from werkzeug.datastructures import MultiDict
 
@@ -53,6 +54,19 @@ def test_a_list_is_sorted_by_every_column_or_says_why_not(view, app, session):
         isinstance(column, ChipsColumn) and name in screen.table.sorts
         for name, column in screen.table.columns.items()
     )
+
+
+@views
+def test_a_list_is_filtered_by_every_column_or_says_why_not(view, app, session, client_as):
+    screen = find(app, view)
+    unfiltered = [
+        c for name, c in screen.table.columns.items() if name not in screen.table.filters
+    ]
+    stored = {*screen.datamodel.list_properties, *screen.datamodel.computed}
+    assert not stored & {column.name for column in unfiltered}
+    page = client_as(ALICIA).get(f"{screen.route_base}/filters").text
+    for column in unfiltered:
+        assert escape(str(column.why_not_filtered)) in page, column.name
 
 
 @views
