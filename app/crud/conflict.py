@@ -10,6 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.crud.fields import SwitchField, TypedField
 from app.crud.forms import RowForm
+from app.crud.linesfield import (
+    LinesField,
+    line_values,
+    logged_line_values,
+    show_stored_lines,
+    show_typed_lines,
+)
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.fieldtypes import to_json
 from app.log.queries import changes_since
@@ -45,6 +52,9 @@ def merge_stale_form(
     conflicts: list[FieldConflict] = []
     taken_over: list[str] = []
     for field in form:
+        if isinstance(field, LinesField):
+            _merge_lines(field, getattr(row, field.name), entries, conflicts, taken_over)
+            continue
         if not isinstance(
             field, TypedField | ModelChoiceField | ModelMultipleChoiceField | SwitchField
         ):
@@ -55,6 +65,21 @@ def merge_stale_form(
             old = _UNKNOWN if is_emptied else touched[0][0]
             merge_field(field, getattr(row, field.name), old, conflicts, taken_over)
     return conflicts, taken_over
+
+
+def _merge_lines(
+    field: LinesField, saved: Any, entries: Any, conflicts: list[FieldConflict], taken_over: Any
+) -> None:
+    """Merge the lines of a row, all of them at once."""
+    touched = [e.changes[field.name] for e in entries if e.changes and field.name in e.changes]
+    if not touched or field.data == line_values(saved):
+        return
+    if field.data == logged_line_values(touched[0][0]):
+        field.process_data(saved)
+        taken_over.append(str(field.label.text))
+        return
+    texts = show_stored_lines(field.model, saved), show_typed_lines(field)
+    conflicts.append(FieldConflict(field, texts[0] or _("None"), texts[1], []))
 
 
 def merge_field(

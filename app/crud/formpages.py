@@ -17,6 +17,7 @@ from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
+from app.crud.linesfield import was_rearranged
 from app.crud.photos import assign_photos, mark_saved, store_uploads
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.errors import DomainError, Locked
@@ -68,6 +69,8 @@ class FormPages:
             return self._form_page(self.add_form(data=data), None)
         store_uploads(self.datamodel.obj)
         form = self.add_form()
+        if was_rearranged(form):
+            return self._form_page(form, None)
         row = self.datamodel.obj()
         return self._save(form, row) or self._form_page(form, None, 422)
 
@@ -117,6 +120,8 @@ class FormPages:
             form.validate()
             add_form_error(form, Locked(locked))
             return self._form_page(form, row, Locked.status)
+        if was_rearranged(form):
+            return self._form_page(form, row)
         if self._is_stale(form, row):
             return self._conflict(form, row)
         return self._save(form, row) or self._form_page(form, self.find(pk), 422)

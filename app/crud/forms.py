@@ -6,13 +6,15 @@ from typing import Any
 
 from flask_appbuilder.forms import GeneralModelConverter
 from flask_wtf import FlaskForm
-from sqlalchemy import Column
+from sqlalchemy import Column, inspect
 from wtforms import HiddenField
 
 from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
+from app.crud.linesfield import LinesField, line_form_of
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.fieldtypes import get_field_type
+from app.lines import line_column, line_relations
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
@@ -85,7 +87,9 @@ class FormBuilder(GeneralModelConverter):
         self, col_name, label, description, lst_validators, filter_rel_fields, form_props
     ):
         common = {"description": description}
-        if self.datamodel.is_relation(col_name):
+        if (lines := line_relations(self.datamodel.obj).get(col_name)) is not None:
+            form_props[col_name] = self._lines_field(lines, col_name, label, common)
+        elif self.datamodel.is_relation(col_name):
             target = self.datamodel.get_related_model(col_name)
             inline = issubclass(target, Repository) or col_name in self.inline
             common |= {
@@ -100,6 +104,23 @@ class FormBuilder(GeneralModelConverter):
         else:
             form_props[col_name] = self._column_field(col_name, label, common)
         return form_props
+
+    def _lines_field(self, model: Any, name: str, label: Any, common: dict[str, Any]) -> Any:
+        """Return the field of the lines of a row, with a small form for each line."""
+
+        def make(part: str) -> Any:
+            relation = inspect(model).relationships.get(part)
+            column = line_column(model, part)
+            title = column.info.get("label", part) if relation is None else relation.info["label"]
+            if relation is None:
+                return make_column_field(column, title, is_optional=bool(column.nullable))
+            target = relation.mapper.class_
+            is_inline = issubclass(target, Repository)
+            lookup = "" if is_inline else f"{self.route_base}/lookup/{name}.{part}"
+            required = not column.nullable
+            return ModelChoiceField(title, model=target, lookup=lookup, required=required)
+
+        return LinesField(label, model=model, line_form=line_form_of(model, make), **common)
 
     def _is_given(self, name: str) -> bool:
         """Return True for a number, which a row gets if the field is left empty."""

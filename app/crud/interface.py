@@ -6,13 +6,14 @@ from copy import copy
 from typing import Any, Self
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Column, ColumnElement, Select, and_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, inspect, select
 from sqlalchemy.orm import Session
 
 from app.added_fields import ComputedField, computed_fields
 from app.crud.filters import FilterConverter
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
+from app.lines import Line
 from app.security.actor import current_actor
 from app.security.scope import check_scope, scope_condition, visible
 from app.trash.services import select_trashed
@@ -85,6 +86,17 @@ class ScopedInterface(SQLAInterface):
         if self.condition is not None:
             conditions.append(self.condition)
         return self.session.scalar(select_trashed(self.obj, current_actor(), *conditions))
+
+    def get_lookup_model(self, name: str) -> Any:
+        """Return the model of a relation, or of a link of the lines such as “lines.product”."""
+        whole, _dot, part = name.partition(".")
+        if not self.is_relation(whole):
+            return None
+        model = self.get_related_model(whole)
+        if not issubclass(model, Line):
+            return None if part else model
+        relation = inspect(model).relationships.get(part) if part in model.fields else None
+        return None if relation is None else relation.mapper.class_
 
     def get_related_interface(self, col_name: str) -> ScopedInterface:
         """Return the interface of a related model."""

@@ -219,10 +219,10 @@ class ListPages(SavedViewPages):
     def lookup(self, name: str):
         """Return at most 20 rows that match the typed text, for a picker."""
         pickable = {*(self.add_columns or ()), *(self.edit_columns or ()), *self.table.filters}
-        if name not in pickable or not self.datamodel.is_relation(name):
+        model = self.datamodel.get_lookup_model(name)
+        if name.partition(".")[0] not in pickable or model is None:
             abort(404)
         typed = clean(request.args.get("q", ""))[:100]
-        model = self.datamodel.get_related_model(name)
         return jsonify(results=lookup_results(model, lookup_rows(model, typed, 20)))
 
     # Actions on ticked rows

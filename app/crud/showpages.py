@@ -13,9 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from app.crud.columns import Cell, make_column, name_parts
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
+from app.crud.linesfield import line_table
 from app.crud.tabs import count_tabs, get_tabs
 from app.errors import DomainError, InUse
 from app.extensions import db
+from app.lines import line_relations
 from app.log.services import get_entry, restore_value
 from app.security.actor import current_actor
 from app.states.locks import why_locked
@@ -113,6 +115,8 @@ class ShowPages:
     def detail_cell(self, row: Any, name: str) -> Cell:
         """Return the cell of one field, as a list renders it."""
         value = getattr(row, name)
+        if (model := line_relations(type(row)).get(name)) is not None:
+            return line_table(model, value)
         if self.datamodel.is_relation_many_to_many(name):
             return Cell("chips", extra=[(str(v), getattr(v, "colour", "grey")) for v in value])
         if value is None or value == "":

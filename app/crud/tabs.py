@@ -18,6 +18,7 @@ from app.crud.counting import count_capped
 from app.crud.interface import parse_id
 from app.crud.screens import may, may_list_users
 from app.fieldtypes import get_field_type
+from app.lines import line_column, line_relations
 from app.log.models import (
     ACTOR_KINDS,
     CHANNELS,
@@ -228,7 +229,7 @@ def actor_label(entry: LogEntry, *, names: bool) -> str:
 def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Difference]:
     """Return the changed fields of an entry, labelled and formatted."""
     model = type(row)
-    keys, many = foreign_keys(model), many_to_many(model)
+    keys, many, lines = foreign_keys(model), many_to_many(model), line_relations(model)
     result = []
     for field, (old, new) in (entry.changes or {}).items():
         if field in many and entry.event == "changed" and len([*(old or ()), *(new or ())]) > 12:
@@ -237,6 +238,12 @@ def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Dif
             added = {pk for pk, _name in new} - {pk for pk, _name in old}
             old = [pair for pair in old if pair[0] in removed]
             new = [pair for pair in new if pair[0] in added]
+        if field in lines and entry.event == "changed":
+            # The lines that stay as they are say nothing.
+            old, new = (
+                [line for line in some if line not in others]
+                for some, others in ((old, new), (new, old))
+            )
         name = keys[field][0] if field in keys else field
         result.append(
             Difference(
@@ -256,10 +263,26 @@ def _action_label(name: str) -> Any:
     return DETAIL_LABELS.get(name, name) if action is None else action.label
 
 
+def _format_line(model: Any, line: dict[str, Any], labels: LinkLabels) -> str:
+    """Return the logged values of a line as a line of text."""
+    texts = []
+    for name in model.fields:
+        value = line.get(name)
+        if name in model.__mapper__.relationships and value is not None:
+            target = model.__mapper__.relationships[name].mapper.class_
+            texts.append(labels.get(target, *value))
+        elif value not in (None, ""):
+            field_type = get_field_type(line_column(model, name))
+            texts.append(field_type.show(field_type.from_json(value)))
+    return " · ".join(texts)
+
+
 def _format_value(model: type, field: str, value: Any, labels: LinkLabels) -> str:
     keys, many = foreign_keys(model), many_to_many(model)
     if value in (None, "", []):
         return ""
+    if (line_model := line_relations(model).get(field)) is not None:
+        return "\n".join(_format_line(line_model, line, labels) for line in value)
     if field in many:
         target = model.__mapper__.relationships[field].mapper.class_
         labels.load(target, [row_id for row_id, _name in value])

@@ -84,10 +84,13 @@ class Decimal(FieldType):
         if number is None or abs(number.adjusted()) > 15:
             raise DomainError(_("“%(value)s” is not a valid number.", value=value[:40]))
         if self.places is not None:
-            if number.quantize(decimal.Decimal(1).scaleb(-self.places)) != number:
+            # As the database returns it: the log would tell 21 and 21.00 apart.
+            exact = number.quantize(decimal.Decimal(1).scaleb(-self.places))
+            if exact != number:
                 raise DomainError(self._too_many_decimals())
             if abs(number) >= decimal.Decimal(10) ** (18 - self.places):
                 raise DomainError(_("“%(value)s” is too large.", value=value[:40]))
+            return exact
         return number
 
     def _too_many_decimals(self) -> str:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapper, Session
 
 from app.added_fields import StoredField
 from app.fieldtypes import to_json
+from app.lines import Line, line_relations
+from app.log.lines import changed_lines, owners_of_changed_lines
 from app.log.models import LogEntry, is_logged
 from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor, current_actor
@@ -18,7 +20,7 @@ from app.types import now
 @event.listens_for(Mapper, "mapper_configured")
 def _enable_active_history(mapper: Mapper, model: type) -> None:
     """Make the columns of logged models load their old value before it is overwritten."""
-    if is_logged(model):
+    if is_logged(model) or issubclass(model, Line):
         for attribute in mapper.column_attrs:
             getattr(model, attribute.key).impl.active_history = True
 
@@ -33,7 +35,13 @@ def _enable_active_history_of_field(field: type[StoredField]) -> None:
 
 @event.listens_for(Session, "before_flush")
 def _touch_rows_with_changed_links(session: Session, _context, _instances) -> None:
-    """Give a row of which only many-to-many links changed a new version."""
+    """Give a row of which only many-to-many links or lines changed a new version."""
+    for owner in owners_of_changed_lines(session):
+        if owner in session and owner not in session.new and owner not in session.deleted:
+            owner.updated_at = now()
+            for name in line_relations(type(owner)):
+                # What the log compares must be loaded before the flush.
+                getattr(owner, name)
     for row in session.dirty:
         if is_logged(row) and hasattr(row, "updated_at"):
             state = inspect(row)
@@ -88,7 +96,7 @@ def _initial_changes(session: Session, row: Any) -> dict[str, list]:
     for key in many_to_many(type(row)):
         if linked := [link_to_json(other) for other in inspect(row).dict.get(key, ())]:
             changes[key] = [[], linked]
-    return changes
+    return changes | changed_lines(session, row)
 
 
 def _changes(session: Session, row: Any) -> dict[str, list]:
@@ -116,7 +124,7 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
                 [link_to_json(other) for other in before],
                 [link_to_json(other) for other in after],
             ]
-    return changes
+    return changes | changed_lines(session, row)
 
 
 def _column_to_json(session: Session, row: Any, key: str, value: Any) -> Any:

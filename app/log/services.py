@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import DomainError
 from app.fieldtypes import get_field_type
+from app.lines import line_relations
+from app.log.lines import restore_lines
 from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.values import foreign_keys, logged_columns, many_to_many
 from app.security.actor import Actor
@@ -87,6 +89,9 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
     if field in many_to_many(model):
         target = inspect(model).relationships[field].mapper.class_
         setattr(row, field, _load_all(session, target, [pk for pk, _label in old or []], actor))
+    elif field in line_relations(model):
+        _check_links(session, line_relations(model)[field], old or [], actor)
+        restore_lines(row, field, old or [])
     elif field in foreign_keys(model) and field in logged_columns(model):
         if old is not None:
             _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
@@ -99,6 +104,14 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
         setattr(row, field, _from_json(model, field, old))
     else:
         raise DomainError(_("This field can no longer be changed."))
+
+
+def _check_links(session: Session, model: Any, lines: list[dict], actor: Actor) -> None:
+    """Raise DomainError if a row that old lines link to is gone or out of scope."""
+    for relation in inspect(model).relationships:
+        if relation.key in model.fields:
+            ids = {line[relation.key][0] for line in lines if line.get(relation.key)}
+            _load_all(session, relation.mapper.class_, sorted(ids), actor)
 
 
 def _load_all(session: Session, model: type, ids: list[int], actor: Actor) -> list[Any]:

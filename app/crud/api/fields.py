@@ -77,16 +77,16 @@ class ApiLink(JoinedColumn):
 
     def form_values(self, value: Any) -> list[str]:
         """Return the form value for an id, or for ``{id, label}``."""
-        return [""] if value is None else [str(_parse_related_id(value))]
+        return [""] if value is None else [str(parse_related_id(value))]
 
     def response_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the relation in a response."""
-        return {"title": str(self.label), "oneOf": [_LINK, {"type": "null"}]}
+        return {"title": str(self.label), "oneOf": [LINK, {"type": "null"}]}
 
     def request_schema(self, is_required: bool) -> dict[str, Any]:
         """Return the JSON schema of the relation in a request: an id, or ``{id, label}``."""
         nothing = [] if is_required else [{"type": "null"}]
-        return {"title": str(self.label), "anyOf": [*_ID_OR_OBJECT, *nothing]}
+        return {"title": str(self.label), "anyOf": [*ID_OR_OBJECT, *nothing]}
 
 
 class ApiLinks(ChipsColumn):
@@ -118,25 +118,25 @@ class ApiLinks(ChipsColumn):
         if not isinstance(value, list) or len(value) > MAX_LINKS:
             raise DomainError(_("Send a list of up to %(number)s IDs.", number=MAX_LINKS))
         # An empty value tells the form that nothing is chosen.
-        return [str(_parse_related_id(one)) for one in value] or [""]
+        return [str(parse_related_id(one)) for one in value] or [""]
 
     def response_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the relation in a response."""
-        return {"title": str(self.label), "type": "array", "items": _LINK}
+        return {"title": str(self.label), "type": "array", "items": LINK}
 
     def request_schema(self, is_required: bool) -> dict[str, Any]:
         """Return the JSON schema of the value in a request."""
         return {
             "title": str(self.label),
             "type": "array",
-            "items": {"anyOf": _ID_OR_OBJECT},
+            "items": {"anyOf": ID_OR_OBJECT},
             "maxItems": MAX_LINKS,
         }
 
 
-_LINK = {"$ref": "#/components/schemas/Link"}
+LINK = {"$ref": "#/components/schemas/Link"}
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
-_ID_OR_OBJECT = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
+ID_OR_OBJECT = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
 LINK_SCHEMAS: dict[str, Any] = {
     "Link": {
         "type": "object",
@@ -153,7 +153,7 @@ LINK_SCHEMAS: dict[str, Any] = {
 }
 
 
-def _parse_related_id(value: Any) -> int:
+def parse_related_id(value: Any) -> int:
     """Return the id of a related row, sent as an id or as ``{id, label}``."""
     if isinstance(value, dict) and "id" in value and set(value) <= {"id", "label"}:
         value = value["id"]
@@ -171,12 +171,3 @@ def _label_parts(target: Any, model: type) -> list[Any]:
 def _link_json(values: Any) -> dict[str, Any]:
     label = " ".join(str(part) for part in values[1:] if part)
     return {"id": values[0], "label": label}
-
-
-def make_field(datamodel: ScopedInterface, name: str, label: Any) -> ApiField | ApiLink | ApiLinks:
-    """Return the API field that suits an attribute."""
-    if datamodel.is_relation_many_to_many(name):
-        return ApiLinks(datamodel, name, label)
-    if datamodel.is_relation(name):
-        return ApiLink(datamodel, name, label)
-    return ApiField(datamodel, name, label)

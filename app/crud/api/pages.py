@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.crud.api.base import Api
 from app.crud.api.fields import ApiLink, ApiLinks
+from app.crud.api.lines import ApiLines
 from app.crud.api.openapi import document, get_tag, list_filters, required_fields
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.api.schemas import error_meanings
@@ -115,4 +116,6 @@ def _describe_type(field: Any) -> str:
         return _("link: an ID, or {“id”: number}")
     if isinstance(field, ApiLinks):
         return _("list of IDs")
+    if isinstance(field, ApiLines):
+        return _("list of objects: %(names)s", names=", ".join(field.model.fields))
     return field.field_type.describe()

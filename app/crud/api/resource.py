@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
-from app.crud.api.fields import ApiField, ApiLink, ApiLinks, make_field
+from app.crud.api.lines import AnyField, ApiLines, make_field
 from app.crud.api.request_body import read_object
 from app.crud.api.responses import problem
 from app.crud.columns import ColumnPlan
@@ -52,7 +52,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
     screen: ModelView
     datamodel: ScopedInterface
     include_route_methods = {"get_list", "get", "post", "patch", "delete"}
-    fields: ClassVar[dict[str, ApiField | ApiLink | ApiLinks]] = {}
+    fields: ClassVar[dict[str, AnyField]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         refuse_ignored_names(cls, ModelApi, IGNORED_BY_MODEL_API)
@@ -241,7 +241,10 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
                 continue
             field = self.fields[name]
             try:
-                typed.setlist(name, field.form_values(value))
+                if isinstance(field, ApiLines):
+                    field.write_form(typed, value)
+                else:
+                    typed.setlist(name, field.form_values(value))
             except DomainError as error:
                 errors[name] = [str(error)]
         return typed, errors

@@ -8,6 +8,7 @@ import "./dates.js";
 import "./files.js";
 import "./forms.js";
 import "./jobs.js";
+import "./lines.js";
 import "./menus.js";
 import "./palette.js";
 import "./panel.js";
