@@ -1,0 +1,62 @@
+"""The lines of a form by keyboard; ``tests/contracts/test_lines.py`` has all that needs no browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from waitress.server import create_server
+
+from app.extensions import db
+from app.security.rights import ADMINISTRATOR
+from tests.browser.context_pool import ContextPool
+from tests.browser.live_server import ENGLISH, LiveServer
+from tests.contracts.test_lines import declare
+from tests.factories import the_entity
+from tests.sample import sample_app
+from tests.servers import running
+
+
+@pytest.fixture
+def served(tmp_path, chromium, page_errors):
+    """Serve a sample room whose model has lines; give an order and what opens pages of it."""
+    with sample_app("sqlite", tmp_path, declare) as app:
+        app.config |= {"WTF_CSRF_ENABLED": True, "TESTING": False}
+        server = create_server(app, host="127.0.0.1", port=0, threads=4)
+        live = LiveServer(app, f"http://127.0.0.1:{server.effective_port}")
+        live.add_user(ADMINISTRATOR, name=ENGLISH)
+        with app.app_context():
+            order = app.sample.SampleOrder(name="Pedido", entity=the_entity("Norte"))
+            order.lines = [app.sample.SampleLine(text="Ropa", position=1)]
+            db.session.add(order)
+            db.session.commit()
+            number = order.id
+        pool = ContextPool(chromium, live, page_errors)
+        with running(server):
+            yield live, number, pool
+            assert pool.reset() == []
+        with app.app_context():
+            db.engine.dispose()
+
+
+def test_lines_are_added_moved_and_removed_by_keyboard(served):
+    live, number, pool = served
+    page = pool.open_page(ENGLISH)
+    page.goto(f"/sample-orders/edit/{number}")
+    texts = page.locator('tbody [name$="-text"]')
+    texts.first.press("Enter")
+    expect(texts).to_have_count(2)
+    expect(texts.nth(1)).to_be_focused()
+    page.keyboard.type("Libro")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(texts.first).to_have_value("Libro")
+    expect(texts.first).to_be_focused()
+    page.get_by_role("button", name="Add line").click()
+    page.keyboard.type("Sobra")
+    page.get_by_role("button", name="Remove line 3").press("Enter")
+    expect(texts).to_have_count(2)
+    page.locator("#name").press("Enter")
+    page.wait_for_url("**/show/*")
+    with live.app.app_context():
+        order = db.session.get(live.app.sample.SampleOrder, number)
+        assert [line.text for line in order.lines] == ["Libro", "Ropa"]
+        assert [line.position for line in order.lines] == [1, 2]
