@@ -15,6 +15,9 @@ from app.fieldtypes import to_json
 from app.log.queries import changes_since
 from app.log.values import foreign_keys
 
+# An old value that the log no longer has; it equals no other.
+_UNKNOWN = object()
+
 
 @dataclass(frozen=True)
 class FieldConflict:
@@ -36,6 +39,8 @@ def merge_stale_form(
     both changed, and the labels of the fields taken over.
     """
     entries = changes_since(session, row, int(form.version.data))
+    # What was emptied from the log may have changed any field.
+    is_emptied = any(entry.is_emptied for entry in entries)
     keys = {relation: key for key, (relation, _t) in foreign_keys(type(row)).items()}
     conflicts: list[FieldConflict] = []
     taken_over: list[str] = []
@@ -46,8 +51,9 @@ def merge_stale_form(
             continue
         name = keys.get(field.name, field.name)
         touched = [e.changes[name] for e in entries if e.changes and name in e.changes]
-        if touched:
-            merge_field(field, getattr(row, field.name), touched[0][0], conflicts, taken_over)
+        if touched or is_emptied:
+            old = _UNKNOWN if is_emptied else touched[0][0]
+            merge_field(field, getattr(row, field.name), old, conflicts, taken_over)
     return conflicts, taken_over
 
 

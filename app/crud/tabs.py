@@ -18,7 +18,15 @@ from app.crud.interface import parse_id
 from app.crud.paging import MAX_COUNT
 from app.crud.screens import may, may_list_users
 from app.fieldtypes import get_field_type
-from app.log.models import ACTOR_KINDS, CHANNELS, EVENTS, LogEntry, Logged, is_logged
+from app.log.models import (
+    ACTOR_KINDS,
+    CHANNELS,
+    DETAIL_LABELS,
+    EVENTS,
+    LogEntry,
+    Logged,
+    is_logged,
+)
 from app.log.queries import count_entries, get_entries
 from app.log.values import foreign_keys, many_to_many
 from app.registry import Plug
@@ -197,9 +205,10 @@ def actor_label(entry: LogEntry, *, names: bool) -> str:
     kind = entry.actor_kind
     if kind == ActorKind.STAFF:
         is_named = names or entry.actor_id == current_actor().id
-        return entry.actor_name if is_named else _("A colleague")
+        # The name is empty if it was emptied by request.
+        return (is_named and entry.actor_name) or _("A colleague")
     if kind == ActorKind.CONTACT:
-        return entry.actor_name if names else _("A contact")
+        return (names and entry.actor_name) or _("A contact")
     return entry.actor_name or (_("System") if kind == ActorKind.SYSTEM else _("A visitor"))
 
 
@@ -229,9 +238,9 @@ def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Dif
 
 
 def _action_label(name: str) -> Any:
-    """Return the label of a field that no form has: that of the collective action."""
+    """Return the label of a field that no form has: a detail, or the collective action's."""
     action = get_action(name)
-    return name if action is None else action.label
+    return DETAIL_LABELS.get(name, name) if action is None else action.label
 
 
 def _format_value(model: type, field: str, value: Any, labels: LinkLabels) -> str:

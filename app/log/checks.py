@@ -6,12 +6,11 @@ from datetime import timedelta
 
 from flask import Flask
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.checks import DANGER, WARNING, Check, CheckMessage
-from app.log.models import LogEntry
-from app.log.sealing import last_seal
+from app.log.models import LogEntry, LogSeal
 from app.log.verification import verify_last
 from app.types import now
 
@@ -22,12 +21,10 @@ class UnsealedLog(Check):
     """Report entries not sealed for over an hour: a change of them would not be detected."""
 
     def problem(self, app: Flask, session: Session) -> CheckMessage | None:
-        seal = last_seal(session)
+        # While old entries are sealed anew, the last seal is not the one that reaches furthest.
+        sealed = select(func.coalesce(func.max(LogSeal.last_id), 0)).scalar_subquery()
         oldest = session.scalar(
-            select(LogEntry.at)
-            .where(LogEntry.id > (seal.last_id if seal else 0))
-            .order_by(LogEntry.id)
-            .limit(1)
+            select(LogEntry.at).where(LogEntry.id > sealed).order_by(LogEntry.id).limit(1)
         )
         if oldest is None or oldest > now() - MAX_UNSEALED_AGE:
             return None

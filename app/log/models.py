@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import BigInteger, Index, Integer, String, text
+from sqlalchemy import BigInteger, FetchedValue, Index, Integer, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.security.actor import ActorKind
@@ -22,6 +23,7 @@ EVENTS = {
     "trashed": _l("moved this to the trash"),
     "restored": _l("restored this"),
     "purged": _l("permanently deleted this"),
+    "log_erased": _l("emptied log entries by request"),
 }
 # Security events; ``subject_id`` is the user affected.
 SECURITY_EVENTS = {
@@ -50,6 +52,11 @@ ACTOR_KINDS = {
     ActorKind.CONTACT: _l("contact"),
     ActorKind.VISITOR: _l("visitor"),
 }
+# Labels of the details of an entry that are no field of its row.
+DETAIL_LABELS = {
+    "entries": _l("Entries"),
+    "reason": _l("Reason"),
+}
 CHANNELS = {
     "web": _l("web"),
     "cli": _l("command line"),
@@ -58,12 +65,19 @@ CHANNELS = {
 }
 
 
+# A random value that the database gives every entry.
+Salt = LargeBinary(16).with_variant(UUID(as_uuid=False), "postgresql")
+
+
 class LogEntry(Model):
     """One event on one row.
 
     ``changes`` maps a field to ``[old, new]``. A plain value is stored as JSON (a date or a
     datetime in ISO 8601), a linked row as ``[id, label]``, several linked rows as a list of
     those. There are no foreign keys: entries outlive the rows they describe.
+
+    The values of persons can be emptied on request, in two parts: that of the actor and that of
+    the subject. A part that was emptied has a digest and no salt; see ``digests`` and ``erasing``.
     """
 
     __tablename__ = "log_entry"
@@ -99,6 +113,21 @@ class LogEntry(Model):
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     # The operation (collective action) this was part of.
     operation_id: Mapped[int | None]
+    actor_salt: Mapped[Any] = mapped_column(
+        Salt, nullable=True, server_default=FetchedValue(), deferred=True
+    )
+    subject_salt: Mapped[Any] = mapped_column(
+        Salt, nullable=True, server_default=FetchedValue(), deferred=True
+    )
+    actor_digest: Mapped[str | None] = mapped_column(String(64))
+    subject_digest: Mapped[str | None] = mapped_column(String(64))
+    # The entry “log_erased” of the newest request by which a part of this one was emptied.
+    erased_by: Mapped[int | None] = mapped_column(BigInteger)
+
+    @property
+    def is_emptied(self) -> bool:
+        """Return True if the changes and the subject's name were emptied by request."""
+        return self.subject_digest is not None
 
     @property
     def actor_kind(self) -> str:
@@ -144,3 +173,5 @@ class LogSeal(Model):
     count: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    # What the seal covers of an entry: 1, its values; 2, the digests of its values.
+    format: Mapped[int] = mapped_column(default=2)

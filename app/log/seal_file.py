@@ -1,6 +1,7 @@
 """A copy of the seals in a file, so that whoever can change the database cannot forge them.
 
-Each line holds a seal's number, last entry id, digest and the time it was written.
+Each line holds a seal's number, last entry id, digest, the time it was written, and its format: 1
+where the line says none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class FileSeal(NamedTuple):
     number: int
     last_id: int
     digest: str
+    format: int = 1
 
 
 def seal_file_path(folder: str | Path) -> Path:
@@ -43,7 +45,7 @@ def append_seals(session: Session, folder: str | Path) -> int:
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         with reading():
             lines = [
-                f"{seal.id} {seal.last_id} {seal.digest} {moment}\n"
+                f"{seal.id} {seal.last_id} {seal.digest} {moment} {seal.format}\n"
                 for seal in seals_after(session, last_number)
             ]
             session.commit()
@@ -98,6 +100,7 @@ def read_seals(folder: str | Path) -> Iterator[FileSeal | str]:
 
 def _parse_line(line: str) -> FileSeal | None:
     parts = line.split()
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts[:2]):
+    numbers = [*parts[:2], *parts[4:]]
+    if len(parts) not in (4, 5) or not all(part.isascii() and part.isdigit() for part in numbers):
         return None
-    return FileSeal(int(parts[0]), int(parts[1]), parts[2])
+    return FileSeal(int(parts[0]), int(parts[1]), parts[2], int(parts[4]) if parts[4:] else 1)

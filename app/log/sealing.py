@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Text, cast, func, insert, select, text, type_coerce
+from sqlalchemy import case, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.database import reading
+from app.log.digests import FORMAT, DigestBuilder, seal_digest, stored_columns
 from app.log.models import LogEntry, LogSeal
 from app.types import now
 
@@ -25,90 +24,14 @@ MAX_UNSEALED_COUNT = 10_000
 # Interval at which waiting for other transactions polls.
 POLL_SECONDS = 0.05
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=repr).encode
-
-
-class DigestBuilder:
-    """Compute the digest over rows added one after another, each as canonical JSON.
-
-    Only columns that are not NULL are included, so that a column added later does not change
-    the digests of earlier rows.
-    """
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self.count = 0
-        self.first_id: int | None = None
-        self.last_id: int | None = None
-
-    def add(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Add rows as ``rows_between`` returns them."""
-        for row in rows:
-            filled = {
-                name: _normalize(name, value)
-                for name, value in zip(COLUMNS, row, strict=True)
-                if value is not None
-            }
-            self._hash.update(_canonical(filled).encode() + b"\n")
-            self.count += 1
-            self.first_id = row[0] if self.first_id is None else self.first_id
-            self.last_id = row[0]
-
-    def digest(self) -> str:
-        """Return the digest of the rows added so far."""
-        return self._hash.hexdigest()
-
-
-COLUMNS = tuple(column.name for column in LogEntry.__table__.columns)
-
-
-def _normalize(name: str, value: Any) -> Any:
-    if name == "at" and isinstance(value, str):
-        return value.replace(" ", "T")
-    if name == "changes":
-        try:
-            return json.loads(value, parse_float=_parse_number)
-        except (TypeError, ValueError, RecursionError):
-            return {"unreadable": repr(value)}
-    return value
-
-
-def _parse_number(digits: str) -> int | float:
-    """Parse 1.0 and 1 as the same number, as PostgreSQL's JSON does."""
-    number = float(digits)
-    return int(number) if number.is_integer() else number
-
 
 def rows_between(session: Session, after: int | None, upto: int) -> Sequence[Sequence[Any]]:
     """Return the first CHUNK_SIZE rows with ``after`` < id ≤ ``upto``, as stored."""
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    columns: list[Any] = []
-    for column in LogEntry.__table__.columns:
-        if column.name == "at":
-            moment = func.to_char(column, text("'YYYY-MM-DD\"T\"HH24:MI:SS.US'"))
-            columns.append(moment if is_postgres else type_coerce(column, Text))
-        elif column.name == "changes":
-            columns.append(cast(column, Text))
-        else:
-            columns.append(column)
+    columns = stored_columns(session)
     query = select(*columns).where(LogEntry.id <= upto).order_by(LogEntry.id).limit(CHUNK_SIZE)
     if after is not None:
         query = query.where(LogEntry.id > after)
     return session.execute(query).all()
-
-
-def seal_digest(
-    number: int,
-    previous: str,
-    first_id: int | None,
-    last_id: int | None,
-    count: int,
-    at: datetime,
-    rows: str,
-) -> str:
-    """Return the digest of a seal: over itself, its rows and the digest of the seal before it."""
-    link = [number, previous, first_id, last_id, count, at.isoformat(timespec="microseconds")]
-    return hashlib.sha256(_canonical([*link, rows]).encode()).hexdigest()
 
 
 def last_seal(session: Session) -> LogSeal | None:
@@ -140,6 +63,17 @@ def get_sealed_range(session: Session) -> SealedRange:
         )
     ).one()
     return SealedRange(last_id or None, at, unsealed)
+
+
+def is_sealed_anew(session: Session) -> bool:
+    """Return True if seals of today's format cover all that seals of the one before cover."""
+    old, new = session.execute(
+        select(
+            func.max(case((LogSeal.format != FORMAT, LogSeal.last_id))),
+            func.max(case((LogSeal.format == FORMAT, LogSeal.last_id))),
+        )
+    ).one()
+    return old is None or (new is not None and new >= old)
 
 
 def seals_after(session: Session, number: int, limit: int = 500) -> Iterator[LogSeal]:
@@ -234,11 +168,15 @@ class Sealer:
 
 
 def _seal_chunk(session: Session, upto: int) -> int:
-    """Seal the next chunk of entries up to id ``upto``; return how many."""
+    """Seal the next chunk of entries up to id ``upto``; return how many.
+
+    Seals of the format before stay. The chain goes on after them, once more from the first entry.
+    """
     rows = DigestBuilder()
     with reading():
         last = last_seal(session)
-        number, previous, after = (last.id, last.digest, last.last_id) if last else (0, "", None)
+        number, previous = (last.id, last.digest) if last else (0, "")
+        after = last.last_id if last and last.format == FORMAT else None
         rows.add(rows_between(session, after, upto))
         session.commit()
     if not rows.count:
@@ -250,6 +188,7 @@ def _seal_chunk(session: Session, upto: int) -> int:
         "last_id": rows.last_id,
         "count": rows.count,
         "at": at,
+        "format": FORMAT,
         "digest": seal_digest(
             number, previous, rows.first_id, rows.last_id, rows.count, at, rows.digest()
         ),

@@ -77,6 +77,8 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
     """
     if entry.subject_type != row.__tablename__ or entry.subject_id != row.id:
         raise DomainError(_("This log entry is about a different item."))
+    if entry.is_emptied:
+        raise DomainError(_("The values of this log entry were emptied by request."))
     # An entry “created” has no old values, and a required field must not become empty.
     if entry.event != "changed" or not entry.changes or field not in entry.changes:
         raise DomainError(_("This log entry doesn’t include this field."))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.log.digests import FORMAT, DigestBuilder, seal_digest
+from app.log.erasing import request_sizes
 from app.log.models import LogEntry, LogSeal
 from app.log.seal_file import FileSeal, last_file_seal, read_seals, seal_file_path
-from app.log.sealing import DigestBuilder, rows_between, seal_digest, seals_after
+from app.log.sealing import rows_between, seals_after
 
 # At most this many ids of missing entries are listed.
 MAX_LISTED_IDS = 10
@@ -43,6 +48,8 @@ class VerificationResult:
     sealed_until: datetime | None = None
     # How many of the seals are also in the file outside the database.
     anchored: int = 0
+    # How many entries were emptied by request.
+    emptied: int = 0
     head: str = ""
     notes: list[str] = field(default_factory=list)
     discrepancies: list[Discrepancy] = field(default_factory=list)
@@ -63,6 +70,7 @@ class VerificationResult:
             "unsealed": self.unsealed,
             "seals": self.seals,
             "anchored": self.anchored,
+            "emptied": self.emptied,
             "head": self.head,
         }
         if self.notes:
@@ -91,15 +99,18 @@ def verify_last(session: Session, folder: str | Path) -> bool:
     if not newest:
         return file_seal is None
     last, before = newest[0], newest[1] if len(newest) > 1 else None
-    rows = DigestBuilder()
-    rows.add(rows_between(session, before.last_id if before else None, last.last_id))
+    after = before.last_id if before and before.format == last.format else None
+    rows = DigestBuilder(last.format)
+    rows.add(rows_between(session, after, last.last_id))
     expected = seal_digest(
         last.id, before.digest if before else "", rows.first_id, rows.last_id, rows.count, last.at,
-        rows.digest(),
+        rows.digest(), last.format,
     )  # fmt: skip
+    if expected != last.digest or rows.irregular:
+        return False
     if file_seal is not None and file_seal.number >= last.id:
-        return file_seal[:3] == (last.id, last.last_id, last.digest) and expected == last.digest
-    return expected == last.digest
+        return file_seal == (last.id, last.last_id, last.digest, last.format)
+    return True
 
 
 class _Verification:
@@ -114,7 +125,14 @@ class _Verification:
         # Possible digests of the previous seal: as stored, and as in the file.
         self.previous: set[str] = {""}
         self.number = 0
+        self.format = 1
         self.after: int | None = None
+        # The last entry that any seal covers, of whatever format.
+        self.upto: int | None = None
+        self.emptied: Counter[int] = Counter()
+        # Old seals that cover emptied entries, and the last of those entries.
+        self.superseded = 0
+        self.last_superseded = 0
 
     def run(self, head: str | None) -> VerificationResult:
         result, has_head = self.result, False
@@ -133,18 +151,19 @@ class _Verification:
             )
             return result
         self._report_cut_off_end()
+        self._judge_emptied()
         newer = select(func.count()).select_from(LogEntry)
-        if self.after is not None:
-            newer = newer.where(LogEntry.id > self.after)
+        if self.upto is not None:
+            newer = newer.where(LogEntry.id > self.upto)
         result.unsealed = self.session.scalar(newer) or 0
-        result.sealed_upto = self.after
+        result.sealed_upto = self.upto
         result.sealed_until = self.session.scalar(
-            select(LogEntry.at).where(LogEntry.id == (self.after or 0))
+            select(LogEntry.at).where(LogEntry.id == (self.upto or 0))
         )
         if result.unsealed:
             result.notes.append(
                 f"Not sealed yet: {result.unsealed} of the newest entries. Whether those were"
-                " changed cannot be subject; “flask --app run log seal” seals them now."
+                " changed cannot be said; “flask --app run log seal” seals them now."
             )
         if head is not None and not has_head:
             self._report("head", "No seal has the digest that was given with --head.")
@@ -194,6 +213,7 @@ class _Verification:
         before = self._file_seal(last)
         self.previous = {before.digest} if before else set()
         self.after = before.last_id if before else seal.first_id - 1
+        self.format = before.format if before else seal.format
 
     def _report_cut_off_end(self) -> None:
         """Report seals at the end that only the file has."""
@@ -217,22 +237,25 @@ class _Verification:
         result = self.result
         result.seals += 1
         result.head = seal.digest
-        rows = DigestBuilder()
+        if seal.format != self.format:
+            # The first seal of a new format begins with the first entry.
+            self.format, self.after = seal.format, None
+        rows = DigestBuilder(seal.format)
         after = self.after
         try:
             while chunk := rows_between(self.session, after, seal.last_id):
                 rows.add(chunk)
                 after = chunk[-1][0]
+                result.sealed += sum(row[0] > (self.upto or 0) for row in chunk)
         except DBAPIError:
             self._report("unreadable", "The database cannot read these entries.", seal)
-        result.sealed += rows.count
-        expected = {
-            seal_digest(
-                seal.id, before, seal.first_id, seal.last_id, seal.count, seal.at, rows.digest()
-            )
-            for before in self.previous
-        }
+        bounds = (seal.first_id, seal.last_id, seal.count)
+        expected = self._expected(seal, rows, bounds)
         known = {seal.digest} | ({file_seal.digest} if file_seal else set())
+        if self._is_superseded(rows) and bounds == (rows.first_id, rows.last_id, rows.count):
+            self.superseded += 1
+            self.last_superseded = max(self.last_superseded, rows.last_emptied or 0)
+            expected = {seal.digest}
         if not expected & known:
             self._explain(seal, rows)
         elif seal.digest not in expected:
@@ -243,19 +266,31 @@ class _Verification:
                 "This seal is not the one that was noted in log.seals: the chain was made anew.",
                 seal,
             )
+        if seal.format == FORMAT:
+            self.emptied += rows.emptied
+            self._report_irregular(seal, rows.irregular)
         self.previous = known
         self.number = seal.id
         self.after = max(seal.last_id, after or 0)
+        self.upto = max(self.after, self.upto or 0)
+
+    def _is_superseded(self, rows: DigestBuilder) -> bool:
+        """Return True if entries were emptied since an old seal: a newer one covers them."""
+        return rows.format != FORMAT and rows.last_emptied is not None
+
+    def _expected(
+        self, seal: LogSeal, rows: DigestBuilder, bounds: tuple[int | None, int | None, int]
+    ) -> set[str]:
+        """Return the digests a seal may have, one for each possible digest of the seal before."""
+        return {
+            seal_digest(seal.id, before, *bounds, seal.at, rows.digest(), seal.format)
+            for before in self.previous
+        }
 
     def _explain(self, seal: LogSeal, rows: DigestBuilder) -> None:
         where = f"between the ids {seal.first_id} and {seal.last_id}"
-        is_digest_valid = any(
-            seal_digest(
-                seal.id, before, rows.first_id, rows.last_id, rows.count, seal.at, rows.digest()
-            )
-            == seal.digest
-            for before in self.previous
-        )
+        bounds = (rows.first_id, rows.last_id, rows.count)
+        is_digest_valid = seal.digest in self._expected(seal, rows, bounds)
         if not self.previous:
             self._report(
                 "unlinked", f"What was written {where} cannot be judged without that seal.", seal
@@ -279,6 +314,61 @@ class _Verification:
                 seal,
             )
 
+    # What was emptied by request
+
+    def _report_irregular(self, seal: LogSeal, ids: list[int]) -> None:
+        if ids:
+            self._report(
+                "emptied_wrongly",
+                _(
+                    "Entries that no request can have left as they are, with values that their"
+                    " digest does not cover or without the values: %(ids)s.",
+                    ids=_listed(ids),
+                ),
+                seal,
+            )
+
+    def _judge_emptied(self) -> None:
+        """Compare the emptied entries with the requests, which are entries themselves."""
+        self.result.emptied = self.emptied.total()
+        requests = request_sizes(self.session, self.emptied)
+        for request_id, number in sorted(self.emptied.items()):
+            noted = requests.get(request_id)
+            if noted is None or number > noted:
+                self._report(
+                    "emptied_without_request",
+                    _(
+                        "Entries emptied without a request: %(count)s name the entry %(id)s, which"
+                        " stands for %(noted)s.",
+                        count=number, id=request_id, noted=noted or 0,
+                    ),
+                )  # fmt: skip
+            else:
+                self.result.notes.append(
+                    ngettext(
+                        "%(num)s entry emptied by request %(id)s.",
+                        "%(num)s entries emptied by request %(id)s.",
+                        number, id=request_id,
+                    )
+                )  # fmt: skip
+        if not self.superseded:
+            return
+        if self.format == FORMAT and (self.after or 0) >= self.last_superseded:
+            self.result.notes.append(
+                ngettext(
+                    "%(num)s old seal covers values that were emptied since; newer seals cover the"
+                    " same entries.",
+                    "%(num)s old seals cover values that were emptied since; newer seals cover the"
+                    " same entries.",
+                    self.superseded,
+                )
+            )
+        else:
+            self._report(
+                "emptied_without_request",
+                _("Entries were emptied before they were sealed anew: nothing covers them."),
+            )
+
     def _missing_ids(self, seal: LogSeal) -> str:
         """Return ids of the chunk that no entry has; a few may never have been allocated."""
         last, missing = min(seal.last_id, seal.first_id + 100_000), []
@@ -293,6 +383,8 @@ class _Verification:
                 missing.append(expected)
                 expected += 1
             expected = entry_id + 1
-        return ", ".join(map(str, missing[:MAX_LISTED_IDS])) + (
-            "…" if len(missing) > MAX_LISTED_IDS else ""
-        )
+        return _listed(missing)
+
+
+def _listed(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:MAX_LISTED_IDS])) + ("…" if len(ids) > MAX_LISTED_IDS else "")

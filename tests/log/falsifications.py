@@ -27,7 +27,12 @@ UNLOCK = {
         for moment in ("update", "delete")
     ],
     "postgresql": [
-        f"DROP TRIGGER {table}_append_only ON {table}" for table in ("log_entry", "log_seal")
+        f"DROP TRIGGER {table}_{name} ON {table}"
+        for table, name in (
+            ("log_entry", "append_only"),
+            ("log_entry", "only_emptied"),
+            ("log_seal", "append_only"),
+        )
     ],
 }
 OTHER_VALUES = {
@@ -42,6 +47,11 @@ OTHER_VALUES = {
     "subject_name": "subject_name || ' '",
     "version": "COALESCE(version, 0) + 1",
     "changes": """'{"last_name": ["A", "B"]}'""",
+    "actor_salt": "NULL",
+    "subject_salt": "actor_salt",
+    "actor_digest": f"'{'0' * 64}'",
+    "subject_digest": f"'{'0' * 64}'",
+    "erased_by": "id + 1",
 }
 COPIED = ", ".join(column.name for column in LogEntry.__table__.columns if column.name != "id")
 
@@ -108,6 +118,7 @@ def falsifications(ids: list[int], seals: list[tuple[int, int, int]]) -> Iterato
         for column, value in (
             ("digest", f"'{'0' * 64}'"), ("first_id", "first_id + 1"), ("last_id", "last_id - 1"),
             ("count", "count + 1"), ("at", "'1999-12-31 23:59:59.000001'"), ("id", "id + 1000"),
+            ("format", "format + 1"),
         ):  # fmt: skip
             yield (
                 f"edit {column} of seal {number}",

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.extensions import db
-from app.log import sealing
+from app.log import digests, sealing
 from app.log.models import LogEntry, LogSeal
 from app.log.periodic import SealLog
 from app.log.seal_file import append_seals, seal_file_path
@@ -88,7 +88,7 @@ def test_each_of_a_hundred_falsifications_is_detected(sealed):
 
 
 def test_every_column_of_an_entry_is_sealed():
-    assert set(sealing.COLUMNS) == {column.name for column in LogEntry.__table__.columns}
+    assert set(digests.COLUMNS) == {column.name for column in LogEntry.__table__.columns}
 
 
 @pytest.mark.parametrize(
@@ -270,8 +270,8 @@ def test_seals_cannot_be_updated_or_deleted(sealed, statement):
 
 
 def test_equal_numbers_in_different_json_notations_are_normalized(sealed):
-    assert sealing._normalize("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
-    assert sealing._normalize("changes", '{"a": [0.1]}') == {"a": [0.1]}
+    assert digests.normalize("changes", '{"a": [1.0, 1e2]}') == {"a": [1, 100]}
+    assert digests.normalize("changes", '{"a": [0.1]}') == {"a": [0.1]}
 
 
 def test_the_commands_seal_and_verify(app, session, tmp_path, monkeypatch):

@@ -192,6 +192,8 @@ def _findings(app: Flask, session: Session) -> list[CheckMessage]:
 def _subject(fact: LogEntry) -> str:
     """Return the subject of an event; empty if it is the actor."""
     name = fact.subject_name
+    if not name:
+        return ""
     if fact.event in ("exported", "out_of_reach"):
         # Older events name the pages of processes as they were called then.
         return _("Processes") if name == "Jobs" else _(name)
