@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ from flask_babel import gettext as _
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Text,
     and_,
     bindparam,
+    cast,
     false,
     func,
     insert,
@@ -24,7 +26,16 @@ from sqlalchemy.orm import Session
 
 from app.database import reading
 from app.errors import DomainError
-from app.log.digests import ACTOR, COLUMNS, EMPTY, PARTS, Part, part_digest, stored_columns
+from app.log.digests import (
+    ACTOR,
+    COLUMNS,
+    EMPTY,
+    PARTS,
+    Part,
+    normalize,
+    part_digest,
+    stored_columns,
+)
 from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.sealing import is_sealed_anew
 from app.security.actor import Actor, ActorKind
@@ -139,6 +150,23 @@ def erase_in_chunks(
         yield len(ids)
 
 
+def request_sizes(session: Session, ids: Iterable[Any]) -> dict[int, int]:
+    """Return how many entries each of these requests says that it empties.
+
+    ``ids`` are as the database has them; those of other entries are left out.
+    """
+    numbers, found = [entry_id for entry_id in ids if isinstance(entry_id, int)], {}
+    for start in range(0, len(numbers), CHUNK_SIZE):
+        query = select(LogEntry.id, cast(LogEntry.changes, Text)).where(
+            LogEntry.id.in_(numbers[start : start + CHUNK_SIZE]), LogEntry.event == "log_erased"
+        )
+        for request_id, changes in session.execute(query):
+            match normalize("changes", changes):
+                case {"entries": [None, int(number)]}:
+                    found[request_id] = number
+    return found
+
+
 def _log_request(
     session: Session, actor: Actor, entries: Entries, number: int, reason: str
 ) -> int:
@@ -186,9 +214,9 @@ def _empty(session: Session, entries: Entries, ids: Sequence[int], request_id: i
             changes.setdefault(parts, []).append({"entry_id": row["id"], **digests})
     for parts, rows in changes.items():
         session.connection().execute(_statement(parts, request_id), rows)
-    for entry in session.identity_map.values():
-        if isinstance(entry, LogEntry):
-            session.expire(entry)
+    for loaded in session.identity_map.values():
+        if isinstance(loaded, LogEntry):
+            session.expire(loaded)
 
 
 def _statement(parts: tuple[Part, ...], request_id: int) -> Any:

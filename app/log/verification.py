@@ -11,11 +11,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.log.digests import FORMAT, DigestBuilder, normalize, seal_digest
+from app.log.digests import FORMAT, DigestBuilder, seal_digest
+from app.log.erasing import request_sizes
 from app.log.models import LogEntry, LogSeal
 from app.log.seal_file import FileSeal, last_file_seal, read_seals, seal_file_path
 from app.log.sealing import rows_between, seals_after
@@ -330,7 +331,7 @@ class _Verification:
     def _judge_emptied(self) -> None:
         """Compare the emptied entries with the requests, which are entries themselves."""
         self.result.emptied = self.emptied.total()
-        requests = self._requests()
+        requests = request_sizes(self.session, self.emptied)
         for request_id, number in sorted(self.emptied.items()):
             noted = requests.get(request_id)
             if noted is None or number > noted:
@@ -367,19 +368,6 @@ class _Verification:
                 "emptied_without_request",
                 _("Entries were emptied before they were sealed anew: nothing covers them."),
             )
-
-    def _requests(self) -> dict[int, int]:
-        """Return how many entries each request says that it emptied."""
-        ids, found = [key for key in self.emptied if isinstance(key, int)], {}
-        for start in range(0, len(ids), 500):
-            query = select(LogEntry.id, cast(LogEntry.changes, Text)).where(
-                LogEntry.id.in_(ids[start : start + 500]), LogEntry.event == "log_erased"
-            )
-            for request_id, changes in self.session.execute(query):
-                match normalize("changes", changes):
-                    case {"entries": [None, int(number)]}:
-                        found[request_id] = number
-        return found
 
     def _missing_ids(self, seal: LogSeal) -> str:
         """Return ids of the chunk that no entry has; a few may never have been allocated."""

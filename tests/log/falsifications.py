@@ -118,6 +118,7 @@ def falsifications(ids: list[int], seals: list[tuple[int, int, int]]) -> Iterato
         for column, value in (
             ("digest", f"'{'0' * 64}'"), ("first_id", "first_id + 1"), ("last_id", "last_id - 1"),
             ("count", "count + 1"), ("at", "'1999-12-31 23:59:59.000001'"), ("id", "id + 1000"),
+            ("format", "format + 1"),
         ):  # fmt: skip
             yield (
                 f"edit {column} of seal {number}",
