@@ -77,7 +77,7 @@ class ApiLink(JoinedColumn):
 
     def form_values(self, value: Any) -> list[str]:
         """Return the form value for an id, or for ``{id, label}``."""
-        return [""] if value is None else [str(_parse_related_id(value))]
+        return [""] if value is None else [str(parse_related_id(value))]
 
     def response_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the relation in a response."""
@@ -86,7 +86,7 @@ class ApiLink(JoinedColumn):
     def request_schema(self, is_required: bool) -> dict[str, Any]:
         """Return the JSON schema of the relation in a request: an id, or ``{id, label}``."""
         nothing = [] if is_required else [{"type": "null"}]
-        return {"title": str(self.label), "anyOf": [*_ID_OR_OBJECT, *nothing]}
+        return {"title": str(self.label), "anyOf": [*ID_OR_OBJECT, *nothing]}
 
 
 class ApiLinks(ChipsColumn):
@@ -118,7 +118,7 @@ class ApiLinks(ChipsColumn):
         if not isinstance(value, list) or len(value) > MAX_LINKS:
             raise DomainError(_("Send a list of up to %(number)s IDs.", number=MAX_LINKS))
         # An empty value tells the form that nothing is chosen.
-        return [str(_parse_related_id(one)) for one in value] or [""]
+        return [str(parse_related_id(one)) for one in value] or [""]
 
     def response_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the relation in a response."""
@@ -129,14 +129,14 @@ class ApiLinks(ChipsColumn):
         return {
             "title": str(self.label),
             "type": "array",
-            "items": {"anyOf": _ID_OR_OBJECT},
+            "items": {"anyOf": ID_OR_OBJECT},
             "maxItems": MAX_LINKS,
         }
 
 
 _LINK = {"$ref": "#/components/schemas/Link"}
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
-_ID_OR_OBJECT = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
+ID_OR_OBJECT = [_NUMBER, {"$ref": "#/components/schemas/ChosenLink"}]
 LINK_SCHEMAS: dict[str, Any] = {
     "Link": {
         "type": "object",
@@ -153,7 +153,7 @@ LINK_SCHEMAS: dict[str, Any] = {
 }
 
 
-def _parse_related_id(value: Any) -> int:
+def parse_related_id(value: Any) -> int:
     """Return the id of a related row, sent as an id or as ``{id, label}``."""
     if isinstance(value, dict) and "id" in value and set(value) <= {"id", "label"}:
         value = value["id"]
