@@ -37,7 +37,8 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "added_fields", "rules", "settings", "channels", "emails", "periodic", "listeners", "importers",
+    "models", "added_fields", "rules", "transitions", "reactions", "settings", "channels", "emails",
+    "periodic", "listeners", "importers",
     "exporters", "actions", "jobs", "tabs", "views", "api", "commands", "checks",
 )  # fmt: skip
 

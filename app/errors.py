@@ -27,6 +27,12 @@ class InUse(DomainError):
     status = 409
 
 
+class NotPossible(DomainError):
+    """The row is in a state in which this cannot be done: see ``states.transitions``."""
+
+    status = 409
+
+
 class Locked(DomainError):
     """The row is locked: see ``states.locks``."""
 

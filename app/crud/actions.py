@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import types
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, ClassVar, Self
 
 from flask_appbuilder.actions import ActionItem
+from flask_babel import gettext as _
 
 from app.crud.screens import Screen
 from app.registry import Plug
@@ -34,6 +36,11 @@ class ListAction(Plug):
     def action_name(cls) -> str:
         """Return its name in addresses, permissions and on the command line."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def permission_label(cls) -> str:
+        """Return what the rights call its permission."""
+        return _("Collective action: %(name)s", name=cls.label)
 
     @classmethod
     def begin(cls, screen: Screen) -> Any:
@@ -66,10 +73,25 @@ def _bind(action: Any, model: type) -> Any:
     )
 
 
+class ActionSource(Plug):
+    """A source of actions that no room writes as classes, such as the changes of state (a plug)."""
+
+    @classmethod
+    def actions(cls) -> Sequence[type[ListAction]]:
+        """Return the actions; the same classes each time."""
+        raise NotImplementedError
+
+
+def all_actions() -> list[type[ListAction]]:
+    """Return every action of the program."""
+    more = [action for source in ActionSource.all() for action in source.actions()]
+    return [*ListAction.all(), *more]
+
+
 def get_list_actions(model: type) -> list[type[ListAction]]:
     """Return the actions on the rows of a model, in order; TypeError if two have the same name."""
     found: dict[str, type[ListAction]] = {}
-    for action in ListAction.all():
+    for action in all_actions():
         if not action.applies_to(model):
             continue
         name = action.action_name()
@@ -83,5 +105,5 @@ def get_list_actions(model: type) -> list[type[ListAction]]:
 
 def get_action(name: str, model: type | None = None) -> type[ListAction] | None:
     """Return the action of a model with a name, or of any model; None if there is none."""
-    actions = ListAction.all() if model is None else get_list_actions(model)
+    actions = all_actions() if model is None else get_list_actions(model)
     return next((action for action in actions if action.action_name() == name), None)

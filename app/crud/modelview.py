@@ -21,6 +21,7 @@ from app.crud.listpages import ListPages
 from app.crud.showpages import ShowPages
 from app.crud.sorting import Sort
 from app.crud.table import Table
+from app.crud.transitionpages import TransitionPages
 from app.i18n.counted import Counted
 from app.log.models import is_logged
 from app.registry import Plug
@@ -30,7 +31,9 @@ from app.states.stateful import Stateful
 from app.trash.models import Trashable
 
 
-class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, abstract=True):
+class ModelView(
+    ListPages, ShowPages, FormPages, TransitionPages, PageMeta, Plug, fab.ModelView, abstract=True
+):
     """The pages over a model. Subclassing registers it.
 
     ``list_columns`` are shown by default; ``more_columns`` can be added by the user.
@@ -88,6 +91,8 @@ class ModelView(ListPages, ShowPages, FormPages, PageMeta, Plug, fab.ModelView, 
             excluded.add("restore")
         if not is_logged(model):
             excluded.add("put_back")
+        if not issubclass(model, Stateful) or self.is_trash:
+            excluded.add("transition")
         self.collective = {
             action.action_name(): action
             for action in (() if self.datamodel.with_trash else get_list_actions(model))

@@ -19,11 +19,11 @@ from app.crud.interface import parse_id
 from app.crud.screens import may, may_list_users
 from app.fieldtypes import get_field_type
 from app.lines import line_column, line_relations
+from app.log.events import event_labels
 from app.log.models import (
     ACTOR_KINDS,
     CHANNELS,
     DETAIL_LABELS,
-    EVENTS,
     LogEntry,
     Logged,
     is_logged,
@@ -206,7 +206,7 @@ def timeline(
             for number, origin in plug.of(session, shown).items()
         },
         "older": shown[-1].id if len(entries) > size else None,
-        "events": EVENTS,
+        "events": event_labels(),
         # A user who may only edit settings sees what changed, but not who changed it.
         "actor_label": partial(actor_label, names=is_personal or may_list_users()),
         "kinds": ACTOR_KINDS,

@@ -8,11 +8,11 @@ from sqlalchemy import event, insert, inspect
 from sqlalchemy.orm import Mapper, Session
 
 from app.added_fields import StoredField
-from app.fieldtypes import to_json
 from app.lines import Line, line_relations
 from app.log.lines import changed_lines, owners_of_changed_lines
 from app.log.models import LogEntry, is_logged
-from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
+from app.log.services import column_to_json
+from app.log.values import link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor, current_actor
 from app.types import now
 
@@ -92,7 +92,7 @@ def _initial_changes(session: Session, row: Any) -> dict[str, list]:
     for key in logged_columns(type(row)):
         value = inspect(row).dict.get(key)
         if value not in (None, ""):
-            changes[key] = [None, _column_to_json(session, row, key, value)]
+            changes[key] = [None, column_to_json(session, row, key, value)]
     for key in many_to_many(type(row)):
         if linked := [link_to_json(other) for other in inspect(row).dict.get(key, ())]:
             changes[key] = [[], linked]
@@ -112,8 +112,8 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
         new = history.added[0] if history.added else None
         if old != new:
             changes[key] = [
-                _column_to_json(session, row, key, old),
-                _column_to_json(session, row, key, new),
+                column_to_json(session, row, key, old),
+                column_to_json(session, row, key, new),
             ]
     for key in many_to_many(type(row)):
         history = state.attrs[key].history
@@ -125,11 +125,3 @@ def _changes(session: Session, row: Any) -> dict[str, list]:
                 [link_to_json(other) for other in after],
             ]
     return changes | changed_lines(session, row)
-
-
-def _column_to_json(session: Session, row: Any, key: str, value: Any) -> Any:
-    """Return a column's value as a log entry stores it; a foreign key as [id, label]."""
-    target = foreign_keys(type(row)).get(key)
-    if target is None or value is None:
-        return to_json(value)
-    return link_to_json(session.get(target[1], value)) or [value, ""]

@@ -10,11 +10,11 @@ from sqlalchemy import insert, inspect, select
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.fieldtypes import get_field_type
+from app.fieldtypes import get_field_type, to_json
 from app.lines import line_relations
 from app.log.lines import restore_lines
 from app.log.models import SECURITY_SUBJECT, LogEntry
-from app.log.values import foreign_keys, logged_columns, many_to_many
+from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
 from app.storage.files import keep_photo
@@ -42,6 +42,14 @@ def record_many(
     entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
         session.execute(insert(LogEntry), entries)
+
+
+def column_to_json(session: Session, row: Any, key: str, value: Any) -> Any:
+    """Return a column's value as a log entry stores it; a foreign key as [id, label]."""
+    target = foreign_keys(type(row)).get(key)
+    if target is None or value is None:
+        return to_json(value)
+    return link_to_json(session.get(target[1], value)) or [value, ""]
 
 
 def record_security_event(

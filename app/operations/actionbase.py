@@ -34,6 +34,7 @@ from app.states.rules import rule_text
 REASONS = {
     "gone": _l("It has been deleted."),
     "reach": _l("You no longer have access to it."),
+    "state": _l("This can’t be done in its state."),
     "since": _l("It has changed since."),
     "vanished": _l("The previous value no longer exists."),
     "error": _l("Something went wrong. Tell your administrator."),

@@ -39,7 +39,7 @@ class ApplyRun(ChunkedRun):
         json = self.json
         parts = []
         for verb in self.verbs:
-            kept = json.object(**{verb.key: json.array(verb.before())})
+            kept = json.object(**{verb.key: json.array(*verb.before())})
             parts.append(self.when_changed(verb, kept, json.object()))
         return json.merge(parts)
 
@@ -63,6 +63,9 @@ class ApplyRun(ChunkedRun):
             values |= self.effect(verb).values
         values |= {"version": model.version + 1, "updated_at": NOW}
         return update(model).where(model.id.in_(self.rows)).values(values)
+
+    def after_change(self, verb: Verb, ids: list[int]) -> None:
+        verb.changed(self.session, ids, self.actor)
 
     def change_one_by_one(self, outcomes: dict[int, str]) -> None:
         verb: Any = self.verbs[0]

@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, null, or_
 
+from app.operations.stateverb import Move
 from app.operations.verbbase import Verb, moves_locked_rows
 from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
 from app.security.actor import Actor
 from app.states.locks import locks_of
 from app.states.rules import broken_by
 from app.states.stateful import Stateful
+from app.states.transitions import Transition
 from app.types import now
 
 
@@ -46,6 +48,14 @@ class Batch:
     def unlink(self, relation: Any, row: Any) -> None:
         """Remove the link to one other row."""
         self._add(Unlink(self.model, relation.key, row.id))
+
+    def move(self, transition: Transition) -> None:
+        """Move every row that is in a state to start from, and that no check forbids."""
+        starts, state = transition.starts_from(self.model), self.model.state
+        self.skip(and_(~starts, state != transition.to), "state")
+        for where, message in transition.refusals(self.model):
+            self.skip(where, str(message)[:200])
+        self._add(Move.of(self.model, transition))
 
     def move_to_trash(self) -> None:
         """Move every row to the trash."""

@@ -103,6 +103,9 @@ class ChunkedRun:
         """Return the statement that changes the rows themselves."""
         raise NotImplementedError
 
+    def after_change(self, verb: Verb, ids: list[int]) -> None:
+        """Do what else belongs to a verb, once its rows are changed."""
+
     def change_one_by_one(self, outcomes: dict[int, str]) -> None:
         """Change the rows through the session, and correct their outcomes where one is refused."""
         raise NotImplementedError
@@ -184,17 +187,21 @@ class ChunkedRun:
         self._execute(self._log_insert, **chunk, moment=moment)
         for verb, effect in self._effects:
             if effect.side_statement is not None:
-                self._execute(effect.side_statement, chunk_rows=self._rows_of_verb(verb, chunk))
+                of_verb = self.json.id_list(self._ids_of_verb(verb, changed, chunk))
+                self._execute(effect.side_statement, chunk_rows=of_verb)
         self._execute(self._row_update, **chunk, moment=moment)
         self._index(rows)
+        for verb in self.verbs:
+            if verb.has_side_effects:
+                self.after_change(verb, self._ids_of_verb(verb, changed, chunk))
 
-    def _rows_of_verb(self, verb: Verb, chunk: dict[str, Any]) -> Any:
-        """Return the rows that one verb changes, as a parameter."""
+    def _ids_of_verb(self, verb: Verb, changed: list[int], chunk: dict[str, Any]) -> list[int]:
+        """Return the rows that one verb changes, of those changed."""
         if len(self.verbs) == 1:
-            return chunk["chunk_rows"]
+            return changed
         of_verb = self.json.has_key(Item.before, verb.key)
         items = select(Item.row_id).where(self.chosen, of_verb)
-        return self.json.id_list(list(self._execute(items, **chunk).scalars()))
+        return list(self._execute(items, **chunk).scalars())
 
     @cached_property
     def _effects(self) -> list[tuple[Verb, Effect]]:

@@ -22,7 +22,7 @@ from app.operations.models import NOT_STARTED, OUTCOMES, UNDO_OUTCOMES, Operatio
 from app.operations.permissions import may_act, may_list, may_undo
 from app.operations.selection import Selection, find_screen, get_screen
 from app.operations.undo import UndoRun
-from app.operations.verbs import verb_from_json
+from app.operations.verbbase import verb_from_json
 from app.security.actor import acting_as, current_actor
 from app.security.scope import visible
 from app.types import now
@@ -237,11 +237,9 @@ class OperationRun(_OperationJob):
         action = self.kind(form, self.actor)
         action.check()
         batch = action.batch()
-        # The stored verbs run, not new ones: a time of now would be another one.
         plan = self.operation.plan or []
         batch.verbs = [
-            verb if verb.name == "each" else verb_from_json(batch.model, stored)
-            for verb, stored in zip(batch.verbs, plan, strict=True)
+            verb.with_plan(stored) for verb, stored in zip(batch.verbs, plan, strict=True)
         ]
         if batch.is_one_by_one:
             self.initial_chunk_sizes = (20, 50)

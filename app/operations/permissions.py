@@ -9,6 +9,7 @@ from app.extensions import db
 from app.jobs.models import Job
 from app.operations.models import Operation
 from app.operations.selection import find_screen
+from app.operations.verbbase import get_verb
 from app.security.actor import Actor
 from app.security.rights import actor_has_permission
 from app.types import now
@@ -61,6 +62,9 @@ def why_not_undone(operation: Operation) -> str:
         return _("This hasn’t finished yet.")
     if operation.is_undone:
         return _("This has already been undone.")
+    for plan in operation.plan or ():
+        if why := get_verb(plan["verb"]).why_not_undone(plan):
+            return why
     if not operation.changed:
         return _("Nothing was changed, so there is nothing to undo.")
     return ""

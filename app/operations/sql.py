@@ -114,11 +114,11 @@ class JsonFunctions:
             return func.jsonb_exists(column, key)
         return func.json_type(column, f'$."{key}"').is_not(None)
 
-    def first_value(self, column: Any, key: str, type_: Any) -> ColumnElement:
-        """Return the first value of the array under a key, converted to a column type."""
+    def value(self, column: Any, key: str, place: int, type_: Any) -> ColumnElement:
+        """Return one value of the array under a key, converted to a column type."""
         if self.is_postgres:
-            return cast(type_coerce(column, JSONB).op("->")(key).op("->>")(0), type_)
-        found = func.json_extract(column, f'$."{key}"[0]')
+            return cast(type_coerce(column, JSONB).op("->")(key).op("->>")(place), type_)
+        found = func.json_extract(column, f'$."{key}"[{place}]')
         return cast(found, Integer) if isinstance(type_, Integer) else type_coerce(found, type_)
 
 

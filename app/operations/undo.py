@@ -76,7 +76,7 @@ class UndoRun(ChunkedRun):
         return true() if len(self.verbs) == 1 else self.json.has_key(Item.before, verb.key)
 
     def _before_value(self, verb: Verb) -> BeforeValue:
-        return lambda type_: self.json.first_value(Item.before, verb.key, type_)
+        return lambda type_, place=0: self.json.value(Item.before, verb.key, place, type_)
 
     def event(self) -> str:
         return main_verb(self.verbs).undo_event

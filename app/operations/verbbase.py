@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import ColumnElement, Executable, Select, literal, select, true
+from sqlalchemy import ColumnElement, Executable, Select, inspect, literal, select, true
 from sqlalchemy.orm import Session
 
 from app.log.values import link_to_json
 from app.operations.sql import JsonFunctions
+from app.security.actor import Actor
 
-# Returns what a row held before, from its item, as a column of the given type.
-BeforeValue = Callable[[Any], ColumnElement]
+
+class BeforeValue(Protocol):
+    """Returns what a row held before, from its item, as a column of the given type.
+
+    ``place`` is that of the expression in ``Verb.before``.
+    """
+
+    def __call__(self, type_: Any, place: int = 0) -> ColumnElement: ...
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,15 @@ class Effect:
     side_statement: Executable | None = None
 
 
+_verbs: dict[str, type[Verb]] = {}
+
+
 class Verb:
-    """One change to every row of a batch. ``key`` identifies it among the verbs of a plan."""
+    """One change to every row of a batch, with what undoing it does.
+
+    ``name`` identifies the class in the plans of operations: defining a verb registers it. ``key``
+    identifies a verb among those of one plan.
+    """
 
     name: ClassVar[str]
     key: str
@@ -41,8 +57,15 @@ class Verb:
     event: ClassVar[str] = "changed"
     undo_event: ClassVar[str] = "changed"
 
+    # Whether ``changed`` does anything.
+    has_side_effects: ClassVar[bool] = False
     # Whether it also changes rows that are locked, as a transition does.
     moves_locked_rows: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            _verbs[cls.name] = cls
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -53,16 +76,30 @@ class Verb:
         return False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verb as the plan of an operation stores it."""
+        """Return the verb as the plan of an operation stores it, with ``name`` as “verb”."""
         raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, model: Any, plan: dict[str, Any]) -> Verb:
+        """Return the verb that ``to_json`` stored."""
+        raise NotImplementedError
+
+    def with_plan(self, plan: dict[str, Any]) -> Verb:
+        """Return the verb as it was planned: a time of now would be another one."""
+        return self.from_json(self.model, plan)
+
+    @classmethod
+    def why_not_undone(cls, plan: dict[str, Any]) -> str:
+        """Return why a stored verb cannot be undone for any row, or an empty text."""
+        return ""
 
     def needs_change(self) -> ColumnElement[bool]:
         """Return the condition that a row is not yet as the verb would leave it."""
         raise NotImplementedError
 
-    def before(self) -> Any:
-        """Return the expression whose value is stored for undoing."""
-        return literal(1)
+    def before(self) -> tuple[Any, ...]:
+        """Return the expressions whose values are stored for undoing."""
+        return (literal(1),)
 
     def is_unchanged(self) -> ColumnElement[bool]:
         """Return the condition that a row is still as this verb left it."""
@@ -97,9 +134,30 @@ class Verb:
         """Return what undoing the verb does; ``items`` is the condition on the rows' items."""
         raise NotImplementedError
 
+    def changed(self, session: Session, ids: list[int], actor: Actor) -> None:
+        """Do what else belongs to the change, once the rows of a chunk are changed."""
+
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         """Return (label, old, new) of one row, for the preview."""
         raise NotImplementedError
+
+
+def get_verb(name: str) -> type[Verb]:
+    """Return the class of a verb by the name that plans store."""
+    return _verbs[name]
+
+
+def verb_from_json(model: Any, plan: dict[str, Any]) -> Verb:
+    """Return the verb that ``Verb.to_json`` stored."""
+    return get_verb(plan["verb"]).from_json(model, plan)
+
+
+def column_from_json(model: Any, key: str, value: Any) -> Any:
+    """Return the value of a column that ``to_json`` wrote into a plan."""
+    kind = inspect(model).column_attrs[key].columns[0].type.python_type
+    if value is None or kind not in (date, datetime, Decimal):
+        return value
+    return Decimal(value) if kind is Decimal else kind.fromisoformat(value)
 
 
 def moves_locked_rows(verbs: Sequence[Verb]) -> bool:

@@ -7,8 +7,7 @@ held before, how to change them, what to log and how to undo it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +29,7 @@ from sqlalchemy.orm import Session
 from app.fieldtypes import get_field_type, to_json
 from app.log.values import foreign_keys
 from app.operations.sql import JsonFunctions
-from app.operations.verbbase import BeforeValue, Effect, Verb, load_labels
+from app.operations.verbbase import BeforeValue, Effect, Verb, column_from_json, load_labels
 
 
 class Set(Verb):
@@ -53,11 +52,16 @@ class Set(Verb):
     def to_json(self) -> dict[str, Any]:
         return {"verb": self.name, "column": self.column, "value": to_json(self.value)}
 
+    @classmethod
+    def from_json(cls, model: Any, plan: dict[str, Any]) -> Set:
+        column = plan["column"]
+        return cls(model, column, column_from_json(model, column, plan["value"]))
+
     def needs_change(self) -> ColumnElement[bool]:
         return self.attribute.is_distinct_from(self.value)
 
-    def before(self) -> Any:
-        return self.attribute
+    def before(self) -> tuple[Any, ...]:
+        return (self.attribute,)
 
     def new_values(self) -> dict[str, Any]:
         return {self.column: literal(self.value, self.attribute.type)}
@@ -142,6 +146,10 @@ class _Linking(Verb):
 
     def to_json(self) -> dict[str, Any]:
         return {"verb": self.name, "relation": self.relation, "id": self.target_id}
+
+    @classmethod
+    def from_json(cls, model: Any, plan: dict[str, Any]) -> _Linking:
+        return cls(model, plan["relation"], plan["id"])
 
     def has_link(self) -> ColumnElement[bool]:
         """Return the condition that a row has the link."""
@@ -249,6 +257,10 @@ class MoveToTrash(Verb):
     def to_json(self) -> dict[str, Any]:
         return {"verb": self.name, "at": self.at.isoformat(), "actor_id": self.actor_id}
 
+    @classmethod
+    def from_json(cls, model: Any, plan: dict[str, Any]) -> MoveToTrash:
+        return cls(model, datetime.fromisoformat(plan["at"]), plan["actor_id"])
+
     def needs_change(self) -> ColumnElement[bool]:
         return self.model.trashed_at.is_(None)
 
@@ -303,6 +315,13 @@ class Each(Verb):
     def to_json(self) -> dict[str, Any]:
         return {"verb": self.name}
 
+    @classmethod
+    def from_json(cls, model: Any, plan: dict[str, Any]) -> Each:
+        return cls(model)
+
+    def with_plan(self, plan: dict[str, Any]) -> Each:
+        return self
+
     def needs_change(self) -> ColumnElement[bool]:
         assert self.where is not None
         return self.where
@@ -313,20 +332,3 @@ class Each(Verb):
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         assert self.show is not None
         return self.show(row)
-
-
-def verb_from_json(model: Any, plan: dict[str, Any]) -> Verb:
-    """Return the verb that ``Verb.to_json`` stored."""
-    if plan["verb"] == Set.name:
-        column = inspect(model).column_attrs[plan["column"]].columns[0]
-        value = plan["value"]
-        kind = column.type.python_type
-        if value is not None and kind in (date, datetime, Decimal):
-            value = Decimal(value) if kind is Decimal else kind.fromisoformat(value)
-        return Set(model, plan["column"], value)
-    if plan["verb"] in (Link.name, Unlink.name):
-        verb = Link if plan["verb"] == Link.name else Unlink
-        return verb(model, plan["relation"], plan["id"])
-    if plan["verb"] == MoveToTrash.name:
-        return MoveToTrash(model, datetime.fromisoformat(plan["at"]), plan["actor_id"])
-    return Each(model)

@@ -149,7 +149,7 @@ def permission_label(permission: str) -> str:
     """Return the translated label of a permission."""
     known = PERMISSION_LABELS.get(permission)
     if known is None and (action := get_action(permission)) is not None:
-        return _("Collective action: %(name)s", name=action.label)
+        return action.permission_label()
     return str(known) if known else permission.removeprefix("can_").replace("_", " ")
 
 

@@ -17,8 +17,7 @@ from app.operations.models import Operation, OperationItem
 from app.operations.selection import Selection
 from app.operations.services import Preview
 from app.operations.transactions import commit_and_run, committed_and_reading
-from app.operations.verbbase import Verb
-from app.operations.verbs import verb_from_json
+from app.operations.verbbase import Verb, verb_from_json
 from app.security.actor import Actor, acting_as
 
 NO_LIMIT = 10**9

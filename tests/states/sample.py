@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flask_appbuilder import Model
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.crud.api import ModelApi
@@ -23,10 +23,13 @@ from app.security.areas import Area
 from app.security.scope import Scoped
 from app.states.locks import Guarded
 from app.states.stateful import Stateful
+from app.states.transitions import Transition
 from app.trash.models import Trashable
 from tests.factories import the_entity
 
 CLOSED = "This ticket is closed: open it again first."
+BURNING = "Put the fire out first."
+FINAL = "What is finished stays so."
 STATES = {"new": "New", "open": "Open", "closed": "Closed"}
 
 
@@ -79,11 +82,31 @@ def declare() -> dict[str, Any]:
         def apply(self, batch: Batch) -> None:
             batch.set(Ticket.notes, self.answers.notes)
 
-    class DeleteTickets(Action):
-        model, label = Ticket, "Delete tickets"
+    class Close(Transition):
+        model, label, logged = Ticket, "Close", "closed this"
+        from_, to = ("new", "open"), "closed"
+        help = "A closed ticket is locked."
 
-        def apply(self, batch: Batch) -> None:
-            batch.move_to_trash()
+        class Form(ActionForm):
+            reason = ReasonField("Why")
+
+        def check(self, row):
+            return [(row.name == "Fire", BURNING)]
+
+        def values(self):
+            return {"notes": self.answers.reason}
+
+    class OpenAgain(Transition):
+        model, label = Ticket, "Open again"
+        from_, to = ("closed",), "open"
+
+    class Finish(Transition):
+        model, label, why_not_undone = Ticket, "Finish", FINAL
+        from_, to = ("open",), "closed"
+
+        def moved(self, session, ids):
+            for row in session.scalars(select(Ticket).where(Ticket.id.in_(ids))):
+                row.notes = "Done"
 
     return locals()
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.contacts.models import Contact
+from app.crud.actions import get_action
 from app.errors import DomainError, Locked
 from app.extensions import db
 from app.log.models import LogEntry
@@ -135,7 +136,7 @@ def test_a_collective_action_skips_it_for_that_reason(app, closed):
     operation = do(action, actor, rows, notes="Leaks")
     assert (operation.changed, operation.already, operation.skipped) == (1, 1, 1)
     assert action.reason_text(items_of(operation)[closed.id].reason) == CLOSED
-    operation = do(app.sample.DeleteTickets, actor, rows)
+    operation = do(get_action("delete", app.sample.Ticket), actor, rows)
     assert (operation.changed, operation.skipped) == (1, 2)
     assert stored(closed) == AS_IT_WAS
 

@@ -23,10 +23,12 @@ from app.crud.api.schemas import (
     ref,
     responses,
 )
+from app.crud.api.transitions import request_schema
 from app.crud.filterbase import SEPARATOR
 from app.crud.listing import SIZES
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH
+from app.states.transitions import Transition, transitions_of
 
 # JSON schemas of filter values, by the input of the filter.
 INPUT_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -92,10 +94,14 @@ def schema_name(api: ModelApi) -> str:
 def resource_schemas(api: ModelApi) -> dict[str, Any]:
     """Return the schemas of a resource: row, new row, change, page and conflict."""
     name = schema_name(api)
+    transitions = {
+        transition_schema_name(api, kind): object_schema(*request_schema(kind))
+        for kind in transitions_of(api.datamodel.obj)
+    }
     fields = {key: response_field(api, key) for key in api.fields}
     change = request_fields(api, is_new=False)
     change["version"] = ID | {"description": _("The version you last read.")}
-    return {
+    return transitions | {
         name: object_schema(fields, list(fields)),
         f"{name}New": object_schema(request_fields(api, is_new=True), required_fields(api)),
         f"{name}Change": object_schema(change, []),
@@ -113,6 +119,11 @@ def resource_schemas(api: ModelApi) -> dict[str, Any]:
             {**problem_schema()["properties"], "current": ref(name)}, ["error", "fields"]
         ),
     }
+
+
+def transition_schema_name(api: ModelApi, kind: type[Transition]) -> str:
+    """Return the name of the schema of what a transition asks."""
+    return f"{schema_name(api)}{kind.__name__}"
 
 
 def response_field(api: ModelApi, name: str) -> dict[str, Any]:
@@ -159,7 +170,19 @@ def resource_paths(api: ModelApi) -> dict[str, Any]:
         "description": _("Someone else has changed it."),
         "content": content(f"{name}Conflict"),
     }
-    return {
+    transitions = {
+        f"{api.route_base}/{{id}}/{kind.transition_name()}": {
+            "parameters": [number],
+            "post": operation_object(
+                tag, kind.transition_name().replace("-", "_"), str(kind.label),
+                {"200": json_response(name), "409": conflict,
+                 **error_responses("404", "413", "415", "422")},
+                parameters=[match], body=transition_schema_name(api, kind),
+            ),
+        }
+        for kind in transitions_of(api.datamodel.obj)
+    }  # fmt: skip
+    return transitions | {
         f"{api.route_base}/": {
             "get": operation_object(
                 tag, "list", _("List and search"), {"200": json_response(f"{name}Page"), **error_responses("503")},

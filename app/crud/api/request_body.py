@@ -41,3 +41,16 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def if_match() -> Any:
+    """Return the version of the header If-Match, or None."""
+    text = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+
+
+def is_version(value: Any) -> bool:
+    """Return True if a sent version is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -15,8 +15,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.datastructures import MultiDict
 
 from app.crud.api.lines import AnyField, ApiLines, make_field
-from app.crud.api.request_body import read_object
-from app.crud.api.responses import problem
+from app.crud.api.request_body import if_match, is_version, read_object
+from app.crud.api.responses import problem, status_of
+from app.crud.api.transitions import TransitionMethods
 from app.crud.columns import ColumnPlan
 from app.crud.fabnames import IGNORED_BY_MODEL_API, refuse_ignored_names
 from app.crud.filterbase import SEPARATOR, InvalidFilter
@@ -27,7 +28,7 @@ from app.crud.modelview import ModelView
 from app.crud.paging import InvalidPage
 from app.crud.screens import registered
 from app.crud.submissions import AlreadySubmitted
-from app.errors import DomainError, InUse, Locked
+from app.errors import DomainError, Locked
 from app.extensions import db
 from app.registry import Plug
 from app.security.actor import current_actor
@@ -41,7 +42,7 @@ PARAMETERS = frozenset({"q", "sort", "size", "after", "before"})
 MAX_NAMED_FIELDS = 20
 
 
-class ModelApi(fab.ModelRestApi, Plug, abstract=True):
+class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
     """The rows of one view under ``/api/v1/…``. Subclass it and set ``view``; that registers it.
 
     Flask-AppBuilder's own reading and writing (Rison, marshmallow schemas of every column and
@@ -61,6 +62,8 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
             cls.datamodel = view.datamodel
             cls.resource_name = view.route_base.strip("/")
             cls.class_permission_name = view.class_permission_name or view.__name__
+            if issubclass(view.datamodel.obj, Stateful):
+                cls.include_route_methods = {*cls.include_route_methods, "transition"}
 
     def _init_properties(self) -> None:
         """Skip Flask-AppBuilder's defaults from every column of the model."""
@@ -167,11 +170,11 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         sent = read_object()
         if locked := self.screen.why_locked(row):
             return problem(Locked.status, locked)
-        version = sent.pop("version", _if_match())
+        version = sent.pop("version", if_match())
         typed, errors = self._form_data(sent, row)
         if version is None:
             errors["version"] = [_("Send the version you last read.")]
-        elif not _is_version(version):
+        elif not is_version(version):
             errors["version"] = [_("Send a whole number.")]
         elif version != row.version:
             return self._conflict(number)
@@ -186,14 +189,14 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         self._require("can_delete")
         row = self.screen.find(pk)
         number, name = row.id, str(row)
-        version = _if_match()
+        version = if_match()
         if version is not None and version != row.version:
             return self._conflict(number)
         try:
             self.screen.remove(row)
         except DomainError as error:
             db.session.rollback()
-            return problem(_status(error), str(error))
+            return problem(status_of(error), str(error))
         except StaleDataError:
             db.session.rollback()
             return self._conflict(number)
@@ -271,7 +274,7 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         except DomainError as error:
             db.session.rollback()
             fields = {error.field: [str(error)]} if error.field else {}
-            return problem(_status(error), str(error), fields)
+            return problem(status_of(error), str(error), fields)
         except StaleDataError:
             db.session.rollback()
             return self._conflict(number)
@@ -285,20 +288,3 @@ class ModelApi(fab.ModelRestApi, Plug, abstract=True):
         self.screen.find(number)
         text = _("Someone else has changed this. Read it again, then send your change.")
         return problem(409, text, current=self._get_json(number))
-
-
-def _status(error: DomainError) -> int:
-    """Return the status of a change that is refused."""
-    return error.status if isinstance(error, InUse | Locked) else 422
-
-
-def _if_match() -> Any:
-    """Return the version of the header If-Match, or None."""
-    text = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
-    if not text:
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
-
-
-def _is_version(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

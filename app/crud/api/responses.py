@@ -8,6 +8,8 @@ from flask import Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
+from app.errors import DomainError, InUse, Locked, NotPossible
+
 # Headers of an HTTP error that are passed on.
 PASSED_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
@@ -17,6 +19,11 @@ def problem(
 ) -> tuple[Response, int]:
     """Return an error response: a sentence, and error messages by field."""
     return jsonify(error=error, fields=fields or {}, **more), status
+
+
+def status_of(error: DomainError) -> int:
+    """Return the status of a change that is refused."""
+    return error.status if isinstance(error, InUse | Locked | NotPossible) else 422
 
 
 def http_problem(error: HTTPException) -> tuple[Response, int]:
