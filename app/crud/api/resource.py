@@ -18,6 +18,7 @@ from app.crud.api.fields import ApiField, ApiLink, ApiLinks, make_field
 from app.crud.api.request_body import read_object
 from app.crud.api.responses import problem
 from app.crud.columns import ColumnPlan
+from app.crud.derivation import Derivation, derived_class
 from app.crud.fabnames import IGNORED_BY_MODEL_API, refuse_ignored_names
 from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.forms import RowForm
@@ -282,3 +283,14 @@ def _if_match() -> Any:
 
 def _is_version(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+class ApiDerivation(Derivation):
+    """The API resource of every screen with ``api = True``."""
+
+    attribute = "api"
+    screens = ModelView
+
+    @classmethod
+    def derive(cls, screen: type[ModelView]) -> None:
+        derived_class(screen, ModelApi, "Api", view=screen)
