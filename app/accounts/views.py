@@ -8,9 +8,8 @@ from flask_babel import lazy_gettext as _l
 
 from app.accounts.models import Account
 from app.addresses import address_columns
-from app.crud.interface import ScopedInterface, TrashInterface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
-from app.crud.trashview import TrashView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
@@ -26,7 +25,8 @@ class AccountView(ModelView):
     route_base = "/accounts"
     quick_columns = ("email", "phone")
     hint_columns = ("type", "city", "entity")
-    in_new_menu = True
+    api = trash = in_new_menu = True
+    trash_note = _l("This account is in the trash. Restore it to edit it.")
     new_icon = "briefcase"
     label = _l("Accounts")
     singular = _l("Account")
@@ -67,26 +67,3 @@ class AccountView(ModelView):
         home = current_actor().home_id
         entity = db.session.get(Entity, home) if home else get_root(db.session())
         return {"type": "customer", "entity": entity}
-
-
-class AccountTrashView(TrashView):
-    """Accounts that were deleted."""
-
-    datamodel = TrashInterface(Account)
-    route_base = "/accounts/trash"
-    label = _l("Trash")
-    list_label = _l("Accounts")
-    singular = _l("Account")
-    counted = AccountView.counted
-    icon = "trash3"
-    category = "Contacts"
-    order = 91
-    area = Area.CONTACTS
-    list_route_base = "/accounts"
-    trash_note = _l("This account is in the trash. Restore it to edit it.")
-    label_columns: ClassVar[dict[str, Any]] = {"trashed_at": _l("Deleted")}
-    list_columns: ClassVar[Any] = ["name", "trashed_at", "type", "city", "email", "entity"]
-    order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
-    search_columns: ClassVar[Any] = ["name", "type", "city", "trashed_at"]
-    edit_columns: ClassVar[Any] = ["name"]
-    show_fieldsets = AccountView.show_fieldsets

@@ -12,6 +12,7 @@ from app.crud.actions import get_list_actions
 from app.crud.added import place_added_fields
 from app.crud.basepage import PageMeta
 from app.crud.columns import ListColumn, key_sort, make_column, name_parts
+from app.crud.derivation import Derivation
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
 from app.crud.filters import FilterConverter
 from app.crud.formpages import FormPages
@@ -62,6 +63,13 @@ class ModelView(
     # its address without slashes; a screen whose address changes keeps its key here.
     key: str = ""
     is_trash: ClassVar[bool] = False
+    # Whether there are pages over the deleted rows, at the address of this screen and “/trash”;
+    # whether they can be deleted permanently there, and what the page of such a row says.
+    trash: ClassVar[bool] = False
+    can_be_purged: ClassVar[bool] = True
+    trash_note: ClassVar[Any] = _l("This is in the trash. Restore it to edit it.")
+    # Whether the API has these rows, at “/api/v1” and the address of this screen.
+    api: ClassVar[bool] = False
     # The page above the list, if that is not the menu: its endpoint and its label.
     parent_page: ClassVar[tuple[str, Any] | None] = None
     # Whether the rows are people, whose initials the list shows.
@@ -78,9 +86,12 @@ class ModelView(
     # A number of its rows in words: ``counted(4)`` is “4 contacts”.
     counted: ClassVar[Counted] = Counted("%(num)s item", "%(num)s items")
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
         refuse_ignored_names(cls, ModelView, IGNORED_BY_MODEL_VIEW)
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__(abstract=abstract, **kwargs)
+        if not abstract:
+            for derivation in Derivation.all():
+                derivation.consider(cls)
 
     def __init__(self, **kwargs: Any) -> None:
         """Exclude the routes that the model does not support."""

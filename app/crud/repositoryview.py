@@ -92,6 +92,7 @@ class UsesColumn(ListColumn):
 class RepositoryView(ModelView, abstract=True):
     """The pages over a repository: labels in both languages, colour, order."""
 
+    api = True
     # The overview of all repositories stands in the menu instead.
     category = "Settings"
     in_menu = False

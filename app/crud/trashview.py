@@ -1,4 +1,4 @@
-"""The trash of a model: list, restore, empty."""
+"""The trash of a model: list, restore, empty. A screen has one if it says ``trash = True``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import func, select
 
+from app.crud.derivation import Derivation, derived_class
+from app.crud.interface import TrashInterface
 from app.crud.modelview import ModelView
 from app.crud.screens import menu_order, registered
 from app.extensions import db
@@ -37,8 +39,10 @@ class TrashView(ModelView, abstract=True):
     # The name of what was deleted, on the tabs of the trashes.
     list_label: ClassVar[Any] = ""
     is_trash: ClassVar[bool] = True
-    # Shown above a row in the trash.
-    trash_note: ClassVar[Any] = _l("This is in the trash. Restore it to edit it.")
+    trash: ClassVar[bool] = False
+    api: ClassVar[bool] = False
+    label = _l("Trash")
+    icon = "trash3"
 
     def trashes(self) -> list[TrashView]:
         """Return the trashes the user may open, in order."""
@@ -128,3 +132,52 @@ class TrashView(ModelView, abstract=True):
             count=show_number(count), is_empty=not count, error=error,
         )  # fmt: skip
         return page, 422 if error else 200
+
+
+class TrashDerivation(Derivation):
+    """The trash of every screen with ``trash = True``."""
+
+    attribute = "trash"
+    screens = ModelView
+    # After every other page of the same part of the menu.
+    first_place = 900
+    # Columns of the screen's list that are shown beside the name and the time of deletion.
+    max_columns = 5
+
+    @classmethod
+    def derive(cls, screen: type[ModelView]) -> None:
+        model, part = screen.datamodel.obj, screen.datamodel.condition
+        name, *others = screen.list_columns
+        shown, left = others[: cls.max_columns], others[cls.max_columns :]
+        derived_class(
+            screen,
+            TrashView,
+            "TrashView",
+            datamodel=TrashInterface(model) if part is None else TrashInterface(model).where(part),
+            route_base=f"{screen.route_base}/trash",
+            exclude_route_methods=TrashView.exclude_route_methods
+            | (set() if screen.can_be_purged else {"empty", "purge"}),
+            list_route_base=screen.route_base,
+            list_label=screen.label,
+            singular=screen.singular,
+            counted=screen.counted,
+            has_faces=screen.has_faces,
+            category=screen.category,
+            order=cls.first_place + screen.order,
+            area=screen.area,
+            is_personal=screen.is_personal,
+            trash_note=screen.trash_note,
+            title_parts=screen.title_parts,
+            label_columns={**(screen.label_columns or {}), "trashed_at": _l("Deleted")},
+            list_columns=[name, "trashed_at", *shown],
+            more_columns=(*left, *screen.more_columns),
+            column_types=screen.column_types,
+            order_by=screen.order_by,
+            search_columns=["trashed_at", *(screen.search_columns or ())],
+            inline_links=screen.inline_links,
+            # No form shows it; without one, Flask-AppBuilder would make one of every column.
+            edit_columns=["trashed_at"],
+            show_fieldsets=screen.show_fieldsets,
+            show_columns=screen.show_columns,
+            detail_templates=screen.detail_templates,
+        )

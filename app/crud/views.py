@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, text
 
+from app.crud import trashview  # noqa: F401 - to derive the trash of screens
 from app.crud.basepage import Page, menu_groups
 from app.crud.quicksearch import quick_search, suggest_query
 from app.crud.repositoryview import RepositoryView

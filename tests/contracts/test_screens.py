@@ -12,6 +12,7 @@ from app.crud.basepage import Page
 from app.crud.modelview import ModelView
 from app.crud.screens import find_screen, screen_named, screen_of, screens
 from app.entities.models import Entity
+from app.trash.models import trashables
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -35,6 +36,11 @@ def test_a_model_has_one_screen_beside_its_trash(session):
         assert screen.is_trash == screen.table.datamodel.with_trash
         if not screen.is_trash:
             assert screen_of(screen.table.model) is screen
+
+
+def test_whatever_can_be_deleted_into_the_trash_is_found_there(session):
+    found = {screen.table.model for screen in screens() if screen.is_trash}
+    assert found == {model for model in trashables() if find_screen(model)}
 
 
 def test_a_key_or_a_model_without_a_screen_is_not_found(session):

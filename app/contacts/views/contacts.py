@@ -46,7 +46,8 @@ class ContactView(ImportExportPages, ModelView):
     title_parts = ("first_name", "last_name")
     quick_columns = ("email", "phone")
     hint_columns = ("number", "type", "entity")
-    in_new_menu = True
+    api = trash = in_new_menu = True
+    trash_note = _l("This contact is in the trash. Restore it to edit it.")
     new_icon = "person-plus"
     label_columns: ClassVar[dict[str, Any]] = {
         "name": _l("Name"),

@@ -19,6 +19,7 @@ from app.crud.api.request_body import if_match, is_version, read_object
 from app.crud.api.responses import problem, status_of
 from app.crud.api.transitions import TransitionMethods
 from app.crud.columns import ColumnPlan
+from app.crud.derivation import Derivation, derived_class
 from app.crud.fabnames import IGNORED_BY_MODEL_API, refuse_ignored_names
 from app.crud.filterbase import SEPARATOR, InvalidFilter
 from app.crud.forms import RowForm
@@ -288,3 +289,14 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
         self.screen.find(number)
         text = _("Someone else has changed this. Read it again, then send your change.")
         return problem(409, text, current=self._get_json(number))
+
+
+class ApiDerivation(Derivation):
+    """The API resource of every screen with ``api = True``."""
+
+    attribute = "api"
+    screens = ModelView
+
+    @classmethod
+    def derive(cls, screen: type[ModelView]) -> None:
+        derived_class(screen, ModelApi, "Api", view=screen)

@@ -14,10 +14,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.crud.formpages import add_form_error
 from app.crud.forms import FormBuilder, RowForm
-from app.crud.interface import ScopedInterface, TrashInterface
+from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.crud.tabs import count_tabs, get_tabs
-from app.crud.trashview import TrashView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.errors import DomainError
@@ -38,6 +37,10 @@ class UserView(ModelView):
     datamodel = ScopedInterface(StaffUser)
     route_base = "/users"
     fab_name = "user"
+    trash = True
+    # The log refers to users, so they are never deleted for good.
+    can_be_purged = False
+    trash_note = _l("This user is in the trash. Restore it to edit it.")
     menu_template = "staff/user_menu.html"
     hint_columns = ("username", "entity")
     label = _l("Users")
@@ -173,32 +176,3 @@ class UserView(ModelView):
             access=card,
         )  # fmt: skip
         return page, status
-
-
-class UserTrashView(TrashView):
-    """Deleted users: they cannot log in, and can be restored."""
-
-    # The log refers to users, so they are never deleted for good.
-    exclude_route_methods = TrashView.exclude_route_methods | {"empty", "purge"}
-    datamodel = TrashInterface(StaffUser)
-    route_base = "/users/trash"
-    label = _l("Trash")
-    list_label = _l("Users")
-    singular = _l("User")
-    counted = UserView.counted
-    icon = "trash3"
-    has_faces = True
-    category = "Security"
-    order = 90
-    area = Area.SECURITY
-    list_route_base = "/users"
-    trash_note = _l("This user is in the trash. Restore it to edit it.")
-    title_parts = ("first_name", "last_name")
-    label_columns: ClassVar[dict[str, Any]] = {
-        **UserView.label_columns,
-        "trashed_at": _l("Deleted"),
-    }
-    list_columns: ClassVar[Any] = ["name", "trashed_at", "username", "email", "entity"]
-    search_columns: ClassVar[Any] = ["last_name", "username", "email", "trashed_at"]
-    edit_columns: ClassVar[Any] = ["last_name"]
-    show_fieldsets = UserView.show_fieldsets
