@@ -17,8 +17,10 @@ from tests import ordering
 from tests.databases import TEMPLATES, migrated_app, undone
 from tests.people import PEOPLE, Person, force_login
 
-# What is loaded and collected stays until the end: to look for garbage in it takes seconds.
+# What is loaded and collected stays until the end: to look for garbage in it takes seconds, and
+# so does looking for it as often as Python does while so little of what a request makes is left.
 gc.disable()
+gc.set_threshold(20_000, 20, 20)
 # Tests are parametrised over views, tabs and other plugs, so these come first.
 load_all()
 

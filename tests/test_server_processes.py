@@ -63,7 +63,7 @@ def rows_of_a_copy(file: Path, folder: Path) -> int:
 def test_a_copy_of_the_file_after_sigterm_lacks_nothing(sqlite_app, tmp_path):
     job_id = enqueue_tally(25)
     settings = process_settings(sqlite_app, PADRON_PORT=str(free_port()))
-    with running(settings, "serve") as process:
+    with running(settings, "serve", start=start) as process:
         wait_until(lambda: load_job(job_id).state == "done")
         file = leave(sqlite_app)
         process.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ def test_a_copy_of_the_file_after_sigterm_lacks_nothing(sqlite_app, tmp_path):
 
 def test_a_short_command_that_is_terminated_closes_the_file_too(sqlite_app, tmp_path):
     job_id = enqueue_tally(100_000)
-    process = start(process_settings(sqlite_app), "jobs", "run", str(job_id))
+    process = start(process_settings(sqlite_app), ("jobs", "run", str(job_id)))
     wait_until(lambda: load_job(job_id).cursor > 0)
     file = leave(sqlite_app)
     process.send_signal(signal.SIGTERM)
@@ -105,7 +105,7 @@ def test_a_killed_process_is_replaced_and_none_survives_its_parent(tmp_path):
     port = free_port()
     with migrated_app("postgres", tmp_path) as app:
         settings = process_settings(app, PADRON_PORT=str(port), PADRON_PROCESSES="2")
-        with running(settings, "serve") as parent:
+        with running(settings, "serve", start=start) as parent:
             output = Output(parent)
             wait_until(lambda: len(children_of(parent.pid)) == 2)
             first = children_of(parent.pid)
@@ -127,7 +127,7 @@ def test_a_killed_process_is_replaced_and_none_survives_its_parent(tmp_path):
 def test_all_processes_end_together(tmp_path):
     with migrated_app("postgres", tmp_path) as app:
         settings = process_settings(app, PADRON_PORT=str(free_port()), PADRON_PROCESSES="2")
-        with running(settings, "serve") as parent:
+        with running(settings, "serve", start=start) as parent:
             wait_until(lambda: len(children_of(parent.pid)) == 2)
             children = children_of(parent.pid)
             parent.send_signal(signal.SIGTERM)

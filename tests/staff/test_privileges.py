@@ -57,8 +57,8 @@ def user_of_rank(rank: str, entity: str, name: str = "") -> StaffUser:
 
 
 @pytest.fixture
-def ranks(session):
-    """Write the custom role, and a user of each rank in each entity."""
+def custom(session):
+    """Write the custom role."""
     right = session.scalars(
         select(PermissionView).where(
             PermissionView.permission.has(name="can_list"),
@@ -66,7 +66,12 @@ def ranks(session):
         )
     ).one()
     session.add(Role(name=CUSTOM, permissions=[right]))
-    session.flush()
+    session.commit()
+
+
+@pytest.fixture
+def ranks(session, custom):
+    """Write a user of each rank in each entity."""
     users = {
         (rank, place): user_of_rank(rank, entity)
         for rank, (place, entity) in product(RANKS, PLACES.items())
@@ -141,7 +146,7 @@ def test_users_above_or_elsewhere_cannot_be_changed(rank, ranks):
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_a_new_user_gets_no_more_permissions_than_their_creator(rank, session, ranks):
+def test_a_new_user_gets_no_more_permissions_than_their_creator(rank, session, custom):
     actor, mine = user_of_rank(rank, "Norte", "actor").as_actor(), RANKS[rank][1]
     db.session.commit()
     wrong = []
@@ -167,7 +172,7 @@ def test_a_new_user_gets_no_more_permissions_than_their_creator(rank, session, r
     ],
     ids=["no roles", "more roles", "locked", "lower", "higher", "from the role", "gone"],
 )
-def test_nobody_changes_their_own_rights(rank, change, ranks):
+def test_nobody_changes_their_own_rights(rank, change, custom):
     me = user_of_rank(rank, "Norte", "actor")
     db.session.commit()
     if rank == "edits":
@@ -210,7 +215,7 @@ def test_a_role_cannot_be_assigned_through_the_backref(ranks):
         assert not is_allowed(lambda: setattr(plain, "active", False))
 
 
-def test_groups_grant_no_permissions(ranks, client_as):
+def test_groups_grant_no_permissions(client_as):
     number, admin, actor = BRUNO.user.id, role(ADMINISTRATOR), BRUNO.as_actor()
     with acting_as(actor):
         assert not is_allowed(lambda: db.session.add(Group(name="Everybody", roles=[admin])))
@@ -225,14 +230,13 @@ def test_groups_grant_no_permissions(ranks, client_as):
 
 
 @pytest.mark.parametrize("rank", ["security", "both", "limited"])
-def test_users_cannot_change_a_role_they_have(rank, ranks, session):
-    me = user_of_rank(rank, "Norte", "actor")
-    custom = role(CUSTOM)
-    me.roles = [*me.roles, custom]
+def test_users_cannot_change_a_role_they_have(rank, custom, session):
+    me, mine = user_of_rank(rank, "Norte", "actor"), role(CUSTOM)
+    me.roles = [*me.roles, mine]
     db.session.commit()
     with acting_as(me.as_actor()):
-        assert not is_allowed(lambda: setattr(custom, "permissions", []))
-        assert not is_allowed(lambda: db.session.delete(custom))
+        assert not is_allowed(lambda: setattr(mine, "permissions", []))
+        assert not is_allowed(lambda: db.session.delete(mine))
 
 
 def test_a_role_of_users_above_or_elsewhere_cannot_be_changed(ranks, session):
@@ -256,10 +260,10 @@ def test_a_role_of_users_above_or_elsewhere_cannot_be_changed(ranks, session):
 
 
 @pytest.mark.parametrize("name", [ADMINISTRATOR, LIMITED_ADMINISTRATOR, READ])
-def test_seeded_roles_can_only_require_a_second_factor(name, ranks, session):
+def test_seeded_roles_can_only_require_a_second_factor(name, session):
     seeded = role(name)
     right = session.scalars(select(PermissionView).limit(1)).one()
-    lower = ranks["all", "own"].as_actor()
+    lower = user_of_rank("all", "Norte").as_actor()
     with acting_as(ALICIA.as_actor()):
         assert is_allowed(lambda: setattr(seeded, "needs_second_factor", True))
         assert not is_allowed(lambda: setattr(seeded, "name", "Anything"))
@@ -269,7 +273,7 @@ def test_seeded_roles_can_only_require_a_second_factor(name, ranks, session):
         assert not is_allowed(lambda: setattr(seeded, "needs_second_factor", True))
 
 
-def test_nobody_widens_a_scope_by_moving_entities(ranks, session):
+def test_nobody_widens_a_scope_by_moving_entities(session):
     norte, bilbao, sur = the_entity("Norte"), the_entity("Bilbao"), the_entity("Sur")
     with acting_as(user_of_rank("all", "Norte", "actor").as_actor()):
         assert is_allowed(lambda: setattr(bilbao, "name", "Bilbo"))
