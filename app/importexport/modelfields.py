@@ -18,7 +18,8 @@ def model_fields(model: Any) -> tuple[CsvField, ...]:
     """Return a field for each attribute with a label that a cell of text can hold.
 
     The name comes first, then columns, then relations, as the model declares them. An attribute's
-    ``info["also_called"]`` holds its synonyms in the headers of files.
+    ``info["also_called"]`` holds its synonyms in the headers of files, ``info["full_label"]`` its
+    label there, if it has another one in forms.
     """
     mapper = inspect(model)
     fields = [*_value_fields(mapper), *_link_fields(mapper)]
@@ -30,6 +31,7 @@ def _value_fields(mapper: Any) -> Iterator[CsvField]:
         column = prop.columns[0]
         if "label" in column.info and not column.foreign_keys:
             field = ValueField(prop.key, prop.class_attribute, *_synonyms(column.info))
+            field.label = column.info.get("full_label", field.label)
             if field.field_type.form_field != "photo":
                 yield field
 
