@@ -162,7 +162,10 @@ class ModelView(
                 f"{type(self).__name__} edits the state, which only transitions change."
             )
         self.show_columns = list(self.show_columns or _fieldset_columns(self.show_fieldsets))
+        filters = list(self.search_columns)
         super()._init_properties()
+        # By default those of the list, not every column of the table.
+        self.search_columns = filters
         if not self.edit_fieldsets:
             self.edit_fieldsets = [(None, {"fields": self.edit_columns})]
         if not self.add_fieldsets:

@@ -30,6 +30,7 @@ from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
+from app.states.transitions import transitions_of
 from app.storage.files import photo_folder
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
@@ -160,6 +161,14 @@ def _pickers(_things: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", {"name": "password"}
 
 
+def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    names = [one.transition_name() for one in transitions_of(view.datamodel.obj)]
+    for case, arguments in _rows(rows, view, user):
+        for name in names[:1]:
+            yield case, arguments | {"name": name}
+    yield "missing", {"pk": MISSING_ID, "name": "nope"}
+
+
 def _uploads(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     folder = current_app.config["DATA_DIR"]
     for name, owner_id in (("own", user.id), ("foreign", ALICIA.user.id)):
@@ -271,6 +280,7 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("lookup", "name"): _pickers,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
+    ("name", "pk"): _transitions,
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,
     ("PasswordLinkView", "pk"): _rows_of_model(StaffUser),

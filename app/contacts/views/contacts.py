@@ -14,13 +14,10 @@ from app.addresses import address_columns
 from app.contacts.models import Contact, Status
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
-from app.entities.models import Entity
-from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.imports.views.importing import ImportExportPages
 from app.repositories.queries import first_value
-from app.security.actor import current_actor
 from app.security.areas import Area
 from app.storage.files import photo_folder
 
@@ -102,10 +99,7 @@ class ContactView(ImportExportPages, ModelView):
     side_template = "contacts/side.html"
 
     def defaults(self) -> dict[str, Any]:
-        home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else get_root(db.session())
-        return {
-            "entity": entity,
+        return super().defaults() | {
             "country": organisation.country(),
             "language": organisation.language(),
             "status": first_value(db.session(), Status),
