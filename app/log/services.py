@@ -17,8 +17,8 @@ from app.log.models import SECURITY_SUBJECT, LogEntry
 from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
-from app.storage.files import keep_photo
 from app.storage.models import photo_fields
+from app.storage.services import lock_file
 from app.types import now
 
 
@@ -105,7 +105,7 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
             _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
         setattr(row, field, None if old is None else old[0])
     elif field in logged_columns(model):
-        if old and field in photo_fields(model) and not keep_photo(old):
+        if old and field in photo_fields(model) and not lock_file(session, old):
             raise DomainError(
                 _("The previous value can’t be restored because it no longer exists.")
             )

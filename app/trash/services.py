@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from time import sleep
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func
 from sqlalchemy.orm import Session
 
-from app.log.models import LogEntry
 from app.log.services import record_many
 from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
 from app.states.locks import not_locked
 from app.storage.models import photo_fields
-from app.storage.services import discard_photos
+from app.storage.services import forget_files_of
 from app.types import now
 
 # How many rows the program purges by itself in one transaction: on SQLite it holds the write lock
@@ -108,7 +107,6 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     if not rows:
         return 0
     names = {row.id: (str(row), row.version) for row in rows}
-    discard_photos(session, _photos(session, model, rows))
     condition = chosen.whereclause
     assert condition is not None
     deleted = session.scalars(
@@ -117,6 +115,8 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
         .returning(model.id)
         .execution_options(synchronize_session=False, with_trash=True)
     ).all()
+    if photo_fields(model):
+        forget_files_of(session, model.__tablename__, deleted)
     entries = [
         {
             "subject_id": pk,
@@ -128,22 +128,6 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     ]
     record_many(session, "purged", model.__tablename__, entries, actor)
     return len(entries)
-
-
-def _photos(session: Session, model: Any, rows: Sequence[Any]) -> set[str]:
-    """Return the photos of rows, with those that the log names as replaced."""
-    names: set[str] = set()
-    for field in photo_fields(model):
-        names |= {name for row in rows if (name := getattr(row, field))}
-        change = LogEntry.changes[field]
-        logged = select(change).where(
-            LogEntry.subject_type == model.__tablename__,
-            LogEntry.subject_id.in_([row.id for row in rows]),
-            LogEntry.event == "changed",
-            change.is_not(None),
-        )
-        names |= {pair[0] for pair in session.scalars(logged) if pair and pair[0]}
-    return names
 
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:

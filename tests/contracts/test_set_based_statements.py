@@ -28,6 +28,7 @@ REASONS = {
     ("security/roles.py", "_sync_seeded_roles"): "only the code decides on seeded roles",
     ("security/throttle.py", "reset_count"): "the count is reset, whatever it is",
     ("security/two_factor.py", "delete_recovery_codes"): "all codes go, used or not",
+    ("storage/services.py", "forget_files"): "whoever forgets a file no longer names it",
     ("staff/login.py", "open_session"): "it adds to the stored count",
     ("staff/unique_names.py", "claim_names"): "its own UPDATE, with the version, comes next",
 }

@@ -31,7 +31,7 @@ from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.states.transitions import transitions_of
-from app.storage.files import photo_folder
+from app.storage.files import file_folders
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation
@@ -180,7 +180,8 @@ def _uploads(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _photos(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
-    folder = photo_folder(current_app.config["DATA_DIR"])
+    # As earlier versions stored them.
+    folder = file_folders(current_app.config["DATA_DIR"])[-1]
     folder.mkdir(exist_ok=True)
     (folder / "face.jpg").write_bytes(b"a face")
     for name in ("own", "foreign", "trashed"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import abort, current_app, send_from_directory
+from flask import abort, send_file
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,7 @@ from app.i18n.counted import Counted
 from app.imports.views.importing import ImportExportPages
 from app.repositories.queries import first_value
 from app.security.areas import Area
-from app.storage.files import photo_folder
+from app.storage.files import find_file
 
 
 class ContactView(ImportExportPages, ModelView):
@@ -111,10 +111,9 @@ class ContactView(ImportExportPages, ModelView):
     def photo(self, pk: str, name: str):
         """Send the photo of a contact in the user's scope."""
         row = self.find(pk)
-        if not row.photo or row.photo != name:
+        path = find_file(name) if name == row.photo else None
+        if path is None:
             abort(404)
-        response = send_from_directory(
-            photo_folder(current_app.config["DATA_DIR"]), name, mimetype="image/jpeg"
-        )
+        response = send_file(path, mimetype="image/jpeg")
         response.headers["Cache-Control"] = "private, max-age=86400, immutable"
         return response
