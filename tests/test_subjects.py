@@ -17,7 +17,7 @@ from app.security.actor import NOBODY, SYSTEM, contact_actor
 from app.security.scope import visible
 from app.staff.models import StaffUser
 from app.subjects import Attached, Discussed, Documented, load_subjects, marked, model_named
-from app.trash.services import move_to_trash, restore
+from app.trash.services import move_to_trash, purge_all, restore
 from tests.factories import a_contact, an_account
 from tests.people import ALICIA, BRUNO
 from tests.sample import sample_app
@@ -122,6 +122,15 @@ def test_a_row_is_hidden_while_its_subject_is_in_the_trash(app, session, a_note)
     restore(contact)
     session.commit()
     assert seen(app.sample.Note, BRUNO.as_actor()) == ["Rang"]
+
+
+def test_what_hangs_on_a_row_is_deleted_with_it(session, app, a_note):
+    contact, other = a_contact(), a_contact()
+    a_note(contact), a_note(other, "Stays")
+    move_to_trash(contact, SYSTEM)
+    session.commit()
+    purge_all(db.session(), Contact, SYSTEM)
+    assert list(session.scalars(select(app.sample.Note.text))) == ["Stays"]
 
 
 def test_a_list_takes_one_statement_and_its_subjects_one_for_each_model(app, a_note, counting):

@@ -27,6 +27,7 @@ from app.crud.columns import name_parts
 from app.errors import DomainError
 from app.jobs.kinds import Step
 from app.log.models import LogEntry
+from app.log.reactions import notify
 from app.log.services import record_many
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
@@ -194,6 +195,7 @@ class ChunkedRun:
         for verb in self.verbs:
             if verb.has_side_effects:
                 self.after_change(verb, self._ids_of_verb(verb, changed, chunk))
+        notify(self.session, self.model, self.event(), changed, self._fields, self.actor)
 
     def _ids_of_verb(self, verb: Verb, changed: list[int], chunk: dict[str, Any]) -> list[int]:
         """Return the rows that one verb changes, of those changed."""
@@ -206,6 +208,11 @@ class ChunkedRun:
     @cached_property
     def _effects(self) -> list[tuple[Verb, Effect]]:
         return [(verb, self.effect(verb)) for verb in self.verbs]
+
+    @cached_property
+    def _fields(self) -> set[str]:
+        """Return the names of the fields that change."""
+        return {name for _verb, effect in self._effects for name in effect.log_changes()}
 
     @cached_property
     def _row_update(self) -> Executable:
