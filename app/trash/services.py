@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func
 from sqlalchemy.orm import Session
 
+from app.log.models import is_logged
 from app.log.services import record_many
 from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
@@ -70,7 +71,7 @@ def purge_chunks(
     chosen = _select_purgeable(model, actor, *_older(model, before))
     candidates = chosen.with_only_columns(model.id).order_by(model.id).limit(chunk)
     while ids := session.scalars(candidates.where(model.id > last)).all():
-        count = _purge(session, model, chosen.where(model.id.in_(ids)), actor)
+        count = purge_rows(session, model, chosen.where(model.id.in_(ids)), actor)
         session.commit()
         session.expunge_all()
         last = ids[-1]
@@ -93,11 +94,11 @@ def purge_old(session: Session, model: Any, before: datetime) -> Iterator[int]:
 def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:
     """Purge a row that is in the trash and in the actor's scope; return whether it was there."""
     chosen = _select_purgeable(model, actor, model.id == row_id)
-    return bool(_purge(session, model, chosen, actor))
+    return bool(purge_rows(session, model, chosen, actor))
 
 
-def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
-    """Delete and log the rows that ``chosen`` still selects; return how many.
+def purge_rows(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
+    """Delete and log the rows that ``chosen`` still selects, by a condition; return how many.
 
     Somebody may restore a row, or move it elsewhere, after its id was read. So the rows are
     locked by the statement that repeats the conditions, and only what was deleted is logged.
@@ -126,7 +127,8 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
         }
         for pk in sorted(deleted)
     ]
-    record_many(session, "purged", model.__tablename__, entries, actor)
+    if is_logged(model):
+        record_many(session, "purged", model.__tablename__, entries, actor)
     return len(entries)
 
 

@@ -21,6 +21,7 @@ REASONS = {
     ("operations/engine.py", "_write_outcomes"): "items are written by the leased job alone",
     ("operations/engine.py", "update_item"): "items are written by the leased job alone",
     ("operations/engine.py", "_add_counts"): "it adds to the stored counts",
+    ("operations/insertverb.py", "changed"): "items are written by the leased job alone",
     ("operations/verbs.py", "unlinking"): "the chunk was locked, then judged",
     ("repositories/services.py", "move_value"): "all values of the list are locked",
     ("search/services.py", "rebuild"): "it deletes everything, to write it again",
