@@ -81,6 +81,7 @@ class ModelView(
     all_label: ClassVar[Any] = _l("All")
     per_page_label: ClassVar[Any] = _l("Items per page")
     add_first_label: ClassVar[Any] = _l("Add the first one.")
+    add_or_import_label: ClassVar[Any] = _l("Add the first one or import a list.")
     select_hint: ClassVar[Any] = _l("Select items to use actions")
     selected_labels: ClassVar[tuple[Any, Any]] = (_l("1 selected"), _l("{} selected"))
     # A number of its rows in words: ``counted(4)`` is “4 contacts”.
