@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flask_appbuilder import Model
-from sqlalchemy import DDL, Column, ForeignKey, Index, Integer, Table, event
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table
 
-from app.search.ddl import index_statements
 from app.types import FoldedText
 
 # Separates a row's own text from that of the linked row (a contact's account). Folded text never
@@ -56,8 +55,6 @@ def search_table(target: str) -> Table:
         postgresql_ops={"text": "gin_trgm_ops"},
         info={"only": "postgresql"},
     ).ddl_if(dialect="postgresql")
-    for statement in index_statements(name):
-        event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))
     return table
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
 from app.contacts.models import Contact
+from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
 from app.extensions import db
@@ -249,6 +250,11 @@ def _done_operations(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[
     yield "missing", {"pk": MISSING_ID}
 
 
+def _cards(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    yield "own", {"name": SavedViewsCard.name}
+    yield "missing", {"name": "no-such-card"}
+
+
 def _links(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     token = make_link(db.session(), OneTimeLink, user, CHOOSE_PASSWORD, 30)
     db.session.commit()
@@ -279,6 +285,7 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("entry_id", "field", "pk"): _entries,
     ("view_id",): _saved_views,
     ("lookup", "name"): _pickers,
+    ("card", "name"): _cards,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
     ("name", "pk"): _transitions,

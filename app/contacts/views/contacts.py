@@ -33,6 +33,7 @@ class ContactView(ImportExportPages, ModelView):
     add_title = _l("New contact")
     all_label = _l("All contacts")
     per_page_label = _l("Contacts per page")
+    add_or_import_label = _l("Add your first contact or import a list.")
     select_hint = _l("Select contacts to use actions")
     selected_labels = (_l("1 contact selected"), _l("{} contacts selected"))
     icon = "people"
@@ -95,6 +96,7 @@ class ContactView(ImportExportPages, ModelView):
         "number": _l("Leave blank to assign the next number."),
         "account": _l("We recommend linking each contact to an account."),
     }
+    call_columns = ("mobile", "phone")
     header_template = "contacts/header.html"
     side_template = "contacts/side.html"
 
