@@ -34,20 +34,13 @@ def csv_response(lines: Iterator[str], stem: str) -> Response:
     slot = ExitStack()
     slot.enter_context(download_slot(current_actor()))
     blocks = _in_blocks(_until(monotonic() + MAX_SECONDS, read_only_lines(lines)))
-    response = Response(
-        stream_with_context(_then_close(blocks, slot)), content_type="text/csv; charset=utf-8"
-    )
-    # A client may be gone before the first block.
+    response = Response(stream_with_context(blocks), content_type="text/csv; charset=utf-8")
+    # Called even if the client is gone before the first block.
     response.call_on_close(slot.close)
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{stem}-{now():%Y-%m-%d}.csv"
     )
     return response
-
-
-def _then_close(blocks: Iterator[str], slot: ExitStack) -> Iterator[str]:
-    with slot:
-        yield from blocks
 
 
 def _until(end: float, lines: Iterator[str]) -> Iterator[str]:
