@@ -220,7 +220,7 @@ def test_a_user_downloads_two_files_at_once(client_as):
         assert client_as(ALICIA).post("/contacts/export.csv", buffered=True).status_code == 200
     # Read to the end, or not even begun: the place is free again.
     for _time in range(slots.MAX_DOWNLOADS + 1):
-        assert "García" in browser.post("/contacts/export.csv", buffered=True).text
+        assert browser.post("/contacts/export.csv", buffered=True).status_code == 200
         browser.post("/contacts/export.csv").close()
 
 
