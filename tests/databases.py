@@ -16,8 +16,8 @@ from unittest.mock import patch
 import psycopg
 import pytest
 from flask import Flask
-from flask_appbuilder import Model
 from flask.testing import FlaskClient
+from flask_appbuilder import Model
 from flask_migrate import upgrade
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, text

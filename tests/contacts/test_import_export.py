@@ -199,7 +199,9 @@ def test_an_export_evaluates_the_filter_once_and_before_the_first_line(
 
 def test_a_row_that_goes_out_of_sight_during_an_export_is_left_out(session):
     here, gone, trashed = (a_contact(last_name=name) for name in ("Aquí", "Fuera", "Tirado"))
-    exporter = Exporter(session, Contact, fields_named(ContactImporter(), "last_name"), BRUNO.as_actor())
+    exporter = Exporter(
+        session, Contact, fields_named(ContactImporter(), "last_name"), BRUNO.as_actor()
+    )
     ids = exporter.select_ids(visible(Contact, BRUNO.as_actor()))
     assert [*ids] == [here.id, gone.id, trashed.id]
     gone.entity = the_entity("Sur")

@@ -18,8 +18,8 @@ from app.crud.modelview import ModelView
 from app.crud.relatedtab import RelatedTab
 from app.entities.models import Entity
 from app.i18n.counted import Counted
-from app.imports.views import ImportExportPages
 from app.importexport.importer import Importer, MatchRule
+from app.imports.views import ImportExportPages
 from app.lines import Line, lines_of
 from app.log.models import Logged
 from app.models import VersionedRow
@@ -35,16 +35,24 @@ from app.text import fold
 from app.trash.models import Trashable
 
 
-class Boat(Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered, Stateful, Guarded, Tagged):
+class Boat(
+    Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered, Stateful, Guarded, Tagged
+):
     __tablename__ = "boat"
     series, search_table, search_linked = "boat/{year}", search_table("boat"), "account"
     states: ClassVar = {"afloat": "Afloat", "sold": "Sold"}
     initial = "afloat"
     name: Mapped[str] = mapped_column(String(80), info={"label": "Name", "searched": True})
-    price: Mapped[Decimal | None] = mapped_column(types.Money(), info={"kind": "money", "label": "Price"})
-    launched_at: Mapped[datetime | None] = mapped_column(types.UTCDateTime, info={"label": "Launched"})
+    price: Mapped[Decimal | None] = mapped_column(
+        types.Money(), info={"kind": "money", "label": "Price"}
+    )
+    launched_at: Mapped[datetime | None] = mapped_column(
+        types.UTCDateTime, info={"label": "Launched"}
+    )
     entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"), index=True)
-    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"), index=True)
+    account_id: Mapped[int | None] = mapped_column(
+        ForeignKey("account.id", ondelete="SET NULL"), index=True
+    )
     entity: Mapped[Entity] = relationship(info={"label": "Entity"})
     account: Mapped[Account | None] = relationship(info={"label": "Account"})
     equipment: Mapped[list[BoatLine]] = lines_of("BoatLine", "Equipment")
@@ -76,8 +84,26 @@ class BoatView(ImportExportPages, ModelView):
     datamodel = ScopedInterface(Boat)
     route_base, label, singular, area = "/boats", "Boats", "Boat", Area.CONTACTS
     counted = Counted("%(num)s boat", "%(num)s boats")
-    list_columns: ClassVar = ["name", "number", "state", "price", "account", "tags", "launched_at", "entity"]
-    edit_columns: ClassVar = ["name", "number", "price", "launched_at", "account", "entity", "tags", "equipment"]
+    list_columns: ClassVar = [
+        "name",
+        "number",
+        "state",
+        "price",
+        "account",
+        "tags",
+        "launched_at",
+        "entity",
+    ]
+    edit_columns: ClassVar = [
+        "name",
+        "number",
+        "price",
+        "launched_at",
+        "account",
+        "entity",
+        "tags",
+        "equipment",
+    ]
     show_columns: ClassVar = ["state", *edit_columns]
     unique_columns = ("number",)
     api = trash = in_new_menu = True
@@ -85,7 +111,10 @@ class BoatView(ImportExportPages, ModelView):
 
 class BoatImporter(Importer):
     name, label, model = "boats", "Boats", Boat
-    match_rules: ClassVar = (MatchRule("number", "Number", ("number",)), MatchRule("name", "Name", ("name",)))
+    match_rules: ClassVar = (
+        MatchRule("number", "Number", ("number",)),
+        MatchRule("name", "Name", ("name",)),
+    )
 
 
 class AccountBoats(RelatedTab):
