@@ -26,6 +26,7 @@ DOMAINS = (
     "jobs",
     "settings",
     "operations",
+    "imports",
     "outbox",
     "entities",
     "tags",

@@ -8,14 +8,11 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import Session
 
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
-from app.entities.queries import get_root
 from app.importexport.fields import (
     AppendedField,
-    ComputedValueField,
     CsvField,
     ForeignKeyField,
     ManyToManyField,
@@ -25,7 +22,6 @@ from app.importexport.fields import (
 )
 from app.importexport.importer import Importer, MatchRule
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
-from app.security.actor import Actor
 
 
 @cache
@@ -158,8 +154,10 @@ class ContactImporter(Importer):
 
     name = "contacts"
     model = Contact
+    label = _l("Contacts")
+    import_label = _l("Import contacts")
+    export_label = _l("Export contacts")
     unique_column = "number"
-    required_fields = ("last_name",)
     match_rules: ClassVar[tuple[MatchRule, ...]] = (
         MatchRule("member_number", _l("Member number"), ("member_number",)),
         MatchRule("email", _l("E-mail"), ("email",)),
@@ -168,8 +166,11 @@ class ContactImporter(Importer):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, and those that only files of other programs have."""
-        stored = (field for field in contact_fields() if not isinstance(field, ComputedValueField))
-        return (*stored, *_import_only_fields())
+        return (*super().fields(), *_import_only_fields())
+
+    def export_fields(self) -> tuple[CsvField, ...]:
+        """Return the fields of an export, in that order."""
+        return contact_fields()
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
         """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""
@@ -211,11 +212,3 @@ class ContactImporter(Importer):
         """Return the name of the contact."""
         parts = (values.get("first_name"), values.get("last_name"))
         return " ".join(part for part in parts if part)
-
-    def default_entity(self, session: Session, actor: Actor) -> int:
-        """Return the actor's own entity, else the organisation itself."""
-        if actor.home_id is not None:
-            return actor.home_id
-        top = get_root(session)
-        assert top is not None  # ``sync`` makes it
-        return top.id

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.errors import DomainError
 from app.fieldtypes import Hints, Phone
@@ -90,11 +90,20 @@ class ChunkDiff:
                     row.values[field.key] = value
             elif text := clean(cell) if isinstance(field, ForeignKeyField) else cell:
                 row.texts[field.name] = text
-        row.match_key = self.importer.match_key(self.plan.match, row.values)
+        row.match_key = self.importer.match_key(self.plan.match, self._match_values(row))
         if row.match_key is not None:
             first = self._first_row(hash(row.match_key), row)
             if first != row.source.number:
-                row.reject("invalid", self.plan.match.required_fields[0], _same_contact(first))
+                row.reject("invalid", self.plan.match.required_fields[0], _same_row(first))
+
+    def _match_values(self, row: ImportRow) -> dict[str, Any]:
+        """Return the values of a row, with the entity if the row names one that exists."""
+        lookup, text = self.plan.lookups.get("entity"), row.texts.get("entity")
+        if lookup is None or text is None:
+            return row.values
+        with suppress(DomainError):
+            return {**row.values, "entity_id": lookup.find(text).id}
+        return row.values
 
     def _parse_cell(
         self, field: ValueField, cell: str, hints: Hints, cache: dict[tuple, Any]
@@ -126,6 +135,9 @@ class ChunkDiff:
         fields = {field.name: field for field in self.plan.fields}
         open_rows = [row for row in self.rows if not row.outcome]
         for name, lookup in lookups.items():
+            if lookup.model is self.model:
+                # Earlier chunks may have inserted rows that this one names.
+                lookup.forget_loaded()
             if isinstance(fields[name], ForeignKeyField):
                 lookup.load(row.texts[name] for row in open_rows if name in row.texts)
         self._load_stored_many(open_rows)
@@ -133,13 +145,19 @@ class ChunkDiff:
             self._resolve_links(row, fields)
             if row.stored is None:
                 for name in self.importer.required_fields:
-                    if row.values.get(self.importer.field(name).key) in (None, ""):
-                        row.reject("invalid", name, _("This field is required for new contacts."))
+                    if self._is_missing(row, self.importer.field(name)):
+                        row.reject("invalid", name, _("This field is required for new items."))
             if not row.outcome:
                 self._set_outcome(row, fields)
         reject_states(self)
         reject_locked_rows(self)
         reject_broken_rows(self)
+
+    def _is_missing(self, row: ImportRow, field: CsvField) -> bool:
+        """Return True if a row has no value for a field."""
+        if isinstance(field, ForeignKeyField):
+            return field.name not in row.texts
+        return row.values.get(field.key) in (None, "")
 
     def _match(self) -> None:
         """Fetch the stored rows that match the rows of the file, in one statement."""
@@ -158,34 +176,25 @@ class ChunkDiff:
             candidates.setdefault(first_part, []).append(stored)
         for key, row in by_key.items():
             matches = self.importer.filter_matches(match, key, candidates.get(key[0], ()))
-            entity_ids = self.actor.entity_ids
-            in_scope = [
-                stored
-                for stored in matches
-                if entity_ids is None or stored["entity_id"] in entity_ids
-            ]
-            live = [stored for stored in in_scope if stored["trashed_at"] is None]
+            in_scope = [stored for stored in matches if stored["is_visible"]]
+            live = [stored for stored in in_scope if stored.get("trashed_at") is None]
             name = match.required_fields[0]
             if len(live) > 1:
-                reason = ngettext(
-                    "%(num)d contact matches this row.",
-                    "%(num)d contacts match this row.",
-                    len(live),
-                )
+                reason = _("Several items match this row: %(num)d.", num=len(live))
                 row.reject("invalid", name, reason)
             elif live:
                 row.stored = live[0]
                 row.row_id = live[0]["id"]
-                # A row with another key may already have matched the same contact.
+                # A row with another key may already have matched the same one.
                 first = self._first_row(hash(("row", row.row_id)), row)
                 if first != row.source.number:
-                    row.reject("invalid", name, _same_contact(first))
+                    row.reject("invalid", name, _same_row(first))
             elif in_scope:
-                row.reject("skipped", name, _("This contact is in the trash."))
+                row.reject("skipped", name, _("It is in the trash."))
             elif matches and self._is_unique(name):
-                row.reject("skipped", name, _("This contact belongs to another entity."))
+                row.reject("skipped", name, _("It belongs to another entity."))
             # A match out of scope on a column that is not unique is not revealed: as in a form,
-            # the row becomes a new contact.
+            # the row becomes a new one.
 
     def _is_unique(self, name: str) -> bool:
         field = self.importer.field(name)
@@ -195,14 +204,17 @@ class ChunkDiff:
         """Return stored rows as dictionaries, trashed and out-of-scope ones included."""
         model = self.model
         columns = {column.key: column for column in model.__mapper__.column_attrs}
-        query: Any = select(*(getattr(model, key) for key in columns))
+        is_visible = scope_condition(model, self.actor).label("is_visible")
+        query: Any = select(*(getattr(model, key) for key in columns), is_visible)
         for field in self.importer.fields():
             if isinstance(field, ForeignKeyField) and field.is_joined:
+                # An alias, as a row may be linked to another one of the same model.
+                linked: Any = aliased(field.model)
                 query = query.outerjoin(
-                    field.model, getattr(model, field.key) == field.model.id
+                    linked, getattr(model, field.key) == linked.id
                 ).add_columns(
-                    field.model.name.label(f"{field.name}_label"),
-                    scope_condition(field.model, self.actor).label(f"{field.name}_visible"),
+                    linked.name.label(f"{field.name}_label"),
+                    scope_condition(linked, self.actor).label(f"{field.name}_visible"),
                 )
         rows = self.session.execute(query.where(condition), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
@@ -323,7 +335,7 @@ class ChunkDiff:
         return {"row": row.source.number, "name": title, "changes": changes}
 
 
-def _same_contact(row_number: int) -> str:
+def _same_row(row_number: int) -> str:
     return _("Duplicate of row %(row)d.", row=row_number)
 
 

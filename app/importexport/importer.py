@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.orm import Session
 
 from app.database import reading
 from app.errors import DomainError
+from app.i18n.localized import localize
 from app.importexport.column_mapping import (
     ColumnProfile,
     find_field,
@@ -21,13 +22,21 @@ from app.importexport.column_mapping import (
     normalize_header,
     profile_columns,
 )
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
+from app.importexport.fields import (
+    ComputedValueField,
+    CsvField,
+    ForeignKeyField,
+    ManyToManyField,
+)
 from app.importexport.lookups import EntityLookup, Lookup
+from app.importexport.modelfields import model_fields
 from app.importexport.reading import Source
 from app.numbers.models import Numbered
 from app.numbers.services import free_numbers
 from app.registry import Plug
 from app.security.actor import Actor
+from app.security.scope import Scoped
+from app.text import sort_key
 
 # In a mapping of columns: the column is not imported.
 IGNORE = "-"
@@ -41,6 +50,8 @@ class MatchRule:
     label: Any
     # Names of the fields that must be mapped.
     required_fields: tuple[str, ...]
+    # Whether a row of the file that names an entity finds only rows of that entity.
+    within_entity: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,8 @@ class ImportPlan:
     mapping: dict[int, CsvField | None]
     match: MatchRule
     create_values: bool
-    entity_id: int
+    # None if rows of the model belong to no entity.
+    entity_id: int | None
     country: str
     day_first: dict[int, bool]
     lookups: dict[str, Lookup]
@@ -95,44 +107,93 @@ class ImportPlan:
 
 
 class Importer(Plug):
-    """What can be imported into one model (a plug). Subclass it in a room's ``importers.py``."""
+    """What can be imported into one model (a plug). Subclass it in a room's ``importers.py``.
 
+    Everything but the match rules and the words is derived from the model.
+    """
+
+    # The name of its commands, such as “contacts”.
     name: ClassVar[str]
     model: ClassVar[Any]
     match_rules: ClassVar[tuple[MatchRule, ...]]
-    # Name of a unique column that every row has a value for.
-    unique_column: ClassVar[str]
-    # Names of fields a new row must have.
-    required_fields: ClassVar[tuple[str, ...]] = ()
+    # What is imported, in the plural, and the titles of the pages: “Import contacts”.
+    label: ClassVar[Any]
+    import_label: ClassVar[Any]
+    export_label: ClassVar[Any]
+    # Name of a unique column that every row has a value for, if there is one.
+    unique_column: ClassVar[str] = ""
 
     def fields(self) -> tuple[CsvField, ...]:
-        """Return the fields, in the order an export writes them."""
-        raise NotImplementedError
+        """Return the fields that a file may have."""
+        return tuple(
+            field_
+            for field_ in self.export_fields()
+            if not isinstance(field_, ComputedValueField)
+        )
+
+    def export_fields(self) -> tuple[CsvField, ...]:
+        """Return the fields that an export writes, in that order."""
+        return model_fields(self.model)
+
+    @property
+    def required_fields(self) -> tuple[str, ...]:
+        """Return the names of the fields that a new row must have."""
+        # A new row gets these by itself.
+        given = {"entity_id"} | ({"number"} if issubclass(self.model, Numbered) else set())
+        columns = inspect(self.model).columns
+        return tuple(
+            field_.name
+            for field_ in self.export_fields()
+            if not isinstance(field_, ManyToManyField | ComputedValueField)
+            and field_.key not in given
+            and not columns[field_.key].nullable
+            and columns[field_.key].default is None
+        )
+
+    @property
+    def english_label(self) -> str:
+        """Return the label in English, as the log stores it."""
+        return localize(lambda: str(self.label))["en"]
 
     def field(self, name: str) -> CsvField:
         """Return one field by its name."""
         return next(field_ for field_ in self.fields() if field_.name == name)
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
-        """Return the tuple a row is matched by, or None if the values are missing."""
-        raise NotImplementedError
+        """Return the tuple a row is matched by, or None if the values are missing.
+
+        By default its first part is the value of the rule's field; of a name, its sort key.
+        """
+        key = self.field(match.required_fields[0]).key
+        value = values.get(key)
+        if value and self._is_name(key):
+            value = sort_key(value)
+        if not value:
+            return None
+        return (value, values.get("entity_id")) if match.within_entity else (value,)
 
     def match_condition(self, match: MatchRule, keys: Sequence[Any]) -> ColumnElement[bool]:
         """Return a condition, answered by an index, that holds for all rows with one of the keys.
 
         Only the first part of each key need be compared; ``filter_matches`` does the rest.
         """
-        raise NotImplementedError
+        key = self.field(match.required_fields[0]).key
+        attribute = getattr(self.model, "sort_name" if self._is_name(key) else key)
+        return attribute.in_({parts[0] for parts in keys})
 
     def filter_matches(
         self, match: MatchRule, key: Any, candidates: Sequence[Any]
     ) -> Sequence[Any]:
         """Return those of the candidates that have the whole key."""
-        raise NotImplementedError
+        if not match.within_entity or key[1] is None:
+            return candidates
+        return [row for row in candidates if row["entity_id"] == key[1]]
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the values of the columns that are computed from others."""
-        return {}
+        """Return the values of the columns that are computed from others: the sort key."""
+        if not hasattr(self.model, "sort_name"):
+            return {}
+        return {"sort_name": self._instance(values).sort_name}
 
     def fill_defaults(self, session: Session, rows: list[dict[str, Any]]) -> None:
         """Set the values that new rows get by default, such as the next number of a series."""
@@ -146,15 +207,31 @@ class Importer(Plug):
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a row by."""
-        raise NotImplementedError
+        return self._instance(values).search_text()
 
     def title(self, values: dict[str, Any]) -> str:
         """Return the name of a row, for the log."""
-        raise NotImplementedError
+        return str(self._instance(values))
 
-    def default_entity(self, session: Session, actor: Actor) -> int:
-        """Return the id of the entity of new rows when neither the file nor the user names one."""
-        raise NotImplementedError
+    def default_entity(self, session: Session, actor: Actor) -> int | None:
+        """Return the id of the entity of new rows that neither the file nor the user names.
+
+        It is the actor's own, else the root of the tree; None if rows belong to no entity.
+        """
+        if not issubclass(self.model, Scoped):
+            return None
+        if actor.home_id is not None:
+            return actor.home_id
+        tree = inspect(self.model).relationships["entity"].mapper.class_
+        return session.scalar(select(tree.id).where(tree.parent_id.is_(None)).order_by(tree.id))
+
+    def _is_name(self, key: str) -> bool:
+        return key == "name" and hasattr(self.model, "sort_name")
+
+    def _instance(self, values: dict[str, Any]) -> Any:
+        """Return an instance with some values, which no session has."""
+        columns = inspect(self.model).column_attrs
+        return self.model(**{key: value for key, value in values.items() if key in columns})
 
     def build_plan(
         self, session: Session, source: Source, actor: Actor, options: ImportOptions
@@ -175,7 +252,8 @@ class Importer(Plug):
             }
             chosen = self._chosen_mapping(columns, options.mapping)
             mapping = guess_mapping(columns, fields, chosen, lookups)
-            entity_id = self._entity_id(session, actor, options.entity, lookups)
+            entities = _entity_lookup(lookups)
+            entity_id = self._entity_id(session, actor, options.entity, entities)
             session.commit()
         match = self._match_rule(options.match, {f.name for f in mapping.values() if f})
         used = {
@@ -194,7 +272,7 @@ class Importer(Plug):
             country=country,
             day_first=guess_day_first(columns, mapping, country != "US"),
             lookups={name: lookup for name, lookup in lookups.items() if name in used},
-            entity_labels=_entity_lookup(lookups).labels,
+            entity_labels={} if entities is None else entities.labels,
         )
 
     def _chosen_mapping(
@@ -223,17 +301,18 @@ class Importer(Plug):
         return mapping
 
     def _entity_id(
-        self, session: Session, actor: Actor, name: str, lookups: dict[str, Lookup]
-    ) -> int:
-        if not name:
+        self, session: Session, actor: Actor, name: str, entities: EntityLookup | None
+    ) -> int | None:
+        if not name or entities is None:
             return self.default_entity(session, actor)
-        return _entity_lookup(lookups).find(name).id or 0
+        return entities.find(name).id
 
     def _match_rule(self, name: str, mapped: set[str]) -> MatchRule:
         """Return the rule of this name; if it is empty, the first one the columns allow."""
         for match in self.match_rules:
             has_fields = set(match.required_fields) <= mapped
-            if match.name == name or (not name and has_fields):
+            names = {match.name, self.field(match.required_fields[0]).key}
+            if name in names or (not name and has_fields):
                 if name and not has_fields:
                     labels = ", ".join(
                         str(self.field(required).label) for required in match.required_fields
@@ -248,5 +327,12 @@ class Importer(Plug):
         return self.match_rules[-1]
 
 
-def _entity_lookup(lookups: dict[str, Lookup]) -> EntityLookup:
-    return next(lookup for lookup in lookups.values() if isinstance(lookup, EntityLookup))
+def _entity_lookup(lookups: dict[str, Lookup]) -> EntityLookup | None:
+    """Return the lookup of the entities that rows belong to, or None if they belong to none."""
+    lookup = lookups.get("entity")
+    return lookup if isinstance(lookup, EntityLookup) else None
+
+
+def find_importer(model: Any) -> Importer | None:
+    """Return the importer of a model, or None if it has none."""
+    return next((kind() for kind in Importer.all() if issubclass(model, kind.model)), None)

@@ -56,6 +56,9 @@ class Lookup:
     def load(self, texts: Iterable[str]) -> None:
         """Fetch the rows that these texts may name, in one statement at most."""
 
+    def forget_loaded(self) -> None:
+        """Forget what ``load`` fetched, for a table whose rows change meanwhile."""
+
     def key(self, text: str) -> str:
         """Return the key that names are compared by."""
         return fold(text)
@@ -96,7 +99,7 @@ class Lookup:
         """Return the error message for a name that no row has."""
         return _("“%(value)s” doesn’t exist.", value=text[:80])
 
-    def create_missing(self, rows: Iterable[LinkedRow], entity_ids: dict[int, int]) -> None:
+    def create_missing(self, rows: Iterable[LinkedRow], entity_ids: dict[int, int | None]) -> None:
         """Create those of the rows that have no id yet, in one INSERT.
 
         ``entity_ids`` maps ``id(row)`` to the entity the new row belongs to.
@@ -201,6 +204,11 @@ class ByName(Lookup):
         super().__init__(session, model, actor, may_create)
         self.loaded_keys: set[str] = set()
 
+    def forget_loaded(self) -> None:
+        """Forget the rows that were fetched, and the names that no row has."""
+        self.loaded_keys.clear()
+        self.rows_by_key.clear()
+
     def key(self, text: str) -> str:
         """Return the indexed key of a name."""
         return sort_key(text)
@@ -212,8 +220,7 @@ class ByName(Lookup):
             return
         # Bound the cache: a file may name very many rows.
         if len(self.loaded_keys) > _MAX_CACHED_KEYS:
-            self.loaded_keys.clear()
-            self.rows_by_key.clear()
+            self.forget_loaded()
         self.loaded_keys |= keys
         model = self.model
         query = visible(model, self.actor).where(model.sort_name.in_(keys))
@@ -225,10 +232,6 @@ class ByName(Lookup):
     def new_instance(self, row: LinkedRow, entity_id: int | None) -> Any:
         """Return a new instance in the entity of the first row of the file that names it."""
         return self.model(name=row.label, entity_id=entity_id)
-
-    def not_found_message(self, text: str) -> str:
-        """Return the error message for an account that does not exist or is out of scope."""
-        return _("Account “%(value)s” doesn’t exist.", value=text[:80])
 
 
 def split_list(cell: str, lookup: Lookup) -> list[str]:

@@ -107,7 +107,7 @@ def _run_chunk(
                 lookup.discard_created()
             if attempt == _MAX_ATTEMPTS:
                 raise DomainError(
-                    _("Someone else was changing the same contacts. Import again later.")
+                    _("Someone else was changing the same data. Import again later.")
                 ) from None
         else:
             return diff

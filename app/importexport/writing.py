@@ -12,6 +12,7 @@ from app.importexport.fields import ForeignKeyField, ManyToManyField
 from app.importexport.lookups import LinkedRow
 from app.importexport.rows import ImportRow
 from app.log.services import record_many
+from app.search.models import Searchable
 from app.search.services import index_texts
 from app.text import fold
 from app.types import now
@@ -50,7 +51,7 @@ class ChunkWriter:
         """Create the linked rows that do not exist yet, such as accounts and tags."""
         for name, lookup in self.plan.lookups.items():
             missing: list[LinkedRow] = []
-            entity_ids: dict[int, int] = {}
+            entity_ids: dict[int, int | None] = {}
             for row in rows:
                 linked_rows = [*row.many.get(name, ())]
                 if name in row.links:
@@ -63,11 +64,11 @@ class ChunkWriter:
             if missing:
                 lookup.create_missing(missing, entity_ids)
 
-    def _entity_id(self, row: ImportRow) -> int:
+    def _entity_id(self, row: ImportRow) -> int | None:
         linked = row.links.get("entity")
         if linked is not None and linked.id is not None:
             return linked.id
-        return row.stored["entity_id"] if row.stored else self.plan.entity_id
+        return row.stored.get("entity_id") if row.stored else self.plan.entity_id
 
     def _column_values(self, row: ImportRow) -> dict[str, Any]:
         """Return the value of every mapped column: from the file, else as it is stored."""
@@ -83,26 +84,34 @@ class ChunkWriter:
         return values
 
     def _insert(self, rows: list[ImportRow]) -> None:
-        table = self.model.__table__
         moment = now()
         inserts = []
         for row in rows:
             values = self._column_values(row)
-            values["entity_id"] = self._entity_id(row)
+            if self.plan.entity_id is not None:
+                values["entity_id"] = self._entity_id(row)
             values |= self.importer.derived_columns(values)
             values |= {"version": 1, "created_at": moment, "updated_at": moment}
             inserts.append(values)
         self.importer.fill_defaults(self.session, inserts)
-        # Ids are matched by a unique column, not by order: to return them in order costs SQLite
-        # a statement for each row.
-        unique = self.importer.unique_column
-        returned = self.session.connection().execute(
+        for row, values, row_id in zip(rows, inserts, self._insert_rows(inserts), strict=True):
+            row.row_id = row_id
+            row.stored = values | {"id": row_id}
+
+    def _insert_rows(self, inserts: list[dict[str, Any]]) -> list[int]:
+        """Insert rows and return their ids, in the same order."""
+        table, unique = self.model.__table__, self.importer.unique_column
+        connection = self.session.connection()
+        if not unique:
+            # In order: on SQLite each row is a statement of its own then.
+            statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+            return list(connection.scalars(statement, inserts))
+        # Matched by the unique column, not by order: a few statements for all rows.
+        returned = connection.execute(
             insert(table).returning(table.c[unique], table.c.id), inserts
         )
         ids = {value: row_id for value, row_id in returned}  # noqa: C416 - rows are not pairs
-        for row, values in zip(rows, inserts, strict=True):
-            row.row_id = ids[values[unique]]
-            row.stored = values | {"id": row.row_id}
+        return [ids[values[unique]] for values in inserts]
 
     def _update(self, rows: list[ImportRow]) -> None:
         table = self.model.__table__
@@ -205,6 +214,8 @@ class ChunkWriter:
 
     def _index(self, new: list[ImportRow], updated: list[ImportRow]) -> None:
         """Write the search texts of the rows."""
+        if not issubclass(self.model, Searchable):
+            return
         linked_field = self.model.search_linked
         texts = []
         for row in (*new, *updated):

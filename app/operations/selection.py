@@ -20,7 +20,8 @@ from app.crud.listing import ListState
 from app.crud.screens import Screen, screen_named
 from app.errors import DomainError
 from app.extensions import db
-from app.operations.conditions import find_condition_reader
+from app.importexport.conditions import select_where
+from app.importexport.importer import find_importer
 from app.operations.models import Operation
 from app.search.parsing import parse_query
 from app.security.actor import Actor, acting_as
@@ -127,11 +128,11 @@ class Selection:
     def _rows_where(self, conditions: tuple[str, ...], actor: Actor) -> Select:
         if not conditions:
             return self.screen.table.datamodel.visible()
-        reader = find_condition_reader(self.model)
-        if reader is None:
+        importer = find_importer(self.model)
+        if importer is None:
             raise DomainError(_("This list can’t be searched."))
         country = organisation.country()
-        return reader.select(db.session(), conditions, actor, country)
+        return select_where(db.session(), importer, conditions, actor, country)
 
     def check(self, actor: Actor) -> None:
         """Raise OutOfScope if the actor may not see one of the ticked rows."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.contacts.exporters import contacts_where, export_fields
 from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
 from app.extensions import db
+from app.importexport.conditions import fields_named, select_where
 from app.importexport.exporter import Exporter
 from app.importexport.importer import ImportOptions
 from app.importexport.reading import Source
@@ -36,8 +36,9 @@ def import_file(
 def export_text(actor: Actor = SYSTEM, where: tuple[str, ...] = (), columns: str = "") -> str:
     """Return contacts as CSV."""
     session = db.session()
-    query = contacts_where(session, where, actor, "ES")
-    return "".join(Exporter(session, Contact, export_fields(columns), actor).lines(query))
+    query = select_where(session, ContactImporter(), where, actor, "ES")
+    fields = fields_named(ContactImporter(), columns)
+    return "".join(Exporter(session, Contact, fields, actor).lines(query))
 
 
 def counts(report: Report) -> dict[str, int]:

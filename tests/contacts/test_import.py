@@ -112,7 +112,7 @@ def test_people_of_the_same_name_are_matched_by_birth_date(load):
     assert counts(report) == {"new": 1, "updated": 1}
     ambiguous = load("first name,last name,city\nAna,Peña,Bilbao\n")
     assert counts(ambiguous) == {"invalid": 1}
-    assert "3 contacts" in ambiguous.errors[0]["reason"]
+    assert "match this row: 3" in ambiguous.errors[0]["reason"]
 
 
 def test_a_second_row_with_the_same_match_key_is_rejected(load):

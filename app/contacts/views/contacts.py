@@ -12,13 +12,13 @@ from flask_babel import lazy_gettext as _l
 from app import organisation
 from app.addresses import address_columns
 from app.contacts.models import Contact, Status
-from app.contacts.views.importing import ImportExportPages
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.imports.views.importing import ImportExportPages
 from app.repositories.queries import first_value
 from app.security.actor import current_actor
 from app.security.areas import Area

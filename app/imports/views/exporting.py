@@ -1,4 +1,4 @@
-"""The pages of the export of contacts."""
+"""The pages of the export of a list."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 from flask import redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
-from flask_babel import gettext as _
 
-from app.contacts.importers import contact_fields
-from app.contacts.models import Contact
+from app.crud.columns import name_parts
+from app.crud.interface import ScopedInterface
 from app.crud.listing import ListState, limited
 from app.crud.table import Table
 from app.database import reading
@@ -19,20 +18,26 @@ from app.i18n.localized import localize
 from app.importexport.csv_response import csv_response, default_delimiter
 from app.importexport.exporter import Exporter
 from app.importexport.fields import CsvField
+from app.importexport.importer import Importer, find_importer
 from app.log.services import record_security_event
 from app.security.actor import current_actor
 
-# Column of the list → fields of a file, where the names differ.
-_FIELDS_BY_COLUMN = {"name": ("first_name", "last_name"), "number": ("member_number",)}
-
 
 class ExportPages:
-    """Mixin of ContactView: export, linked from the list's Actions menu."""
+    """Mixin of a ModelView whose model has an importer: export, linked from the list's menu."""
 
     route_base: str
     render_template: Any
     state: Any
     table: Table
+    datamodel: ScopedInterface
+
+    @property
+    def importer(self) -> Importer:
+        """Return the importer of the model."""
+        importer = find_importer(self.datamodel.obj)
+        assert importer is not None, f"{self.datamodel.obj} has no importer"
+        return importer
 
     @expose("/export")
     @has_access
@@ -42,19 +47,19 @@ class ExportPages:
         state = self.state()
         return self.render_template(
             "importexport/export.html",
-            title=_("Export contacts"),
+            title=self.importer.export_label,
             view=self,
             state=state,
             pairs=_pairs(state),
-            list_labels=[str(field.label) for field in _list_fields(state)],
-            all_labels=[str(field.label) for field in contact_fields()],
+            list_labels=[str(field.label) for field in self._list_fields(state)],
+            all_labels=[str(field.label) for field in self.importer.export_fields()],
         )
 
     @expose("/export.csv", methods=["GET", "POST"])
     @has_access
     @permission_name("export")
     def export_file(self):
-        """Stream the contacts of the filtered list as CSV.
+        """Stream the rows of the filtered list as CSV.
 
         The export is logged before the first row is sent, so it takes a POST.
         """
@@ -66,29 +71,31 @@ class ExportPages:
             db.session.commit()
             state = self.state()
             is_all = request.form.get("fields") == "all"
-            fields = contact_fields() if is_all else _list_fields(state)
-            exporter = Exporter(db.session(), Contact, fields, actor)
+            fields = self.importer.export_fields() if is_all else self._list_fields(state)
+            exporter = Exporter(db.session(), self.table.model, fields, actor)
             query = self.table.select(state)
             with limited(state, actor):
                 rows = exporter.count(query)
             filters = localize(lambda: self.table.describe(state))
             db.session.commit()
         record_security_event(
-            db.session(), "exported", actor, name="Contacts", rows=rows,
+            db.session(), "exported", actor, name=self.importer.english_label, rows=rows,
             filter=filters or "", columns=localize(lambda: exporter.labels),
         )  # fmt: skip
         db.session.commit()
-        return csv_response(exporter.lines(query, default_delimiter()), _("contacts"))
+        stem = str(self.importer.label).lower().replace(" ", "-")
+        return csv_response(exporter.lines(query, default_delimiter()), stem)
+
+    def _list_fields(self, state: ListState) -> tuple[CsvField, ...]:
+        """Return the fields of the list's columns, first the one that an import matches by."""
+        names = [*self.importer.match_rules[0].required_fields]
+        for column in state.cols:
+            names += name_parts(self.table.model) if column == "name" else [column]
+        known = self.importer.export_fields()
+        # A column of the list may have another name in a file: that of its field.
+        fields = {field.key: field for field in known} | {field.name: field for field in known}
+        return tuple(dict.fromkeys(fields[name] for name in names if name in fields))
 
 
 def _pairs(state: ListState) -> list[tuple[str, str]]:
     return [pair for pair in state.pairs() if pair[0] not in ("sort", "size")]
-
-
-def _list_fields(state: ListState) -> tuple[CsvField, ...]:
-    """Return the fields of the list's columns, the member number first: an import matches by it."""
-    names = ["member_number"]
-    for column in state.cols:
-        names += _FIELDS_BY_COLUMN.get(column, (column,))
-    by_name = {field.name: field for field in contact_fields()}
-    return tuple(by_name[name] for name in dict.fromkeys(names) if name in by_name)

@@ -1,0 +1,1 @@
+"""Import and export of any model that has an importer: the pages and the commands."""

@@ -1,0 +1,1 @@
+"""Pages of a list from which its rows are imported and exported."""
