@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -19,10 +20,30 @@ _LABELS = {
     "country": _l("Country"),
 }
 
+# What the headers of files call the columns of an address without a prefix.
+_SYNONYMS = {
+    "street": (
+        "address", "street address", "address 1", "address line 1", "postal address", "direccion",
+        "direccion postal", "calle", "domicilio", "via",
+    ),
+    "postcode": (
+        "zip", "zip code", "zipcode", "postal code", "post code", "codigo postal", "cp", "c p",
+    ),
+    "city": ("town", "locality", "ciudad", "localidad", "municipio", "poblacion"),
+    "province": ("state", "county", "region", "provincia", "estado o provincia", "comunidad"),
+    "country": ("pais", "nation", "country code"),
+}  # fmt: skip
 
-def _column(part: str, prefix: str = "") -> MappedColumn[str | None]:
+
+def _column(
+    part: str, prefix: str = "", full_labels: Mapping[str, Any] | None = None
+) -> MappedColumn[str | None]:
     """Return the column of a part; postcode and province name the columns they depend on."""
     info: dict[str, Any] = {"label": _LABELS[part]}
+    if not prefix:
+        info["also_called"] = _SYNONYMS[part]
+    if full_labels:
+        info["full_label"] = full_labels[part]
     if part in ("postcode", "province", "country"):
         info["kind"] = part
     if part == "city" and not prefix:
@@ -44,12 +65,17 @@ class Address:
     country: Mapped[str | None] = _column("country")
 
 
-def address(prefix: str = "") -> Any:
-    """Return a mixin with an address whose columns begin with a prefix, such as ``shipping_``."""
+def address(prefix: str = "", full_labels: Mapping[str, Any] | None = None) -> Any:
+    """Return a mixin with an address whose columns begin with a prefix, such as ``shipping_``.
+
+    ``full_labels`` holds what files call each part, where its label alone says too little.
+    """
     if not prefix:
         return Address
     names = address_columns(prefix)
-    columns = {name: _column(part, prefix) for part, name in zip(PARTS, names, strict=True)}
+    columns = {
+        name: _column(part, prefix, full_labels) for part, name in zip(PARTS, names, strict=True)
+    }
     annotations = dict.fromkeys(columns, Mapped[str | None])
     return type(f"{prefix.title()}Address", (), {**columns, "__annotations__": annotations})
 

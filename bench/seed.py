@@ -71,7 +71,7 @@ def seed(connection: Connection, contacts: int, accounts: int = 50_000) -> None:
         texts.append((row[0], f"{fold(row[1])} {row[3]}{SEPARATOR}"))
     _write(
         connection, "account",
-        "id name sort_name email type city country entity_id version created_at updated_at", rows,
+        "id name sort_name email city country entity_id version created_at updated_at", rows,
     )  # fmt: skip
     _write(connection, "account_search", "row_id text", texts)
     people = _contacts(dice, contacts, accounts, entities, small, lists, moment)
@@ -140,7 +140,7 @@ def _accounts(dice: random.Random, count: int, entities: list[int], moment) -> I
     for number in range(1, count + 1):
         name = f"{dice.choice(KINDS)} {dice.choice(LAST)} {number}"
         yield (
-            number, name, sort_key(name), f"info@empresa{number}.example", "customer",
+            number, name, sort_key(name), f"info@empresa{number}.example",
             dice.choice(CITIES), "ES", dice.choice(entities), 1, moment, moment,
         )  # fmt: skip
 

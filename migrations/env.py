@@ -15,7 +15,7 @@ target = db.metadata
 
 # Keys that came with a column added later: SQLite does not tell the name of such a key, and a
 # table is not copied only to give it one.
-ADDED_LATER = {("contact", "user_id")}
+ADDED_LATER = {("contact", "user_id"), ("account", "type_id")}
 
 
 def render_item(kind, item, autogen_context):

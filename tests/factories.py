@@ -10,11 +10,12 @@ from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
 from app.accounts.models import Account
-from app.contacts.models import Category, Contact, ContactType, Status, Tag
+from app.contacts.models import Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.extensions import db
 from app.jobs.models import Job
 from app.operations.models import Operation
+from app.repositories.models import Repository
 from app.staff.models import StaffUser
 from app.types import now
 from tests.people import Person, add_person
@@ -102,5 +103,4 @@ def a_row(model: type, entity: str = "Norte") -> Any:
         StaffUser: lambda: add_person(Person(f"persona{number}", entity, None)),
         Role: lambda: _save(Role(name=f"Role {number}")),
     }
-    repositories = (Category, ContactType, Status, Tag)
-    return a_value(model) if model in repositories else factories[model]()
+    return a_value(model) if issubclass(model, Repository) else factories[model]()

@@ -6,33 +6,55 @@ from typing import Any
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.addresses import Address, address
 from app.entities.models import Entity
 from app.log.models import Logged
 from app.models import VersionedRow
+from app.repositories.models import Repository
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
+from app.tags.models import Tagged
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
 from app.types import SortKey
 
-ACCOUNT_TYPES = {
-    "customer": _l("Customer"),
-    "prospect": _l("Prospect"),
-    "partner": _l("Partner"),
-    "supplier": _l("Supplier"),
-    "other": _l("Other"),
-}
+# What the headers of files call the columns.
+NAME_SYNONYMS = (
+    "company", "company name", "account name", "organisation", "organization", "business name",
+    "nombre de la empresa", "empresa", "cuenta", "razon social", "denominacion", "organizacion",
+)  # fmt: skip
+TAX_NUMBER_SYNONYMS = (
+    "tax id", "vat", "vat number", "vat id", "nif", "cif", "cif nif", "nif cif", "numero fiscal",
+    "numero de identificacion fiscal", "nif iva", "tax no", "rfc",
+)  # fmt: skip
+EMAIL_SYNONYMS = ("e mail", "mail", "email address", "correo", "correo electronico")
+PHONE_SYNONYMS = ("telephone", "phone number", "tel", "tlf", "telefono", "telf")
+WEBSITE_SYNONYMS = ("web", "web site", "url", "homepage", "pagina web", "sitio web")
+NOTES_SYNONYMS = ("note", "comments", "remarks", "notas", "observaciones", "comentarios")
+
+ShippingAddress: Any = address(
+    "shipping_",
+    {
+        "street": _l("Shipping street"),
+        "postcode": _l("Shipping postcode"),
+        "city": _l("Shipping city"),
+        "province": _l("Shipping province"),
+        "country": _l("Shipping country"),
+    },
+)
 
 
-ShippingAddress: Any = address("shipping_")
+class AccountType(Model, Repository):
+    """Customer, prospect, partner, supplier…"""
+
+    __tablename__ = "account_type"
 
 
 class Account(
-    Model, VersionedRow, Address, ShippingAddress, Scoped, Trashable, Searchable, Logged
+    Model, VersionedRow, Address, ShippingAddress, Scoped, Trashable, Searchable, Logged, Tagged
 ):
     """A company or organisation, with its invoicing and shipping addresses."""
 
@@ -41,36 +63,56 @@ class Account(
         *Trashable.live_index("ix_account_sort", "sort_name", "id", include=("entity_id",)),
         *Trashable.live_index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
         *Trashable.trash_index("account"),
+        Index("ix_account_type_id", "type_id", "id"),
+        # Imports find accounts by their number and by their name, those in the trash included.
+        Index("ix_account_tax_number", "tax_number"),
+        Index("ix_account_name", "sort_name"),
     )
     search_table = search_table("account")
 
-    name: Mapped[str] = mapped_column(String(160), info={"label": _l("Name"), "searched": True})
-    sort_name: Mapped[str] = mapped_column(SortKey(), default="")
-    type: Mapped[str] = mapped_column(
-        String(12),
-        default="customer",
-        info={"kind": "choice", "choices": ACCOUNT_TYPES, "label": _l("Type")},
+    name: Mapped[str] = mapped_column(
+        String(160),
+        info={"label": _l("Name"), "searched": True, "also_called": NAME_SYNONYMS},
     )
-    tax_number: Mapped[str | None] = mapped_column(String(40), info={"label": _l("Tax number")})
+    sort_name: Mapped[str] = mapped_column(SortKey(), default="")
+    tax_number: Mapped[str | None] = mapped_column(
+        String(40), info={"label": _l("Tax number"), "also_called": TAX_NUMBER_SYNONYMS}
+    )
     email: Mapped[str | None] = mapped_column(
-        String(254), info={"kind": "email", "label": _l("E-mail")}
+        String(254),
+        info={"kind": "email", "label": _l("E-mail"), "also_called": EMAIL_SYNONYMS},
     )
     phone: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Phone")}
+        String(40),
+        info={"kind": "phone", "label": _l("Phone"), "also_called": PHONE_SYNONYMS},
     )
     website: Mapped[str | None] = mapped_column(
-        String(254), info={"kind": "url", "label": _l("Website")}
+        String(254),
+        info={"kind": "url", "label": _l("Website"), "also_called": WEBSITE_SYNONYMS},
     )
-    notes: Mapped[str | None] = mapped_column(Text, info={"label": _l("Notes")})
+    notes: Mapped[str | None] = mapped_column(
+        Text, info={"label": _l("Notes"), "also_called": NOTES_SYNONYMS}
+    )
+    type_id: Mapped[int | None] = mapped_column(ForeignKey("account_type.id"))
     parent_id: Mapped[int | None] = mapped_column(
         ForeignKey("account.id", ondelete="SET NULL"), index=True
     )
     entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
 
-    parent: Mapped[Account | None] = relationship(
-        remote_side="Account.id", passive_deletes=True, info={"label": _l("Parent account")}
+    type: Mapped[AccountType | None] = relationship(
+        info={"label": _l("Type"), "also_called": ("account type", "tipo", "tipo de cuenta")}
     )
-    entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
+    parent: Mapped[Account | None] = relationship(
+        remote_side="Account.id",
+        passive_deletes=True,
+        info={
+            "label": _l("Parent account"),
+            "also_called": ("parent", "empresa matriz", "matriz"),
+        },
+    )
+    entity: Mapped[Entity] = relationship(
+        info={"label": _l("Entity"), "also_called": ("branch", "delegacion", "sede", "seccion")}
+    )
 
     @validates("name")
     def _update_sort_name(self, _key: str, name: str) -> str:

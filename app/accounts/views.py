@@ -6,19 +6,22 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 
-from app.accounts.models import Account
+from app.accounts.models import Account, AccountType
 from app.addresses import address_columns
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
+from app.crud.repositoryview import RepositoryView
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.imports.views.importing import ImportExportPages
+from app.repositories.queries import first_value
 from app.security.actor import current_actor
 from app.security.areas import Area
 
 
-class AccountView(ModelView):
+class AccountView(ImportExportPages, ModelView):
     """Companies and organisations."""
 
     datamodel = ScopedInterface(Account)
@@ -45,16 +48,16 @@ class AccountView(ModelView):
         "created_at": _l("Created"),
         "updated_at": _l("Last changed"),
     }
-    list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity"]
+    list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity", "tags"]
     more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     base_sort = "name"
     search_columns: ClassVar[Any] = [
-        "name", "type", "tax_number", "email", "phone", "city", "province", "country", "parent",
-        "entity", "created_at", "updated_at",
+        "type", "tags", "entity", "parent", "name", "tax_number", "email", "phone", "city",
+        "province", "country", "created_at", "updated_at",
     ]  # fmt: skip
     edit_fieldsets: ClassVar[Any] = [
-        (_l("Account"), {"fields": ["name", "type", "tax_number", "parent", "entity"]}),
+        (_l("Account"), {"fields": ["name", "type", "tax_number", "parent", "entity", "tags"]}),
         (_l("Contact information"), {"fields": ["email", "phone", "website"]}),
         (_l("Invoicing address"), {"fields": address_columns()}),
         (_l("Shipping address"), {"fields": address_columns("shipping_")}),
@@ -66,4 +69,17 @@ class AccountView(ModelView):
     def defaults(self) -> dict[str, Any]:
         home = current_actor().home_id
         entity = db.session.get(Entity, home) if home else get_root(db.session())
-        return {"type": "customer", "entity": entity}
+        return {"type": first_value(db.session(), AccountType), "entity": entity}
+
+
+class AccountTypeView(RepositoryView):
+    """Customer, prospect, partner, supplier…"""
+
+    datamodel = ScopedInterface(AccountType)
+    route_base = "/account-types"
+    label = _l("Account types")
+    singular = _l("Account type")
+    add_title = _l("New account type")
+    icon = "building-gear"
+    order = 15
+    area = Area.SETTINGS

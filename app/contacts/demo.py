@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts.models import Account
+from app.accounts.models import Account, AccountType
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.entities.queries import get_root
@@ -31,14 +31,14 @@ LAST_NAMES = (
     "Müller", "Sumelzo Jordán", "Walker", "Hernández", "Torres i Vila", "Domínguez", "Baker",
 )  # fmt: skip
 COMPANIES = (
-    ("Coop. Agrícola San Isidro", "customer", "Cáceres", "ES-CC"),
-    ("Ayuntamiento de Cáceres", "partner", "Cáceres", "ES-CC"),
-    ("Imprenta Luz, S. L.", "supplier", "Sevilla", "ES-SE"),
-    ("Fundació Mar", "partner", "Barcelona", "ES-B"),
-    ("Clínica Vega", "customer", "Badajoz", "ES-BA"),
-    ("Harbour & Sons Ltd", "supplier", "Bilbao", "ES-BI"),
-    ("Editorial Ñandú", "prospect", "Madrid", "ES-M"),
-    ("Transportes Guadiana", "other", "Mérida", "ES-BA"),
+    ("Coop. Agrícola San Isidro", "Customer", "Cáceres", "ES-CC"),
+    ("Ayuntamiento de Cáceres", "Partner", "Cáceres", "ES-CC"),
+    ("Imprenta Luz, S. L.", "Supplier", "Sevilla", "ES-SE"),
+    ("Fundació Mar", "Partner", "Barcelona", "ES-B"),
+    ("Clínica Vega", "Customer", "Badajoz", "ES-BA"),
+    ("Harbour & Sons Ltd", "Supplier", "Bilbao", "ES-BI"),
+    ("Editorial Ñandú", "Prospect", "Madrid", "ES-M"),
+    ("Transportes Guadiana", "Other", "Mérida", "ES-BA"),
 )
 ENTITIES = (
     ("Región Norte", ("Bilbao", "Santander")),
@@ -87,9 +87,14 @@ def fill_with_demo(session: Session) -> None:
         tags.append(tag)
     accounts: list[Account] = []
     emails: set[str] = set()
+    account_types = {row.label_en: row for row in session.scalars(select(AccountType))}
+    # Numbers of their own: the people stay the same whatever companies have.
+    company_rng = random.Random(11)
     for name, kind, city, province in COMPANIES:
         account = Account(
-            name=name, type=kind, city=city, province=province, country="ES", entity=top,
+            name=name, type=account_types.get(kind), city=city, province=province, country="ES",
+            entity=top, tags=company_rng.sample(tags, company_rng.choice((0, 1, 1, 2))),
+            tax_number=f"{company_rng.choice('ABF')}{company_rng.randint(10_000_000, 99_999_999)}",
             email=_email(emails, name.partition(",")[0]), phone=f"+3492721{rng.randint(1000, 9999)}",
         )  # fmt: skip
         session.add(account)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import DomainError
-from app.fieldtypes import Hints, Phone
+from app.fieldtypes import Country, Hints, Phone
 from app.importexport.fields import (
     AppendedField,
     CsvField,
@@ -19,7 +19,7 @@ from app.importexport.fields import (
     ManyToManyField,
     ValueField,
 )
-from app.importexport.importer import ImportPlan
+from app.importexport.importer import ImportPlan, MatchRule
 from app.importexport.lookups import LinkedRow, split_list
 from app.importexport.reading import SourceRow
 from app.importexport.report import MAX_SAMPLES, Report
@@ -59,10 +59,13 @@ class ChunkDiff:
         mapping = [
             (place, field) for place, field in self.plan.mapping.items() if field is not None
         ]
-        # The country comes first: telephones and provinces are parsed with it. A field that is
+        # A country comes first: telephones and provinces are parsed with it. A field that is
         # appended to another comes after that one.
         mapping.sort(
-            key=lambda pair: (pair[1].name != "country", isinstance(pair[1], AppendedField))
+            key=lambda pair: (
+                not isinstance(getattr(pair[1], "field_type", None), Country),
+                isinstance(pair[1], AppendedField),
+            )
         )
         cache: dict[tuple, Any] = {}
         for row in self.rows:
@@ -77,7 +80,7 @@ class ChunkDiff:
             if not cell or cell.isspace():
                 continue
             if isinstance(field, ValueField):
-                country = row.values.get("country") or self.plan.country
+                country = row.values.get(field.country_name) or self.plan.country
                 hints = Hints(country, self.plan.day_first.get(place, True))
                 if isinstance(field, AppendedField):
                     cell = f"{row.values.get(field.key) or ''} {cell}"
@@ -90,11 +93,12 @@ class ChunkDiff:
                     row.values[field.key] = value
             elif text := clean(cell) if isinstance(field, ForeignKeyField) else cell:
                 row.texts[field.name] = text
-        row.match_key = self.importer.match_key(self.plan.match, self._match_values(row))
-        if row.match_key is not None:
-            first = self._first_row(hash(row.match_key), row)
+        row.match = self.importer.find_match_key(self.plan.match, self._match_values(row))
+        if row.match is not None:
+            rule, key = row.match
+            first = self._first_row(hash((rule.name, key)), row)
             if first != row.source.number:
-                row.reject("invalid", self.plan.match.required_fields[0], _same_row(first))
+                row.reject("invalid", rule.required_fields[0], _same_row(first))
 
     def _match_values(self, row: ImportRow) -> dict[str, Any]:
         """Return the values of a row, with the entity if the row names one that exists."""
@@ -160,15 +164,16 @@ class ChunkDiff:
         return row.values.get(field.key) in (None, "")
 
     def _match(self) -> None:
-        """Fetch the stored rows that match the rows of the file, in one statement."""
-        by_key = {
-            row.match_key: row
-            for row in self.rows
-            if row.match_key is not None and not row.outcome
-        }
-        if not by_key:
-            return
-        match = self.plan.match
+        """Fetch the stored rows that match the rows of the file, in one statement for each rule."""
+        by_rule: dict[MatchRule, dict[Any, ImportRow]] = {}
+        for row in self.rows:
+            if row.match is not None and not row.outcome:
+                rule, key = row.match
+                by_rule.setdefault(rule, {})[key] = row
+        for rule, by_key in by_rule.items():
+            self._match_by(rule, by_key)
+
+    def _match_by(self, match: MatchRule, by_key: dict[Any, ImportRow]) -> None:
         condition = self.importer.match_condition(match, list(by_key))
         candidates: dict[Any, list[dict[str, Any]]] = {}
         for stored in self._fetch(condition):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from app.fieldtypes import Country
 from app.importexport.csv_response import csv_lines
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, join_list
@@ -34,7 +35,12 @@ class Exporter:
             for field in self.fields
             if isinstance(field, ForeignKeyField | ManyToManyField)
         }
-        self.has_country = any(field.name == "country" for field in self.fields)
+        # The keys of exported countries: provinces and telephones are read by them again.
+        self.countries = {
+            field.key
+            for field in self.fields
+            if isinstance(field, ValueField) and isinstance(field.field_type, Country)
+        }
         self.cache: dict[tuple, str] = {}
 
     @property
@@ -54,8 +60,7 @@ class Exporter:
 
     def rows(self, query: Select) -> Iterator[list[str]]:
         """Yield the cells of each row, ordered by id."""
-        keys = ["id", "country"] if self.has_country else ["id"]
-        columns = {key: getattr(self.model, key) for key in keys}
+        columns = {"id": self.model.id}
         for field in self.fields:
             if not isinstance(field, ManyToManyField):
                 columns.setdefault(field.key, field.attribute(self.model, self.actor))
@@ -121,7 +126,7 @@ class Exporter:
             return self.lookups[field.name].export_texts.get(row[field.key], "")
         assert isinstance(field, ValueField)
         value = row[field.key]
-        country = row["country"] if self.has_country else None
+        country = row[field.country_name] if field.country_name in self.countries else None
         if not field.is_cached or value is None:
             return field.write(value, country)
         key = (field.name, value, country)

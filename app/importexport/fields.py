@@ -36,6 +36,11 @@ class ValueField(CsvField):
         # These have few distinct values: each is parsed once.
         self.is_cached = self.field_type.has_few_values
 
+    @property
+    def country_name(self) -> str:
+        """Return the name of the field whose country a telephone or a province is read by."""
+        return self.column.info.get("country", "country")
+
     def parse(self, cell: str, hints: Hints) -> Any:
         """Return the value of a cell; raise DomainError if it cannot be parsed or be true."""
         value = self.field_type.parse(cell, hints)

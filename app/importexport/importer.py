@@ -52,6 +52,8 @@ class MatchRule:
     required_fields: tuple[str, ...]
     # Whether a row of the file that names an entity finds only rows of that entity.
     within_entity: bool = False
+    # The name of the rule for rows that have no value for this one.
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,19 @@ class Importer(Plug):
         if not value:
             return None
         return (value, values.get("entity_id")) if match.within_entity else (value,)
+
+    def find_match_key(
+        self, match: MatchRule, values: dict[str, Any]
+    ) -> tuple[MatchRule, Any] | None:
+        """Return the key of a row with the rule it is of: the chosen one or one that stands in."""
+        rules = {rule.name: rule for rule in self.match_rules}
+        rule: MatchRule | None = match
+        while rule is not None:
+            key = self.match_key(rule, values)
+            if key is not None:
+                return rule, key
+            rule = rules.get(rule.otherwise)
+        return None
 
     def match_condition(self, match: MatchRule, keys: Sequence[Any]) -> ColumnElement[bool]:
         """Return a condition, answered by an index, that holds for all rows with one of the keys.

@@ -26,7 +26,8 @@ def model_fields(model: Any) -> tuple[CsvField, ...]:
 
     The name comes first, then columns, then relations, as the model declares them, and last what
     other rooms add; of that, an import reads no computed fields. An attribute's
-    ``info["also_called"]`` holds its synonyms in the headers of files.
+    ``info["also_called"]`` holds its synonyms in the headers of files, ``info["full_label"]`` its
+    label there, if it has another one in forms.
     """
     mapper = inspect(model)
     added = stored_value_fields(model)
@@ -45,6 +46,7 @@ def _value_fields(mapper: Any) -> Iterator[CsvField]:
         column = prop.columns[0]
         if "label" in column.info and not column.foreign_keys:
             field = ValueField(prop.key, prop.class_attribute, *_synonyms(column.info))
+            field.label = column.info.get("full_label", field.label)
             if field.field_type.form_field != "photo":
                 yield field
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.importexport.importer import MatchRule
 from app.importexport.lookups import LinkedRow
 from app.importexport.reading import SourceRow
 
@@ -25,7 +26,8 @@ class ImportRow:
     problems: list[tuple[str, str]] = field(default_factory=list)
     # One of ``report.OUTCOMES``; empty until it is known.
     outcome: str = ""
-    match_key: Any = None
+    # The rule that the row is matched by, and its key; None if the row has no values for it.
+    match: tuple[MatchRule, Any] | None = None
     stored: dict[str, Any] | None = None
     row_id: int = 0
     # Field key → (old, new), as values, LinkedRows or lists of LinkedRows.

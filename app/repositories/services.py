@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import case, func, select, update
@@ -10,6 +11,15 @@ from sqlalchemy.orm import Session
 from app.log.services import record_many
 from app.repositories.models import Repository
 from app.security.actor import Actor
+
+
+def fill_list(session: Session, model: Any, values: Iterable[tuple[str, str, str]]) -> None:
+    """Add values to an empty list: label in English, label in Spanish, colour."""
+    if session.scalar(select(model.id).limit(1)) is not None:
+        return
+    for place, (label_en, label_es, colour) in enumerate(values, 1):
+        row = model(label_en=label_en, label_es=label_es, colour=colour, position=place * 10)
+        session.add(row)
 
 
 def give_last_position(session: Session, row: Repository) -> None:

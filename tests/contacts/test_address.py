@@ -44,7 +44,7 @@ def test_a_spanish_postcode_fills_in_the_province(client_as, typed, postcode, pr
 
 def test_each_address_of_an_account_has_the_province_of_its_own_postcode(client_as):
     account = an_account(name="Dos direcciones")
-    page = {"name": "Dos direcciones", "type": "customer", "entity": account.entity_id,
+    page = {"name": "Dos direcciones", "type": "", "entity": account.entity_id,
             "version": account.version, "postcode": "28001", "province": "", "country": "ES",
             "shipping_postcode": "8001", "shipping_province": "", "shipping_country": "ES"}  # fmt: skip
     assert client_as(ALICIA).post(f"/accounts/edit/{account.id}", data=page).status_code == 302

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from app.contacts.demo import fill_with_demo
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.extensions import db
+from app.repositories.services import fill_list
 from app.staff.seeding import Seeder
 
 VALUES = {
@@ -37,13 +38,7 @@ def fill_repositories(_demo: bool) -> None:
     if any(db.session.scalar(select(func.count(model.id))) for model in VALUES):
         return
     for model, values in VALUES.items():
-        for position, (label_en, label_es, colour) in enumerate(values, 1):
-            db.session.add(
-                model(
-                    label_en=label_en, label_es=label_es, colour=colour, position=position * 10,
-                    is_active=True,
-                )
-            )  # fmt: skip
+        fill_list(db.session(), model, values)
     db.session.commit()
 
 

@@ -1,0 +1,1 @@
+"""Collective actions on accounts, one file each."""

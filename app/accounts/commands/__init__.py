@@ -1,0 +1,1 @@
+"""Initial data of accounts."""

@@ -1,0 +1,78 @@
+"""Import of accounts: how their rows match, what new ones get, and who may see what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.accounts.importers import AccountImporter
+from app.accounts.models import Account
+from app.extensions import db
+from tests.factories import an_account, the_entity
+from tests.importexport.importing import counts, import_file
+from tests.people import BRUNO
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(content: str, **options):
+        path: Path = tmp_path / "accounts.csv"
+        path.write_text(content)
+        return import_file(AccountImporter(), path, **options)
+
+    return load
+
+
+def the_account(name: str) -> Account:
+    return db.session.scalars(select(Account).where(Account.name == name)).one()
+
+
+def test_the_tax_number_goes_before_the_name(load):
+    an_account(name="Luz", tax_number="B1")
+    other = an_account(name="Sol", tax_number="B2", city="Irún")
+    report = load("empresa,cif,ciudad\nLuz,B2,Bilbao\n")
+    assert counts(report) == {"updated": 1}
+    assert (other.name, other.city) == ("Luz", "Bilbao")
+
+
+def test_a_row_without_a_tax_number_matches_by_name_however_it_is_spelt(load):
+    an_account(name="Imprenta Ñandú, S. L.")
+    report = load(
+        "empresa,cif,ciudad\nIMPRENTA ñandu,B1,x\nimprenta ñandú, s. l.\n".replace(", s", " s")
+    )
+    assert counts(report)["new"] == 2
+    assert counts(load('empresa,cif,ciudad\n"imprenta ñandú, s. l.",,Irún\n')) == {"updated": 1}
+
+
+def test_a_name_matches_within_the_entity_that_the_row_names(load):
+    here, there = an_account("Norte", name="Luz"), an_account("Sur", name="Luz")
+    assert counts(load("name,entity,city\nLuz,Sur,Irún\n")) == {"updated": 1}
+    assert (here.city, there.city) == (None, "Irún")
+    assert counts(load("name,entity,city\nLuz,Bilbao,Bilbao\n")) == {"new": 1}
+    ambiguous = load("name,city\nLuz,Vigo\n")
+    assert counts(ambiguous) == {"invalid": 1}
+    assert "match this row: 3" in ambiguous.errors[0]["reason"]
+
+
+def test_what_is_out_of_scope_is_neither_matched_nor_revealed(load):
+    far = an_account("Sur", name="Lejos", tax_number="B9", city="Cádiz")
+    report = load("name,tax number,city\nLejos,B9,Bilbao\n", actor=BRUNO.as_actor())
+    assert counts(report) == {"new": 1}
+    assert far.city == "Cádiz"
+    rows = db.session.scalars(select(Account).where(Account.name == "Lejos"))
+    assert {row.entity for row in rows} == {the_entity("Sur"), the_entity("Norte")}
+
+
+def test_a_parent_is_found_by_its_name_also_if_an_earlier_chunk_added_it(load):
+    report = load("name,parent account\nMatriz,\nFilial,Matriz\n", chunk_size=1)
+    assert counts(report) == {"new": 2}
+    assert the_account("Filial").parent is the_account("Matriz")
+
+
+def test_a_new_account_needs_a_name(load):
+    report = load("name,tax number\n,B1\n")
+    assert [error["field"] for error in report.errors] == ["name"]
