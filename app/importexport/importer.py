@@ -128,9 +128,7 @@ class Importer(Plug):
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields that a file may have."""
         return tuple(
-            field_
-            for field_ in self.export_fields()
-            if not isinstance(field_, ComputedValueField)
+            field_ for field_ in self.export_fields() if not isinstance(field_, ComputedValueField)
         )
 
     def export_fields(self) -> tuple[CsvField, ...]:

@@ -38,7 +38,7 @@ def test_types_and_what_views_filter_by_are_carried_there_and_back(database, tmp
         db.session.commit()
         db.session.remove()
 
-        downgrade(revision="-1")
+        downgrade(revision="0037-1")
         assert column("SELECT type FROM account ORDER BY id") == [
             "supplier", "other", "other", "other",
         ]  # fmt: skip
