@@ -16,7 +16,12 @@ from app.crud.screens import screens
 from app.entities.models import Entity
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
-from app.importexport.fields import ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.fields import (
+    ComputedValueField,
+    ForeignKeyField,
+    ManyToManyField,
+    ValueField,
+)
 from app.importexport.importer import Importer, find_importer
 from app.log.models import LogEntry
 from app.repositories.models import Repository
@@ -42,6 +47,8 @@ def a_full_row(importer: Importer) -> Any:
     row = a_row(importer.model)
     mapper = inspect(importer.model)
     for field in importer.export_fields():
+        if isinstance(field, ComputedValueField):
+            continue
         if isinstance(field, ValueField):
             kind = field.field_type
             coded = getattr(kind, "choices", None) if kind.name == "choice" else None
