@@ -14,6 +14,7 @@ from app.crud.columns import Cell, make_column, name_parts
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import line_table
+from app.crud.screens import find_screen
 from app.crud.tabs import count_tabs, get_tabs
 from app.errors import DomainError, InUse
 from app.extensions import db
@@ -58,6 +59,12 @@ class ShowPages:
         if any(self.can(right) for right in ("can_list", "can_show", "can_edit")):
             return str(row)
         return str(self.singular or self.label)
+
+    @property
+    def face_icon(self) -> str:
+        """Return the icon that stands for a row wherever it is shown; “” if its initials do."""
+        screen: Any = find_screen(self.datamodel.obj) or self
+        return "" if screen.has_faces else screen.icon or "file-earmark"
 
     def name_words(self, row: Any) -> list[str]:
         """Return the parts of a row's name that its initials are taken from, as in a list."""
