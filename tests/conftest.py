@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -23,6 +24,9 @@ gc.disable()
 gc.set_threshold(20_000, 20, 20)
 # Tests are parametrised over views, tabs and other plugs, so these come first.
 load_all()
+if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
+    # The room of tests/sample_room: its contract tests are those of every room.
+    import tests.sample.room  # noqa: F401
 
 
 def pytest_addoption(parser):

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_appbuilder import Model
 from flask_migrate import upgrade
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, text
@@ -98,6 +99,8 @@ class Templates:
                     seed_people(app.appbuilder.grants())
                 else:
                     upgrade()
+                    if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
+                        Model.metadata.create_all(db.engine)
                 db.session.remove()
                 # The last connection that is closed takes SQLite's -wal with it.
                 db.engine.dispose()

@@ -50,7 +50,15 @@ class AccountView(ImportExportPages, ModelView):
         "updated_at": _l("Last changed"),
     }
     list_columns: ClassVar[Any] = ["name", "type", "email", "phone", "entity", "tags"]
-    more_columns = ("tax_number", "city", "website", "country", "parent", "created_at", "updated_at")
+    more_columns = (
+        "tax_number",
+        "city",
+        "website",
+        "country",
+        "parent",
+        "created_at",
+        "updated_at",
+    )
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     base_sort = "name"
     search_columns: ClassVar[Any] = [

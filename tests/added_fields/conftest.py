@@ -12,7 +12,7 @@ from app.security.roles import sync_roles
 from tests.databases import migrated_app
 
 if os.environ.get("PADRON_TEST_ADDED_FIELDS"):
-    import tests.added_fields  # noqa: F401 - it declares the fields
+    import tests.added_fields.declared  # noqa: F401 - it declares the fields
 else:
     collect_ignore_glob = ["test_*.py"]
 

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.added_fields import StoredField
 from app.crud.forms import make_column_field
-from app.operations.actions import Action, ActionForm
+from app.operations.actionbase import Action, ActionForm
 from app.operations.batch import Batch
 
 
