@@ -33,8 +33,6 @@ class ValueField(CsvField):
         self.column: Column = attribute.property.columns[0]
         super().__init__(name, self.column.info["label"], *synonyms, key=key or attribute.key)
         self.field_type: FieldType = get_field_type(self.column)
-        # The field with the country that a telephone or a province is read by.
-        self.country_name: str = self.column.info.get("country", "country")
         # These have few distinct values: each is parsed once.
         self.is_cached = self.field_type.has_few_values
 
