@@ -18,7 +18,7 @@ from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
-from app.imports.views.importing import ImportExportPages
+from app.imports.views import ImportExportPages
 from app.repositories.queries import first_value
 from app.security.actor import current_actor
 from app.security.areas import Area
