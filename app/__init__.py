@@ -50,6 +50,6 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     guard.init_app(app)
     layout.init_app(app)
     errorpages.init_app(app)
-    for command in cli.COMMANDS:
+    for command in cli.all_commands():
         app.cli.add_command(command)
     return app

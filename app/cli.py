@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -13,12 +13,30 @@ import click
 
 Item = TypeVar("Item", bound=click.Command)
 COMMANDS: list[click.Command] = []
+Provider = Callable[[], Iterable[click.Command]]
+_PROVIDERS: list[Provider] = []
 
 
 def command(item: Item) -> Item:
     """Register a command or a group (decorator); SIGTERM then ends it like Ctrl-C does."""
+    COMMANDS.append(_with_sigterm(item))
+    return item
+
+
+def command_provider(function: Provider) -> Provider:
+    """Register a function that returns commands, such as one for each plug (decorator)."""
+    _PROVIDERS.append(function)
+    return function
+
+
+def all_commands() -> list[click.Command]:
+    """Return the commands of every room, for a new application."""
+    provided = [_with_sigterm(item) for provide in _PROVIDERS for item in provide()]
+    return [*COMMANDS, *provided]
+
+
+def _with_sigterm(item: Item) -> Item:
     item.invoke = _ended_by_sigterm(item.invoke)  # type: ignore[method-assign]
-    COMMANDS.append(item)
     return item
 
 

@@ -13,10 +13,13 @@ from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role
 from sqlalchemy import select
 
+from app.accounts.commands.seeding import TYPES
+from app.accounts.models import AccountType
 from app.contacts.commands.seeding import fill_repositories
 from app.entities.models import Entity
 from app.entities.services import ensure_root
 from app.extensions import db
+from app.repositories.services import fill_list
 from app.security.actor import Actor
 from app.security.api_keys import Scopes, make_key
 from app.security.areas import Area, Level
@@ -68,6 +71,7 @@ def seed_people(grants) -> None:
     db.session.flush()
     for person in PEOPLE:
         add_person(person)
+    fill_list(db.session(), AccountType, TYPES)
     fill_repositories(False)
     db.session.commit()
 

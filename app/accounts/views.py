@@ -13,7 +13,7 @@ from app.crud.modelview import ModelView
 from app.crud.repositoryview import RepositoryView
 from app.extensions import db
 from app.i18n.counted import Counted
-from app.imports.views.importing import ImportExportPages
+from app.imports.views import ImportExportPages
 from app.repositories.queries import first_value
 from app.security.areas import Area
 
@@ -38,6 +38,7 @@ class AccountView(ImportExportPages, ModelView):
     select_hint = _l("Select accounts to use actions")
     selected_labels = (_l("1 account selected"), _l("{} accounts selected"))
     icon = "building"
+    shows_icon = True
     category = "Contacts"
     order = 20
     area = Area.CONTACTS
@@ -45,8 +46,16 @@ class AccountView(ImportExportPages, ModelView):
         "created_at": _l("Created"),
         "updated_at": _l("Last changed"),
     }
-    list_columns: ClassVar[Any] = ["name", "type", "city", "email", "phone", "entity", "tags"]
-    more_columns = ("tax_number", "website", "country", "parent", "created_at", "updated_at")
+    list_columns: ClassVar[Any] = ["name", "type", "email", "phone", "entity", "tags"]
+    more_columns = (
+        "tax_number",
+        "city",
+        "website",
+        "country",
+        "parent",
+        "created_at",
+        "updated_at",
+    )
     order_by: ClassVar[dict[str, str]] = {"name": "sort_name"}
     base_sort = "name"
     search_columns: ClassVar[Any] = [

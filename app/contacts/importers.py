@@ -157,7 +157,6 @@ class ContactImporter(Importer):
     label = _l("Contacts")
     import_label = _l("Import contacts")
     export_label = _l("Export contacts")
-    unique_column = "number"
     match_rules: ClassVar[tuple[MatchRule, ...]] = (
         MatchRule("member_number", _l("Member number"), ("member_number",)),
         MatchRule("email", _l("E-mail"), ("email",)),

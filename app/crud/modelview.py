@@ -81,6 +81,8 @@ class ModelView(
     parent_page: ClassVar[tuple[str, Any] | None] = None
     # Whether the rows are people, whose initials the list shows.
     has_faces: ClassVar[bool] = False
+    # Whether the list shows the icon of the screen beside each name, as the page of a row does.
+    shows_icon: ClassVar[bool] = False
     # Whether the menu *New* of every page leads to the add form, and with which icon.
     in_new_menu: ClassVar[bool] = False
     new_icon: ClassVar[str] = "plus-lg"

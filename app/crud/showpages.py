@@ -15,7 +15,7 @@ from app.crud.header_actions import HeaderAction, get_header_actions
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import line_table
-from app.crud.screens import Screen
+from app.crud.screens import Screen, find_screen
 from app.crud.tabs import count_tabs, get_tabs
 from app.errors import DomainError, InUse
 from app.extensions import db
@@ -60,6 +60,12 @@ class ShowPages:
         if any(self.can(right) for right in ("can_list", "can_show", "can_edit")):
             return str(row)
         return str(self.singular or self.label)
+
+    @property
+    def face_icon(self) -> str:
+        """Return the icon that stands for a row wherever it is shown; “” if its initials do."""
+        screen: Any = find_screen(self.datamodel.obj) or self
+        return "" if screen.has_faces else screen.icon or "file-earmark"
 
     def name_words(self, row: Any) -> list[str]:
         """Return the parts of a row's name that its initials are taken from, as in a list."""

@@ -162,6 +162,7 @@ class TrashDerivation(Derivation):
             singular=screen.singular,
             counted=screen.counted,
             has_faces=screen.has_faces,
+            shows_icon=screen.shows_icon,
             category=screen.category,
             order=cls.first_place + screen.order,
             area=screen.area,

@@ -185,6 +185,7 @@ def search_all(typed: str, limit: int) -> list[dict[str, Any]]:
                 {
                     "label": str(screen.label),
                     "icon": screen.icon,
+                    "face_icon": screen.face_icon,
                     "all": f"{screen.route_base}/list/",
                     "rows": [
                         {"label": row.label, "initials": row.initials, "hint": row.hint,

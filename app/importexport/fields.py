@@ -33,10 +33,13 @@ class ValueField(CsvField):
         self.column: Column = attribute.property.columns[0]
         super().__init__(name, self.column.info["label"], *synonyms, key=key or attribute.key)
         self.field_type: FieldType = get_field_type(self.column)
-        # The field with the country that a telephone or a province is read by.
-        self.country_name: str = self.column.info.get("country", "country")
         # These have few distinct values: each is parsed once.
         self.is_cached = self.field_type.has_few_values
+
+    @property
+    def country_name(self) -> str:
+        """Return the name of the field whose country a telephone or a province is read by."""
+        return self.column.info.get("country", "country")
 
     def parse(self, cell: str, hints: Hints) -> Any:
         """Return the value of a cell; raise DomainError if it cannot be parsed or be true."""
@@ -61,7 +64,6 @@ class ComputedValueField(ValueField):
         self.column = computed.column()
         self.field_type = get_field_type(self.column)
         self.is_cached = self.field_type.has_few_values
-        self.country_name = "country"
 
     def attribute(self, model: Any, actor: Any) -> Any:
         return self.computed.expression(model, actor).label(self.key)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.orm import Session
 
@@ -27,7 +28,6 @@ from app.importexport.fields import (
     CsvField,
     ForeignKeyField,
     ManyToManyField,
-    computed_value_fields,
 )
 from app.importexport.lookups import EntityLookup, Lookup
 from app.importexport.modelfields import model_fields
@@ -37,6 +37,7 @@ from app.numbers.services import free_numbers
 from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
+from app.states.stateful import Stateful
 from app.text import sort_key
 
 # In a mapping of columns: the column is not imported.
@@ -121,19 +122,21 @@ class Importer(Plug):
     match_rules: ClassVar[tuple[MatchRule, ...]]
     # What is imported, in the plural, and the titles of the pages: “Import contacts”.
     label: ClassVar[Any]
-    import_label: ClassVar[Any]
-    export_label: ClassVar[Any]
-    # Name of a unique column that every row has a value for, if there is one.
-    unique_column: ClassVar[str] = ""
+    import_label: ClassVar[Any] = _l("Import")
+    export_label: ClassVar[Any] = _l("Export")
 
     def fields(self) -> tuple[CsvField, ...]:
-        """Return the fields that a file may have: all but computed ones."""
-        fields = self.export_fields()
-        return tuple(field_ for field_ in fields if not isinstance(field_, ComputedValueField))
+        """Return the fields that a file may have: what no import changes is only exported."""
+        return tuple(
+            field_
+            for field_ in self.export_fields()
+            if not isinstance(field_, ComputedValueField)
+            and not (field_.key == "state" and issubclass(self.model, Stateful))
+        )
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields that an export writes, in that order."""
-        return (*model_fields(self.model), *computed_value_fields(self.model))
+        return model_fields(self.model)
 
     @property
     def required_fields(self) -> tuple[str, ...]:
@@ -143,12 +146,20 @@ class Importer(Plug):
         columns = inspect(self.model).columns
         return tuple(
             field_.name
-            for field_ in self.fields()
-            if not isinstance(field_, ManyToManyField)
+            for field_ in self.export_fields()
+            if not isinstance(field_, ManyToManyField | ComputedValueField)
             and field_.key not in given
             and not columns[field_.key].nullable
             and columns[field_.key].default is None
         )
+
+    @property
+    def unique_column(self) -> str:
+        """Return the name of a unique column in which every row has a value; “” without one."""
+        if self._is_numbered:
+            return "number"
+        columns = inspect(self.model).local_table.columns
+        return next((c.key for c in columns if c.unique and not c.nullable), "")
 
     @property
     def english_label(self) -> str:
@@ -210,7 +221,7 @@ class Importer(Plug):
 
     def fill_defaults(self, session: Session, rows: list[dict[str, Any]]) -> None:
         """Set the values that new rows get by default, such as the next number of a series."""
-        if not issubclass(self.model, Numbered) or not self.model.is_numbered_when_created:
+        if not self._is_numbered:
             return
         taken = {row["number"] for row in rows if row.get("number")}
         without = [row for row in rows if not row.get("number")]
@@ -237,6 +248,10 @@ class Importer(Plug):
             return actor.home_id
         tree = inspect(self.model).relationships["entity"].mapper.class_
         return session.scalar(select(tree.id).where(tree.parent_id.is_(None)).order_by(tree.id))
+
+    @property
+    def _is_numbered(self) -> bool:
+        return issubclass(self.model, Numbered) and self.model.is_numbered_when_created
 
     def _is_name(self, key: str) -> bool:
         return key == "name" and hasattr(self.model, "sort_name")

@@ -8,7 +8,14 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.fields import (
+    CsvField,
+    ForeignKeyField,
+    ManyToManyField,
+    ValueField,
+    computed_value_fields,
+    stored_value_fields,
+)
 from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLookup
 from app.repositories.models import Repository
 
@@ -17,13 +24,21 @@ from app.repositories.models import Repository
 def model_fields(model: Any) -> tuple[CsvField, ...]:
     """Return a field for each attribute with a label that a cell of text can hold.
 
-    The name comes first, then columns, then relations, as the model declares them. An attribute's
+    The name comes first, then columns, then relations, as the model declares them, and last what
+    other rooms add; of that, an import reads no computed fields. An attribute's
     ``info["also_called"]`` holds its synonyms in the headers of files, ``info["full_label"]`` its
     label there, if it has another one in forms.
     """
     mapper = inspect(model)
-    fields = [*_value_fields(mapper), *_link_fields(mapper)]
-    return tuple(sorted(fields, key=lambda field: field.name != "name"))
+    added = stored_value_fields(model)
+    names = {field.name for field in added}
+    own = [
+        field
+        for field in (*_value_fields(mapper), *_link_fields(mapper))
+        if field.name not in names
+    ]
+    own.sort(key=lambda field: field.name != "name")
+    return (*own, *added, *computed_value_fields(model))
 
 
 def _value_fields(mapper: Any) -> Iterator[CsvField]:

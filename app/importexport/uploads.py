@@ -104,10 +104,12 @@ class Upload:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def store_upload(stream: IO[bytes], name: str, owner_id: int, data_dir: str) -> Upload:
+def store_upload(
+    stream: IO[bytes], name: str, importer: str, owner_id: int, data_dir: str
+) -> Upload:
     """Store a file for the next steps; raise NotWritable, and leave nothing, if that fails."""
     folder = _uploads_folder(data_dir) / secrets.token_urlsafe(24)
-    upload = Upload(folder, {"owner": owner_id, "name": name[:200]})
+    upload = Upload(folder, {"owner": owner_id, "name": name[:200], "importer": importer})
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -120,8 +122,8 @@ def store_upload(stream: IO[bytes], name: str, owner_id: int, data_dir: str) -> 
     return upload
 
 
-def find_upload(token: str, owner_id: int, data_dir: str) -> Upload | None:
-    """Return the upload with this token if it belongs to the user, else None."""
+def find_upload(token: str, importer: str, owner_id: int, data_dir: str) -> Upload | None:
+    """Return the upload with this token if it is the user's, for this importer; else None."""
     if not _TOKEN.match(token):
         return None
     folder = _uploads_folder(data_dir) / token
@@ -129,7 +131,8 @@ def find_upload(token: str, owner_id: int, data_dir: str) -> Upload | None:
         state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError):
         return None
-    return Upload(folder, state) if state.get("owner") == owner_id else None
+    is_found = (state.get("owner"), state.get("importer")) == (owner_id, importer)
+    return Upload(folder, state) if is_found else None
 
 
 def delete_expired(data_dir: str) -> None:

@@ -12,7 +12,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app import organisation
-from app.cli import command
+from app.cli import command_provider
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -155,5 +155,7 @@ def _export_command(importer: Importer, things: str) -> click.Command:
     return export
 
 
-for _importer in Importer.all():
-    command(make_group(_importer()))
+@command_provider
+def importer_commands() -> list[click.Command]:
+    """Return the group of each importer."""
+    return [make_group(importer()) for importer in Importer.all()]

@@ -51,7 +51,9 @@ def imported() -> int:
 
 
 def the_upload(at: str):
-    found = find_upload(at.rpartition("/")[2], BRUNO.user.id, current_app.config["DATA_DIR"])
+    found = find_upload(
+        at.rpartition("/")[2], "contacts", BRUNO.user.id, current_app.config["DATA_DIR"]
+    )
     assert found is not None
     return found
 
@@ -187,7 +189,7 @@ def test_whoever_is_locked_does_not_go_on_importing(browser, at, monkeypatch, wh
     found = the_upload(at)
     browser.post(f"{at}/run")
     assert imported() == 6
-    result = find_upload(found.token, BRUNO.user.id, current_app.config["DATA_DIR"])
+    result = find_upload(found.token, "contacts", BRUNO.user.id, current_app.config["DATA_DIR"])
     assert result is not None
     assert result.state["result"]["interrupted"]["row"] == 7
     assert "rights" in result.state["result"]["interrupted"]["reason"]
@@ -233,7 +235,9 @@ def test_a_full_disk_is_said_when_the_choices_are_stored(browser, at, monkeypatc
 def test_uploads_are_forgotten_after_a_day_unless_they_are_being_imported(app, session):
 
     folder = app.config["DATA_DIR"]
-    old, busy, new = (store_upload(io.BytesIO(b"a;b\n"), "a.csv", 1, folder) for _n in range(3))
+    old, busy, new = (
+        store_upload(io.BytesIO(b"a;b\n"), "a.csv", "contacts", 1, folder) for _n in range(3)
+    )
     for one in (old, busy):
         moment = one.folder.stat().st_mtime - MAX_AGE_SECONDS - 1
         (one.folder / "lock").touch()

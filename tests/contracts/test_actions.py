@@ -62,7 +62,8 @@ def test_a_file_of_actions_holds_one_action_with_the_name_of_the_file(path):
         if isinstance(thing, type) and issubclass(thing, Action) and thing.__module__ == name
     ]
     assert [kind.action_name() for kind in held] == [path.stem]
-    assert held[0] in Action.all()
+    # What has no model is the base of actions that are made, such as one for each added field.
+    assert held[0] in Action.all() or not hasattr(held[0], "model")
 
 
 @every_action

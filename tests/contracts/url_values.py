@@ -170,11 +170,16 @@ def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     yield "missing", {"pk": MISSING_ID, "name": "nope"}
 
 
-def _uploads(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
+def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     folder = current_app.config["DATA_DIR"]
-    for name, owner_id in (("own", user.id), ("foreign", ALICIA.user.id)):
+    importer, other = view.importer.name, "another"
+    for name, whose, owner_id in (
+        ("own", importer, user.id),
+        ("foreign", importer, ALICIA.user.id),
+        ("crossed", other, user.id),
+    ):
         upload = store_upload(
-            io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n"), "a.csv", owner_id, folder
+            io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n"), "a.csv", whose, owner_id, folder
         )
         yield name, {"token": upload.token}
     yield "missing", {"token": "A" * 32}

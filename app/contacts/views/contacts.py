@@ -16,7 +16,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.extensions import db
 from app.i18n.counted import Counted
-from app.imports.views.importing import ImportExportPages
+from app.imports.views import ImportExportPages
 from app.repositories.queries import first_value
 from app.security.areas import Area
 from app.storage.files import find_file

@@ -1,1 +1,5 @@
 """Pages of a list from which its rows are imported and exported."""
+
+from app.imports.views.importing import ImportExportPages
+
+__all__ = ["ImportExportPages"]

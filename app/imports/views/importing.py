@@ -96,17 +96,11 @@ class ImportExportPages(ExportPages):
         if not isinstance(file, FileStorage) or not file.filename:
             raise DomainError(_("Choose a file."))
         actor = current_actor()
-        upload = store_upload(
-            file.stream, clean(file.filename), actor.id or 0, current_app.config["DATA_DIR"]
-        )
+        folder = current_app.config["DATA_DIR"]
+        name = clean(file.filename)
+        upload = store_upload(file.stream, name, self.importer.name, actor.id or 0, folder)
         try:
             Source(upload.path)
-            # What was uploaded to one list is not found by the pages of another.
-            upload.state["importer"] = self.importer.name
-            upload.save()
-        except OSError:
-            upload.remove()
-            raise NotWritable from None
         except DomainError:
             upload.remove()
             raise
@@ -320,8 +314,9 @@ class ImportExportPages(ExportPages):
         return redirect(f"{self.route_base}/list/")
 
     def _upload(self, token: str) -> Upload:
-        upload = find_upload(token, current_actor().id or 0, current_app.config["DATA_DIR"])
-        if upload is None or upload.state.get("importer") != self.importer.name:
+        owner_id, folder = current_actor().id or 0, current_app.config["DATA_DIR"]
+        upload = find_upload(token, self.importer.name, owner_id, folder)
+        if upload is None:
             abort(404)
         return upload
 

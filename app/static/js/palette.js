@@ -60,7 +60,9 @@ function render(groups, typed, suggestion) {
     title.setAttribute("role", "presentation");
     part.append(title);
     for (const row of group.rows) {
-      const face = element("span", "avatar", row.initials);
+      const icon = dialog.querySelector(`template[data-face="${group.all}"]`);
+      const face = element("span", "avatar", icon ? "" : row.initials);
+      if (icon) face.append(icon.content.cloneNode(true));
       face.setAttribute("aria-hidden", "true");
       face.classList.add(`a${Number(row.id ?? row.url.split("/").pop()) % 6}`);
       part.append(link(row.url, face, element("b", "", row.label), element("small", "", row.hint)));
