@@ -9,6 +9,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import RelationshipDirection, Session
 
 from app.errors import DomainError
+from app.lines import Line
 from app.security.actor import current_actor
 from app.states.conditions import is_changed, is_written
 from app.states.locks import Guarded, Lock, check_locks
@@ -41,10 +42,17 @@ def _links_to_own_model(model: type) -> tuple[Any, ...]:
 
 @event.listens_for(Session, "before_flush")
 def _check_locks(session: Session, _context, _instances) -> None:
-    """Refuse the flush if a row that it changes or deletes is locked as it is stored."""
+    """Refuse the flush if a row that it changes, deletes or changes lines of is locked as stored."""
     locked = (Guarded, *(lock.model for lock in Lock.all()))
     rows = [row for row in session.dirty if isinstance(row, locked) and is_written(row)]
     rows += [row for row in session.deleted if isinstance(row, locked)]
+    rows += [
+        line.owner
+        for line in (*session.new, *session.deleted, *filter(session.is_modified, session.dirty))
+        if isinstance(line, Line)
+        and isinstance(line.owner, locked)
+        and inspect(line.owner).persistent
+    ]
     if rows:
         check_locks(session, rows)
 
