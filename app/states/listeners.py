@@ -46,15 +46,19 @@ def _check_locks(session: Session, _context, _instances) -> None:
     locked = (Guarded, *(lock.model for lock in Lock.all()))
     rows = [row for row in session.dirty if isinstance(row, locked) and is_written(row)]
     rows += [row for row in session.deleted if isinstance(row, locked)]
-    rows += [
-        line.owner
-        for line in (*session.new, *session.deleted, *filter(session.is_modified, session.dirty))
-        if isinstance(line, Line)
-        and isinstance(line.owner, locked)
-        and inspect(line.owner).persistent
-    ]
+    rows += [owner for owner in _owners_of_lines(session) if isinstance(owner, locked)]
     if rows:
         check_locks(session, rows)
+
+
+def _owners_of_lines(session: Session) -> list[Any]:
+    """Return the stored rows of which the flush adds, changes or deletes lines."""
+    rows = (*session.new, *session.deleted, *session.dirty)
+    lines: list[Any] = [row for row in rows if isinstance(row, Line)]
+    owners = [
+        line.owner for line in lines if line not in session.dirty or session.is_modified(line)
+    ]
+    return [owner for owner in owners if owner is not None and inspect(owner).persistent]
 
 
 @event.listens_for(Session, "before_flush")

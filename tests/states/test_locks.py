@@ -66,11 +66,13 @@ TRASHED = {"with_trash": True}
 AS_IT_WAS = ("Roof", None, "closed", False)
 
 
-def test_its_page_says_why_and_offers_no_button(closed, bruno):
+def test_its_page_says_why_and_offers_no_button(app, closed, bruno):
     page = bruno.get(f"/tickets/show/{closed.id}").text
     assert CLOSED in page
     assert f"/tickets/edit/{closed.id}" not in page
     assert f"/tickets/delete/{closed.id}" not in page
+    assert closed.why_locked(SYSTEM) == CLOSED
+    assert a_ticket(app).why_locked(SYSTEM) == ""
 
 
 def test_the_form_is_not_opened_and_a_sent_one_keeps_what_was_typed(app, closed, bruno):
