@@ -6,6 +6,7 @@ import pytest
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import select, text
 
+from app.accounts.commands.seeding import AccountTypes
 from app.accounts.models import Account, AccountType
 from app.crud.models import SavedView
 from app.extensions import db
@@ -25,6 +26,7 @@ def column(statement: str) -> list[str]:
 def test_types_and_what_views_filter_by_are_carried_there_and_back(database, tmp_path):
     with migrated_app(database, tmp_path) as app, app.app_context():
         seed_people(app.appbuilder.grants())
+        AccountTypes().seed(False)
         ids = {}
         for name in ("Supplier", "Other"):
             ids[name] = the_value(AccountType, name).id
@@ -38,7 +40,7 @@ def test_types_and_what_views_filter_by_are_carried_there_and_back(database, tmp
         db.session.commit()
         db.session.remove()
 
-        downgrade(revision="-1")
+        downgrade(revision="0030")
         assert column("SELECT type FROM account ORDER BY id") == [
             "supplier", "other", "other", "other",
         ]  # fmt: skip
