@@ -39,8 +39,8 @@ DOMAINS = (
 # all listeners before any view.
 MODULES = (
     "models", "added_fields", "rules", "transitions", "reactions", "settings", "channels", "emails",
-    "periodic", "listeners", "importers",
-    "exporters", "actions", "jobs", "tabs", "views", "api", "commands", "checks",
+    "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs", "header_actions",
+    "cards", "views", "api", "commands", "checks",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
 from app.crud.counting import show_capped
-from app.crud.screens import Screen, find_screen, menu_order, screens, show_url
+from app.crud.screens import Screen, find_screen, new_screens, screens, show_url
 from app.crud.submissions import form_key
 from app.crud.views import searchable_screens
 from app.extensions import db
@@ -101,10 +101,16 @@ def sidebar() -> Markup:
     current_url = next(
         (link.url for _group, links in groups for link in links if link.is_current), ""
     )
+    home_url = url_for("HomeView.index")
+    is_home = request.path == home_url
     cache = current_app.extensions.setdefault("sidebars", {})
-    key = (current_language(), names, current_url)
+    key = (current_language(), names, current_url, is_home)
     if key not in cache:
-        cache[key] = Markup(render_template("layout/sidebar.html", groups=groups))
+        cache[key] = Markup(
+            render_template(
+                "layout/sidebar.html", groups=groups, home_url=home_url, is_home=is_home
+            )
+        )
     return cache[key]
 
 
@@ -152,12 +158,6 @@ def _base(url: str) -> str:
 def running_jobs() -> list[int]:
     """Return the ids of the user's running jobs."""
     return live_job_ids(db.session(), current_actor()) if current_user.is_authenticated else []
-
-
-def new_screens() -> list[Screen]:
-    """Return the screens that the menu *New* leads to, in the order of the menu."""
-    shown = [screen for screen in screens() if screen.in_new_menu and screen.can("can_add")]
-    return sorted(shown, key=menu_order)
 
 
 def role_rights(role: Any) -> Any:

@@ -34,6 +34,8 @@ IDLE_SECONDS = 120.0
 # A body, and whoever reads a reply, must reach this rate on average after a while.
 GRACE_SECONDS = 30.0
 MIN_BYTES_PER_SECOND = 2_000
+# How much of a reply waits (on disk) for a slow reader, before the thread that makes it waits too.
+REPLY_BUFFER_BYTES = 64 * 2**20
 # How long the current requests may take once the server is asked to stop.
 STOP_SECONDS = 5.0
 
@@ -230,6 +232,7 @@ def make_server(
         threads=app.config["THREADS"],
         ident=None,
         max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+        outbuf_high_watermark=REPLY_BUFFER_BYTES,
         # Behind a proxy its headers are needed: otherwise all users share its address, and one
         # who mistypes a password is throttled for all. Else they are not trusted.
         clear_untrusted_proxy_headers=not proxies,

@@ -22,11 +22,11 @@ from tests.people import PEOPLE, Person, force_login
 # so does looking for it as often as Python does while so little of what a request makes is left.
 gc.disable()
 gc.set_threshold(20_000, 20, 20)
-# Tests are parametrised over views, tabs and other plugs, so these come first.
-load_all()
 if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
     # The room of tests/sample_room: its contract tests are those of every room.
     import tests.sample.room  # noqa: F401
+# Tests are parametrised over views, tabs and other plugs, so these come first.
+load_all()
 
 
 def pytest_addoption(parser):

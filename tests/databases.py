@@ -20,10 +20,12 @@ from flask.testing import FlaskClient
 from flask_appbuilder import Model
 from flask_migrate import upgrade
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from app import create_app
 from app.extensions import db
+from app.search.models import searchables
+from app.search.schema import index_statements
 from config import settings
 from tests.people import seed_people
 
@@ -80,6 +82,17 @@ def _ask_server(*statements: str) -> None:
             server.execute(statement)
 
 
+def _make_missing_tables() -> None:
+    """Make the tables of the sample room, which no migration makes."""
+    made = inspect(db.engine).get_table_names()
+    Model.metadata.create_all(db.engine)
+    for model in searchables():
+        if model.search_table.name not in made:
+            for statement in index_statements(model.__tablename__, db.engine.dialect.name):
+                db.session.execute(text(statement))
+    db.session.commit()
+
+
 class Templates:
     """Databases to be copied, each made by the migrations when it is first asked for."""
 
@@ -100,7 +113,7 @@ class Templates:
                 else:
                     upgrade()
                     if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
-                        Model.metadata.create_all(db.engine)
+                        _make_missing_tables()
                 db.session.remove()
                 # The last connection that is closed takes SQLite's -wal with it.
                 db.engine.dispose()

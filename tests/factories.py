@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from flask_appbuilder.security.sqla.models import Role
-from sqlalchemy import select
+from sqlalchemy import String, inspect, select
 
 from app.accounts.models import Account
 from app.contacts.models import Contact, ContactType, Status, Tag
@@ -103,4 +103,20 @@ def a_row(model: type, entity: str = "Norte") -> Any:
         StaffUser: lambda: add_person(Person(f"persona{number}", entity, None)),
         Role: lambda: _save(Role(name=f"Role {number}")),
     }
-    return a_value(model) if issubclass(model, Repository) else factories[model]()
+    if issubclass(model, Repository):
+        return a_value(model)
+    return factories[model]() if model in factories else _a_plain_row(model, entity, number)
+
+
+def _a_plain_row(model: Any, entity: str, number: int) -> Any:
+    """Create a row of a model that needs no factory: an entity and some texts."""
+    fields: dict[str, Any] = {}
+    for attribute in inspect(model).column_attrs:
+        column = attribute.columns[0]
+        is_given = column.default is not None or column.primary_key or attribute.key == "number"
+        if attribute.key == "entity_id":
+            fields["entity"] = the_entity(entity)
+        elif not column.nullable and not is_given:
+            assert isinstance(column.type, String), f"{column} needs a factory"
+            fields[attribute.key] = f"{column.info.get('label', 'Row')} {number}"
+    return _save(model(**fields))

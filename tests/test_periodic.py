@@ -13,6 +13,7 @@ from app.outbox.periodic import DeliverMessages
 from app.outbox.services import queue_message
 from app.periodic import PeriodicTask, PeriodicTaskRunner, PeriodicTaskThread
 from app.security.actor import SYSTEM, current_actor
+from app.trash.periodic import PurgeOldTrash
 
 
 @pytest.fixture
@@ -91,6 +92,36 @@ def test_run_periodic_reports_which_task_failed(app, session, results):
     assert reply.exit_code == 1
     assert "Broken failed" in reply.output
     assert ran == ["broken", "working"]
+
+
+@pytest.mark.parametrize("task", [DeliverMessages, PurgeOldTrash])
+def test_other_tasks_go_on_while_one_waits_or_has_much_to_do(task, app, monkeypatch):
+    monkeypatch.setattr(PeriodicTask, "_registered", [])
+    is_busy, may_end, ran = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    class Other(PeriodicTask):
+        """Runs as often as it can."""
+
+        interval_seconds = 0
+
+        def run(self, app):
+            ran.release()
+
+    def take_long(_self, _app):
+        is_busy.set()
+        assert may_end.wait(60)
+
+    monkeypatch.setattr(task, "run", take_long)
+    runner = PeriodicTaskRunner(app, (task, Other))
+    runner.start()
+    try:
+        assert is_busy.wait(60)
+        for _each in range(3):
+            assert ran.acquire(timeout=20)
+        assert not may_end.is_set()
+    finally:
+        may_end.set()
+        runner.stop(60)
 
 
 def test_every_periodic_task_runs(app, session):

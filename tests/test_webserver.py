@@ -8,7 +8,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 
 from app import webserver
 from app.webserver import (
@@ -51,6 +51,8 @@ class Served:
             ("/healthz", lambda: "well"),
             ("/large", lambda: b"x" * LARGE),
             ("/slow", self._reply_late),
+            # As an export: block by block.
+            ("/blocks", lambda: Response(b"x" * 2**20 for _block in range(30))),
         ):
             self.app.add_url_rule(rule, rule, view, methods=["GET", "POST"])
         self.clock = Clock()
@@ -212,6 +214,19 @@ def test_whoever_reads_nothing_of_a_reply_is_left(served):
     except ConnectionError:
         pass
     assert received < LARGE
+
+
+def test_a_thread_does_not_wait_for_whoever_reads_a_large_reply_slowly(served):
+    readers = [served.connect() for _thread in range(served.app.config["THREADS"] + 1)]
+    for reader in readers:
+        reader.sendall(REQUEST.replace(b"/healthz", b"/blocks"))
+        assert reader.recv(4) == b"HTTP"
+    assert served.ask().endswith(b"well")
+    # What waited for them is given up with the connection.
+    channels = [served.channel_of(reader) for reader in readers]
+    for reader in readers:
+        reader.close()
+    served.wait_until(lambda: not any(channel.connected for channel in channels))
 
 
 def test_an_address_may_have_only_so_many_connections(served):

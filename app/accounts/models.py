@@ -16,6 +16,7 @@ from app.models import VersionedRow
 from app.repositories.models import Repository
 from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
+from app.subjects import Customizable, Discussed, Documented
 from app.tags.models import Tagged
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
@@ -54,7 +55,18 @@ class AccountType(Model, Repository):
 
 
 class Account(
-    Model, VersionedRow, Address, ShippingAddress, Scoped, Trashable, Searchable, Logged, Tagged
+    Model,
+    VersionedRow,
+    Address,
+    ShippingAddress,
+    Scoped,
+    Trashable,
+    Searchable,
+    Logged,
+    Tagged,
+    Documented,
+    Discussed,
+    Customizable,
 ):
     """A company or organisation, with its invoicing and shipping addresses."""
 

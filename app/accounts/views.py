@@ -11,13 +11,10 @@ from app.addresses import address_columns
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.crud.repositoryview import RepositoryView
-from app.entities.models import Entity
-from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.imports.views import ImportExportPages
 from app.repositories.queries import first_value
-from app.security.actor import current_actor
 from app.security.areas import Area
 
 
@@ -76,9 +73,7 @@ class AccountView(ImportExportPages, ModelView):
     unique_columns = ("tax_number",)
 
     def defaults(self) -> dict[str, Any]:
-        home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else get_root(db.session())
-        return {"type": first_value(db.session(), AccountType), "entity": entity}
+        return super().defaults() | {"type": first_value(db.session(), AccountType)}
 
 
 class AccountTypeView(RepositoryView):

@@ -115,6 +115,18 @@ class AttributeColumn(ListColumn):
         return self.datamodel.expression(self.name)
 
 
+class FirstColumn(AttributeColumn):
+    """A column of the model that comes first in a list, linked to the page of the row."""
+
+    def __init__(self, datamodel: ScopedInterface, name: str, label: Any) -> None:
+        super().__init__(datamodel, name, label)
+        self.shape = "title"
+
+    def cell(self, values: tuple) -> Cell:
+        shown = self.field_type.show(values[0]) if values[0] not in (None, "") else ""
+        return Cell("title", shown, initials([shown] if shown else []))
+
+
 class TitleColumn(ListColumn):
     """The name of the row, joined from several attributes, linked to its show page."""
 

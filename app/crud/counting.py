@@ -15,7 +15,11 @@ MAX_SHOWN_COUNT = 1_000
 
 
 def count_capped(
-    session: Session, queries: Mapping[str, Select[Any]], cap: int = MAX_SHOWN_COUNT
+    session: Session,
+    queries: Mapping[str, Select[Any]],
+    cap: int = MAX_SHOWN_COUNT,
+    *,
+    with_trash: bool = False,
 ) -> dict[str, int]:
     """Count the rows of some queries in one statement, each up to ``cap + 1``."""
     if not queries:
@@ -24,7 +28,9 @@ def count_capped(
     for query in queries.values():
         rows = query.order_by(None).limit(cap + 1).subquery()
         counts.append(select(func.count()).select_from(rows).scalar_subquery())
-    return dict(zip(queries, session.execute(select(*counts)).one(), strict=True))
+    statement = select(*counts).execution_options(with_trash=with_trash)
+    found = session.execute(statement).one()
+    return dict(zip(queries, found, strict=True))
 
 
 def show_capped(count: int, cap: int = MAX_SHOWN_COUNT) -> str:

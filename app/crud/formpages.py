@@ -24,6 +24,8 @@ from app.errors import DomainError, Locked
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
+from app.security.actor import current_actor
+from app.security.scope import Scoped
 from app.storage.models import photo_fields
 from app.text import clean
 
@@ -46,8 +48,13 @@ class FormPages:
         return name in (self.edit_columns or ())
 
     def defaults(self) -> dict[str, Any]:
-        """Return the initial data of the add form."""
-        return {}
+        """Return the initial data of the add form: the entity in which the user works."""
+        if not issubclass(self.datamodel.obj, Scoped) or "entity" not in self.add_columns:
+            return {}
+        model = self.datamodel.get_related_model("entity")
+        if home := current_actor().home_id:
+            return {"entity": db.session.get(model, home)}
+        return {"entity": db.session.scalar(select(model).order_by(model.path).limit(1))}
 
     def duplicate_defaults(self, row: Any) -> dict[str, Any]:
         """Return data that replaces the copied values in the form of a duplicate."""

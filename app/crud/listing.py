@@ -18,10 +18,6 @@ from app.extensions import db
 from app.security.actor import Actor
 
 SIZES = (25, 50, 100, 200)
-# Filters that read every row; each folds a text of every row.
-MAX_SCANS = 3
-# A filtered list is counted up to this with the page; a script fetches the full count.
-MAX_FILTERED_COUNT = 1_000
 
 
 @dataclass(frozen=True)

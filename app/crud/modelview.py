@@ -11,7 +11,14 @@ from flask_babel import lazy_gettext as _l
 from app.crud.actions import get_list_actions
 from app.crud.added import place_added_fields
 from app.crud.basepage import PageMeta
-from app.crud.columns import ListColumn, key_sort, make_column, name_parts
+from app.crud.columns import (
+    AttributeColumn,
+    FirstColumn,
+    ListColumn,
+    key_sort,
+    make_column,
+    name_parts,
+)
 from app.crud.derivation import Derivation
 from app.crud.fabnames import IGNORED_BY_MODEL_VIEW, refuse_ignored_names
 from app.crud.filters import FilterConverter
@@ -83,6 +90,7 @@ class ModelView(
     all_label: ClassVar[Any] = _l("All")
     per_page_label: ClassVar[Any] = _l("Items per page")
     add_first_label: ClassVar[Any] = _l("Add the first one.")
+    add_or_import_label: ClassVar[Any] = _l("Add the first one or import a list.")
     select_hint: ClassVar[Any] = _l("Select items to use actions")
     selected_labels: ClassVar[tuple[Any, Any]] = (_l("1 selected"), _l("{} selected"))
     # A number of its rows in words: ``counted(4)`` is “4 contacts”.
@@ -164,7 +172,10 @@ class ModelView(
                 f"{type(self).__name__} edits the state, which only transitions change."
             )
         self.show_columns = list(self.show_columns or _fieldset_columns(self.show_fieldsets))
+        filters = list(self.search_columns)
         super()._init_properties()
+        # By default those of the list, not every column of the table.
+        self.search_columns = filters
         if not self.edit_fieldsets:
             self.edit_fieldsets = [(None, {"fields": self.edit_columns})]
         if not self.add_fieldsets:
@@ -180,6 +191,10 @@ class ModelView(
             name: make_column(self.datamodel, name, self.get_label(name), parts, self.column_types)
             for name in dict.fromkeys([*self.list_columns, *self.more_columns])
         }
+        first = next(iter(columns))
+        if type(columns[first]) is AttributeColumn:
+            # Whatever it is called, it leads to the row.
+            columns[first] = FirstColumn(self.datamodel, first, self.get_label(first))
         self.table = Table(
             self.datamodel,
             columns,

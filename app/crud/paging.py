@@ -12,11 +12,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, literal, tuple_
 
 from app.errors import DomainError
+from app.fieldtypes import to_json
+from app.types import Scaled
 
 MAX_COUNT = 10_000
 
@@ -37,8 +40,9 @@ class Cursor:
     position: int | None
 
     def __str__(self) -> str:
-        value = self.value.isoformat() if isinstance(self.value, date | datetime) else self.value
-        packed = json.dumps([value, self.id, self.position], ensure_ascii=False).encode()
+        packed = json.dumps(
+            [to_json(self.value), self.id, self.position], ensure_ascii=False
+        ).encode()
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
     @classmethod
@@ -49,6 +53,8 @@ class Cursor:
             value, row_id, position = json.loads(base64.urlsafe_b64decode(padded))
             if value is not None and value_type in (date, datetime):
                 value = value_type.fromisoformat(value)
+            elif value is not None and value_type is Decimal:
+                value = _read_decimal(value)
             # bool is an int in Python, but not in PostgreSQL.
             if isinstance(value, bool) and value_type is not bool:
                 raise ValueError(text)
@@ -68,6 +74,26 @@ class Cursor:
         except (ValueError, TypeError, binascii.Error, RecursionError):
             raise InvalidPage("page") from None
         return cls(value, row_id, position)
+
+
+def _read_decimal(text: Any) -> Decimal:
+    """Return the number of a cursor; raise ValueError if it is none."""
+    try:
+        number = Decimal(text if isinstance(text, str) else "")
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not number.is_finite() or abs(number.adjusted()) > 15:
+        raise ValueError(text)
+    return number
+
+
+def _storable(value: Any, type_: Any) -> Any:
+    """Return the value of a cursor; raise InvalidPage if no row can have it."""
+    if isinstance(type_, Scaled):
+        units = value.scaleb(type_.scale)
+        if units != units.to_integral_value() or abs(units) >= 2**63:
+            raise InvalidPage("page")
+    return value
 
 
 @dataclass(frozen=True)
@@ -148,7 +174,8 @@ def _ranges(order: Order, cursor: Cursor | None, backwards: bool) -> list[_Range
         without = _Range((blank, past), without.order)
         ranges = [without, with_value] if backwards else [without]
     elif cursor is not None:
-        here, there = tuple_(attribute, key), tuple_(cursor.value, cursor.id)
+        value = literal(_storable(cursor.value, attribute.type), attribute.type)
+        here, there = tuple_(attribute, key), tuple_(value, cursor.id)
         past = here < there if down else here > there
         if order.link is not None:
             # No index answers a comparison of pairs over two tables.

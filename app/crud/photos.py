@@ -11,8 +11,8 @@ from app.crud.fields import PhotoField
 from app.crud.forms import RowForm
 from app.errors import DomainError
 from app.extensions import db
-from app.storage.files import delete_photos
-from app.storage.models import photo_fields
+from app.storage.files import delete_from_disk
+from app.storage.models import StoredFile, photo_fields
 from app.storage.services import store_photo
 
 
@@ -32,11 +32,12 @@ def store_uploads(model: Any) -> bool:
         return False
     db.session.rollback()
     g.photos = {name: _store(upload, name) for name, upload in uploads.items()}
+    g.unsaved_keys = [file.key for file in g.photos.values() if isinstance(file, StoredFile)]
     after_this_request(_delete_unsaved)
     return True
 
 
-def _store(upload: FileStorage, field: str) -> str | DomainError:
+def _store(upload: FileStorage, field: str) -> StoredFile | DomainError:
     try:
         return store_photo(upload.stream, field)
     except DomainError as error:
@@ -53,18 +54,20 @@ def assign_photos(form: RowForm, row: Any) -> None:
         if not isinstance(field, PhotoField):
             continue
         if field.name in stored:
-            if isinstance(stored[field.name], DomainError):
-                raise stored[field.name]
-            setattr(row, field.name, stored[field.name])
+            file = stored[field.name]
+            if isinstance(file, DomainError):
+                raise file
+            db.session.add(file)
+            setattr(row, field.name, file.key)
         elif request.form.get(f"{field.name}_remove"):
             setattr(row, field.name, None)
 
 
 def mark_saved() -> None:
     """Keep the photos of the request: their row is committed."""
-    g.pop("photos", None)
+    g.pop("unsaved_keys", None)
 
 
 def _delete_unsaved(response: Response) -> Response:
-    delete_photos(name for name in g.pop("photos", {}).values() if isinstance(name, str))
+    delete_from_disk(g.pop("unsaved_keys", ()))
     return response

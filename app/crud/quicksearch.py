@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from app.crud.columns import ColumnPlan
+from app.crud.columns import ColumnPlan, name_parts
 from app.crud.limits import time_limit
 from app.crud.screens import find_screen
 from app.crud.table import Table
@@ -31,7 +31,8 @@ def quick_search(table: Table, typed: str, limit: int, actor: Actor) -> list[Qui
     """Return the first rows of a searchable list that match ``typed``."""
     model = table.model
     query = table.datamodel.visible().where(search_condition(db.session(), model, typed))
-    query = query.with_only_columns(model.id, model.id).order_by(model.sort_name, model.id)
+    order = getattr(model, "sort_name", getattr(model, name_parts(model)[-1]))
+    query = query.with_only_columns(model.id, model.id).order_by(order, model.id)
     plan = ColumnPlan([table.title, *(table.columns[name] for name in table.quick_columns)])
     rows = plan.cells(list(db.session.execute(plan.apply(query.limit(limit), actor))))
     hints = row_hints(table, [row_id for row_id, _cells in rows], actor)

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from app.crud.filterbase import SEPARATOR
 from app.crud.linkfilters import link_condition
 from app.crud.modelview import ModelView
-from app.crud.screens import Screen, registered
+from app.crud.screens import Screen, registered_view
 from app.crud.table import Table
 from app.crud.tabs import Tab
 from app.security.actor import current_actor
@@ -48,18 +48,13 @@ class RelatedTab(Tab, abstract=True):
                 cls.label = screen.label
 
     @classmethod
-    def find_screen(cls) -> Screen:
-        """Return the registered screen."""
-        return next(view for view in registered(cls.screen) if type(view) is cls.screen)
-
-    @classmethod
     def is_allowed(cls) -> bool:
-        return super().is_allowed() and cls.find_screen().can("can_list")
+        return super().is_allowed() and registered_view(cls.screen).can("can_list")
 
     @classmethod
     def table(cls, row: Any) -> Table:
         """Return the list of the screen, of the rows that are linked to a row alone."""
-        table = cls.find_screen().table
+        table = registered_view(cls.screen).table
         return table.where(link_condition(table.datamodel, cls.by, row.id))
 
     @classmethod
@@ -69,7 +64,7 @@ class RelatedTab(Tab, abstract=True):
 
     @classmethod
     def content(cls, session: Session, row: Any, view: Any) -> dict[str, Any]:
-        screen, table = cls.find_screen(), cls.table(row)
+        screen, table = registered_view(cls.screen), cls.table(row)
         chosen = (current_user.preferences or {}).get(screen.key, {}).get("cols")
         names = cls.columns or chosen or table.default_columns
         args = MultiDict(

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from flask import current_app
 
+from app.crud.basepage import ListLink
 from app.crud.interface import ScopedInterface
 from app.crud.table import Table
 from app.i18n.counted import Counted
@@ -62,6 +63,10 @@ class Screen(Protocol):
     @property
     def counted(self) -> Counted: ...
     @property
+    def call_columns(self) -> Sequence[str]: ...
+    @property
+    def list_links(self) -> Sequence[ListLink]: ...
+    @property
     def collective(self) -> Mapping[str, type[Any]]:
         """Return the collective actions of the list, by name."""
 
@@ -76,6 +81,11 @@ def registered(kind: type[View]) -> list[View]:
     """Return the registered views and APIs of a class, in order of registration."""
     views = current_app.appbuilder.baseviews  # type: ignore[attr-defined]
     return [view for view in views if isinstance(view, kind)]
+
+
+def registered_view(kind: type[View]) -> View:
+    """Return the registered view of exactly this class."""
+    return next(view for view in registered(kind) if type(view) is kind)
 
 
 def screens() -> list[Screen]:
@@ -125,3 +135,9 @@ def menu_order(screen: Screen) -> tuple[int, int]:
     names = [name for name, _label, _icon in CATEGORIES]
     place = names.index(screen.category) if screen.category in names else len(names)
     return place, screen.order
+
+
+def new_screens() -> list[Screen]:
+    """Return the screens that the menu *New* leads to, in the order of the menu."""
+    shown = [screen for screen in screens() if screen.in_new_menu and screen.can("can_add")]
+    return sorted(shown, key=menu_order)

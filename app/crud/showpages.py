@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from flask import abort, flash, redirect, render_template, request
 from flask_appbuilder import expose, has_access
@@ -11,10 +11,11 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from app.crud.columns import Cell, make_column, name_parts
+from app.crud.header_actions import HeaderAction, get_header_actions
 from app.crud.holders import lock_row, what_holds
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import line_table
-from app.crud.screens import find_screen
+from app.crud.screens import Screen, find_screen
 from app.crud.tabs import count_tabs, get_tabs
 from app.errors import DomainError, InUse
 from app.extensions import db
@@ -37,8 +38,8 @@ class ShowPages:
     header_template: ClassVar[str] = "crud/header.html"
     # Beside the details; empty for none.
     side_template: ClassVar[str] = ""
-    # More entries of the menu beside the buttons; empty for none.
-    menu_template: ClassVar[str] = ""
+    # Which telephone the button *Call* calls; by default the first one.
+    call_columns: ClassVar[tuple[str, ...]] = ()
     # Templates of details that are shown in a way of their own, by attribute.
     detail_templates: ClassVar[dict[str, str]] = {}
 
@@ -71,6 +72,10 @@ class ShowPages:
         parts = name_parts(type(row))
         words = [str(word) for part in parts if (word := getattr(row, part, None))]
         return words or [str(row)]
+
+    def header_actions(self, row: Any) -> list[tuple[type[HeaderAction], str]]:
+        """Return the actions of the header of a row, each with its address."""
+        return get_header_actions(row, cast(Screen, self))
 
     @expose("/show/<pk>", methods=["GET"])
     @has_access

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, jsonify, redirect, request, url_for
+from flask import abort, current_app, jsonify, request
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from sqlalchemy import select, text
 
 from app.crud import trashview  # noqa: F401 - to derive the trash of screens
-from app.crud.basepage import Page, menu_groups
+from app.crud.basepage import ListLink, Page, menu_groups
 from app.crud.quicksearch import quick_search, suggest_query
 from app.crud.repositoryview import RepositoryView
-from app.crud.screens import Screen, registered, screens
+from app.crud.screens import Screen, new_screens, registered, screens
+from app.crud.startpage import ContentCard, allowed_cards, load_start_page
 from app.extensions import db
+from app.i18n.clock import today
 from app.i18n.languages import current_language
 from app.i18n.places import postcode_prefixes, provinces
 from app.search.models import Searchable
@@ -30,7 +33,7 @@ MAX_OVERVIEW_VALUES = 60
 
 
 class HomeView(Page):
-    """The start page: redirects to the first page of the menu."""
+    """The start page: what is to be done, figures and other cards."""
 
     route_base = ""
     default_view = "index"
@@ -38,10 +41,35 @@ class HomeView(Page):
 
     @expose("/")
     def index(self):
-        """Redirect to the first page of the menu that the user may open."""
-        for _group, items in menu_groups():
-            return redirect(items[0].get_url())
-        return redirect(url_for("ProfilePage.show"))
+        """Show the cards that the user may see; with no data yet, what to do first."""
+        page = load_start_page(db.session())
+        links = [
+            (screen, [link for link in screen.list_links if _is_import(link, screen)])
+            for screen in (new_screens() if page.is_first_step else ())
+        ]
+        return self.render_template(
+            "crud/start.html",
+            title=_("Start"),
+            page=page,
+            first_steps=links,
+            has_menu=bool(menu_groups()),
+            today=today(),
+            name=current_user.first_name,
+        )
+
+    @expose("/cards/<string:name>")
+    def card(self, name: str):
+        """Show one card alone; a script loads it into the start page."""
+        card = next((one for one in allowed_cards(ContentCard) if one.name == name), None)
+        if card is None:
+            abort(404)
+        return self.render_template(
+            "crud/cards/alone.html", title=card.label, body=card.render(db.session())
+        )
+
+
+def _is_import(link: ListLink, screen: Screen) -> bool:
+    return link.permission == "can_import" and screen.can(link.permission)
 
 
 class PlaceView(Page):

@@ -48,6 +48,21 @@ def show_date(value: date | None) -> str:
     return dates.format_date(day, "medium", locale=date_locale())
 
 
+def show_long_date(value: date) -> str:
+    """Format a date in full: Thursday 26 November 2026; jueves, 26 de noviembre de 2026."""
+    return dates.format_date(value, "full", locale=date_locale())
+
+
+def show_month(value: date) -> str:
+    """Format the month of a date: November 2026; noviembre de 2026."""
+    return dates.format_skeleton("yMMMM", value, locale=date_locale())
+
+
+def show_short_month(value: date) -> str:
+    """Format the month of a date in three letters or so: Nov; nov."""
+    return dates.format_date(value, "LLL", locale=date_locale())
+
+
 def edit_date(value: date | None) -> str:
     """Format a date as the reader types it: 31/12/2026; 12/31/2026 for Americans."""
     if not value:
@@ -135,6 +150,7 @@ def show_duration(value: int | None) -> str:
 # Jinja filters.
 FILTERS = {
     "day": show_date,
+    "long_day": show_long_date,
     "moment": show_datetime,
     "exact": show_exact,
     "ago": show_ago,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from time import monotonic
 
 from flask import Response, stream_with_context
 
 from app.database import reading
 from app.i18n.languages import current_language
 from app.importexport.formula_escape import escape_formula
+from app.importexport.slots import download_slot
+from app.security.actor import current_actor
 from app.types import now
+
+# How long a download may keep a thread, whether the rows or the reader are slow.
+MAX_SECONDS = 600.0
 
 
 def default_delimiter() -> str:
@@ -19,15 +26,29 @@ def default_delimiter() -> str:
 
 
 def csv_response(lines: Iterator[str], stem: str) -> Response:
-    """Return a streamed response with the file name ``<stem>-<date>.csv``."""
-    response = Response(
-        stream_with_context(_in_blocks(read_only_lines(lines))),
-        content_type="text/csv; charset=utf-8",
-    )
+    """Return a streamed response with the file name ``<stem>-<date>.csv``.
+
+    A user may download two files at once: TooManyDownloads. After MAX_SECONDS the connection is
+    cut, which browsers report as a failed download: part of a file would pass for the whole.
+    """
+    slot = ExitStack()
+    slot.enter_context(download_slot(current_actor()))
+    blocks = _in_blocks(_until(monotonic() + MAX_SECONDS, read_only_lines(lines)))
+    response = Response(stream_with_context(blocks), content_type="text/csv; charset=utf-8")
+    # Called even if the client is gone before the first block.
+    response.call_on_close(slot.close)
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{stem}-{now():%Y-%m-%d}.csv"
     )
     return response
+
+
+def _until(end: float, lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines; raise TimeoutError once it is too late."""
+    for line in lines:
+        if monotonic() > end:
+            raise TimeoutError(f"The download took longer than {MAX_SECONDS:.0f} s.")
+        yield line
 
 
 def csv_lines(rows: Iterable[Iterable[str]], delimiter: str) -> Iterator[str]:

@@ -1,12 +1,18 @@
-"""Export rows as CSV in constant memory, in a form that can be imported again."""
+"""Export rows as CSV, in a form that can be imported again.
+
+The condition that chooses the rows is evaluated once, by ``select_ids``, so that a time limit
+around it limits everything that depends on what somebody asked for. The rows are then read by
+their ids, a chunk at a time; of each row no more than its id, 8 bytes, is kept in memory.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.fieldtypes import Country
@@ -14,7 +20,7 @@ from app.importexport.csv_response import csv_lines
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, join_list
 from app.security.actor import Actor
-from app.security.scope import scope_condition
+from app.security.scope import scope_condition, visible
 
 CHUNK_SIZE = 1000
 _MAX_CACHED_TEXTS = 5000
@@ -48,37 +54,31 @@ class Exporter:
         """Return the labels of the exported fields, separated by commas."""
         return ", ".join(str(field.label) for field in self.fields)
 
-    def count(self, query: Select) -> int:
-        """Return how many rows there are now."""
-        ids = query.with_only_columns(self.model.id).order_by(None).subquery()
-        return self.session.scalar(select(func.count()).select_from(ids)) or 0
+    def select_ids(self, query: Select) -> array[int]:
+        """Return the ids of the rows of ``query``, which selects the model, in order."""
+        query = query.with_only_columns(self.model.id).order_by(None).order_by(self.model.id)
+        return array("q", self.session.scalars(query.execution_options(yield_per=CHUNK_SIZE)))
 
-    def lines(self, query: Select, delimiter: str = ",") -> Iterator[str]:
-        """Yield the header, then one line for each row of ``query``, which selects the model."""
+    def lines(self, ids: Sequence[int], delimiter: str = ",") -> Iterator[str]:
+        """Yield the header, then one line for each row that there still is."""
         header = [str(field.label) for field in self.fields]
-        yield from csv_lines(chain([header], self.rows(query)), delimiter)
+        yield from csv_lines(chain([header], self.rows(ids)), delimiter)
 
-    def rows(self, query: Select) -> Iterator[list[str]]:
+    def rows(self, ids: Sequence[int]) -> Iterator[list[str]]:
         """Yield the cells of each row, ordered by id."""
         columns = {"id": self.model.id}
         for field in self.fields:
             if not isinstance(field, ManyToManyField):
                 columns.setdefault(field.key, field.attribute(self.model, self.actor))
-        query = query.with_only_columns(*columns.values()).order_by(None)
+        # The actor may have lost sight of a row since the ids were read.
+        query = visible(self.model, self.actor).with_only_columns(*columns.values())
+        query = query.order_by(self.model.id)
         for field in self.fields:
             if isinstance(field, ForeignKeyField) and field.is_joined:
                 query = self._join(query, field)
-        last = 0
-        while True:
-            chunk = [
-                dict(row)
-                for row in self.session.execute(
-                    query.where(self.model.id > last).order_by(self.model.id).limit(CHUNK_SIZE)
-                ).mappings()
-            ]
-            if not chunk:
-                return
-            last = chunk[-1]["id"]
+        for start in range(0, len(ids), CHUNK_SIZE):
+            condition = self.model.id.in_(ids[start : start + CHUNK_SIZE])
+            chunk = [dict(row) for row in self.session.execute(query.where(condition)).mappings()]
             many = {
                 field.name: self._linked_texts(field, [row["id"] for row in chunk])
                 for field in self.fields

@@ -76,4 +76,6 @@ def _lookup(model: Any) -> type[Lookup] | None:
         return RepositoryLookup
     if hasattr(model, "path"):
         return EntityLookup
-    return ByName if hasattr(model, "sort_name") and hasattr(model, "name") else None
+    # The name of a person, of several columns, is not enough to find one.
+    has_name = "name" in inspect(model).column_attrs
+    return ByName if has_name and hasattr(model, "sort_name") else None

@@ -23,10 +23,12 @@ def reject_locked_rows(diff: Any) -> None:
 
 
 def reject_states(diff: Any) -> None:
-    """Reject the rows that give a state: only transitions change it."""
+    """Reject the rows that give another state than they have: only transitions change it."""
     if issubclass(diff.model, Stateful):
         for row in diff.rows:
-            if row.outcome in ("new", "updated") and "state" in row.values:
+            is_new = row.outcome == "new"
+            given = row.values.get("state") or diff.model.initial
+            if "state" in row.changes or (is_new and given != diff.model.initial):
                 row.reject("invalid", "state", STATE_NOT_EDITED)
 
 

@@ -139,17 +139,17 @@ def _export_command(importer: Importer, things: str) -> click.Command:
                 exit_with_error(error)
             if hasattr(output, "reconfigure"):
                 output.reconfigure(encoding="utf-8", newline="")
-            rows = exporter.count(query)
+            ids = exporter.select_ids(query)
             # End the read-only transaction: the log entry below is written in another.
             session.rollback()
         filters = localize(lambda: describe_conditions(importer, where)) if where else ""
         record_security_event(
-            session, "exported", SYSTEM, name=importer.english_label, rows=rows, filter=filters,
+            session, "exported", SYSTEM, name=importer.english_label, rows=len(ids), filter=filters,
             columns=localize(lambda: exporter.labels),
         )  # fmt: skip
         session.commit()
         with force_locale(language or current_language()), reading():
-            for line in exporter.lines(query):
+            for line in exporter.lines(ids):
                 output.write(line)
 
     return export

@@ -11,10 +11,14 @@ from app.added_fields import StoredField
 from app.lines import Line, line_relations
 from app.log.lines import changed_lines, owners_of_changed_lines
 from app.log.models import LogEntry, is_logged
+from app.log.reactions import Reaction, notify_of_table
 from app.log.services import column_to_json
 from app.log.values import link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor, current_actor
 from app.types import now
+
+# In ``session.info``: the entries of a flush, until it has ended.
+_WRITTEN = "log_entries_written"
 
 
 @event.listens_for(Mapper, "mapper_configured")
@@ -63,6 +67,25 @@ def _write_entries(session: Session, _context) -> None:
     entries += [_entry(row, "purged", None, actor) for row in session.deleted if is_logged(row)]
     if entries:
         session.execute(insert(LogEntry), entries)
+    if entries and Reaction.all():
+        session.info.setdefault(_WRITTEN, []).extend(entries)
+
+
+@event.listens_for(Session, "after_flush_postexec")
+def _notify(session: Session, _context) -> None:
+    """Call the reactions to a flush, which may change rows again: another flush writes those."""
+    changes: dict[tuple[str, str], tuple[list[int], set[str]]] = {}
+    for entry in session.info.pop(_WRITTEN, ()):
+        ids, fields = changes.setdefault((entry["subject_type"], entry["event"]), ([], set()))
+        ids.append(entry["subject_id"])
+        fields.update(entry["changes"] or ())
+    for (table, event_name), (ids, fields) in changes.items():
+        notify_of_table(session, table, event_name, ids, fields, current_actor())
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget_written(session: Session, _previous) -> None:
+    session.info.pop(_WRITTEN, None)
 
 
 def _trash_event(row: Any) -> str | None:

@@ -14,11 +14,12 @@ from app.fieldtypes import get_field_type, to_json
 from app.lines import line_relations
 from app.log.lines import restore_lines
 from app.log.models import SECURITY_SUBJECT, LogEntry
+from app.log.reactions import notify_of_table
 from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
-from app.storage.files import keep_photo
 from app.storage.models import photo_fields
+from app.storage.services import lock_file
 from app.types import now
 
 
@@ -29,9 +30,9 @@ def record_many(
     rows: Iterable[dict[str, Any]],
     actor: Actor,
 ) -> None:
-    """Write one entry for each of ``rows``, in one statement.
+    """Write one entry for each of ``rows``, in one statement, once the rows are changed.
 
-    Each row gives ``subject_id``, ``subject_name``, ``version`` and ``changes`` (see LogEntry).
+    The reactions to the event are called. Each row gives ``subject_id``, ``subject_name``, ``version`` and ``changes`` (see LogEntry).
     """
     common = {
         "at": now(),
@@ -42,6 +43,9 @@ def record_many(
     entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
         session.execute(insert(LogEntry), entries)
+        fields = {name for entry in entries for name in entry["changes"] or ()}
+        ids = [entry["subject_id"] for entry in entries]
+        notify_of_table(session, subject_type, event, ids, fields, actor)
 
 
 def column_to_json(session: Session, row: Any, key: str, value: Any) -> Any:
@@ -105,7 +109,7 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
             _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
         setattr(row, field, None if old is None else old[0])
     elif field in logged_columns(model):
-        if old and field in photo_fields(model) and not keep_photo(old):
+        if old and field in photo_fields(model) and not lock_file(session, old):
             raise DomainError(
                 _("The previous value can’t be restored because it no longer exists.")
             )

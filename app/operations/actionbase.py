@@ -36,6 +36,7 @@ REASONS = {
     "reach": _l("You no longer have access to it."),
     "state": _l("This can’t be done in its state."),
     "since": _l("It has changed since."),
+    "used": _l("It is in use."),
     "vanished": _l("The previous value no longer exists."),
     "error": _l("Something went wrong. Tell your administrator."),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, null, or_
 
+from app.operations.insertverb import Insert
 from app.operations.stateverb import Move
 from app.operations.verbbase import Verb, moves_locked_rows
 from app.operations.verbs import Each, Link, MoveToTrash, Set, Unlink
@@ -48,6 +49,23 @@ class Batch:
     def unlink(self, relation: Any, row: Any) -> None:
         """Remove the link to one other row."""
         self._add(Unlink(self.model, relation.key, row.id))
+
+    def insert(
+        self,
+        model: Any,
+        values: dict[str, Any],
+        *,
+        unless: ColumnElement[bool] | None = None,
+        shown: Any = "",
+    ) -> None:
+        """Insert a row of another model for every row, such as ``{"contact_id": Contact.id}``.
+
+        ``values`` holds constants and expressions over the rows; one of them is the id of the
+        row. Rows that meet ``unless`` get none. ``shown`` is what the preview says of it.
+        """
+        verb = Insert(self.model, model, values, unless, str(shown))
+        verb.check()
+        self._add(verb)
 
     def move(self, transition: Transition) -> None:
         """Move every row that is in a state to start from, and that no check forbids."""
@@ -106,6 +124,9 @@ class Batch:
             values |= verb.new_values()
         for where, reason in broken_by(self.model, values, self.actor):
             yield and_(self.needs_change(), where), reason
+        for verb in self.verbs:
+            for where, reason in verb.refusals(self.actor):
+                yield and_(verb.needs_change(), where), reason
 
     def _locked(self) -> Iterator[tuple[ColumnElement[bool], str]]:
         """Yield (condition, reason) of the rows that are locked."""

@@ -27,6 +27,7 @@ from app.crud.columns import name_parts
 from app.errors import DomainError
 from app.jobs.kinds import Step
 from app.log.models import LogEntry
+from app.log.reactions import notify
 from app.log.services import record_many
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
@@ -183,6 +184,14 @@ class ChunkedRun:
             if verb.load_labels(self.session, linked):
                 # The labels are part of the statement, which is built again with the new ones.
                 self.__dict__.pop("_log_insert", None)
+        if any(verb.changes_row for verb in self.verbs):
+            self._write_rows(changed, chunk)
+        for verb in self.verbs:
+            if verb.has_side_effects:
+                self.after_change(verb, self._ids_of_verb(verb, changed, chunk))
+
+    def _write_rows(self, changed: list[int], chunk: dict[str, Any]) -> None:
+        """Write the rows of a chunk and their entries in the log."""
         moment = now()
         self._execute(self._log_insert, **chunk, moment=moment)
         for verb, effect in self._effects:
@@ -190,10 +199,8 @@ class ChunkedRun:
                 of_verb = self.json.id_list(self._ids_of_verb(verb, changed, chunk))
                 self._execute(effect.side_statement, chunk_rows=of_verb)
         self._execute(self._row_update, **chunk, moment=moment)
-        self._index(rows)
-        for verb in self.verbs:
-            if verb.has_side_effects:
-                self.after_change(verb, self._ids_of_verb(verb, changed, chunk))
+        self._index(chunk["chunk_rows"])
+        notify(self.session, self.model, self.event(), changed, self._fields, self.actor)
 
     def _ids_of_verb(self, verb: Verb, changed: list[int], chunk: dict[str, Any]) -> list[int]:
         """Return the rows that one verb changes, of those changed."""
@@ -206,6 +213,11 @@ class ChunkedRun:
     @cached_property
     def _effects(self) -> list[tuple[Verb, Effect]]:
         return [(verb, self.effect(verb)) for verb in self.verbs]
+
+    @cached_property
+    def _fields(self) -> set[str]:
+        """Return the names of the fields that change."""
+        return {name for _verb, effect in self._effects for name in effect.log_changes()}
 
     @cached_property
     def _row_update(self) -> Executable:

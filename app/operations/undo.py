@@ -51,6 +51,8 @@ class UndoRun(ChunkedRun):
             can_restore = verb.can_restore(self._before_value(verb), self._is_available)
             kept.append((and_(changed, is_not_true(verb.is_unchanged())), "since"))
             kept.append((and_(changed, is_not_true(can_restore)), "vanished"))
+            for where, why in verb.kept_reasons(self._before_value(verb), self.actor):
+                kept.append((and_(changed, where), why))
         values: dict[str, Any] = {}
         for verb in self.verbs:
             before = verb.old_values(self._before_value(verb))
@@ -100,6 +102,9 @@ class UndoRun(ChunkedRun):
         }
         values |= {"version": model.version + 1, "updated_at": NOW}
         return update(model).where(self.chosen, Item.row_id == model.id).values(values)
+
+    def after_change(self, verb: Verb, ids: list[int]) -> None:
+        verb.undone(self.session, ids, self.actor)
 
     def change_one_by_one(self, outcomes: dict[int, str]) -> None:
         def change(row: Any, before: Any) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -57,7 +57,9 @@ class Verb:
     event: ClassVar[str] = "changed"
     undo_event: ClassVar[str] = "changed"
 
-    # Whether ``changed`` does anything.
+    # Whether it changes the rows themselves, and not only rows of other models.
+    changes_row: ClassVar[bool] = True
+    # Whether ``changed`` or ``undone`` does anything.
     has_side_effects: ClassVar[bool] = False
     # Whether it also changes rows that are locked, as a transition does.
     moves_locked_rows: ClassVar[bool] = False
@@ -136,6 +138,19 @@ class Verb:
 
     def changed(self, session: Session, ids: list[int], actor: Actor) -> None:
         """Do what else belongs to the change, once the rows of a chunk are changed."""
+
+    def undone(self, session: Session, ids: list[int], actor: Actor) -> None:
+        """Undo what ``changed`` did, once the rows of a chunk are as they were."""
+
+    def refusals(self, actor: Actor) -> Iterator[tuple[ColumnElement[bool], str]]:
+        """Yield (condition, reason) of rows it must leave out, besides those of ``new_values``."""
+        yield from ()
+
+    def kept_reasons(
+        self, before: BeforeValue, actor: Actor
+    ) -> Iterator[tuple[ColumnElement[bool], str]]:
+        """Yield (condition, reason) of rows for which it is not undone."""
+        yield from ()
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         """Return (label, old, new) of one row, for the preview."""

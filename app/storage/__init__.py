@@ -1,1 +1,1 @@
-"""Files: pictures, re-encoded and stored in the data folder under random names."""
+"""Files: stored in the data folder under random names, with a row each; pictures re-encoded."""

@@ -1,100 +1,103 @@
-"""The photos on disk: write, expire, delete.
-
-The time of modification of a file says from when on it is kept: it may be deleted RETENTION
-after that, unless a row names it. A new one is dated back so far that only UNUSED_LIFETIME is
-left, for the form that it came with; one that was replaced counts from that moment.
-"""
+"""The files on disk: write, find, delete."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from flask import current_app
 
 from app.types import now
 
-# How long a replaced photo can be restored from the log.
-RETENTION = timedelta(days=30)
-# How long a photo waits for the form it was sent with.
-UNUSED_LIFETIME = timedelta(days=1)
+# A file that is younger may still get its row: the transaction that names it has not ended.
+ORPHAN_LIFETIME = timedelta(days=1)
+# New files are written to the first; earlier versions wrote photos to the second.
+FOLDERS = ("files", "photos")
 
 
-def photo_folder(data_dir: str) -> Path:
-    """Return the folder of the photos."""
-    return Path(data_dir) / "photos"
+class WrittenFile(NamedTuple):
+    """A file just written: its key, its size in bytes, and the SHA-256 of its contents."""
+
+    key: str
+    size: int
+    digest: str
 
 
-def _folder() -> Path:
-    return photo_folder(current_app.config["DATA_DIR"])
+def file_folders(data_dir: str) -> tuple[Path, ...]:
+    """Return the folders that files are looked for in; new ones are written to the first."""
+    return tuple(Path(data_dir, name) for name in FOLDERS)
 
 
-def write_photo(contents: bytes) -> str:
-    """Write a photo under a random name and return the name. Raise OSError if that fails."""
-    folder = _folder()
+def _folders() -> tuple[Path, ...]:
+    return file_folders(current_app.config["DATA_DIR"])
+
+
+def write_file(blocks: Iterable[bytes], suffix: str) -> WrittenFile:
+    """Write a file under a random key, so that it survives a crash; raise OSError if that fails.
+
+    Whatever ``blocks`` raises passes through, and nothing is left.
+    """
+    folder = _folders()[0]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{secrets.token_hex(16)}.jpg"
-    part = folder / f"{name}.part"
+    key = f"{secrets.token_hex(16)}{suffix}"
+    part = folder / f"{key}.part"
+    size, digest = 0, hashlib.sha256()
     try:
-        part.write_bytes(contents)
-        _set_time(part, _seconds() - (RETENTION - UNUSED_LIFETIME).total_seconds())
-        part.rename(folder / name)
-    except OSError:
+        with part.open("xb") as file:
+            for block in blocks:
+                file.write(block)
+                digest.update(block)
+                size += len(block)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(folder / key)
+        _sync_folder(folder)
+    except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return name
+    return WrittenFile(key, size, digest.hexdigest())
 
 
-def keep_photo(name: str) -> bool:
-    """Keep a photo for RETENTION from now on; return False if it is gone."""
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a crash."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        _set_time(_folder() / name, _seconds())
-    except (OSError, ValueError):
-        return False
-    return True
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def delete_photos(names: Iterable[str]) -> None:
-    """Delete photos; those that are gone already do not matter."""
-    for name in names:
-        with suppress(OSError):
-            (_folder() / name).unlink()
+def find_file(key: str) -> Path | None:
+    """Return the path of a file, or None if it is gone or the key can be none."""
+    if not key or Path(key).name != key or "\0" in key:
+        return None
+    return next((path for folder in _folders() if (path := folder / key).is_file()), None)
 
 
-def has_photo(name: str) -> bool:
-    """Return True if the file of a photo exists."""
-    return (_folder() / name).is_file()
+def delete_from_disk(keys: Iterable[str]) -> None:
+    """Delete files; those that are gone already do not matter."""
+    for key in keys:
+        if (path := find_file(key)) is not None:
+            with suppress(OSError):
+                path.unlink()
 
 
-def is_expired(name: str) -> bool:
-    """Return True if a photo may be deleted unless a row names it."""
-    try:
-        age = _seconds() - (_folder() / name).stat().st_mtime
-    except OSError:
-        return False
-    return age > RETENTION.total_seconds()
-
-
-def expired_photos() -> Iterator[str]:
-    """Yield the names of the files that may be deleted unless a row names them."""
-    try:
-        entries = os.scandir(_folder())
-    except FileNotFoundError:
-        return
-    with entries:
-        for entry in entries:
-            if is_expired(entry.name):
-                yield entry.name
-
-
-def _seconds() -> float:
-    """Return the current time in seconds, as the time of modification of a file."""
-    return now().timestamp()
-
-
-def _set_time(path: Path, moment: float) -> None:
-    os.utime(path, (moment, moment))
+def old_files() -> Iterator[str]:
+    """Yield the keys of the files that a row must name by now."""
+    latest = now().timestamp() - ORPHAN_LIFETIME.total_seconds()
+    for folder in _folders():
+        try:
+            entries = os.scandir(folder)
+        except FileNotFoundError:
+            continue
+        with entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_file() and entry.stat().st_mtime < latest:
+                        yield entry.name

@@ -1,41 +1,43 @@
-"""Keep replaced photos for a while, and delete those of purged rows, after the commit."""
+"""Follow the rows that name files: what they name stays, what they no longer name expires."""
 
 from __future__ import annotations
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app.storage.files import delete_photos, keep_photo
+from app.storage.files import delete_from_disk
 from app.storage.models import photo_fields
-from app.storage.services import discard_photos
+from app.storage.services import TO_DELETE, assign_files, forget_files_of, release_files
 
 
 @event.listens_for(Session, "after_flush")
-def _note_photos(session: Session, _context) -> None:
-    """Note which photos the flush replaces or purges."""
-    for row in session.dirty:
+def _follow_rows(session: Session, _context) -> None:
+    """Note which files the flush names, replaces or purges."""
+    named: dict[tuple[str, int], set[str]] = {}
+    released: set[str] = set()
+    for row in (*session.new, *session.dirty):
         for field in photo_fields(type(row)):
-            replaced = {name for name in inspect(row).attrs[field].history.deleted if name}
-            session.info.setdefault("photos_replaced", set()).update(replaced)
+            history = inspect(row).attrs[field].history
+            released.update(key for key in history.deleted if key)
+            if keys := {key for key in history.added if key}:
+                named.setdefault((row.__tablename__, row.id), set()).update(keys)
+    if released:
+        release_files(session, released)
+    for (table, row_id), keys in named.items():
+        assign_files(session, keys, table, row_id)
     for row in session.deleted:
-        discard_photos(
-            session, {name for f in photo_fields(type(row)) if (name := getattr(row, f))}
-        )
+        if photo_fields(type(row)):
+            forget_files_of(session, row.__tablename__, [row.id])
 
 
 @event.listens_for(Session, "after_commit")
-def _apply_after_commit(session: Session) -> None:
+def _delete_after_commit(session: Session) -> None:
     # The end of a savepoint is no commit.
-    if session.in_nested_transaction():
-        return
-    for name in session.info.pop("photos_replaced", ()):
-        keep_photo(name)
-    if names := session.info.pop("photos_to_delete", ()):
-        delete_photos(names)
+    if not session.in_nested_transaction() and (keys := session.info.pop(TO_DELETE, ())):
+        delete_from_disk(keys)
 
 
 @event.listens_for(Session, "after_soft_rollback")
 def _forget_after_rollback(session: Session, _transaction) -> None:
-    """Forget them, after that of a savepoint too: what is left over is collected later."""
-    session.info.pop("photos_replaced", None)
-    session.info.pop("photos_to_delete", None)
+    """Forget them, after that of a savepoint too: a file without a row is collected later."""
+    session.info.pop(TO_DELETE, None)

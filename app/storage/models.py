@@ -1,17 +1,57 @@
-"""Which columns of which models hold the name of a stored photo."""
+"""The stored files, and which columns of which models hold the key of one."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import Index, inspect, text
+from sqlalchemy import BigInteger, Index, String, inspect, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.types import UTCDateTime, now
+
+_IS_EXPIRING = text("expires_at IS NOT NULL")
+
+
+class StoredFile(Model):
+    """A file of the data folder. Its row is added in the transaction that names its key.
+
+    The file itself is written before; see ``services.store_file``.
+    """
+
+    __tablename__ = "stored_file"
+    __table_args__ = (
+        Index("ix_stored_file_owner", "owner_type", "owner_id"),
+        Index(
+            "ix_stored_file_expires_at",
+            "expires_at",
+            sqlite_where=_IS_EXPIRING,
+            postgresql_where=_IS_EXPIRING,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # The file's name on disk: random, with the suffix of its type.
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    # The name it was sent under.
+    name: Mapped[str] = mapped_column(String(200))
+    type: Mapped[str] = mapped_column(String(100))
+    # Bytes, and SHA-256 of them; None for photos that earlier versions stored.
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    digest: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    # The row it belongs to, and is deleted with.
+    owner_type: Mapped[str | None] = mapped_column(String(48))
+    owner_id: Mapped[int | None]
+    # When it is deleted, unless a row names it again until then.
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 @lru_cache(maxsize=128)
 def photo_fields(model: Any) -> tuple[str, ...]:
-    """Return the names of a model's attributes that hold a photo's file name."""
+    """Return the names of a model's attributes that hold a photo's key."""
     return tuple(
         attribute.key
         for attribute in inspect(model).column_attrs

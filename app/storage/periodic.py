@@ -1,4 +1,4 @@
-"""The periodic task that deletes the photos no row names."""
+"""The periodic task that deletes the files no row names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from flask import Flask
 
 from app.extensions import db
 from app.periodic import PeriodicTask
-from app.storage.services import collect_unused_photos
+from app.storage.services import collect_unused_files
 
 
-class DeleteUnusedPhotos(PeriodicTask):
-    """Delete photos of refused forms after a day, and replaced ones after a month."""
+class DeleteUnusedFiles(PeriodicTask):
+    """Delete files of refused forms after a day, and replaced ones after a month."""
 
     interval_seconds = 3600
 
     def run(self, app: Flask) -> None:
         """Delete them."""
-        collect_unused_photos(db.session())
+        collect_unused_files(db.session())

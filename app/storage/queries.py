@@ -1,37 +1,46 @@
-"""Find the photos that rows name."""
+"""Find files by their rows, and by the rows that name them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.storage.models import models_with_photos, photo_fields
+from app.storage.files import ORPHAN_LIFETIME
+from app.storage.models import StoredFile, models_with_photos, photo_fields
+from app.types import now
 
 
-def photo_columns() -> Iterator[ColumnElement[str]]:
-    """Yield every column that holds the name of a photo."""
+def key_columns() -> Iterator[ColumnElement[str]]:
+    """Yield every column that holds the key of a file."""
     for model in models_with_photos():
         for field in photo_fields(model):
             yield model.__table__.c[field]
 
 
-def named_photos(session: Session, names: Collection[str]) -> set[str]:
-    """Return those of ``names`` that a row names, in the trash or not."""
-    return {
-        name
-        for column in photo_columns()
-        for name in session.scalars(select(column).where(column.in_(names)))
-    }
+def is_named() -> ColumnElement[bool]:
+    """Return the condition that a row, in the trash or not, holds the key of a file."""
+    return or_(*(exists().where(column == StoredFile.key) for column in key_columns()))
 
 
-def some_named_photos(session: Session, limit: int) -> Iterator[str]:
-    """Yield at most ``limit`` names of photos that rows name."""
-    names = (
-        name
-        for column in photo_columns()
-        for name in session.scalars(select(column).where(column.is_not(None)).limit(limit))
-    )
-    return islice(names, limit)
+def is_expired() -> ColumnElement[bool]:
+    """Return the condition that the time of a file is over."""
+    return StoredFile.expires_at < now()
+
+
+def is_lost() -> ColumnElement[bool]:
+    """Return the condition that no row names a file and nobody let it expire."""
+    is_old = StoredFile.created_at < now() - ORPHAN_LIFETIME
+    return and_(StoredFile.expires_at.is_(None), is_old, ~is_named())
+
+
+def stored_keys(session: Session, keys: Collection[str]) -> set[str]:
+    """Return those of ``keys`` that are of a stored file."""
+    return set(session.scalars(select(StoredFile.key).where(StoredFile.key.in_(keys))))
+
+
+def newest_keys(session: Session, limit: int) -> list[str]:
+    """Return the keys of the newest files that are in use, at most ``limit``."""
+    query = select(StoredFile.key).where(StoredFile.expires_at.is_(None))
+    return list(session.scalars(query.order_by(StoredFile.id.desc()).limit(limit)))

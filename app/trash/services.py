@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from time import sleep
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func
 from sqlalchemy.orm import Session
 
-from app.log.models import LogEntry
+from app.log.models import is_logged
 from app.log.services import record_many
 from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
 from app.states.locks import not_locked
 from app.storage.models import photo_fields
-from app.storage.services import discard_photos
+from app.storage.services import forget_files_of
 from app.types import now
 
 # How many rows the program purges by itself in one transaction: on SQLite it holds the write lock
@@ -71,7 +71,7 @@ def purge_chunks(
     chosen = _select_purgeable(model, actor, *_older(model, before))
     candidates = chosen.with_only_columns(model.id).order_by(model.id).limit(chunk)
     while ids := session.scalars(candidates.where(model.id > last)).all():
-        count = _purge(session, model, chosen.where(model.id.in_(ids)), actor)
+        count = purge_rows(session, model, chosen.where(model.id.in_(ids)), actor)
         session.commit()
         session.expunge_all()
         last = ids[-1]
@@ -94,11 +94,11 @@ def purge_old(session: Session, model: Any, before: datetime) -> Iterator[int]:
 def purge_one(session: Session, model: Any, actor: Actor, row_id: int) -> bool:
     """Purge a row that is in the trash and in the actor's scope; return whether it was there."""
     chosen = _select_purgeable(model, actor, model.id == row_id)
-    return bool(_purge(session, model, chosen, actor))
+    return bool(purge_rows(session, model, chosen, actor))
 
 
-def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
-    """Delete and log the rows that ``chosen`` still selects; return how many.
+def purge_rows(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
+    """Delete and log the rows that ``chosen`` still selects, by a condition; return how many.
 
     Somebody may restore a row, or move it elsewhere, after its id was read. So the rows are
     locked by the statement that repeats the conditions, and only what was deleted is logged.
@@ -108,7 +108,6 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
     if not rows:
         return 0
     names = {row.id: (str(row), row.version) for row in rows}
-    discard_photos(session, _photos(session, model, rows))
     condition = chosen.whereclause
     assert condition is not None
     deleted = session.scalars(
@@ -117,6 +116,8 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
         .returning(model.id)
         .execution_options(synchronize_session=False, with_trash=True)
     ).all()
+    if photo_fields(model):
+        forget_files_of(session, model.__tablename__, deleted)
     entries = [
         {
             "subject_id": pk,
@@ -126,24 +127,9 @@ def _purge(session: Session, model: Any, chosen: Select, actor: Actor) -> int:
         }
         for pk in sorted(deleted)
     ]
-    record_many(session, "purged", model.__tablename__, entries, actor)
+    if is_logged(model):
+        record_many(session, "purged", model.__tablename__, entries, actor)
     return len(entries)
-
-
-def _photos(session: Session, model: Any, rows: Sequence[Any]) -> set[str]:
-    """Return the photos of rows, with those that the log names as replaced."""
-    names: set[str] = set()
-    for field in photo_fields(model):
-        names |= {name for row in rows if (name := getattr(row, field))}
-        change = LogEntry.changes[field]
-        logged = select(change).where(
-            LogEntry.subject_type == model.__tablename__,
-            LogEntry.subject_id.in_([row.id for row in rows]),
-            LogEntry.event == "changed",
-            change.is_not(None),
-        )
-        names |= {pair[0] for pair in session.scalars(logged) if pair and pair[0]}
-    return names
 
 
 def count_trashed(session: Session, model: Any, actor: Actor, before: datetime | None) -> int:

@@ -39,6 +39,24 @@ def test_a_filter_is_added_at_the_first_click_and_nothing_moves(page):
     expect(page).to_have_url(re.compile("type__"))
 
 
+def test_what_a_picker_says_moves_nothing_while_the_pointer_is_down(page):
+    form = open_filter(page, "Type")
+    form.get_by_role("combobox").last.press_sequentially("nobody has this type")
+    expect(page.get_by_role("option").filter(visible=True)).to_have_count(1)
+    button, error = form.get_by_role("button", name="Add filter"), form.locator(".picker-error")
+    before = button.bounding_box()
+    # Above the list, which covers the button.
+    place = page.locator("#panel h1, #panel h2").first.bounding_box()
+    page.mouse.move(place["x"] + 2, place["y"] + 2)
+    page.mouse.down()
+    expect(page.get_by_role("option").filter(visible=True)).to_have_count(0)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert (button.bounding_box(), error.count()) == (before, 0)
+    page.mouse.up()
+    expect(error).to_have_text("Choose one from the list.")
+    assert button.bounding_box() != before
+
+
 def test_enter_chooses_in_a_filter_and_enter_again_applies_it(page):
     form = open_filter(page, "Type")
     box = form.get_by_role("combobox").last

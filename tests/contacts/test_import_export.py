@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import ExitStack
 from datetime import date
 
 import pytest
 from flask_babel import force_locale
 
-from app.contacts.importers import contact_fields
+from app.contacts.importers import ContactImporter, contact_fields
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.errors import DomainError
+from app.importexport import csv_response, slots
+from app.importexport.conditions import fields_named
+from app.importexport.exporter import Exporter
 from app.importexport.fields import ValueField
+from app.security.scope import visible
 from app.trash.services import move_to_trash
 from tests.contacts.importing import counts, export_text, import_file
 from tests.factories import a_contact, a_value, an_account, an_entity, the_entity, the_value
-from tests.people import BRUNO
+from tests.people import ALICIA, BRUNO
 
 
 def full_contact(**fields):
@@ -173,8 +178,61 @@ def test_an_export_reads_in_chunks(session, counting, monkeypatch):
         a_contact(last_name=f"Peña {number}")
     with counting() as statements:
         assert len(parse_csv(export_text())) == 12
-    # Three full or part chunks and an empty one, each with one more for the tags.
-    assert sum(" contact.id > " in statement for statement in statements) == 4
+    # The rows are chosen once, and read in three chunks by their ids.
+    reading = [statement for statement in statements if "contact.last_name" in statement]
+    assert len(reading) == 3
+    assert all(" contact.id IN " in statement for statement in reading)
+
+
+def test_an_export_evaluates_the_filter_once_and_before_the_first_line(
+    client_as, counting, monkeypatch
+):
+    monkeypatch.setattr("app.importexport.exporter.CHUNK_SIZE", 5)
+    for number in range(12):
+        a_contact(notes=f"Prefers post {number}")
+    browser = client_as(BRUNO)
+    with counting() as statements:
+        reply = browser.post("/contacts/export.csv?notes__contains=post", data={"fields": "all"})
+        assert len(parse_csv(reply.text.removeprefix("\ufeff"))) == 12
+    assert sum("padron_fold(contact.notes)" in statement for statement in statements) == 1
+
+
+def test_a_row_that_goes_out_of_sight_during_an_export_is_left_out(session):
+    here, gone, trashed = (a_contact(last_name=name) for name in ("Aquí", "Fuera", "Tirado"))
+    exporter = Exporter(
+        session, Contact, fields_named(ContactImporter(), "last_name"), BRUNO.as_actor()
+    )
+    ids = exporter.select_ids(visible(Contact, BRUNO.as_actor()))
+    assert [*ids] == [here.id, gone.id, trashed.id]
+    gone.entity = the_entity("Sur")
+    move_to_trash(trashed, ALICIA.as_actor())
+    session.commit()
+    assert [*exporter.rows(ids)] == [["Aquí"]]
+
+
+def test_a_user_downloads_two_files_at_once(client_as):
+    a_contact()
+    browser, others = client_as(BRUNO), ExitStack()
+    with others:
+        for _file in range(slots.MAX_DOWNLOADS):
+            others.enter_context(slots.download_slot(BRUNO.as_actor()))
+        refused = browser.post("/contacts/export.csv")
+        assert refused.status_code == 429
+        assert "Wait until your other files have been downloaded" in refused.text
+        assert client_as(ALICIA).post("/contacts/export.csv", buffered=True).status_code == 200
+    # Read to the end, or not even begun: the place is free again.
+    for _time in range(slots.MAX_DOWNLOADS + 1):
+        assert browser.post("/contacts/export.csv", buffered=True).status_code == 200
+        browser.post("/contacts/export.csv").close()
+
+
+def test_a_download_that_takes_too_long_is_cut_off(client_as, monkeypatch):
+    a_contact()
+    monkeypatch.setattr(csv_response, "MAX_SECONDS", -1)
+    with pytest.raises(TimeoutError):
+        client_as(BRUNO).post("/contacts/export.csv", buffered=True)
+    monkeypatch.undo()
+    assert client_as(BRUNO).post("/contacts/export.csv", buffered=True).status_code == 200
 
 
 def test_every_column_of_a_contact_can_be_exported():

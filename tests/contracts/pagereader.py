@@ -52,12 +52,18 @@ class _FormParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self._templates = 0
         self._form: Form | None = None
         self._select: Field | None = None
         self._text: Field | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
+        if tag == "template":
+            self._templates += 1
+        if self._templates:
+            # A script copies it; a browser submits none of it.
+            return
         if tag == "form":
             self._form = Form(
                 attributes.get("action", ""), attributes.get("method", "get").upper()
@@ -96,6 +102,10 @@ class _FormParser(HTMLParser):
             self._text.values[0] += data
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "template":
+            self._templates -= 1
+        if self._templates:
+            return
         if tag == "form":
             self._form = None
         elif tag == "textarea" and self._text is not None:

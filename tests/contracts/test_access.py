@@ -87,7 +87,7 @@ def test_users_without_a_role_reach_only_their_profile_and_jobs(app, client_as):
         and diego.get(build_path(rule)).status_code == 200
     }
     assert opened <= {
-        "/healthz", "/account/", "/account/api/", "/account/keys/", "/account/password/",
+        "/", "/healthz", "/account/", "/account/api/", "/account/keys/", "/account/password/",
         "/account/sessions/", "/account/two-factor/", "/api/v1/openapi.json", "/jobs/",
         "/jobs/mine", "/login/forgotten", "/provinces/<string:country>", "/search", "/session",
     }  # fmt: skip

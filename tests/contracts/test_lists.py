@@ -60,7 +60,14 @@ def test_a_wrong_filter_value_is_told_in_the_dialog(view, app, client_as):
     screen = next(v for v in app.appbuilder.baseviews if type(v) is view)
     browser = client_as(ALICIA)
     browser.environ_base["HTTP_X_FRAGMENT"] = "1"
-    wrong = {"day": "yesterday", "whole": "many", "pick": "x", "choice": "nope", "text": "y" * 201}
+    wrong = {
+        "day": "yesterday",
+        "whole": "many",
+        "number": "many",
+        "pick": "x",
+        "choice": "nope",
+        "text": "y" * 201,
+    }
     for column in screen.search_columns:
         for filter_ in screen.table.get_filters(column):
             if filter_.asks == "none":

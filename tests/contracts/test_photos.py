@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -15,12 +14,12 @@ from app.crud.modelview import ModelView
 from app.crud.trashview import TrashView
 from app.extensions import db
 from app.log.models import LogEntry
-from app.storage import files
-from app.storage.checks import PhotosWithoutFile, PhotosWithoutRow
-from app.storage.files import RETENTION, photo_folder, write_photo
-from app.storage.models import models_with_photos, photo_fields
-from app.storage.periodic import DeleteUnusedPhotos
-from app.storage.services import collect_unused_photos
+from app.storage import files, queries, services
+from app.storage.checks import MissingFiles
+from app.storage.files import file_folders, find_file
+from app.storage.models import StoredFile, models_with_photos, photo_fields
+from app.storage.periodic import DeleteUnusedFiles
+from app.storage.services import RETENTION, collect_unused_files
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash, purge_all
 from app.types import now
@@ -48,7 +47,9 @@ def picture() -> tuple[io.BytesIO, str]:
 
 
 def stored(app) -> set[str]:
-    return {path.name for path in photo_folder(app.config["DATA_DIR"]).glob("*")}
+    return {
+        path.name for folder in file_folders(app.config["DATA_DIR"]) for path in folder.glob("*")
+    }
 
 
 @pytest.fixture
@@ -57,7 +58,8 @@ def later(monkeypatch):
 
     def pass_time(delta: timedelta) -> None:
         moment = now() + delta
-        monkeypatch.setattr(files, "now", lambda: moment)
+        for module in (files, queries, services):
+            monkeypatch.setattr(module, "now", lambda: moment)
 
     return pass_time
 
@@ -109,14 +111,17 @@ def test_a_replaced_photo_can_be_restored_for_a_month(app, editor, field, later)
     first = editor.save_photo()
     second = editor.save_photo()
     later(RETENTION - timedelta(hours=1))
-    DeleteUnusedPhotos().run(app)
+    DeleteUnusedFiles().run(app)
     assert {first, second} <= stored(app)
 
     editor.put_back(first, second)
     assert getattr(editor.row, field) == first
+    expiring = select(StoredFile.key).where(StoredFile.expires_at.is_not(None))
+    assert second in (keys := db.session.scalars(expiring).all())
+    assert first not in keys
 
     later(RETENTION * 3)
-    DeleteUnusedPhotos().run(app)
+    DeleteUnusedFiles().run(app)
     assert first in stored(app)
     assert second not in stored(app)
     assert "no longer exists" in editor.put_back(second, first)
@@ -128,10 +133,10 @@ def test_a_removed_photo_is_deleted_after_a_month(app, editor, field, later):
     name = editor.save_photo()
     editor.save(**{f"{field}_remove": "1"})
     later(RETENTION - timedelta(hours=1))
-    collect_unused_photos(db.session())
+    collect_unused_files(db.session())
     assert name in stored(app)
     later(RETENTION + timedelta(hours=1))
-    collect_unused_photos(db.session())
+    collect_unused_files(db.session())
     assert name not in stored(app)
 
 
@@ -140,16 +145,18 @@ def test_the_photos_of_a_purged_row_are_deleted_with_it(app, editor, view, field
     model = view.datamodel.obj
     names = {editor.save_photo(), editor.save_photo()}
     assert names <= stored(app)
+    rows = select(StoredFile).where(StoredFile.key.in_(names))
+    assert len(db.session.scalars(rows).all()) == 2
     if issubclass(model, Trashable):
         move_to_trash(editor.row, ALICIA.as_actor())
         db.session.commit()
         assert names <= stored(app)
         purge_all(db.session(), model, ALICIA.as_actor())
-        assert not names & stored(app)
     else:
         db.session.delete(editor.row)
         db.session.commit()
-        assert getattr(editor.row, field) not in stored(app)
+    assert not names & stored(app)
+    assert db.session.scalars(rows).all() == []
 
 
 @every_photo
@@ -170,7 +177,7 @@ def test_the_photo_of_a_row_in_the_trash_is_kept(app, editor, view, later):
     move_to_trash(editor.row, ALICIA.as_actor())
     db.session.commit()
     later(RETENTION * 12)
-    collect_unused_photos(db.session())
+    collect_unused_files(db.session())
     assert name in stored(app)
 
 
@@ -187,7 +194,7 @@ def test_a_picture_is_decoded_outside_of_the_transaction(tmp_path, monkeypatch, 
                 other.execute("ROLLBACK")
             other.close()
             decoded.append(True)
-            return b"jpeg"
+            return b"\xff\xd8\xff"
 
         monkeypatch.setattr("app.storage.services.to_jpeg", decode)
         browser = app.test_client()
@@ -199,25 +206,12 @@ def test_a_picture_is_decoded_outside_of_the_transaction(tmp_path, monkeypatch, 
         assert decoded == [True, True]
 
 
-@pytest.mark.usefixtures("session")
-def test_a_photo_without_a_row_is_deleted_after_a_day(app, later):
-    name = write_photo(b"jpeg")
-    later(timedelta(hours=23))
-    collect_unused_photos(db.session())
-    assert name in stored(app)
-    later(timedelta(hours=25))
-    assert PhotosWithoutRow().problem(app, db.session()) is not None
-    collect_unused_photos(db.session())
-    assert name not in stored(app)
-    assert PhotosWithoutRow().problem(app, db.session()) is None
-
-
 @every_photo
 def test_the_doctor_finds_rows_whose_photo_is_missing(app, editor):
     name = editor.save_photo()
-    assert PhotosWithoutFile().problem(app, db.session()) is None
-    (Path(photo_folder(app.config["DATA_DIR"])) / name).unlink()
-    message = PhotosWithoutFile().problem(app, db.session())
+    assert MissingFiles().problem(app, db.session()) is None
+    find_file(name).unlink()
+    message = MissingFiles().problem(app, db.session())
     assert message is not None
     assert "data folder: 1." in str(message.sentence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from app.crud.basepage import Page
 from app.crud.modelview import ModelView
 from app.crud.screens import find_screen, screen_named, screen_of, screens
+from app.domains import DOMAINS
 from app.entities.models import Entity
 from app.trash.models import trashables
 
@@ -74,16 +76,46 @@ def test_views_are_searched_for_in_one_place():
     assert sorted(scans) == ["app/backoffice.py", "app/crud/screens.py"]
 
 
-def test_the_templates_of_crud_name_no_room_above_it():
-    rooms = re.compile(r"[\"'/](contacts|accounts|staff|users|entities|operations|mails)/")
+def test_crud_names_no_room_above_it():
+    """Neither its templates nor its code have addresses, templates, views or columns of a room."""
+    above = DOMAINS[DOMAINS.index("crud") + 1 :]
+    views = {
+        view.__name__
+        for view in (*ModelView.all(), *Page.all())
+        if not view.__module__.startswith("app.crud.")
+    }
+    addresses = "|".join(sorted({*above, "users", "roles", "account"}))
+    forbidden = re.compile(
+        rf"[\"'/](?:{addresses})/|\b(?:{'|'.join(sorted(views))})\."
+        r"|\brow\.(?:email|phone|mobile|first_name)\b"
+    )
     folders = ("templates/crud", "templates/appbuilder/general/model")
-    found = [
-        f"{path.name}: {match.group()}"
+    texts = {
+        path.relative_to(ROOT): path.read_text(encoding="utf-8")
         for folder in folders
         for path in (ROOT / "app" / folder).rglob("*.html")
-        # The description of the API has examples of requests.
-        if path.name != "api.html"
-        for match in rooms.finditer(path.read_text(encoding="utf-8"))
+    }
+    for path in (ROOT / "app/crud").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        texts[path.relative_to(ROOT)] = "\n".join(
+            repr(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+        )
+    assert len(texts) > 60
+    found = [
+        f"{path}: {match.group()}"
+        for path, text in texts.items()
+        for match in forbidden.finditer(text)
     ]
     assert found == []
 

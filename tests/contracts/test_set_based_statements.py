@@ -21,6 +21,7 @@ REASONS = {
     ("operations/engine.py", "_write_outcomes"): "items are written by the leased job alone",
     ("operations/engine.py", "update_item"): "items are written by the leased job alone",
     ("operations/engine.py", "_add_counts"): "it adds to the stored counts",
+    ("operations/insertverb.py", "changed"): "items are written by the leased job alone",
     ("operations/verbs.py", "unlinking"): "the chunk was locked, then judged",
     ("repositories/services.py", "move_value"): "all values of the list are locked",
     ("search/services.py", "rebuild"): "it deletes everything, to write it again",
@@ -28,6 +29,7 @@ REASONS = {
     ("security/roles.py", "_sync_seeded_roles"): "only the code decides on seeded roles",
     ("security/throttle.py", "reset_count"): "the count is reset, whatever it is",
     ("security/two_factor.py", "delete_recovery_codes"): "all codes go, used or not",
+    ("storage/services.py", "forget_files"): "whoever forgets a file no longer names it",
     ("staff/login.py", "open_session"): "it adds to the stored count",
     ("staff/unique_names.py", "claim_names"): "its own UPDATE, with the version, comes next",
 }

@@ -11,6 +11,7 @@ from app.crud.api import ModelApi
 from app.crud.limits import TooManySlowLists, slow_list
 from app.crud.modelview import ModelView
 from app.crud.table import Table
+from app.text import fold
 from app.trash.services import move_to_trash
 from tests.factories import a_contact, a_row
 from tests.people import ALICIA, BRUNO, api_key_header
@@ -114,6 +115,16 @@ def test_three_filters_may_read_every_row(client_as):
     refused = client_as(BRUNO).get(f"/contacts/list/?{query}&mobile__contains=5")
     assert refused.status_code == 400
     assert "at most 3 text filters" in refused.text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="session")
+def test_a_text_that_several_filters_compare_is_folded_once(client_as, monkeypatch):
+    a_contact(notes="Prefers 4711 letters")
+    folded: list[str] = []
+    monkeypatch.setattr("app.database.fold", lambda value: folded.append(value) or fold(value))
+    query = "&".join(f"notes__contains={part}" for part in ("prefers", "4711", "letters"))
+    assert client_as(BRUNO).get(f"/contacts/list/?{query}").status_code == 200
+    assert folded.count("Prefers 4711 letters") == 1
 
 
 def test_what_an_index_answers_is_not_counted(client_as):

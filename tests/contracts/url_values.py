@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
 from app.contacts.models import Contact
+from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
 from app.extensions import db
@@ -30,7 +31,8 @@ from app.security.one_time_links import CHOOSE_PASSWORD, make_link
 from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
-from app.storage.files import photo_folder
+from app.states.transitions import transitions_of
+from app.storage.files import file_folders
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from tests.factories import a_row, an_operation
@@ -160,6 +162,14 @@ def _pickers(_things: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", {"name": "password"}
 
 
+def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    names = [one.transition_name() for one in transitions_of(view.datamodel.obj)]
+    for case, arguments in _rows(rows, view, user):
+        for name in names[:1]:
+            yield case, arguments | {"name": name}
+    yield "missing", {"pk": MISSING_ID, "name": "nope"}
+
+
 def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     folder = current_app.config["DATA_DIR"]
     importer, other = view.importer.name, "another"
@@ -176,7 +186,8 @@ def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _photos(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
-    folder = photo_folder(current_app.config["DATA_DIR"])
+    # As earlier versions stored them.
+    folder = file_folders(current_app.config["DATA_DIR"])[-1]
     folder.mkdir(exist_ok=True)
     (folder / "face.jpg").write_bytes(b"a face")
     for name in ("own", "foreign", "trashed"):
@@ -244,6 +255,11 @@ def _done_operations(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[
     yield "missing", {"pk": MISSING_ID}
 
 
+def _cards(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    yield "own", {"name": SavedViewsCard.name}
+    yield "missing", {"name": "no-such-card"}
+
+
 def _links(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     token = make_link(db.session(), OneTimeLink, user, CHOOSE_PASSWORD, 30)
     db.session.commit()
@@ -274,8 +290,10 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("entry_id", "field", "pk"): _entries,
     ("view_id",): _saved_views,
     ("lookup", "name"): _pickers,
+    ("card", "name"): _cards,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
+    ("name", "pk"): _transitions,
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,
     ("PasswordLinkView", "pk"): _rows_of_model(StaffUser),

@@ -8,9 +8,10 @@ import pytest
 
 from app.contacts.models import ContactType, Status, Tag
 from app.crud.tabs import LogTab
+from app.extensions import db
 from tests.contracts.pagereader import find_post_form
-from tests.factories import a_contact, a_value
-from tests.people import ALICIA, BRUNO
+from tests.factories import a_contact, a_value, an_account
+from tests.people import ALICIA, BRUNO, CLARA
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -83,3 +84,37 @@ def test_a_tab_alone_is_drawn_without_counting_the_others(client_as, monkeypatch
     assert fragment.status_code == 200
     assert "<html" not in fragment.text
     assert len(counted) == 1
+
+
+def buttons(page: str) -> list[str]:
+    """Return what the header of a row offers, but for its menu."""
+    head = re.split(r"<details|</div>", page.split('class="head-ways"', 1)[1])[0]
+    return re.findall(r'(?:href|action)="([^"]+)"', head)
+
+
+def test_one_writes_to_the_first_e_mail_and_calls_the_mobile(client_as):
+    numbers = {"phone": "+34910000000", "mobile": "+34600000000"}
+    contact, browser = a_contact(email="ana@example.org", **numbers), client_as(CLARA)
+    page = browser.get(f"/contacts/show/{contact.id}").text
+    assert buttons(page) == ["mailto:ana@example.org", "tel:+34600000000"]
+    contact.mobile = contact.email = None
+    db.session.commit()
+    page = browser.get(f"/contacts/show/{contact.id}").text
+    assert buttons(page) == ["tel:+34910000000"]
+    account = an_account(email="info@example.org")
+    page = browser.get(f"/accounts/show/{account.id}").text
+    assert buttons(page) == ["mailto:info@example.org"]
+
+
+def test_the_menu_of_a_user_is_for_who_may_manage_another_one(client_as):
+    page = client_as(ALICIA).get(f"/users/show/{BRUNO.user.id}").text
+    form = re.search(rf'<form action="/users/link/{BRUNO.user.id}"[^>]*>', page)[0]
+    assert "data-calm" in form
+    assert "Send Bruno García a link to choose a new password?" in form
+    assert "/users/nofactor/" not in page
+    BRUNO.user.totp_secret = "x"
+    db.session.commit()
+    page = client_as(ALICIA).get(f"/users/show/{BRUNO.user.id}").text
+    form = re.search(rf'<form action="/users/nofactor/{BRUNO.user.id}"[^>]*>', page)[0]
+    assert "data-calm" not in form
+    assert "/users/link/" not in client_as(ALICIA).get(f"/users/show/{ALICIA.user.id}").text

@@ -33,7 +33,8 @@ def export_text(
     session = db.session()
     query = select_where(session, importer, where, actor, "ES")
     fields = fields_named(importer, columns)
-    return "".join(Exporter(session, importer.model, fields, actor).lines(query))
+    exporter = Exporter(session, importer.model, fields, actor)
+    return "".join(exporter.lines(exporter.select_ids(query)))
 
 
 def counts(report: Report) -> dict[str, int]:

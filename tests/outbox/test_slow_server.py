@@ -14,9 +14,7 @@ from app.extensions import db
 from app.outbox import transport
 from app.outbox.delivery import deliver_due
 from app.outbox.models import Message
-from app.outbox.periodic import DeliverMessages
 from app.outbox.services import queue_message
-from app.periodic import PeriodicTask, PeriodicTaskRunner
 from tests.outbox.conftest import connect
 
 # After so many letters the test lets the deadline pass.
@@ -152,32 +150,3 @@ def read_for_ever(_context, connection, **_more):
         pass
     connection.close()
     raise ssl.SSLError("the handshake did not end")
-
-
-def test_other_tasks_go_on_while_mails_wait_for_the_server(app, monkeypatch):
-    monkeypatch.setattr(PeriodicTask, "_registered", [])
-    is_delivering, may_end, ran = threading.Event(), threading.Event(), threading.Semaphore(0)
-
-    class Other(PeriodicTask):
-        """Runs as often as it can."""
-
-        interval_seconds = 0
-
-        def run(self, app):
-            ran.release()
-
-    def wait(_app):
-        is_delivering.set()
-        assert may_end.wait(60)
-
-    monkeypatch.setattr("app.outbox.periodic.deliver_due", wait)
-    runner = PeriodicTaskRunner(app, (DeliverMessages, Other))
-    runner.start()
-    try:
-        assert is_delivering.wait(60)
-        for _each in range(3):
-            assert ran.acquire(timeout=60)
-        assert not may_end.is_set()
-    finally:
-        may_end.set()
-        runner.stop(60)

@@ -26,10 +26,13 @@ from typing import Any
 
 from flask import Flask
 from flask_appbuilder import Model
+from sqlalchemy import text
 from sqlalchemy.orm import instrumentation
 
 from app.extensions import db
 from app.registry import Plug
+from app.search.models import Searchable
+from app.search.schema import index_statements
 from app.security.roles import sync_roles
 from tests.databases import migrated_app
 
@@ -40,9 +43,15 @@ def sample_app(
 ) -> Iterator[Flask]:
     """Give an application with what ``declare`` returns, over a copy of the database with people."""
     with declared(declare) as sample, migrated_app(database, folder, with_people=True) as app:
-        tables = [model.__table__ for model in _models(sample)]
+        models = _models(sample)
+        searched = [model for model in models if issubclass(model, Searchable)]
+        tables = [model.__table__ for model in models]
+        tables += [model.search_table for model in searched]
         with app.app_context():
             Model.metadata.create_all(db.engine, tables)
+            for model in searched:
+                for statement in index_statements(model.__tablename__, db.engine.dialect.name):
+                    db.session.execute(text(statement))
             sync_roles(app.appbuilder.grants())
             db.session.commit()
         app.sample = sample

@@ -1,5 +1,6 @@
-"""A whole room: what a new business model costs. ``tests/sample_room`` runs the contract tests on it."""
+"""A whole room: what a new business model costs. ``test_sample_room`` runs the contract tests on it."""
 
+# fmt: off
 from __future__ import annotations
 
 from datetime import datetime
@@ -7,6 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from flask_appbuilder import Model
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Integer, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -19,7 +21,7 @@ from app.crud.relatedtab import RelatedTab
 from app.entities.models import Entity
 from app.i18n.counted import Counted
 from app.importexport.importer import Importer, MatchRule
-from app.imports.views import ImportExportPages
+from app.imports.views.importing import ImportExportPages
 from app.lines import Line, lines_of
 from app.log.models import Logged
 from app.models import VersionedRow
@@ -35,26 +37,18 @@ from app.text import fold
 from app.trash.models import Trashable
 
 
-class Boat(
-    Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered, Stateful, Guarded, Tagged
-):
+class Boat(Model, VersionedRow, Scoped, Trashable, Searchable, Logged, Numbered, Stateful, Guarded, Tagged):
     __tablename__ = "boat"
     series, search_table, search_linked = "boat/{year}", search_table("boat"), "account"
     states: ClassVar = {"afloat": "Afloat", "sold": "Sold"}
     initial = "afloat"
-    name: Mapped[str] = mapped_column(String(80), info={"label": "Name", "searched": True})
-    price: Mapped[Decimal | None] = mapped_column(
-        types.Money(), info={"kind": "money", "label": "Price"}
-    )
-    launched_at: Mapped[datetime | None] = mapped_column(
-        types.UTCDateTime, info={"label": "Launched"}
-    )
+    name: Mapped[str] = mapped_column(String(80), info={"label": _l("Name"), "searched": True})
+    price: Mapped[Decimal | None] = mapped_column(types.Money(), info={"kind": "money", "label": _l("Amount")})
+    launched_at: Mapped[datetime | None] = mapped_column(types.UTCDateTime, info={"label": _l("Created")})
     entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"), index=True)
-    account_id: Mapped[int | None] = mapped_column(
-        ForeignKey("account.id", ondelete="SET NULL"), index=True
-    )
-    entity: Mapped[Entity] = relationship(info={"label": "Entity"})
-    account: Mapped[Account | None] = relationship(info={"label": "Account"})
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"), index=True)
+    entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
+    account: Mapped[Account | None] = relationship(info={"label": _l("Account")})
     equipment: Mapped[list[BoatLine]] = lines_of("BoatLine", "Equipment")
 
     def __str__(self):
@@ -82,39 +76,19 @@ class Sell(Transition):
 
 class BoatView(ImportExportPages, ModelView):
     datamodel = ScopedInterface(Boat)
-    route_base, label, singular, area = "/boats", "Boats", "Boat", Area.CONTACTS
+    route_base, label, singular, area = "/boats", _l("Sessions"), _l("Session"), Area.CONTACTS
     counted = Counted("%(num)s boat", "%(num)s boats")
-    list_columns: ClassVar = [
-        "name",
-        "number",
-        "state",
-        "price",
-        "account",
-        "tags",
-        "launched_at",
-        "entity",
-    ]
-    edit_columns: ClassVar = [
-        "name",
-        "number",
-        "price",
-        "launched_at",
-        "account",
-        "entity",
-        "tags",
-        "equipment",
-    ]
+    list_columns: ClassVar = ["name", "number", "state", "price", "account", "tags", "launched_at", "entity"]
+    edit_columns: ClassVar = ["name", "number", "price", "launched_at", "account", "entity", "tags", "equipment"]
     show_columns: ClassVar = ["state", *edit_columns]
-    unique_columns = ("number",)
+    unique_columns, trash_note = ("number",), "What is sold stays here."
     api = trash = in_new_menu = True
 
 
 class BoatImporter(Importer):
-    name, label, model = "boats", "Boats", Boat
-    match_rules: ClassVar = (
-        MatchRule("number", "Number", ("number",)),
-        MatchRule("name", "Name", ("name",)),
-    )
+    name, model = "boats", Boat
+    label, import_label, export_label = _l("Sessions"), _l("Import"), _l("Export")
+    match_rules: ClassVar = (MatchRule("number", _l("Number"), ("number",)), MatchRule("name", _l("Name"), ("name",)))
 
 
 class AccountBoats(RelatedTab):

@@ -217,7 +217,8 @@ def test_the_trash_is_purged_of_old_rows_if_the_organisation_says_so(app, sessio
 
     left = session.scalars(select_trashed(Contact, ALICIA.as_actor())).all()
     assert [row.id for row in left] == [new]
-    entry = session.scalars(select(LogEntry).where(LogEntry.subject_id == old)).all()[-1]
+    query = select(LogEntry).where(LogEntry.subject_id == old).order_by(LogEntry.id)
+    entry = session.scalars(query).all()[-1]
     assert (entry.event, entry.actor_name) == ("purged", SYSTEM.name)
 
 

@@ -22,6 +22,7 @@ from app.search.models import Searchable, search_table
 from app.security.scope import Scoped
 from app.staff.models import StaffUser
 from app.storage.models import photo_index
+from app.subjects import Customizable, Discussed, Documented
 from app.tags.models import Tagged
 from app.text import digits, fold, sort_key
 from app.trash.models import Trashable
@@ -47,7 +48,18 @@ def _index(column: str) -> Index:
 
 
 class Contact(
-    Model, VersionedRow, Address, Scoped, Trashable, Searchable, Logged, Numbered, Tagged
+    Model,
+    VersionedRow,
+    Address,
+    Scoped,
+    Trashable,
+    Searchable,
+    Logged,
+    Numbered,
+    Tagged,
+    Documented,
+    Discussed,
+    Customizable,
 ):
     """A person the organisation deals with: member, donor, volunteer, supplier, customer…"""
 

@@ -14,7 +14,7 @@ from app.contacts.models import Contact
 from app.contacts.services import give_access, link_user
 from app.crud.basepage import Page
 from app.crud.interface import ScopedInterface
-from app.crud.screens import may
+from app.crud.screens import may, screen_of
 from app.crud.submissions import AlreadySubmitted, claim_submission
 from app.errors import DomainError
 from app.extensions import db
@@ -78,4 +78,4 @@ class ContactAccessView(Page):
             flash(str(error), "danger")
         else:
             flash(message, "success")
-        return redirect(f"/contacts/show/{pk}?tab=access")
+        return redirect(f"{screen_of(Contact).route_base}/show/{pk}?tab=access")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask import abort, current_app, send_from_directory
+from flask import abort, send_file
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import lazy_gettext as _l
@@ -14,15 +14,12 @@ from app.addresses import address_columns
 from app.contacts.models import Contact, Status
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
-from app.entities.models import Entity
-from app.entities.queries import get_root
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.imports.views import ImportExportPages
 from app.repositories.queries import first_value
-from app.security.actor import current_actor
 from app.security.areas import Area
-from app.storage.files import photo_folder
+from app.storage.files import find_file
 
 
 class ContactView(ImportExportPages, ModelView):
@@ -36,6 +33,7 @@ class ContactView(ImportExportPages, ModelView):
     add_title = _l("New contact")
     all_label = _l("All contacts")
     per_page_label = _l("Contacts per page")
+    add_or_import_label = _l("Add your first contact or import a list.")
     select_hint = _l("Select contacts to use actions")
     selected_labels = (_l("1 contact selected"), _l("{} contacts selected"))
     icon = "people"
@@ -98,14 +96,12 @@ class ContactView(ImportExportPages, ModelView):
         "number": _l("Leave blank to assign the next number."),
         "account": _l("We recommend linking each contact to an account."),
     }
+    call_columns = ("mobile", "phone")
     header_template = "contacts/header.html"
     side_template = "contacts/side.html"
 
     def defaults(self) -> dict[str, Any]:
-        home = current_actor().home_id
-        entity = db.session.get(Entity, home) if home else get_root(db.session())
-        return {
-            "entity": entity,
+        return super().defaults() | {
             "country": organisation.country(),
             "language": organisation.language(),
             "status": first_value(db.session(), Status),
@@ -117,10 +113,9 @@ class ContactView(ImportExportPages, ModelView):
     def photo(self, pk: str, name: str):
         """Send the photo of a contact in the user's scope."""
         row = self.find(pk)
-        if not row.photo or row.photo != name:
+        path = find_file(name) if name == row.photo else None
+        if path is None:
             abort(404)
-        response = send_from_directory(
-            photo_folder(current_app.config["DATA_DIR"]), name, mimetype="image/jpeg"
-        )
+        response = send_file(path, mimetype="image/jpeg")
         response.headers["Cache-Control"] = "private, max-age=86400, immutable"
         return response

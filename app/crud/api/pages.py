@@ -1,10 +1,10 @@
-"""The description of the API: the OpenAPI document and a page."""
+"""The description of the API: the OpenAPI document, and what a page says of each resource."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, jsonify
+from flask import jsonify
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 
@@ -13,7 +13,6 @@ from app.crud.api.fields import ApiLink, ApiLinks
 from app.crud.api.lines import ApiLines
 from app.crud.api.openapi import document, get_tag, list_filters, required_fields
 from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
-from app.crud.api.schemas import error_meanings
 from app.crud.basepage import Page
 from app.crud.screens import menu_order, registered
 from app.security.guard import accepts_cookies
@@ -31,25 +30,6 @@ class OpenApiView(Page):
         return jsonify(document(model_apis(), other_apis()))
 
 
-class ApiPage(Page):
-    """The page that describes the API."""
-
-    route_base = "/account/api"
-    default_view = "describe"
-
-    @expose("/")
-    def describe(self):
-        """Show every resource with its fields and filters."""
-        return self.render_template(
-            "crud/api.html",
-            title="API",
-            resources=[_resource(api) for api in model_apis()],
-            other_apis=[_other(api) for api in other_apis()],
-            refusals=error_meanings(),
-            root=current_app.config["PUBLIC_URL"],
-        )
-
-
 def model_apis() -> list[ModelApi]:
     """Return every resource over a view, in menu order."""
     return sorted(registered(ModelApi), key=lambda api: menu_order(api.screen))
@@ -60,7 +40,8 @@ def other_apis() -> list[Api]:
     return registered(Api)
 
 
-def _other(api: Api) -> dict[str, Any]:
+def describe_other(api: Api) -> dict[str, Any]:
+    """Return what a page says of a resource that is over no view."""
     return {
         "name": api.resource_name,
         "label": api.label,
@@ -76,7 +57,8 @@ def _other(api: Api) -> dict[str, Any]:
     }
 
 
-def _resource(api: ModelApi) -> dict[str, Any]:
+def describe_resource(api: ModelApi) -> dict[str, Any]:
+    """Return what a page says of a resource over a view: its fields, filters and orders."""
     required_names = required_fields(api)
     return {
         "name": get_tag(api),

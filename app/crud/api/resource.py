@@ -27,7 +27,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.listing import SIZES, ListState
 from app.crud.modelview import ModelView
 from app.crud.paging import InvalidPage
-from app.crud.screens import registered
+from app.crud.screens import registered_view
 from app.crud.submissions import AlreadySubmitted
 from app.errors import DomainError, Locked
 from app.extensions import db
@@ -77,7 +77,7 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
 
     def create_blueprint(self, appbuilder: Any, *args: Any, **kwargs: Any) -> Any:
         """Find the registered view and derive the fields from its form columns."""
-        self.screen = next(view for view in registered(self.view) if type(view) is self.view)
+        self.screen = registered_view(self.view)
         columns = dict.fromkeys([*self.screen.edit_columns, *self.screen.add_columns])
         names = [
             name

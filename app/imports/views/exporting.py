@@ -67,7 +67,7 @@ class ExportPages:
             return redirect(f"{self.route_base}/export?{request.query_string.decode()}")
         actor = current_actor()
         with reading():
-            # End the transaction: while rows are counted, this request must not hold the write lock.
+            # End the transaction: while rows are chosen, this request must not hold the write lock.
             db.session.commit()
             state = self.state()
             is_all = request.form.get("fields") == "all"
@@ -75,16 +75,16 @@ class ExportPages:
             exporter = Exporter(db.session(), self.table.model, fields, actor)
             query = self.table.select(state)
             with limited(state, actor):
-                rows = exporter.count(query)
+                ids = exporter.select_ids(query)
             filters = localize(lambda: self.table.describe(state))
             db.session.commit()
         record_security_event(
-            db.session(), "exported", actor, name=self.importer.english_label, rows=rows,
+            db.session(), "exported", actor, name=self.importer.english_label, rows=len(ids),
             filter=filters or "", columns=localize(lambda: exporter.labels),
         )  # fmt: skip
         db.session.commit()
         stem = str(self.importer.label).lower().replace(" ", "-")
-        return csv_response(exporter.lines(query, default_delimiter()), stem)
+        return csv_response(exporter.lines(ids, default_delimiter()), stem)
 
     def _list_fields(self, state: ListState) -> tuple[CsvField, ...]:
         """Return the fields of the list's columns, first the one that an import matches by."""

@@ -41,7 +41,6 @@ class UserView(ModelView):
     # The log refers to users, so they are never deleted for good.
     can_be_purged = False
     trash_note = _l("This user is in the trash. Restore it to edit it.")
-    menu_template = "staff/user_menu.html"
     hint_columns = ("username", "entity")
     label = _l("Users")
     singular = _l("User")

@@ -22,6 +22,7 @@ import "./selection.js";
 import "./session.js";
 import "./side.js";
 import "./show.js";
+import "./startcards.js";
 import "./tabs.js";
 import "./themes.js";
 import "./ticks.js";
