@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.accounts.importers import AccountImporter
 from app.accounts.models import Account
+from app.contacts.models import Contact
 from app.extensions import db
-from tests.factories import an_account, the_entity
+from app.search.queries import search_condition
+from tests.factories import a_contact, an_account, the_entity
 from tests.importexport.importing import counts, export_text, import_file
 from tests.people import BRUNO
 
@@ -72,6 +74,16 @@ def test_a_parent_is_found_by_its_name_also_if_an_earlier_chunk_added_it(load):
     report = load(f"name,parent account\n{rows}", chunk_size=1)
     assert counts(report) == {"new": 2, "invalid": 1}
     assert the_account("Filial").parent is the_account("Matriz")
+
+
+def test_contacts_are_found_by_the_new_name_of_their_account(load, session):
+    a_contact(account=an_account(name="Antigua", tax_number="B1"))
+    assert counts(load("name,tax number\nFlamante,B1\n")) == {"updated": 1}
+    found = [
+        session.scalar(select(func.count(Contact.id)).where(search_condition(session, Contact, q)))
+        for q in ("flamante", "antigua")
+    ]
+    assert found == [1, 0]
 
 
 def test_each_address_of_a_file_is_read_by_its_own_country(load):
