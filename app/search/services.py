@@ -68,10 +68,10 @@ def update_linked_names(session: Session, linked_model: type, names: Mapping[int
         column = next(iter(relation.local_columns))
         table = model.search_table
         own: Any = own_text(table, dialect)
-        ids = select(inspect(model).local_table.c.id).where(column == bindparam("linked_id"))
+        rows = inspect(model).local_table.c.id
         session.connection().execute(
             update(table)
-            .where(table.c.row_id.in_(ids))
+            .where(table.c.row_id.in_(select(rows).where(column == bindparam("linked_id"))))
             .values(text=own.concat(bindparam("name"))),
             [
                 {"linked_id": row_id, "name": SEPARATOR + fold(name)}
