@@ -251,7 +251,10 @@ def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Dif
                 view.get_label(name) if name in view.label_columns else _action_label(name),
                 _format_value(model, field, old, labels),
                 _format_value(model, field, new, labels),
-                entry.event == "changed" and hasattr(model, field) and view.is_editable(name),
+                entry.event == "changed"
+                # A column may have become a link since.
+                and (field in keys or field in many or field in model.__mapper__.column_attrs)
+                and view.is_editable(name),
             )
         )
     return result

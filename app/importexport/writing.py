@@ -13,7 +13,7 @@ from app.importexport.lookups import LinkedRow
 from app.importexport.rows import ImportRow
 from app.log.services import record_many
 from app.search.models import Searchable
-from app.search.services import index_texts
+from app.search.services import index_texts, update_linked_names
 from app.text import fold
 from app.types import now
 
@@ -231,6 +231,17 @@ class ChunkWriter:
                 }
             )
         index_texts(self.session, self.model.search_table, texts)
+        self._index_new_names(updated)
+
+    def _index_new_names(self, updated: list[ImportRow]) -> None:
+        """Write new names into the search texts of what is linked to the rows."""
+        names = {}
+        for row in updated:
+            before = (row.stored or {}) | {key: old for key, (old, _new) in row.changes.items()}
+            name = self.importer.title(row.stored or {})
+            if name != self.importer.title(before):
+                names[row.row_id] = name
+        update_linked_names(self.session, self.model, names)
 
 
 def _to_log(value: Any) -> Any:

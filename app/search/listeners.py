@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from app.search.models import Searchable, searchables
-from app.search.services import index_rows, update_linked_name
+from app.search.models import Searchable
+from app.search.services import index_rows, update_linked_names
 
 
 @event.listens_for(Session, "after_flush")
@@ -19,9 +19,7 @@ def _update_search_texts(session: Session, _context) -> None:
     index_rows(session, changed)
     for row in changed:
         if row in session.dirty:
-            for model in searchables():
-                if model.search_linked and _linked_model(model) is type(row):
-                    update_linked_name(session, model, row)
+            update_linked_names(session, type(row), {row.id: str(row)})
 
 
 def _has_changed_columns(row: Searchable) -> bool:
@@ -31,7 +29,3 @@ def _has_changed_columns(row: Searchable) -> bool:
         for attribute in state.mapper.column_attrs
         if attribute.key not in ("version", "updated_at", "trashed_at", "trashed_by_id")
     )
-
-
-def _linked_model(model: type[Searchable]) -> type:
-    return inspect(model).relationships[model.search_linked].mapper.class_

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.search.models import SEPARATOR, Searchable
+from app.search.models import SEPARATOR, Searchable, searchables
 from app.search.queries import own_text
 from app.text import fold
 
@@ -56,18 +56,28 @@ def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -
     session.execute(statement, rows)
 
 
-def update_linked_name(session: Session, model: type[Searchable], row: Any) -> None:
-    """Write the new name of ``row`` into the search texts of the rows of ``model`` linked to it."""
-    relation = inspect(model).relationships[model.search_linked]
-    column = next(iter(relation.local_columns))
-    table = model.search_table
-    own: Any = own_text(table, session.get_bind().dialect.name)
-    session.execute(
-        update(table)
-        .where(table.c.row_id.in_(select(inspect(model).local_table.c.id).where(column == row.id)))
-        .values(text=own.concat(bindparam("name"))),
-        {"name": SEPARATOR + fold(str(row))},
-    )
+def update_linked_names(session: Session, linked_model: type, names: Mapping[int, str]) -> None:
+    """Write the new names of rows, by id, into the search texts of the rows linked to them."""
+    dialect = session.get_bind().dialect.name
+    for model in searchables():
+        if not names or not model.search_linked:
+            continue
+        relation = inspect(model).relationships[model.search_linked]
+        if relation.mapper.class_ is not linked_model:
+            continue
+        column = next(iter(relation.local_columns))
+        table = model.search_table
+        own: Any = own_text(table, dialect)
+        rows = inspect(model).local_table.c.id
+        session.connection().execute(
+            update(table)
+            .where(table.c.row_id.in_(select(rows).where(column == bindparam("linked_id"))))
+            .values(text=own.concat(bindparam("name"))),
+            [
+                {"linked_id": row_id, "name": SEPARATOR + fold(name)}
+                for row_id, name in names.items()
+            ],
+        )
 
 
 def rebuild(session: Session, model: type[Searchable], chunk: int = 2000) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.accounts.importers import AccountImporter
 from app.accounts.models import Account
+from app.contacts.models import Contact
 from app.extensions import db
-from tests.factories import an_account, the_entity
-from tests.importexport.importing import counts, import_file
+from app.search.queries import search_condition
+from tests.factories import a_contact, an_account, the_entity
+from tests.importexport.importing import counts, export_text, import_file
 from tests.people import BRUNO
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -68,9 +70,38 @@ def test_what_is_out_of_scope_is_neither_matched_nor_revealed(load):
 
 
 def test_a_parent_is_found_by_its_name_also_if_an_earlier_chunk_added_it(load):
-    report = load("name,parent account\nMatriz,\nFilial,Matriz\n", chunk_size=1)
-    assert counts(report) == {"new": 2}
+    rows = "Pronto,Matriz\nMatriz,\nFilial,Matriz\n"
+    report = load(f"name,parent account\n{rows}", chunk_size=1)
+    assert counts(report) == {"new": 2, "invalid": 1}
     assert the_account("Filial").parent is the_account("Matriz")
+
+
+def test_contacts_are_found_by_the_new_name_of_their_account(load, session):
+    a_contact(account=an_account(name="Antigua", tax_number="B1"))
+    assert counts(load("name,tax number\nFlamante,B1\n")) == {"updated": 1}
+    found = [
+        session.scalar(select(func.count(Contact.id)).where(search_condition(session, Contact, q)))
+        for q in ("flamante", "antigua")
+    ]
+    assert found == [1, 0]
+
+
+def test_each_address_of_a_file_is_read_by_its_own_country(load):
+    addresses = {"country": "US", "province": "US-WA"}
+    shipping = {"shipping_country": "ES", "shipping_province": "ES-M"}
+    an_account(**addresses, **shipping)
+    text = export_text(
+        AccountImporter(),
+        columns="name,entity,country,province,shipping_country,shipping_province",
+    )
+    assert text.splitlines()[1].split(",", 2)[2] == "United States,Washington,Spain,Madrid"
+    assert counts(load(text)) == {"unchanged": 1}
+    report = load(
+        "name,country,province,shipping country,shipping province\nA,US,Washington,ES,Sevilla\n"
+    )
+    assert counts(report) == {"new": 1}
+    made = the_account("A")
+    assert (made.province, made.shipping_province) == ("US-WA", "ES-SE")
 
 
 def test_a_new_account_needs_a_name(load):
