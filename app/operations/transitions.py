@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from types import new_class
 from typing import Any, ClassVar
 
+from flask_babel import lazy_gettext as _l
+
 from app.crud.actions import ActionSource, ListAction
 from app.operations.actionbase import Action, ActionForm
 from app.operations.batch import Batch
@@ -16,6 +18,8 @@ class TransitionAction(Action, abstract=True):
     """Move the rows of a selection to another state."""
 
     transition: ClassVar[type[Transition]]
+    unchanged_label = _l("Already in this state")
+    unchanged_outcome = _l("Was already in this state")
 
     @classmethod
     def action_name(cls) -> str:
@@ -24,6 +28,10 @@ class TransitionAction(Action, abstract=True):
     @classmethod
     def permission_label(cls) -> str:
         return str(cls.label)
+
+    @classmethod
+    def button_text(cls, rows: str) -> str:
+        return f"{cls.label}: {rows}"
 
     def apply(self, batch: Batch) -> None:
         batch.move(self.transition(self.actor, self.answers))

@@ -71,7 +71,7 @@ class BoatLine(Model, Line):
 
 
 class Sell(Transition):
-    model, label, from_, to = Boat, "Sell", ("afloat",), "sold"
+    model, label, from_, to = Boat, _l("Close"), ("afloat",), "sold"
 
 
 class BoatView(ImportExportPages, ModelView):
