@@ -117,7 +117,7 @@ def test_other_tasks_go_on_while_one_waits_or_has_much_to_do(task, app, monkeypa
     try:
         assert is_busy.wait(60)
         for _each in range(3):
-            assert ran.acquire(timeout=20)
+            assert ran.acquire(timeout=60)
         assert not may_end.is_set()
     finally:
         may_end.set()
