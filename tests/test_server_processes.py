@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,11 @@ def test_a_killed_process_is_replaced_and_none_survives_its_parent(tmp_path):
 
 
 def test_all_processes_end_together(tmp_path):
+    # Whoever is not asked to end would be killed after a while: here, after the test.
+    patient = partial(start, before="import app.supervisor; app.supervisor.STOP_SECONDS = 600")
     with migrated_app("postgres", tmp_path) as app:
         settings = process_settings(app, PADRON_PORT=str(free_port()), PADRON_PROCESSES="2")
-        with running(settings, "serve", start=start) as parent:
+        with running(settings, "serve", start=patient) as parent:
             wait_until(lambda: len(children_of(parent.pid)) == 2)
             children = children_of(parent.pid)
             parent.send_signal(signal.SIGTERM)

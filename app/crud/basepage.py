@@ -63,6 +63,8 @@ class ListLink:
     permission: str
     # Whether the query string of the list is appended.
     keeps_query: bool = True
+    # The label where it does not stand beside the list.
+    full_label: Any = ""
 
 
 class Page(PageMeta, Plug, fab.BaseView):

@@ -9,6 +9,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import RelationshipDirection, Session
 
 from app.errors import DomainError
+from app.lines import Line
 from app.security.actor import current_actor
 from app.states.conditions import is_changed, is_written
 from app.states.locks import Guarded, Lock, check_locks
@@ -41,12 +42,23 @@ def _links_to_own_model(model: type) -> tuple[Any, ...]:
 
 @event.listens_for(Session, "before_flush")
 def _check_locks(session: Session, _context, _instances) -> None:
-    """Refuse the flush if a row that it changes or deletes is locked as it is stored."""
+    """Refuse the flush if a row that it changes, deletes or changes lines of is locked as stored."""
     locked = (Guarded, *(lock.model for lock in Lock.all()))
     rows = [row for row in session.dirty if isinstance(row, locked) and is_written(row)]
     rows += [row for row in session.deleted if isinstance(row, locked)]
+    rows += [owner for owner in _owners_of_lines(session) if isinstance(owner, locked)]
     if rows:
         check_locks(session, rows)
+
+
+def _owners_of_lines(session: Session) -> list[Any]:
+    """Return the stored rows of which the flush adds, changes or deletes lines."""
+    rows = (*session.new, *session.deleted, *session.dirty)
+    lines: list[Any] = [row for row in rows if isinstance(row, Line)]
+    owners = [
+        line.owner for line in lines if line not in session.dirty or session.is_modified(line)
+    ]
+    return [owner for owner in owners if owner is not None and inspect(owner).persistent]
 
 
 @event.listens_for(Session, "before_flush")

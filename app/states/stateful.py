@@ -23,6 +23,14 @@ class Stateful:
     states: ClassVar[dict[str, Any]]
     initial: ClassVar[str]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raise TypeError if a new row would have a state that does not exist, or is not stored."""
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "states") and (
+            cls.initial not in cls.states or max(map(len, cls.states)) > MAX_STATE_LENGTH
+        ):
+            raise TypeError(f"{cls.__name__}: check the states and the initial one.")
+
     @declared_attr
     @classmethod
     def state(cls) -> Mapped[str]:

@@ -12,11 +12,15 @@ from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from app.log.events import EventLabels
+from app.log.models import LogEntry
 from app.registry import Plug
 from app.security.actor import Actor
 from app.security.areas import Area
 from app.states.conditions import Reason
+from app.states.stateful import Stateful
 
+# Of the name of a transition: the log stores it as the event of an entry.
+MAX_NAME_LENGTH: int = LogEntry.event.type.length  # type: ignore[attr-defined]
 # The event of the log when a transition is undone.
 UNDONE_EVENT = "transition_undone"
 
@@ -46,6 +50,18 @@ class Transition(Plug):
     is_dangerous: ClassVar[bool] = False
     # Why the collective action cannot be undone; empty if it can.
     why_not_undone: ClassVar[Any] = ""
+
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+        """Raise TypeError for states that the model does not have, and for a name too long."""
+        super().__init_subclass__(abstract=abstract, **kwargs)
+        if abstract:
+            return
+        if not issubclass(cls.model, Stateful) or not {*cls.from_, cls.to} <= set(
+            cls.model.states
+        ):
+            raise TypeError(f"{cls.__name__} names a state that {cls.model.__name__} has not.")
+        if len(cls.action_name()) > MAX_NAME_LENGTH:
+            raise TypeError(f"{cls.action_name()} is longer than the log stores.")
 
     def __init__(self, actor: Actor, answers: SimpleNamespace | None = None) -> None:
         self.actor = actor

@@ -112,6 +112,12 @@ def test_the_tick_and_the_name_stay_when_the_columns_are_scrolled_and_cast_a_sha
         " return document.elementFromPoint(left + 3, top + height / 2).closest('td') === it; }"
     )
     assert [it.evaluate(hidden) for it in (tick, name)] == [True, True]
+    # Nothing jumps when a row is ticked.
+    frames = [card, page.locator(".foot"), name]
+    places = [it.bounding_box() for it in frames]
+    tick.locator("input").check()
+    expect(page.locator("[data-tickbar].is-up")).to_be_visible()
+    assert [it.bounding_box() for it in frames] == places
 
 
 def test_a_wrong_filter_value_is_told_in_the_dialog_on_enter(page):

@@ -221,6 +221,20 @@ def test_a_resource_created_twice_with_an_idempotency_key_is_one_row(client_as, 
     assert count(Contact) == before + 1
 
 
+def test_an_idempotency_key_belongs_to_its_user_and_its_resource(client_as, session, app):
+    key, browser = {"Idempotency-Key": "night-1"}, app.test_client()
+    bruno, alicia = (api_key_header(person.user.id) | key for person in (BRUNO, ALICIA))
+    sent = {"last_name": "Peña"}, {"name": "Peña"}
+    made = [
+        browser.post("/api/v1/contacts/", json=sent[0], headers=bruno),
+        browser.post("/api/v1/contacts/", json=sent[0], headers=alicia),
+        browser.post("/api/v1/accounts/", json=sent[1], headers=bruno),
+        browser.post("/api/v1/contacts/", json=sent[0], headers=bruno | {"Idempotency-Key": "2"}),
+    ]
+    assert [reply.status_code for reply in made] == [201] * 4
+    assert len({reply.headers["Location"] for reply in made}) == 4
+
+
 def test_keys_are_deleted_after_a_day(client_as, session, app):
     browser = client_as(BRUNO)
     for _time in range(2):

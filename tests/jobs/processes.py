@@ -44,11 +44,11 @@ def process_settings(app, **more: str) -> dict[str, str]:
     } | more
 
 
-def start(settings: dict[str, str], args: tuple[str, ...]) -> subprocess.Popen:
-    """Start a command of the program with its output in a pipe."""
+def start(settings: dict[str, str], args: tuple[str, ...], before: str = "") -> subprocess.Popen:
+    """Start a command of the program with its output in a pipe; run some code before it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADRON_")}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *args],
+        [sys.executable, "-c", before + PROGRAM, *args],
         cwd=ROOT,
         env=environment | settings | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

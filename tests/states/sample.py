@@ -15,6 +15,7 @@ from app.crud.trashview import TrashView
 from app.entities.models import Entity
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.lines import Line, lines_of
 from app.log.models import Logged
 from app.models import VersionedRow
 from app.operations.actions import Action, ActionForm, ReasonField
@@ -44,6 +45,7 @@ def declare() -> dict[str, Any]:
         notes: Mapped[str | None] = mapped_column(String(80), info={"label": "Notes"})
         entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
         entity: Mapped[Entity] = relationship(info={"label": "Entity"})
+        steps = lines_of("Step", "Steps")
 
         def __str__(self) -> str:
             return self.name
@@ -51,6 +53,12 @@ def declare() -> dict[str, Any]:
         @classmethod
         def locks(cls, row):
             return [(row.state == "closed", CLOSED)]
+
+    class Step(Model, Line):
+        __tablename__ = "sample_step"
+        fields: ClassVar = ("text",)
+        ticket_id: Mapped[int] = mapped_column(ForeignKey("sample_ticket.id", ondelete="CASCADE"))
+        text: Mapped[str] = mapped_column(String(40), info={"label": "Step"})
 
     class TicketView(ModelView):
         datamodel = ScopedInterface(Ticket)

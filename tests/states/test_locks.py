@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from app.contacts.models import Contact
 from app.crud.actions import get_action
 from app.errors import DomainError, Locked
 from app.extensions import db
+from app.importexport.rows import ImportRow
+from app.importexport.rule_checks import reject_states
 from app.log.models import LogEntry
 from app.security.actor import SYSTEM
 from app.states.locks import Lock
@@ -63,11 +66,13 @@ TRASHED = {"with_trash": True}
 AS_IT_WAS = ("Roof", None, "closed", False)
 
 
-def test_its_page_says_why_and_offers_no_button(closed, bruno):
+def test_its_page_says_why_and_offers_no_button(app, closed, bruno):
     page = bruno.get(f"/tickets/show/{closed.id}").text
     assert CLOSED in page
     assert f"/tickets/edit/{closed.id}" not in page
     assert f"/tickets/delete/{closed.id}" not in page
+    assert closed.why_locked(SYSTEM) == CLOSED
+    assert a_ticket(app).why_locked(SYSTEM) == ""
 
 
 def test_the_form_is_not_opened_and_a_sent_one_keeps_what_was_typed(app, closed, bruno):
@@ -198,6 +203,40 @@ def test_a_flush_asks_the_stored_row_once_for_all_rows(app, session, closed, cou
     assert len(statements) == 1
     session.rollback()
     assert stored(closed) == AS_IT_WAS
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "delete"])
+def test_its_lines_are_locked_with_it(app, session, change):
+    step = app.sample.Step
+    row = a_ticket(app, steps=[step(text="Look")])
+    (line,) = row.steps
+    set_state(row, "closed")
+    if change == "add":
+        session.add(step(ticket_id=row.id, owner=row, text="Mend"))
+    elif change == "edit":
+        line.text = "Mend"
+    else:
+        session.delete(line)
+    with pytest.raises(Locked):
+        session.flush()
+    session.rollback()
+    assert [line.text for line in row.steps] == ["Look"]
+
+
+def test_a_file_may_name_the_state_that_a_row_has(app):
+    """Such as one that was exported before."""
+
+    def outcome(outcome: str, state: str, stored: str | None = None) -> str:
+        row = ImportRow(source=None, values={"state": state}, outcome=outcome)
+        if stored is not None and stored != state:
+            row.changes["state"] = (stored, state)
+        reject_states(SimpleNamespace(model=app.sample.Ticket, rows=[row]))
+        return row.outcome
+
+    assert outcome("updated", "open", "open") == "updated"
+    assert outcome("updated", "closed", "open") == "invalid"
+    assert outcome("new", "new") == "new"
+    assert outcome("new", "closed") == "invalid"
 
 
 def test_the_state_itself_is_edited_by_nothing(app, session, bruno, program):

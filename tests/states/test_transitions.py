@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import new_class
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from app.log.models import LogEntry
 from app.security.actor import SYSTEM
 from app.states.moves import apply_transition
 from app.states.rules import Rule
+from app.states.stateful import Stateful
 from app.states.transitions import Transition
 from app.trash.services import move_to_trash
 from tests.operations.run_actions import do, items_of, preview, undo
@@ -228,7 +230,15 @@ def test_a_transition_asks_the_rules(app, session):
     assert stored(row) == ("open", None)
 
 
-def test_names_fit_into_the_columns_that_store_them(app):
-    """The event of a log entry and the action of an operation."""
-    longest = max(len(kind.action_name()) for kind in Transition.all())
-    assert longest <= LogEntry.event.type.length
+@pytest.mark.parametrize(
+    "attributes", [{"to": "lost"}, {"from_": ("lost",)}, {"__name": "FinishWhatNobodyEverBegan"}]
+)
+def test_a_transition_between_states_that_do_not_exist_is_refused_at_start(app, attributes):
+    names = {"model": app.sample.Ticket, "from_": ("open",), "to": "closed"} | attributes
+    with declared(dict), pytest.raises(TypeError):
+        new_class(names.pop("__name", "Lose"), (Transition,), {}, lambda body: body.update(names))
+
+
+def test_a_new_row_has_a_state_that_exists():
+    with pytest.raises(TypeError):
+        new_class("Lost", (Stateful,), {}, lambda body: body.update(states={"a": 1}, initial="b"))

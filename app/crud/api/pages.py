@@ -16,6 +16,7 @@ from app.crud.api.resource import READ_ONLY_FIELDS, ModelApi
 from app.crud.basepage import Page
 from app.crud.screens import menu_order, registered
 from app.security.guard import accepts_cookies
+from app.states.transitions import transitions_of
 
 
 class OpenApiView(Page):
@@ -80,6 +81,10 @@ def describe_resource(api: ModelApi) -> dict[str, Any]:
             for name, label, filters in list_filters(api)
         ],
         "sorts": list(api.screen.table.sorts),
+        "transitions": [
+            (f"{api.route_base}/{{id}}/{kind.transition_name()}", kind.label)
+            for kind in transitions_of(api.datamodel.obj)
+        ],
     }
 
 

@@ -65,9 +65,12 @@ class ImportExportPages(ExportPages):
         """Return the links in the list's menu."""
         import_url, export_url = f"{self.route_base}/import", f"{self.route_base}/export"
         return (
-            ListLink(_l("Import"), import_url, "upload", "can_import", keeps_query=False),
+            ListLink(
+                _l("Import"), import_url, "upload", "can_import", keeps_query=False,
+                full_label=self.importer.import_label,
+            ),
             ListLink(_l("Export"), export_url, "download", "can_export", keeps_query=True),
-        )
+        )  # fmt: skip
 
     # Import: upload, map the columns, preview, run
 
