@@ -39,7 +39,6 @@ from app.numbers.services import free_numbers
 from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
-from app.states.stateful import Stateful
 from app.text import sort_key
 
 # In a mapping of columns: the column is not imported.
@@ -128,12 +127,9 @@ class Importer(Plug):
     export_label: ClassVar[Any] = _l("Export")
 
     def fields(self) -> tuple[CsvField, ...]:
-        """Return the fields that a file may have: what no import changes is only exported."""
+        """Return the fields that a file may have: all but computed ones."""
         return tuple(
-            field_
-            for field_ in self.export_fields()
-            if not isinstance(field_, ComputedValueField)
-            and not (field_.key == "state" and issubclass(self.model, Stateful))
+            field_ for field_ in self.export_fields() if not isinstance(field_, ComputedValueField)
         )
 
     def export_fields(self) -> tuple[CsvField, ...]:
