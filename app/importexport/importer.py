@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from flask_babel import gettext as _
@@ -32,12 +33,12 @@ from app.importexport.fields import (
 from app.importexport.lookups import EntityLookup, Lookup
 from app.importexport.modelfields import model_fields
 from app.importexport.reading import Source
+from app.importexport.rowvalues import RowValues
 from app.numbers.models import Numbered
 from app.numbers.services import free_numbers
 from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
-from app.states.stateful import Stateful
 from app.text import sort_key
 
 # In a mapping of columns: the column is not imported.
@@ -126,12 +127,9 @@ class Importer(Plug):
     export_label: ClassVar[Any] = _l("Export")
 
     def fields(self) -> tuple[CsvField, ...]:
-        """Return the fields that a file may have: what no import changes is only exported."""
+        """Return the fields that a file may have: all but computed ones."""
         return tuple(
-            field_
-            for field_ in self.export_fields()
-            if not isinstance(field_, ComputedValueField)
-            and not (field_.key == "state" and issubclass(self.model, Stateful))
+            field_ for field_ in self.export_fields() if not isinstance(field_, ComputedValueField)
         )
 
     def export_fields(self) -> tuple[CsvField, ...]:
@@ -168,7 +166,11 @@ class Importer(Plug):
 
     def field(self, name: str) -> CsvField:
         """Return one field by its name."""
-        return next(field_ for field_ in self.fields() if field_.name == name)
+        return self._fields_by_name[name]
+
+    @cached_property
+    def _fields_by_name(self) -> dict[str, CsvField]:
+        return {field_.name: field_ for field_ in self.fields()}
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
         """Return the tuple a row is matched by, or None if the values are missing.
@@ -231,11 +233,11 @@ class Importer(Plug):
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a row by."""
-        return self._instance(values).search_text()
+        return self.model.search_text(RowValues(self.model, values))
 
     def title(self, values: dict[str, Any]) -> str:
         """Return the name of a row, for the log."""
-        return str(self._instance(values))
+        return self.model.__str__(RowValues(self.model, values))
 
     def default_entity(self, session: Session, actor: Actor) -> int | None:
         """Return the id of the entity of new rows that neither the file nor the user names.
