@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from flask_appbuilder import Model
@@ -26,8 +27,10 @@ from app.states.locks import Guarded
 from app.states.stateful import Stateful
 from app.states.transitions import Transition
 from app.trash.models import Trashable
+from app.types import UTCDateTime
 from tests.factories import the_entity
 
+CLOSED_AT = datetime(2026, 7, 1, 10, 30, tzinfo=UTC)
 CLOSED = "This ticket is closed: open it again first."
 BURNING = "Put the fire out first."
 FINAL = "What is finished stays so."
@@ -43,6 +46,7 @@ def declare() -> dict[str, Any]:
         initial = "new"
         name: Mapped[str] = mapped_column(String(80), info={"label": "Subject"})
         notes: Mapped[str | None] = mapped_column(String(80), info={"label": "Notes"})
+        closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime, info={"label": "Closed"})
         entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
         entity: Mapped[Entity] = relationship(info={"label": "Entity"})
         steps = lines_of("Step", "Steps")
@@ -102,7 +106,7 @@ def declare() -> dict[str, Any]:
             return [(row.name == "Fire", BURNING)]
 
         def values(self):
-            return {"notes": self.answers.reason}
+            return {"notes": self.answers.reason, "closed_at": CLOSED_AT}
 
     class OpenAgain(Transition):
         model, label = Ticket, "Open again"
