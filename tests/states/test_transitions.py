@@ -21,7 +21,7 @@ from app.trash.services import move_to_trash
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, CLARA, api_key_header
 from tests.sample import declared, sample_app
-from tests.states.sample import BURNING, CLOSED, FINAL, a_ticket, declare
+from tests.states.sample import BURNING, CLOSED, CLOSED_AT, FINAL, a_ticket, declare
 
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
@@ -175,7 +175,7 @@ def test_a_collective_action_moves_those_it_can_and_is_undone(app):
     action, actor = get_action("close_sample_ticket"), BRUNO.as_actor()
     rows = [
         a_ticket(app),
-        a_ticket(app, "open"),
+        a_ticket(app, "open", closed_at=CLOSED_AT.replace(month=1)),
         a_ticket(app, "closed"),
         a_ticket(app, name="Fire"),
     ]
@@ -189,9 +189,9 @@ def test_a_collective_action_moves_those_it_can_and_is_undone(app):
     assert [stored(row) for row in rows] == [closed, closed, ("closed", None), ("new", None)]
     entry = last_entry(rows[1])
     assert (entry.event, entry.operation_id) == ("close_sample_ticket", operation.id)
-    closed_at = "2026-07-01T10:30:00+00:00"
+    before, closed_at = "2026-01-01T10:30:00+00:00", "2026-07-01T10:30:00+00:00"
     assert entry.changes == {
-        "state": ["open", "closed"], "notes": [None, "Mended"], "closed_at": [None, closed_at],
+        "state": ["open", "closed"], "notes": [None, "Mended"], "closed_at": [before, closed_at],
     }  # fmt: skip
 
     # Somebody opens one of them again: it stays as it is.
@@ -202,7 +202,7 @@ def test_a_collective_action_moves_those_it_can_and_is_undone(app):
     assert [stored(row) for row in rows[:2]] == [("open", "Mended"), ("open", None)]
     entry = last_entry(rows[1])
     assert entry.event == "transition_undone"
-    assert entry.changes["closed_at"] == [closed_at, None]
+    assert entry.changes["closed_at"] == [closed_at, before]
 
 
 def test_rows_in_another_state_are_skipped_for_that_reason(app):
