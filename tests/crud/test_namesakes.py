@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.accounts.models import AccountType
 from app.contacts.models import ContactType
 from tests.contracts.pagereader import find_post_form
 from tests.factories import a_contact, an_account, the_value
@@ -30,7 +31,7 @@ def test_a_picker_shows_it_too(twins, client_as):
     browser = client_as(ALICIA)
     results = browser.get("/contacts/lookup/manager?q=igual").json["results"]
     assert [row["hint"] for row in results] == ["000101 · Volunteer · Norte", "000102 · Sur"]
-    an_account(name="Luz", city="Bilbao")
+    an_account(name="Luz", city="Bilbao", type=the_value(AccountType, "Customer"))
     results = browser.get("/contacts/lookup/account?q=luz").json["results"]
     assert results[0]["hint"].startswith("Customer · Bilbao")
     results = browser.get("/contacts/lookup/entity?q=bilbao").json["results"]
