@@ -143,7 +143,9 @@ class Move(Verb):
 
     def _logged(self, json: JsonFunctions, name: str, value: Any) -> Any:
         """Return a value of a column as the log writes it: a link as its id and label."""
-        return json.lookup(self.labels, value) if name == self.link else value
+        if name == self.link:
+            return json.lookup(self.labels, value)
+        return json.logged(self._type(name), value)
 
     def _new(self, json: JsonFunctions, name: str) -> Any:
         value = self.values[name]
