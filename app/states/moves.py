@@ -14,6 +14,7 @@ from app.log.models import is_logged
 from app.log.services import column_to_json, record_many
 from app.search.models import Searchable
 from app.search.services import index_rows
+from app.security.actor import Actor
 from app.security.scope import not_trashed
 from app.states.conditions import Reason, first_reason
 from app.states.locks import changing_locked_rows
@@ -32,7 +33,7 @@ def apply_transition(
     """
     session.flush()
     model, values = type(row), transition.new_values()
-    reasons = [*transition.refusals(model), *_broken_rules(model, transition)]
+    reasons = [*transition.refusals(model), *_broken_rules(model, values, transition.actor)]
     stored = _lock(session, row, values)
     conditions = [model.id == row.id, not_trashed(model), transition.starts_from(model)]
     if version is not None:
@@ -48,7 +49,7 @@ def apply_transition(
         _refuse(session, row, transition, stored, version, reasons)
     session.refresh(row)
     if is_logged(model):
-        _record(session, row, transition, stored)
+        _record(session, row, transition, stored, values)
     if isinstance(row, Searchable) and len(values) > 1:
         index_rows(session, [row])
     with changing_locked_rows():
@@ -71,16 +72,10 @@ def _lock(session: Session, row: Any, values: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def _broken_rules(model: Any, transition: Transition) -> list[Reason]:
+def _broken_rules(model: Any, values: dict[str, Any], actor: Actor) -> list[Reason]:
     """Return the rules that the row would break in its new state."""
-    values = {
-        name: literal(value, getattr(model, name).type)
-        for name, value in transition.new_values().items()
-    }
-    return [
-        (condition, rule_text(code))
-        for condition, code in broken_by(model, values, transition.actor)
-    ]
+    new = {name: literal(value, getattr(model, name).type) for name, value in values.items()}
+    return [(where, rule_text(code)) for where, code in broken_by(model, new, actor)]
 
 
 def _refuse(
@@ -107,10 +102,17 @@ def _refuse(
     raise NotPossible(first_reason(session, model, cases) or _("It has changed since."))
 
 
-def _record(session: Session, row: Any, transition: Transition, stored: dict[str, Any]) -> None:
+def _record(
+    session: Session,
+    row: Any,
+    transition: Transition,
+    stored: dict[str, Any],
+    values: dict[str, Any],
+) -> None:
+    """Log what changed, as the event of the transition."""
     changes = {
         name: [column_to_json(session, row, name, value) for value in (stored[name], new)]
-        for name, new in transition.new_values().items()
+        for name, new in values.items()
         if stored[name] != new
     }
     entry = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from flask_appbuilder import Model
@@ -23,14 +23,14 @@ from app.operations.actions import Action, ActionForm, ReasonField
 from app.operations.batch import Batch
 from app.security.areas import Area
 from app.security.scope import Scoped
+from app.staff.models import StaffUser
 from app.states.locks import Guarded
 from app.states.stateful import Stateful
 from app.states.transitions import Transition
 from app.trash.models import Trashable
-from app.types import UTCDateTime
+from app.types import UTCDateTime, now
 from tests.factories import the_entity
 
-CLOSED_AT = datetime(2026, 7, 1, 10, 30, tzinfo=UTC)
 CLOSED = "This ticket is closed: open it again first."
 BURNING = "Put the fire out first."
 FINAL = "What is finished stays so."
@@ -46,9 +46,11 @@ def declare() -> dict[str, Any]:
         initial = "new"
         name: Mapped[str] = mapped_column(String(80), info={"label": "Subject"})
         notes: Mapped[str | None] = mapped_column(String(80), info={"label": "Notes"})
-        closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime, info={"label": "Closed"})
         entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
         entity: Mapped[Entity] = relationship(info={"label": "Entity"})
+        closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime, info={"label": "Closed"})
+        closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"))
+        closed_by: Mapped[StaffUser | None] = relationship(info={"label": "Closed by"})
         steps = lines_of("Step", "Steps")
 
         def __str__(self) -> str:
@@ -106,7 +108,8 @@ def declare() -> dict[str, Any]:
             return [(row.name == "Fire", BURNING)]
 
         def values(self):
-            return {"notes": self.answers.reason, "closed_at": CLOSED_AT}
+            at, by = now(), self.actor.id
+            return {"notes": self.answers.reason, "closed_at": at, "closed_by_id": by}
 
     class OpenAgain(Transition):
         model, label = Ticket, "Open again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import new_class
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from app.crud.actions import get_action
 from app.errors import NotPossible
 from app.extensions import db
+from app.fieldtypes import to_json
 from app.log.models import LogEntry
 from app.security.actor import SYSTEM
 from app.states.moves import apply_transition
@@ -21,7 +23,7 @@ from app.trash.services import move_to_trash
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, CLARA, api_key_header
 from tests.sample import declared, sample_app
-from tests.states.sample import BURNING, CLOSED, CLOSED_AT, FINAL, a_ticket, declare
+from tests.states.sample import BURNING, CLOSED, FINAL, a_ticket, declare
 
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
 
@@ -54,6 +56,16 @@ def stored(row: Any) -> tuple:
     options = {"with_trash": True, "populate_existing": True}
     found = db.session.scalars(query, execution_options=options).one()
     return found.state, found.notes
+
+
+def me(person: Any) -> list:
+    """Return a user as the log stores them."""
+    return [person.user.id, str(person.user)]
+
+
+def moment(row: Any) -> str:
+    """Return when a ticket was closed, as the log stores it."""
+    return to_json(row.closed_at)
 
 
 def last_entry(row: Any) -> LogEntry:
@@ -90,8 +102,11 @@ def test_a_button_asks_moves_and_is_logged_in_its_own_words(app, bruno):
     assert stored(row) == ("closed", "Mended")
     entry = last_entry(row)
     assert (entry.event, entry.version) == ("close_sample_ticket", 2)
-    assert entry.changes["state"] == ["new", "closed"]
-    assert entry.changes["notes"] == [None, "Mended"]
+    closed_at = entry.changes.pop("closed_at")
+    assert entry.changes == {
+        "state": ["new", "closed"], "notes": [None, "Mended"], "closed_by_id": [None, me(BRUNO)],
+    }  # fmt: skip
+    assert closed_at == [None, moment(row)]
     log = bruno.get(f"/tickets/show/{row.id}?tab=log").text
     assert "closed this" in log
     # It is locked by now, and still goes back.
@@ -173,9 +188,11 @@ def test_the_api_describes_it(app, client_as):
 
 def test_a_collective_action_moves_those_it_can_and_is_undone(app):
     action, actor = get_action("close_sample_ticket"), BRUNO.as_actor()
+    once = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
+    again = {"notes": "Once", "closed_at": once, "closed_by": CLARA.user}
     rows = [
         a_ticket(app),
-        a_ticket(app, "open", closed_at=CLOSED_AT.replace(month=1)),
+        a_ticket(app, "open", **again),
         a_ticket(app, "closed"),
         a_ticket(app, name="Fire"),
     ]
@@ -189,20 +206,23 @@ def test_a_collective_action_moves_those_it_can_and_is_undone(app):
     assert [stored(row) for row in rows] == [closed, closed, ("closed", None), ("new", None)]
     entry = last_entry(rows[1])
     assert (entry.event, entry.operation_id) == ("close_sample_ticket", operation.id)
-    before, closed_at = "2026-01-01T10:30:00+00:00", "2026-07-01T10:30:00+00:00"
-    assert entry.changes == {
-        "state": ["open", "closed"], "notes": [None, "Mended"], "closed_at": [before, closed_at],
+    said = {
+        "state": ["open", "closed"], "notes": ["Once", "Mended"],
+        "closed_at": ["2026-01-02T03:04:05+00:00", moment(rows[1])],
+        "closed_by_id": [me(CLARA), me(BRUNO)],
     }  # fmt: skip
+    assert entry.changes == said
 
     # Somebody opens one of them again: it stays as it is.
     apply_transition(db.session(), rows[0], app.sample.OpenAgain(SYSTEM))
     db.session.commit()
     undone = undo(operation, actor)
     assert (undone.undone, undone.kept) == (1, 1)
-    assert [stored(row) for row in rows[:2]] == [("open", "Mended"), ("open", None)]
+    assert [stored(row) for row in rows[:2]] == [("open", "Mended"), ("open", "Once")]
+    assert (rows[1].closed_at, rows[1].closed_by) == (once, CLARA.user)
     entry = last_entry(rows[1])
     assert entry.event == "transition_undone"
-    assert entry.changes["closed_at"] == [closed_at, before]
+    assert entry.changes == {name: pair[::-1] for name, pair in said.items()}
 
 
 def test_rows_in_another_state_are_skipped_for_that_reason(app):
