@@ -57,7 +57,8 @@ class Exporter:
     def select_ids(self, query: Select) -> array[int]:
         """Return the ids of the rows of ``query``, which selects the model, in order."""
         query = query.with_only_columns(self.model.id).order_by(None).order_by(self.model.id)
-        return array("q", self.session.scalars(query.execution_options(yield_per=CHUNK_SIZE)))
+        # Not with a cursor of the server: PostgreSQL has none in autocommit, in which exports read.
+        return array("q", self.session.scalars(query))
 
     def lines(self, ids: Sequence[int], delimiter: str = ",") -> Iterator[str]:
         """Yield the header, then one line for each row that there still is."""
