@@ -52,9 +52,9 @@ def changed_lines(session: Session, row: Any) -> dict[str, list[list[LineJson]]]
 
 def owners_of_changed_lines(session: Session) -> set[Any]:
     """Return the rows of which the session adds, changes or deletes lines."""
-    rows = [*session.new, *session.deleted, *session.dirty]
-    lines = [row for row in rows if isinstance(row, Line)]
-    owners: Any = [line.owner for line in lines if session.is_modified(line)]
+    written: Any = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
+    lines: Any = [row for row in (*written, *session.deleted) if isinstance(row, Line)]
+    owners = [line.owner for line in lines]
     for row in session.dirty:
         relations = line_relations(type(row)) if not isinstance(row, Line) else {}
         owners += [row for name in relations if inspect(row).attrs[name].history.has_changes()]

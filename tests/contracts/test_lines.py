@@ -319,6 +319,19 @@ def test_lines_are_seen_by_whoever_sees_their_owner(app, order):
     assert count(contact_actor(1, "Ana")) == 0
 
 
+def test_a_line_that_is_changed_or_deleted_by_itself_is_its_owners_change(order):
+    first, second = order.lines
+    for change in (lambda: setattr(first, "text", "Otra"), lambda: db.session.delete(second)):
+        db.session.expire_all()
+        version = order.version
+        change()
+        db.session.commit()
+        assert order.version == version + 1
+        old, new = entries(order)[-1].changes["lines"]
+        assert old != new
+    assert [text for text, *_ in stored(order)] == ["Otra"]
+
+
 def test_deleting_the_owner_deletes_its_lines(client_as, order, app):
     number = order.id
     client_as(ALICIA).post(f"/sample-orders/delete/{number}")
