@@ -41,9 +41,7 @@ class LineEntry:
     @property
     def is_blank(self) -> bool:
         """Return True for a new line in which nothing was filled in."""
-        return self.line is None and all(
-            field.data in (None, "", False) or field.data == field.default for field in self.fields
-        )
+        return self.line is None and all(map(_is_blank, self.fields))
 
 
 class LinesField(Field):
@@ -252,6 +250,14 @@ def line_table(model: Any, lines: Sequence[Any]) -> Cell:
     ]
     rows = [[_shown(model, name, getattr(line, name)) for name in model.fields] for line in lines]
     return Cell("lines", extra=(list(zip(labels, is_number, strict=True)), rows))
+
+
+def _is_blank(field: Field) -> bool:
+    """Return True if nothing was typed or searched for in a field, whether it is valid or not."""
+    if field.data in (None, "", False):
+        is_typed = getattr(field, "typed", None) or getattr(field, "is_lookup", False)
+        return not is_typed
+    return bool(field.data == field.default)
 
 
 def _plain(value: Any) -> Any:

@@ -185,6 +185,16 @@ def test_a_wrong_value_is_explained_beside_its_line_and_everything_stays(client_
     assert len(stored(order)) == 2
 
 
+@pytest.mark.parametrize("wrong", [{"price": "12,x"}, {"type": "99999"}])
+def test_a_new_line_of_which_all_that_was_typed_is_wrong_is_kept(client_as, order, wrong):
+    blank = {"text": "", "quantity": "1", "price": "", "type": ""}
+    data = typed(order, blank | wrong, blank)
+    reply = client_as(BRUNO).post(f"/sample-orders/edit/{order.id}", data=data)
+    assert reply.status_code == 422
+    assert f'id="lines-0-{next(iter(wrong))}-error"' in reply.text
+    assert 'id="lines-1-text-error"' not in reply.text
+
+
 def test_too_many_lines_are_refused_and_kept(client_as, order):
     data = typed(order, *({"text": f"Línea {n}"} for n in range(202)))
     reply = client_as(BRUNO).post(f"/sample-orders/edit/{order.id}", data=data)
