@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import Column, ColumnElement, inspect, select
-from sqlalchemy.orm import Mapped, RelationshipDirection, backref, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    RelationshipDirection,
+    backref,
+    mapped_column,
+    object_session,
+    relationship,
+    selectinload,
+)
 
 from app.security.scope import scope_condition
 
@@ -78,3 +87,15 @@ def line_column(model: Any, name: str) -> Column:
 def line_key(model: Any, name: str) -> str:
     """Return the column attribute of a field of a line; of a link, that of its foreign key."""
     return inspect(model).get_property_by_column(line_column(model, name)).key
+
+
+def load_links(lines: Sequence[Any]) -> None:
+    """Load the rows that stored lines link to, with one statement for each link, not each line."""
+    session = object_session(lines[0]) if lines else None
+    if session is None:
+        return
+    model: Any = type(lines[0])
+    links = [getattr(model, name) for name in model.fields if name in inspect(model).relationships]
+    if links:
+        query = select(model).where(model.id.in_([line.id for line in lines]))
+        session.scalars(query.options(*map(selectinload, links))).all()

@@ -16,8 +16,8 @@ from werkzeug.utils import cached_property
 _INVALID = re.compile("[\x00\ud800-\udfff]")
 
 
-# More than any form has. Parsing a million fields would take seconds.
-MAX_FIELDS = 5_000
+# More than any form has: one of 200 lines has some thousand. Parsing a million would take seconds.
+MAX_FIELDS = 10_000
 
 
 class _Parser(FormDataParser):
@@ -35,6 +35,8 @@ class CleanRequest(Request):
     """A request whose query and form parameters have no NULs or lone surrogates."""
 
     form_data_parser_class = _Parser
+    # Of a multipart form; Flask's default is 1,000.
+    max_form_parts = MAX_FIELDS
 
     @cached_property
     def args(self) -> ImmutableMultiDict[str, str]:  # type: ignore[override]

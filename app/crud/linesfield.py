@@ -15,8 +15,9 @@ from wtforms import Field, Form, HiddenField
 
 from app.crud.columns import EMPTY_CELL, Cell
 from app.crud.interface import parse_id
+from app.crud.modelfields import SharedRows
 from app.fieldtypes import get_field_type, to_json
-from app.lines import MAX_LINES, line_column
+from app.lines import MAX_LINES, line_column, load_links
 
 # The button that adds, removes or moves a line sends this, with the field and what to do.
 BUTTON = "_lines"
@@ -40,9 +41,7 @@ class LineEntry:
     @property
     def is_blank(self) -> bool:
         """Return True for a new line in which nothing was filled in."""
-        return self.line is None and all(
-            field.data in (None, "", False) or field.data == field.default for field in self.fields
-        )
+        return self.line is None and all(map(_is_blank, self.fields))
 
 
 class LinesField(Field):
@@ -61,6 +60,9 @@ class LinesField(Field):
         """Read the lines of a request in the order in which it sends them, else the stored ones."""
         stored = data if isinstance(data, list) else []
         self.stored, self.object_data = stored, stored
+        links = inspect(self.model).relationships
+        self.shared = {name: SharedRows() for name in self.model.fields if name in links}
+        load_links(stored)
         self.process_errors: list[str] = []
         if formdata and f"{self.name}-{SENT}" in formdata:
             self.raw_data = formdata.getlist(f"{self.name}-{SENT}")
@@ -88,6 +90,9 @@ class LinesField(Field):
         prefix = f"{self.name}-{index}-"
         form = self.line_form(formdata, obj=line, prefix=prefix, meta=self._meta())
         form["id"].data = "" if line is None or line.id is None else str(line.id)
+        for name in self.model.fields:
+            if name in self.shared:
+                self.shared[name].add(form[name])
         return LineEntry(index, form, line)
 
     def _meta(self) -> dict[str, Any]:
@@ -216,6 +221,7 @@ def show_line(model: Any, values: dict[str, Any]) -> str:
 
 def show_stored_lines(model: Any, lines: Sequence[Any]) -> str:
     """Format stored lines, each in a line of text."""
+    load_links(lines)
     values = [{name: getattr(line, name) for name in model.fields} for line in lines]
     return "\n".join(show_line(model, line) for line in values)
 
@@ -230,6 +236,7 @@ def line_table(model: Any, lines: Sequence[Any]) -> Cell:
     """Return the cell of a file that shows the lines of a row as a table."""
     if not lines:
         return EMPTY_CELL
+    load_links(lines)
     relations = inspect(model).relationships
     labels = [
         line_column(model, name).info.get("label", name)
@@ -243,6 +250,14 @@ def line_table(model: Any, lines: Sequence[Any]) -> Cell:
     ]
     rows = [[_shown(model, name, getattr(line, name)) for name in model.fields] for line in lines]
     return Cell("lines", extra=(list(zip(labels, is_number, strict=True)), rows))
+
+
+def _is_blank(field: Field) -> bool:
+    """Return True if nothing was typed or searched for in a field, whether it is valid or not."""
+    if field.data in (None, "", False):
+        is_typed = getattr(field, "typed", None) or getattr(field, "is_lookup", False)
+        return not is_typed
+    return bool(field.data == field.default)
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,36 @@ from app.security.scope import visible
 from app.text import clean
 
 
+class SharedRows:
+    """The rows that the same field of several lines chooses from, loaded for all of them at once."""
+
+    def __init__(self) -> None:
+        self._fields: list[_ModelField] = []
+        self._asked: set[int] = set()
+        self._visible: dict[int, Any] = {}
+        self._all: list[Any] | None = None
+
+    def add(self, field: _ModelField) -> None:
+        """Let the field of one more line use these rows."""
+        self._fields.append(field)
+        field.shared = self
+
+    def visible(self, model: Any, ids: set[int]) -> list[Any]:
+        """Return those of the rows that are in the actor's scope."""
+        if not ids <= self._asked:
+            linked = {row.id for field in self._fields for row in field.linked_rows}
+            self._asked = ids.union(linked, *(field.chosen_ids() for field in self._fields))
+            query = visible(model, current_actor()).where(model.id.in_(self._asked))
+            self._visible = {row.id: row for row in db.session.scalars(query)}
+        return [self._visible[number] for number in sorted(ids) if number in self._visible]
+
+    def all(self, query: Any) -> list[Any]:
+        """Return the rows of a query that is the same for every line."""
+        if self._all is None:
+            self._all = list(db.session.scalars(query))
+        return self._all
+
+
 class _ModelField(Field):
     """Base of the fields that choose rows of a model within the actor's scope.
 
@@ -37,6 +67,8 @@ class _ModelField(Field):
         self.lookup_url = lookup
         # The linked rows before the form was sent.
         self.linked_rows: list[Any] = []
+        # What the fields of the other lines load together with this one.
+        self.shared: SharedRows | None = None
         self._visible_cache: tuple[set[int], list[Any]] | None = None
         # Without JavaScript: the text searched for by a button; its results join the options.
         self.lookup_text: str | None = None
@@ -99,9 +131,12 @@ class _ModelField(Field):
         chosen = self.chosen_ids()
         return [
             row
-            for row in db.session.scalars(query)
+            for row in self._every(query)
             if getattr(row, "is_active", True) or row.id in chosen
         ]
+
+    def _every(self, query: Any) -> Sequence[Any]:
+        return self.shared.all(query) if self.shared else db.session.scalars(query).all()
 
     def chosen_ids(self) -> set[int]:
         """Return the ids of what is chosen."""
@@ -119,6 +154,8 @@ class _ModelField(Field):
     def _load_visible(self, ids: set[int]) -> list[Any]:
         if not ids or not may_name(self.model):
             return []
+        if self.shared is not None:
+            return self.shared.visible(self.model, ids)
         if self._visible_cache is None or self._visible_cache[0] != ids:
             query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
             self._visible_cache = ids, list(db.session.scalars(query))

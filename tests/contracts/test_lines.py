@@ -185,6 +185,16 @@ def test_a_wrong_value_is_explained_beside_its_line_and_everything_stays(client_
     assert len(stored(order)) == 2
 
 
+@pytest.mark.parametrize("wrong", [{"price": "12,x"}, {"type": "99999"}])
+def test_a_new_line_of_which_all_that_was_typed_is_wrong_is_kept(client_as, order, wrong):
+    blank = {"text": "", "quantity": "1", "price": "", "type": ""}
+    data = typed(order, blank | wrong, blank)
+    reply = client_as(BRUNO).post(f"/sample-orders/edit/{order.id}", data=data)
+    assert reply.status_code == 422
+    assert f'id="lines-0-{next(iter(wrong))}-error"' in reply.text
+    assert 'id="lines-1-text-error"' not in reply.text
+
+
 def test_too_many_lines_are_refused_and_kept(client_as, order):
     data = typed(order, *({"text": f"Línea {n}"} for n in range(202)))
     reply = client_as(BRUNO).post(f"/sample-orders/edit/{order.id}", data=data)
@@ -337,3 +347,40 @@ def test_deleting_the_owner_deletes_its_lines(client_as, order, app):
     client_as(ALICIA).post(f"/sample-orders/delete/{number}")
     assert db.session.scalars(select(app.sample.SampleLine)).all() == []
     assert client_as(CLARA).get(f"/sample-orders/show/{number}").status_code == 404
+
+
+def test_pages_with_more_lines_take_no_more_statements(client_as, order, counting, app):
+    browser, kinds = client_as(BRUNO), [the_value(ContactType, n) for n in ("Member", "Donor")]
+    found = []
+    for number in (3, 12):
+        order.lines = [
+            app.sample.SampleLine(text=f"Línea {n}", type=kinds[n % 2], position=n)
+            for n in range(number)
+        ]
+        db.session.commit()
+        lines = [{"id": line.id, "text": f"{line.text}.", "type": line.type_id}
+                 for line in order.lines]  # fmt: skip
+        data = typed(order, *lines, _lines="lines:add")
+        counts = []
+        for page in ("edit", "show", "duplicate"):
+            with counting() as statements:
+                browser.get(f"/sample-orders/{page}/{order.id}")
+            counts.append(len(statements))
+        with counting() as statements:
+            assert browser.post(f"/sample-orders/edit/{order.id}", data=data).status_code == 200
+        found.append([*counts, len(statements)])
+    assert found[0] == found[1]
+
+
+def test_a_form_with_as_many_lines_as_there_can_be_is_saved(client_as, order):
+    kind = str(the_value(ContactType, "Member").id)
+    line = {"id": "0", "quantity": "1", "price": "2", "type": kind, "type_find": "x"}
+    data = typed(order, *(line | {"text": f"Línea {n}"} for n in range(200)))
+    reply = client_as(BRUNO).post(
+        f"/sample-orders/edit/{order.id}",
+        data={name: str(value) for name, value in data.items()},
+        content_type="multipart/form-data",
+    )
+    assert reply.status_code == 302
+    page = client_as(BRUNO).get(f"/sample-orders/show/{order.id}").text
+    assert len(re.findall(r"Línea \d+", page)) == 200
