@@ -135,12 +135,15 @@ def running(
     *args: str,
     start: Callable[[dict[str, str], tuple[str, ...]], Any] = ForkedProcess,
 ) -> Iterator[Any]:
-    """Run a command during the block: wait for its first line, kill it at the end."""
+    """Run a command during the block: wait until it says that it works, kill it at the end."""
     process = start(settings, args)
     try:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        assert first.startswith("Padrón"), first + process.stdout.read()
+        # What a thread logs, of a Redis server that is down, may come before.
+        lines = [process.stdout.readline()]
+        while lines[-1] and not lines[-1].startswith("Padrón"):
+            lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
         yield process
     finally:
         process.kill()
