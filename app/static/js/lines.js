@@ -6,7 +6,20 @@ function next(field) {
   return Math.max(-1, ...used.filter(Number.isInteger)) + 1;
 }
 
+// Say in every label which line it belongs to now; a picker has copied the label of its select.
+function number(field) {
+  [...field.querySelectorAll("tbody [data-line]")].forEach((row, place) => {
+    for (const element of row.querySelectorAll("[data-numbered]")) {
+      const [before, after] = [element.getAttribute("aria-label"), element.dataset.numbered.replace("{}", place + 1)];
+      for (const same of row.querySelectorAll("[aria-label]")) {
+        if (same.getAttribute("aria-label") === before) same.setAttribute("aria-label", after);
+      }
+    }
+  });
+}
+
 function changed(field) {
+  number(field);
   const rows = [...field.querySelectorAll("tbody [data-line]")];
   field.querySelector(':scope > [data-line-do="add"]').disabled = rows.length >= Number(field.dataset.max);
   field.dispatchEvent(new Event("change", { bubbles: true }));
@@ -14,14 +27,13 @@ function changed(field) {
 
 function add(field) {
   const body = field.querySelector("tbody");
+  if (body.rows.length >= Number(field.dataset.max)) return;
   const copy = field.querySelector("[data-line-template]").content.cloneNode(true);
-  const [index, number] = [next(field), body.rows.length + 1];
+  const index = next(field);
   for (const element of copy.querySelectorAll("*")) {
     for (const { name, value } of [...element.attributes]) {
       if (value.includes("-NEW-")) element.setAttribute(name, value.replaceAll("-NEW-", `-${index}-`));
     }
-    const label = element.getAttribute("aria-label");
-    if (label) element.setAttribute("aria-label", `${label.trim()} ${number}`);
     if (element.dataset.lineDo) element.value = element.value.replace(/:0$/, `:${index}`);
   }
   body.append(copy);
