@@ -60,7 +60,8 @@ class TransitionPages:
         if form is not None and not form.validate():
             return self._transition_page(row, kind, form, request.form.get("version"), 422)
         transition = kind(current_actor(), answers_of(form))
-        version = parse_id(request.form.get("version", ""))
+        # One that cannot be read is that of no row.
+        version = (parse_id(request.form["version"]) or 0) if "version" in request.form else None
         try:
             apply_transition(db.session(), row, transition, version=version)
             db.session.commit()

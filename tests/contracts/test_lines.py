@@ -271,7 +271,7 @@ def test_the_api_reads_and_writes_them_as_a_list(client_as, order, counting):
 
 @pytest.mark.parametrize(
     "lines", ["x", [1], [{"nonsense": 1}], [{"text": 5}], [{"text": "a", "price": "x"}],
-              [{"text": "a", "type": "x"}], [{}, {"price": "1"}], [{"text": "a", "id": 2**40}]],
+              [{"text": "a", "type": "x"}], [{"price": "1"}], [{}], [{"id": 1}], [{"text": "a", "id": 2**40}]],
 )  # fmt: skip
 def test_the_api_refuses_what_are_no_lines(client_as, order, lines):
     headers = api_key_header(BRUNO.user.id)

@@ -118,6 +118,13 @@ def test_a_button_asks_moves_and_is_logged_in_its_own_words(app, bruno):
     assert stored(row) == ("closed", "Done")
 
 
+def test_a_version_that_cannot_be_read_is_an_old_one(app, bruno):
+    row = a_ticket(app)
+    page = press(bruno, "close", row, reason="Mended", version="x")
+    assert "Someone else has changed this" in page
+    assert stored(row) == ("new", None)
+
+
 def test_twice_too_late_or_against_a_check_is_a_clear_sentence(app, bruno):
     row = a_ticket(app)
     press(bruno, "close", row, reason="Mended", version=row.version)

@@ -78,7 +78,7 @@ class ApiLines(ListColumn):
 
     def _form_values(self, line: Any) -> dict[str, list[str]]:
         known = {"id", *self.model.fields}
-        if not isinstance(line, dict) or not set(line) <= known:
+        if not isinstance(line, dict) or not set(line) <= known or not set(line) - {"id"}:
             names = ", ".join(sorted(known))
             raise DomainError(_("Send each line as an object of: %(names)s.", names=names))
         texts: dict[str, list[str]] = {}
