@@ -207,7 +207,7 @@ def test_a_language_is_parsed_in_both_languages(typed):
 
 def test_an_unknown_choice_is_refused():
     with pytest.raises(DomainError, match="not a valid option"):
-        parse(ACCOUNT.type, "friend")
+        parse(CONTACT.salutation, "friend")
 
 
 def test_text_that_is_too_long_is_refused_and_not_truncated():

@@ -34,7 +34,7 @@ from app.registry import Plug
 from app.search.models import Searchable
 from app.search.schema import index_statements
 from app.security.roles import sync_roles
-from tests.databases import migrated_app
+from tests.databases import TEMPLATES, migrated_app
 
 
 @contextmanager
@@ -42,6 +42,8 @@ def sample_app(
     database: str, folder: Path, declare: Callable[[], dict[str, Any]]
 ) -> Iterator[Flask]:
     """Give an application with what ``declare`` returns, over a copy of the database with people."""
+    # Made without the sample's permissions: other tests copy it too.
+    TEMPLATES.url(database, True)
     with declared(declare) as sample, migrated_app(database, folder, with_people=True) as app:
         models = _models(sample)
         searched = [model for model in models if issubclass(model, Searchable)]
