@@ -107,7 +107,7 @@ class Attached:
 def load_subjects(session: Session, rows: Iterable[Any]) -> dict[int, Any]:
     """Return the subjects of rows, by the ids of these, with one statement for each model.
 
-    Those in the trash are among them: whoever sees the row was allowed to see its subject.
+    Those in the trash are among them: an actor who sees the row may see its subject.
     """
     wanted: dict[str, dict[int, list[int]]] = {}
     for row in rows:

@@ -71,7 +71,7 @@ class Exporter:
         for field in self.fields:
             if not isinstance(field, ManyToManyField):
                 columns.setdefault(field.key, field.attribute(self.model, self.actor))
-        # The actor may have lost sight of a row since the ids were read.
+        # A row may have left the scope of the actor since the ids were read.
         query = visible(self.model, self.actor).with_only_columns(*columns.values())
         query = query.order_by(self.model.id)
         for field in self.fields:

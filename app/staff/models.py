@@ -72,7 +72,7 @@ for _column in (User.__table__.c.created_by_fk, User.__table__.c.changed_by_fk):
 class StaffUser(User, Trashable, Logged, Recipient):
     """A user of the back-office; sees the rows of their entity and of all below it."""
 
-    # A listener checks the privileges of whoever changes a user: set-based statements bypass it.
+    # A listener checks the privileges of the actor who changes a user: set-based statements bypass it.
     is_changed_row_by_row: ClassVar[bool] = True
     __unlogged__ = Logged.__unlogged__ | {
         "password",

@@ -1,4 +1,4 @@
-"""Which files may be stored: their types, told by name and contents, and their size."""
+"""Which files may be stored: their types, recognised by name and contents, and their size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from app.errors import DomainError
 
-# Bytes at the beginning of a file by which its type is told.
+# Bytes at the beginning of a file by which its type is recognised.
 HEAD_SIZE = 16
 
 

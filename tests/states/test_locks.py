@@ -22,26 +22,15 @@ from tests.contacts.importing import counts, import_file
 from tests.factories import a_contact
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, api_key_header
-from tests.sample import declared, sample_app
-from tests.states.sample import CLOSED, a_ticket, declare, set_state
+from tests.sample import declared
+from tests.states.sample import CLOSED, a_ticket, set_state
 
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
-
-
-@pytest.fixture(scope="module")
-def app(database, tmp_path_factory):
-    with sample_app(database, tmp_path_factory.mktemp("sample"), declare) as app:
-        yield app
 
 
 @pytest.fixture
 def closed(app, session):
     return a_ticket(app, "closed")
-
-
-@pytest.fixture
-def bruno(client_as):
-    return client_as(BRUNO)
 
 
 @pytest.fixture

@@ -22,21 +22,10 @@ from app.states.transitions import Transition
 from app.trash.services import move_to_trash
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import BRUNO, CLARA, api_key_header
-from tests.sample import declared, sample_app
-from tests.states.sample import BURNING, CLOSED, FINAL, a_ticket, declare
+from tests.sample import declared
+from tests.states.sample import BURNING, CLOSED, FINAL, a_ticket
 
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
-
-
-@pytest.fixture(scope="module")
-def app(database, tmp_path_factory):
-    with sample_app(database, tmp_path_factory.mktemp("sample"), declare) as app:
-        yield app
-
-
-@pytest.fixture
-def bruno(client_as):
-    return client_as(BRUNO)
 
 
 @pytest.fixture
