@@ -32,8 +32,7 @@ from app.security.actor import Actor, acting_as
 from app.staff.models import StaffUser
 from app.tags.actions.add_tag import AddTag
 from app.types import now
-from bench.__main__ import FOLDER, SERVER
-from bench.prepare import application, database
+from bench.prepare import FOLDER, SERVER, application, database
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 # Jobs run in this process, however many rows they have.

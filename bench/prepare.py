@@ -18,6 +18,10 @@ from app.staff.models import StaffUser
 from bench.seed import seed
 
 PASSWORD = "bench-padron-2026"
+FOLDER = os.environ.get("BENCH_DIR", "instance/bench")
+SERVER = os.environ.get(
+    "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
+)
 
 
 def database(kind: str, count: int, folder: str, server: str) -> str:
