@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from flask import Flask, Request, Response, g, request
 from flask.sessions import SessionMixin
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.extensions import db
@@ -16,7 +17,9 @@ from app.security import browser
 from app.security.actor import NOBODY, Actor
 from app.security.headers import CompactSessions
 from app.security.models import LinkRow, RecoveryCodeRow, SessionRow
-from app.security.sessions import hash_token, live_conditions
+from app.security.scope import not_trashed
+from app.security.sessions import live_conditions, session_values
+from app.security.user_facts import UserFact, keep_facts
 
 
 class Population(Plug):
@@ -40,20 +43,27 @@ class Population(Plug):
     recovery_codes: ClassVar[type[RecoveryCodeRow] | None] = None
 
     @classmethod
-    def load_user(cls, session: Session, *conditions: ColumnElement[bool]) -> Any:
-        """Return the user of this browser's live session, in one statement, or None."""
+    def facts(cls) -> Sequence[type[UserFact]]:
+        """Return what is read with the user."""
+        return ()
+
+    @classmethod
+    def load_user(cls, session: Session, user_id: int | None = None) -> Any:
+        """Return the user of this browser's live session, in one statement, or None.
+
+        With ``user_id`` it must be that user.
+        """
         token = browser.session_token()
         if token is None:
             return None
-        query = (
-            select(cls.users)
-            .join(cls.sessions, cls.sessions.user_id == cls.users.id)
-            .where(cls.sessions.token_hash == hash_token(token), *live_conditions(cls.sessions))
-        )
-        found = session.scalars(cls.with_related(query.where(*conditions))).unique()
-        user = found.one_or_none()
-        if user is None or not cls.may_stay(user):
+        found = session.execute(_user_query(cls), session_values(token))  # type: ignore[arg-type]
+        row = found.unique().one_or_none()
+        if row is None:
             return None
+        user, *texts = row
+        if user_id not in (None, user.id) or not cls.may_stay(user):
+            return None
+        keep_facts(user.id, dict(zip(cls.facts(), texts, strict=True)))
         browser.touch(cls.sessions)
         return user
 
@@ -85,6 +95,24 @@ class Population(Plug):
         """Return the name of the cookie."""
         name = app.config["SESSION_COOKIE_NAME"]
         return f"{name}-{cls.name}" if cls.name else name
+
+
+@cache
+def _user_query(population: type[Population]) -> Select:
+    """Return the statement that loads a user; it is built once, which costs more than to run it.
+
+    It hides the trash itself: the loader criterion would make it a new statement each time.
+    """
+    users, sessions = population.users, population.sessions
+    facts = [fact.expression(users).label(fact.column) for fact in population.facts()]
+    conditions = live_conditions(sessions, moment=bindparam("moment"))
+    query = (
+        select(users, *facts)
+        .join(sessions, sessions.user_id == users.id)
+        .where(sessions.token_hash == bindparam("token_hash"), *conditions, not_trashed(users))
+        .execution_options(with_trash=True)
+    )
+    return population.with_related(query)
 
 
 def population_at(path: str) -> type[Population] | None:

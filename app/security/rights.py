@@ -2,37 +2,118 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
 from flask import current_app, g
 from flask_appbuilder.security.sqla.models import (
     Permission,
     PermissionView,
+    Role,
     ViewMenu,
     assoc_permissionview_role,
+    assoc_user_role,
 )
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.security.actor import Actor
 from app.security.api_keys import scopes_allow
+from app.security.user_facts import UserFact
 
 ADMINISTRATOR = "Admin"
 
 PermissionPairs = frozenset[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Rights:
+    """What a user may do in a request: everything, or (permission, resource) pairs.
+
+    ``scopes`` are those of the API key, if there is one. A hashable whole: what depends on
+    nothing but rights, such as the menu, is cached by it.
+    """
+
+    is_everything: bool = False
+    pairs: PermissionPairs = frozenset()
+    scopes: str | None = None
+
+    def include(self, permission: str, resource: str) -> bool:
+        """Return True if a permission is among them."""
+        return (self.is_everything or (permission, resource) in self.pairs) and scopes_allow(
+            self.scopes, permission, resource
+        )
+
+
+NO_RIGHTS = Rights()
+
+
 def has_permission(permission: str, resource: str) -> bool:
     """Return True if the current user has a permission, such as can_edit on ContactView."""
-    user = current_user
+    return current_rights().include(permission, resource)
+
+
+def current_rights() -> Rights:
+    """Return the rights of the current user, found out once in a request."""
+    rights_of, rights = g.get("rights", (None, NO_RIGHTS))
+    if rights_of is None or rights_of is not g.get("_login_user"):
+        user = current_user._get_current_object()  # type: ignore[attr-defined]
+        rights = _rights_of(user)
+        g.rights = (user, rights)
+    return rights
+
+
+def _rights_of(user: Any) -> Rights:
     if not user.is_authenticated or not user.is_active:
-        return False
-    if not scopes_allow(g.get("scopes"), permission, resource):
-        return False
-    if is_administrator(user) or (permission, resource) in common_permissions():
-        return True
-    if "permission_pairs" not in g:
-        g.permission_pairs = permission_pairs(role.id for role in user.roles)
-    return (permission, resource) in g.permission_pairs
+        return NO_RIGHTS
+    scopes = g.get("scopes")
+    if is_administrator(user):
+        return Rights(is_everything=True, scopes=scopes)
+    text = RoleRights.find(user.id)
+    if text is None:
+        pairs = permission_pairs(role.id for role in user.roles)
+    else:
+        pairs = _read_pairs(text)
+    return Rights(pairs=_with_common(pairs, common_permissions()), scopes=scopes)
+
+
+@lru_cache(maxsize=256)
+def _read_pairs(text: str) -> PermissionPairs:
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return frozenset((permission, resource) for permission, _space, resource in pairs)
+
+
+@lru_cache(maxsize=256)
+def _with_common(pairs: PermissionPairs, common: PermissionPairs) -> PermissionPairs:
+    return pairs | common
+
+
+class RoleRights(UserFact):
+    """The permissions of the user's roles; none for an administrator, who has all of them."""
+
+    @classmethod
+    def expression(cls, user: Any) -> Any:
+        """Return lines of a permission and a resource, separated by a space."""
+        link, held = assoc_permissionview_role.c, assoc_user_role.c
+        line = Permission.name.concat(" ").concat(ViewMenu.name)
+        is_top = (
+            select(held.role_id)
+            .join(Role, Role.id == held.role_id)
+            .where(held.user_id == user.id, Role.name == ADMINISTRATOR)
+            .correlate(user)
+        )
+        lines = (
+            select(func.aggregate_strings(line, "\n"))
+            .select_from(assoc_user_role)
+            .join(assoc_permissionview_role, link.role_id == held.role_id)
+            .join(PermissionView, PermissionView.id == link.permission_view_id)
+            .join(Permission, PermissionView.permission_id == Permission.id)
+            .join(ViewMenu, PermissionView.view_menu_id == ViewMenu.id)
+            .where(held.user_id == user.id, ~is_top.exists())
+        )
+        return lines.correlate(user).scalar_subquery()
 
 
 def actor_has_permission(actor: Actor, permission: str, resource: str) -> bool:

@@ -64,13 +64,18 @@ def idle_limit() -> timedelta:
     return timedelta(minutes=current_app.config["IDLE_MINUTES"])
 
 
-def live_conditions(model: type[SessionRow], is_full: bool = True):
-    """Return the conditions of a session that has not ended."""
+def live_conditions(model: type[SessionRow], is_full: bool = True, moment: Any = None):
+    """Return the conditions of a session that has not ended; ``moment`` is now by default."""
     return (
         model.is_full.is_(is_full),
         model.ended_at.is_(None),
-        model.expires_at > now(),
+        model.expires_at > (now() if moment is None else moment),
     )
+
+
+def session_values(token: str) -> dict[str, Any]:
+    """Return the values of ``token_hash`` and ``moment`` in a statement about a live session."""
+    return {"token_hash": hash_token(token), "moment": now()}
 
 
 def get_live_session(

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from app.entities.models import Entity
-from app.entities.queries import subtree_ids
+from app.entities.queries import reach_of_user, subtree_ids
 from app.i18n.clock import today
 from app.log.models import Logged
 from app.outbox.models import Recipient
@@ -152,7 +152,9 @@ class StaffUser(User, Trashable, Logged, Recipient):
             reach = None
         else:
             session, path = object_session(self), entity.path
-            reach = find_subtree(path) if find_subtree else subtree_ids(session, path)
+            reach = find_subtree(path) if find_subtree else reach_of_user(self.id)
+            if reach is None:
+                reach = subtree_ids(session, path)
         return Actor(
             kind=ActorKind.STAFF,
             id=self.id,

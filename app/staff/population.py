@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
 
 from app.security.models import OneTimeLink, RecoveryCode, SignInSession
 from app.security.populations import Population
 from app.security.two_factor import has_required_second_factor
+from app.security.user_facts import UserFact
 from app.staff.models import StaffUser
 
 
@@ -26,6 +29,11 @@ class Staff(Population):
     def with_related(cls, query: Select) -> Select:
         """Load roles and entity, too."""
         return query.options(joinedload(StaffUser.roles), joinedload(StaffUser.entity))
+
+    @classmethod
+    def facts(cls) -> Sequence[type[UserFact]]:
+        """Return all: they are about the staff."""
+        return UserFact.all()
 
     @classmethod
     def may_stay(cls, user: StaffUser) -> bool:

@@ -29,7 +29,7 @@ class SecurityManager(FabSecurityManager):
         """
         if not str(pk).isdigit() or len(str(pk)) > 9:
             return None
-        return Staff.load_user(db.session(), StaffUser.id == int(pk))
+        return Staff.load_user(db.session(), int(pk))
 
     def load_user_jwt(self, _jwt_header: Any, _jwt_data: Any) -> None:
         """Accept no JWT: programs use API keys."""
