@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -15,6 +16,7 @@ from flask_appbuilder import Model
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session as PlainSession
 
 from app.logs import outages
 from app.text import fold
@@ -100,6 +102,23 @@ def writing():
         yield
     finally:
         _read_only.reset(token)
+
+
+@contextmanager
+def snapshot(session: Any) -> Iterator[Any]:
+    """Give a session that sees the database, on PostgreSQL, as it is at its first statement.
+
+    It has a connection of its own there, so that what it reads may take minutes. On SQLite, and
+    over a connection that somebody else holds, it is the given session.
+    """
+    bind = session.get_bind()
+    if not isinstance(bind, Engine) or bind.dialect.name != "postgresql":
+        yield session
+        return
+    with bind.connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with PlainSession(bind=connection) as reader:
+            yield reader
 
 
 class WriteLockMonitor:

@@ -154,10 +154,12 @@ class ListPage:
 
 
 @contextmanager
-def limited(state: ListState, actor: Actor, is_scan: bool = False) -> Iterator[None]:
+def limited(
+    state: ListState, actor: Actor, is_scan: bool = False, session: Any = None
+) -> Iterator[None]:
     """Limit the time of the block's statements, and how many slow lists the actor loads at once."""
     with ExitStack() as stack:
         if is_scan or any(active.is_scan for active in state.filters):
             stack.enter_context(slow_list(actor))
-        stack.enter_context(time_limit(db.session))
+        stack.enter_context(time_limit(session or db.session))
         yield

@@ -9,6 +9,7 @@ from app.fieldtypes.base import FieldType, Hints, get_field_type, to_json
 from app.fieldtypes.choices import Boolean, Choice, Colour, Country, Province
 from app.fieldtypes.dates import Date, DateTime, invalid_date
 from app.fieldtypes.numbers import Decimal, Duration, Integer, Money, Percent, Quantity
+from app.fieldtypes.sqltext import SqlHints, labelled
 from app.fieldtypes.text import (
     Code,
     Email,
@@ -23,6 +24,6 @@ from app.fieldtypes.text import (
 __all__ = [
     "Boolean", "Choice", "Code", "Colour", "Country", "Date", "DateTime", "Decimal", "Duration",
     "Email", "FieldType", "Hints", "Identifier", "Integer", "Money", "MultilineText", "Percent",
-    "Phone", "Photo", "Postcode", "Province", "Quantity", "Url", "get_field_type", "invalid_date",
-    "to_json",
+    "Phone", "Photo", "Postcode", "Province", "Quantity", "SqlHints", "Url", "get_field_type",
+    "invalid_date", "labelled", "to_json",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from app import organisation
 from app.errors import DomainError
+from app.fieldtypes.sqltext import SqlHints
 from app.i18n.formats import show_number
 from app.text import clean
 
@@ -59,6 +60,10 @@ class FieldType:
     why_not_sorted: ClassVar[Any] = ""
     json_type: ClassVar[str] = "string"
     json_format: ClassVar[str] = ""
+    # Whether no text in a file begins as a formula of a spreadsheet does: “-1” does.
+    is_never_formula: ClassVar[bool] = False
+    # False for a class that writes values in Python alone: a file is then read cell by cell.
+    is_written_in_sql: ClassVar[bool] = True
 
     registry: ClassVar[dict[str, type[FieldType]]] = {}
 
@@ -66,6 +71,11 @@ class FieldType:
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls):
             FieldType.registry[cls.name] = cls
+        if "file_text" in vars(cls):
+            cls.is_written_in_sql = True
+        elif {"write", "write_label"} & vars(cls).keys():
+            # What it inherits writes something else.
+            cls.is_written_in_sql = False
 
     def __init__(self, column: sa.Column | None = None) -> None:
         self.column = column
@@ -116,6 +126,16 @@ class FieldType:
     def write_label(self, value: Any, country: str | None) -> str:
         """Format a value for a file that people read, so that ``parse`` reads it in that country."""
         return self.write(value)
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        """Return what ``write_label`` writes as SQL, on both databases; None if it cannot be.
+
+        Null and the empty text both mean an empty cell. A class with its own ``write`` or
+        ``write_label`` needs its own ``file_text``.
+        """
+        return value if self._is_string else None
 
     def edit(self, value: Any) -> str:
         """Format a value for a form, so that ``parse`` returns the same value again."""

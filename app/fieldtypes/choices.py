@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
+from app.fieldtypes.sqltext import SqlHints, labelled
 from app.i18n.languages import current_language
 from app.i18n.places import (
     countries,
@@ -30,6 +32,7 @@ class Boolean(FieldType):
     filters = ("yes", "no")
     is_text = False
     json_type = "boolean"
+    is_never_formula = True
     yes: ClassVar = {"1", "true", "yes", "y", "x", "on", "si", "s", "verdadero"}
     no: ClassVar = {"0", "false", "no", "n", "off", "falso"}
 
@@ -43,6 +46,13 @@ class Boolean(FieldType):
 
     def write(self, value: bool | None) -> str:
         return "" if value is None else "1" if value else "0"
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if self.column is None or not isinstance(self.column.type, sa.Boolean):
+            return None
+        return sa.case((value.is_(True), "1"), (value.is_(False), "0"))
 
     def form_text(self, value: Any) -> str:
         if not isinstance(value, bool):
@@ -69,6 +79,18 @@ class _Coded(FieldType):
         text = self.show(value)
         is_read_back = self.parse(text, Hints(country=country or "")) == value
         return text if is_read_back else self.write(value)
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if not self._is_string:
+            return None
+        return labelled(value, self.file_labels(), hints.dialect, otherwise=value)
+
+    def file_labels(self) -> dict[str, str]:
+        """Return code → what a file says instead of it."""
+        written = {code: self.write_label(code, None) for code in self.options()}
+        return {code: text for code, text in written.items() if text != code}
 
 
 class Choice(_Coded):
@@ -130,6 +152,9 @@ class Country(_Coded):
     def show(self, value: str | None) -> str:
         return country_name(value, current_language()) if value else ""
 
+    def file_labels(self) -> dict[str, str]:
+        return _country_file_labels(current_language())
+
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string"}
 
@@ -162,8 +187,30 @@ class Province(_Coded):
     def write_label(self, value: Any, country: str | None) -> str:
         return super().write_label(value, country) if country else self.write(value)
 
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if not self._is_string or hints.country is None:
+            return value if self._is_string else None
+        # The names of all provinces of the world take seconds to read: only those that occur.
+        written = {code: self.write_label(code, code[:2]) for code in hints.matching("__-%")}
+        labels = {code: text for code, text in written.items() if text != code}
+        if not labels:
+            return value
+        # The name of a province is read in its own country only.
+        is_at_home = sa.func.substr(value, 1, 2) == hints.country
+        return sa.case(
+            (is_at_home, labelled(value, labels, hints.dialect, otherwise=value)), else_=value
+        )
+
     def describe(self) -> str:
         return _("province: name or code")
+
+
+@lru_cache(maxsize=8)
+def _country_file_labels(language: str) -> dict[str, str]:
+    """Return what files in a language, which is the current one, call each country."""
+    return _Coded.file_labels(Country())
 
 
 def _unknown_province(value: str, country: str) -> str:

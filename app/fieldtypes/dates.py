@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from app import organisation
+from app import organisation, types
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
+from app.fieldtypes.sqltext import SqlHints
 from app.i18n.clock import today
 from app.i18n.dates import has_short_year, parse_date
 from app.i18n.formats import date_pattern, edit_date, show_date, show_datetime
@@ -36,6 +37,7 @@ class Date(FieldType):
     filters = ("from_date", "to_date", "on_date", "empty", "filled")
     is_text = False
     json_format = "date"
+    is_never_formula = True
 
     def read(self, value: str, hints: Hints) -> datetime.date:
         day = parse_date(value, hints.day_first, is_strict=hints.is_strict)
@@ -60,6 +62,15 @@ class Date(FieldType):
 
     def write(self, value: datetime.date | None) -> str:
         return value.isoformat() if value else ""
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if self.column is None or not isinstance(self.column.type, sa.Date):
+            return None
+        if hints.dialect == "postgresql":
+            return sa.func.to_char(value, "YYYY-MM-DD")
+        return sa.type_coerce(value, sa.String)
 
     def from_json(self, value: Any) -> Any:
         return value and datetime.date.fromisoformat(value)
@@ -99,6 +110,7 @@ class DateTime(FieldType):
     filters = ("from_day", "to_day")
     is_text = False
     json_format = "date-time"
+    is_never_formula = True
 
     def read(self, value: str, hints: Hints) -> datetime.datetime:
         found = _MOMENT.fullmatch(value)
@@ -134,6 +146,20 @@ class DateTime(FieldType):
 
     def write(self, value: datetime.datetime | None) -> str:
         return value.isoformat(timespec="seconds") if value else ""
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if self.column is None or not isinstance(self.column.type, types.UTCDateTime):
+            return None
+        if hints.dialect == "postgresql":
+            return sa.func.to_char(value, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')
+        text = sa.type_coerce(value, sa.String)
+        day, time = (
+            sa.func.substr(text, start, length, type_=sa.String)
+            for start, length in ((1, 10), (12, 8))
+        )
+        return day + "T" + time + "+00:00"
 
     def from_json(self, value: Any) -> Any:
         return value and datetime.datetime.fromisoformat(value)

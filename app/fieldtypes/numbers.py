@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from app import organisation, types
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
+from app.fieldtypes.sqltext import SqlHints
 from app.i18n.formats import (
     edit_number,
     show_duration,
@@ -46,6 +47,13 @@ class Integer(FieldType):
 
     def show(self, value: int | None) -> str:
         return show_number(value)
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if self.column is None or not isinstance(self.column.type, sa.Integer):
+            return None
+        return sa.cast(value, sa.Text)
 
     def form_text(self, value: Any) -> str:
         is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
@@ -104,6 +112,20 @@ class Decimal(FieldType):
 
     def write(self, value: decimal.Decimal | None) -> str:
         return "" if value is None else f"{value:f}"
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if not self.places:
+            return None
+        # A sum is numeric on PostgreSQL, and would be divided with decimals.
+        units = sa.cast(value, sa.BigInteger)
+        unit, size = 10**self.places, sa.func.abs(units, type_=sa.BigInteger)
+        sign = sa.case((units < 0, "-"), else_="")
+        whole = sa.cast(size // unit, sa.Text)
+        # The one in front keeps the zeros behind it.
+        decimals = sa.func.substr(sa.cast(size % unit + unit, sa.Text), 2)
+        return sign + whole + "." + decimals
 
     def to_json(self, value: Any) -> Any:
         return None if value is None else f"{value:f}"
@@ -199,6 +221,11 @@ class Duration(Integer):
 
     def write(self, value: int | None) -> str:
         return "" if value is None else str(value)
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        return super().file_text(value, hints)
 
     def describe(self) -> str:
         return _("whole number of minutes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -13,6 +14,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
+from app.fieldtypes.sqltext import SqlHints
 from app.i18n.phones import parse_phone, show_phone
 from app.lookalikes import latinize
 from app.text import clean_identifier, clean_lines
@@ -92,6 +94,11 @@ class Phone(FieldType):
 
     def write(self, value: str | None) -> str:
         return value or ""
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        return super().file_text(value, hints)
 
     def describe(self) -> str:
         return _("phone number, returned as +34944123456")

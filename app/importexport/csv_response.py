@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from time import monotonic
 
@@ -18,6 +19,7 @@ from app.types import now
 
 # How long a download may keep a thread, whether the rows or the reader are slow.
 MAX_SECONDS = 600.0
+BLOCK_BYTES = 64 * 1024
 
 
 def default_delimiter() -> str:
@@ -25,15 +27,17 @@ def default_delimiter() -> str:
     return ";" if current_language() == "es" else ","
 
 
-def csv_response(lines: Iterator[str], stem: str) -> Response:
+def csv_response(lines: Iterable[str | bytes], stem: str) -> Response:
     """Return a streamed response with the file name ``<stem>-<date>.csv``.
 
-    A user may download two files at once: TooManyDownloads. After MAX_SECONDS the connection is
-    cut, which browsers report as a failed download: part of a file would pass for the whole.
+    ``lines`` yields any number of whole lines at a time; the first, which is the header, is sent
+    at once. A user may download two files at once: TooManyDownloads. After MAX_SECONDS the
+    connection is cut, which browsers report as a failed download: part of a file would pass for
+    the whole.
     """
     slot = ExitStack()
     slot.enter_context(download_slot(current_actor()))
-    blocks = _in_blocks(_until(monotonic() + MAX_SECONDS, read_only_lines(lines)))
+    blocks = _in_blocks(_until(monotonic() + MAX_SECONDS, read_only_lines(iter(lines))))
     response = Response(stream_with_context(blocks), content_type="text/csv; charset=utf-8")
     # Called even if the client is gone before the first block.
     response.call_on_close(slot.close)
@@ -43,7 +47,7 @@ def csv_response(lines: Iterator[str], stem: str) -> Response:
     return response
 
 
-def _until(end: float, lines: Iterator[str]) -> Iterator[str]:
+def _until(end: float, lines: Iterator[str | bytes]) -> Iterator[str | bytes]:
     """Yield lines; raise TimeoutError once it is too late."""
     for line in lines:
         if monotonic() > end:
@@ -66,25 +70,40 @@ class Echo:
         return line
 
 
-def read_only_lines(lines: Iterator[str]) -> Iterator[str]:
+def read_only_lines(lines: Iterator[str | bytes]) -> Iterator[str | bytes]:
     """Yield lines, each read in a read-only transaction.
 
     A POST would otherwise hold SQLite's write lock while a slow client downloads.
     """
-    while True:
-        with reading():
-            line = next(lines, None)
-        if line is None:
-            return
-        yield line
+    try:
+        while True:
+            with reading():
+                line = next(lines, None)
+            if line is None:
+                return
+            yield line
+    finally:
+        # At once, whoever else may refer to it: what it reads is cancelled.
+        if isinstance(lines, Generator):
+            lines.close()
 
 
-def _in_blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Yield blocks of 200 lines, after a byte order mark by which spreadsheets detect UTF-8."""
-    block = ["\ufeff"]
-    for line in lines:
-        block.append(line)
-        if len(block) == 200:
-            yield "".join(block)
-            block.clear()
-    yield "".join(block)
+def _in_blocks(lines: Iterator[str | bytes]) -> Iterator[bytes]:
+    """Yield the first lines after a byte order mark, by which spreadsheets detect UTF-8.
+
+    The others follow in blocks of 64 kB or more.
+    """
+    block, size = [codecs.BOM_UTF8], 0
+    is_first = True
+    try:
+        for line in lines:
+            block.append(line if isinstance(line, bytes) else line.encode())
+            size += len(block[-1])
+            if is_first or size >= BLOCK_BYTES:
+                yield b"".join(block)
+                block, size, is_first = [], 0, False
+        if block:
+            yield b"".join(block)
+    finally:
+        if isinstance(lines, Generator):
+            lines.close()

@@ -1,29 +1,59 @@
 """Export rows as CSV, in a form that can be imported again.
 
-The condition that chooses the rows is evaluated once, by ``select_ids``, so that a time limit
-around it limits everything that depends on what somebody asked for. The rows are then read by
-their ids, a chunk at a time; of each row no more than its id, 8 bytes, is kept in memory.
+What somebody asked for is evaluated before the first line, by ``choose``, so that a time limit
+around it limits everything that depends on it. PostgreSQL then writes the lines itself (COPY);
+otherwise the rows are read by their ids, a chunk at a time, with their cells as SQL writes them.
+Only a file with a field that has no form in SQL is written cell by cell in Python. Of each row no
+more than its id, 8 bytes, is kept in memory.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
-from app.fieldtypes import Country
+from app.importexport.copying import copied_blocks
 from app.importexport.csv_response import csv_lines
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.filequery import FileQuery
+from app.importexport.formula_escape import escape_formula
 from app.importexport.lookups import Lookup, join_list
 from app.security.actor import Actor
 from app.security.scope import scope_condition, visible
 
 CHUNK_SIZE = 1000
+# How many rows one COPY reads by their ids.
+COPY_SIZE = 20_000
 _MAX_CACHED_TEXTS = 5000
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows of a file: how many, and their ids; without ids all rows that ``query`` selects."""
+
+    query: Select
+    count: int
+    ids: array[int] | None
 
 
 class Exporter:
@@ -41,12 +71,8 @@ class Exporter:
             for field in self.fields
             if isinstance(field, ForeignKeyField | ManyToManyField)
         }
-        # The keys of exported countries: provinces and telephones are read by them again.
-        self.countries = {
-            field.key
-            for field in self.fields
-            if isinstance(field, ValueField) and isinstance(field.field_type, Country)
-        }
+        self.file_query = FileQuery(session, model, self.fields, self.lookups, actor)
+        self.is_in_sql = self.file_query.is_possible()
         self.cache: dict[tuple, str] = {}
 
     @property
@@ -54,16 +80,82 @@ class Exporter:
         """Return the labels of the exported fields, separated by commas."""
         return ", ".join(str(field.label) for field in self.fields)
 
+    @property
+    def _is_copied(self) -> bool:
+        return self.is_in_sql and self.file_query.dialect == "postgresql"
+
+    def choose(self, query: Select, *, is_whole: bool) -> Chosen:
+        """Choose the rows of ``query``, which selects the model.
+
+        ``is_whole`` says that nothing but the actor's scope limits it: evaluating that again, when
+        the rows are read, costs nothing, so that they only need to be counted.
+        """
+        if is_whole and self._is_copied:
+            count = self.session.scalar(
+                query.with_only_columns(func.count()).order_by(None).select_from(self.model)
+            )
+            return Chosen(query, count or 0, None)
+        ids = self.select_ids(query)
+        return Chosen(query, len(ids), ids)
+
     def select_ids(self, query: Select) -> array[int]:
         """Return the ids of the rows of ``query``, which selects the model, in order."""
         query = query.with_only_columns(self.model.id).order_by(None).order_by(self.model.id)
         # Not with a cursor of the server: PostgreSQL has none in autocommit, in which exports read.
         return array("q", self.session.scalars(query))
 
+    def blocks(self, chosen: Chosen, delimiter: str = ",") -> Iterator[str | bytes]:
+        """Yield the header at once, then the chosen rows that there still are, in blocks."""
+        if not self._is_copied:
+            assert chosen.ids is not None
+            yield from self.lines(chosen.ids, delimiter)
+            return
+        yield from csv_lines([self._header()], delimiter)
+        for query in self._copy_queries(chosen):
+            yield from copied_blocks(self.session, query, delimiter)
+
+    def _copy_queries(self, chosen: Chosen) -> Iterator[Select]:
+        """Yield the statements that read the rows; ids go into a statement 20,000 at a time."""
+        if chosen.ids is None:
+            yield self.file_query.select(chosen.query, with_many=True)
+            return
+        # A row may have left the scope of the actor since the ids were read.
+        visible_rows = visible(self.model, self.actor)
+        for start in range(0, len(chosen.ids), COPY_SIZE):
+            ids = chosen.ids[start : start + COPY_SIZE]
+            listed = literal("{" + ",".join(map(str, ids)) + "}", Text)
+            query = visible_rows.where(self.model.id == any_(cast(listed, ARRAY(Integer))))
+            yield self.file_query.select(query, with_many=True, id_range=(ids[0], ids[-1]))
+
     def lines(self, ids: Sequence[int], delimiter: str = ",") -> Iterator[str]:
-        """Yield the header, then one line for each row that there still is."""
-        header = [str(field.label) for field in self.fields]
-        yield from csv_lines(chain([header], self.rows(ids)), delimiter)
+        """Yield the header, then the rows that there still are, some lines at a time."""
+        if not self.is_in_sql:
+            yield from csv_lines(chain([self._header()], self.rows(ids)), delimiter)
+            return
+        yield from csv_lines([self._header()], delimiter)
+        is_chosen = self.model.id.in_(bindparam("ids", expanding=True))
+        query = self.file_query.select(
+            visible(self.model, self.actor).where(is_chosen), with_many=False
+        )
+        for start in range(0, len(ids), CHUNK_SIZE):
+            yield self._chunk_text(query, ids[start : start + CHUNK_SIZE], delimiter)
+            # End the transaction: a slow client may take long to download the lines.
+            self.session.commit()
+
+    def _chunk_text(self, query: Select, ids: Sequence[int], delimiter: str) -> str:
+        """Return some rows as lines; their linked rows are read by a statement of their own."""
+        rows = [[*row] for row in self.session.execute(query, {"ids": list(ids)})]
+        for place, field in enumerate(self.fields, 1):
+            if isinstance(field, ManyToManyField):
+                many = self._linked_texts(field, [row[0] for row in rows])
+                for row in rows:
+                    row[place] = escape_formula(join_list(many.get(row[0], ())))
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=delimiter).writerows(row[1:] for row in rows)
+        return text.getvalue()
+
+    def _header(self) -> list[str]:
+        return [str(field.label) for field in self.fields]
 
     def rows(self, ids: Sequence[int]) -> Iterator[list[str]]:
         """Yield the cells of each row, ordered by id."""
@@ -117,6 +209,10 @@ class Exporter:
             for row_id, linked_ids in linked.items()
         }
 
+    def _country(self, field: ValueField, row: dict[str, Any]) -> str | None:
+        """Return the code of the country that a province is read by again."""
+        return row[field.country_name] if field.country_name in self.file_query.countries else None
+
     def _text(self, field: CsvField, row: dict[str, Any], many: dict[str, Any]) -> str:
         """Return the text of one cell."""
         if isinstance(field, ManyToManyField):
@@ -127,7 +223,7 @@ class Exporter:
             return self.lookups[field.name].export_texts.get(row[field.key], "")
         assert isinstance(field, ValueField)
         value = row[field.key]
-        country = row[field.country_name] if field.country_name in self.countries else None
+        country = self._country(field, row)
         if not field.is_cached or value is None:
             return field.write(value, country)
         key = (field.name, value, country)

@@ -256,7 +256,9 @@ def split_list(cell: str, lookup: Lookup) -> list[str]:
 
 def join_list(labels: Iterable[str]) -> str:
     """Join several values into one cell, separated by semicolons and quoted where needed."""
-    return "; ".join(
-        '"' + label.replace('"', '""') + '"' if set(label) & set(';",|') else label
-        for label in labels
-    )
+    return "; ".join(map(quote_label, labels))
+
+
+def quote_label(label: str) -> str:
+    """Quote one of several values of a cell, if it could be taken for two."""
+    return '"' + label.replace('"', '""') + '"' if set(label) & set(';",|') else label

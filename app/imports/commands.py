@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from typing import Any, NoReturn, TextIO
 
 import click
@@ -19,6 +20,7 @@ from app.extensions import db
 from app.i18n.languages import LANGUAGES, current_language
 from app.i18n.localized import localize
 from app.importexport.conditions import describe_conditions, fields_named, select_where
+from app.importexport.copying import export_snapshot
 from app.importexport.exporter import Exporter
 from app.importexport.importer import Importer, ImportOptions
 from app.importexport.reading import Source
@@ -130,27 +132,29 @@ def _export_command(importer: Importer, things: str) -> click.Command:
     @with_appcontext
     def export(where: tuple[str, ...], columns: str, output: TextIO, language: str | None) -> None:
         session = db.session()
-        with force_locale(language or current_language()), reading():
-            try:
-                query = select_where(session, importer, where, SYSTEM, organisation.country())
-                fields = fields_named(importer, columns)
-                exporter = Exporter(session, importer.model, fields, SYSTEM)
-            except DomainError as error:
-                exit_with_error(error)
-            if hasattr(output, "reconfigure"):
-                output.reconfigure(encoding="utf-8", newline="")
-            ids = exporter.select_ids(query)
-            # End the read-only transaction: the log entry below is written in another.
-            session.rollback()
-        filters = localize(lambda: describe_conditions(importer, where)) if where else ""
-        record_security_event(
-            session, "exported", SYSTEM, name=importer.english_label, rows=len(ids), filter=filters,
-            columns=localize(lambda: exporter.labels),
-        )  # fmt: skip
-        session.commit()
-        with force_locale(language or current_language()), reading():
-            for line in exporter.lines(ids):
-                output.write(line)
+        with ExitStack() as stack:
+            with force_locale(language or current_language()), reading():
+                reader = stack.enter_context(export_snapshot(session))
+                try:
+                    query = select_where(session, importer, where, SYSTEM, organisation.country())
+                    fields = fields_named(importer, columns)
+                    exporter = Exporter(reader, importer.model, fields, SYSTEM)
+                except DomainError as error:
+                    exit_with_error(error)
+                if hasattr(output, "reconfigure"):
+                    output.reconfigure(encoding="utf-8", newline="")
+                chosen = exporter.choose(query, is_whole=not where)
+                # End the read-only transaction: the log entry below is written in another.
+                session.rollback()
+            filters = localize(lambda: describe_conditions(importer, where)) if where else ""
+            record_security_event(
+                session, "exported", SYSTEM, name=importer.english_label, rows=chosen.count,
+                filter=filters, columns=localize(lambda: exporter.labels),
+            )  # fmt: skip
+            session.commit()
+            with force_locale(language or current_language()), reading():
+                for block in exporter.blocks(chosen):
+                    output.write(block if isinstance(block, str) else block.decode())
 
     return export
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import event
 from sqlalchemy.orm import Session, with_loader_criteria
 
@@ -23,4 +25,9 @@ def _hide_trashed(state) -> None:
         and not state.is_column_load
         and not state.execution_options.get("with_trash")
     ):
-        state.statement = state.statement.options(_NOT_TRASHED)
+        state.statement = without_trash(state.statement)
+
+
+def without_trash(statement: Any) -> Any:
+    """Return a SELECT without trashed rows, for one that no session executes."""
+    return statement.options(_NOT_TRASHED)

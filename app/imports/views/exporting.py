@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from flask import redirect, request
@@ -15,6 +16,7 @@ from app.crud.table import Table
 from app.database import reading
 from app.extensions import db
 from app.i18n.localized import localize
+from app.importexport.copying import export_snapshot
 from app.importexport.csv_response import csv_response, default_delimiter
 from app.importexport.exporter import Exporter
 from app.importexport.fields import CsvField
@@ -66,25 +68,33 @@ class ExportPages:
         if request.method == "GET":
             return redirect(f"{self.route_base}/export?{request.query_string.decode()}")
         actor = current_actor()
-        with reading():
-            # End the transaction: while rows are chosen, this request must not hold the write lock.
+        with ExitStack() as stack:
+            with reading():
+                # End the transaction: while rows are chosen, this request must not hold the
+                # write lock.
+                db.session.commit()
+                state = self.state()
+                is_all = request.form.get("fields") == "all"
+                fields = self.importer.export_fields() if is_all else self._list_fields(state)
+                query = self.table.select(state)
+                reader = stack.enter_context(export_snapshot(db.session()))
+                exporter = Exporter(reader, self.table.model, fields, actor)
+                is_whole = not (state.filters or state.q or self.table.is_part)
+                with limited(state, actor, session=reader):
+                    chosen = exporter.choose(query, is_whole=is_whole)
+                filters = localize(lambda: self.table.describe(state))
+                db.session.commit()
+            record_security_event(
+                db.session(), "exported", actor, name=self.importer.english_label,
+                rows=chosen.count, filter=filters or "",
+                columns=localize(lambda: exporter.labels),
+            )  # fmt: skip
             db.session.commit()
-            state = self.state()
-            is_all = request.form.get("fields") == "all"
-            fields = self.importer.export_fields() if is_all else self._list_fields(state)
-            exporter = Exporter(db.session(), self.table.model, fields, actor)
-            query = self.table.select(state)
-            with limited(state, actor):
-                ids = exporter.select_ids(query)
-            filters = localize(lambda: self.table.describe(state))
-            db.session.commit()
-        record_security_event(
-            db.session(), "exported", actor, name=self.importer.english_label, rows=len(ids),
-            filter=filters or "", columns=localize(lambda: exporter.labels),
-        )  # fmt: skip
-        db.session.commit()
-        stem = str(self.importer.label).lower().replace(" ", "-")
-        return csv_response(exporter.lines(ids, default_delimiter()), stem)
+            stem = str(self.importer.label).lower().replace(" ", "-")
+            response = csv_response(exporter.blocks(chosen, default_delimiter()), stem)
+            # After the last block, or when the client is gone.
+            response.call_on_close(stack.pop_all().close)
+            return response
 
     def _list_fields(self, state: ListState) -> tuple[CsvField, ...]:
         """Return the fields of the list's columns, first the one that an import matches by."""
