@@ -27,6 +27,8 @@ def _read_thoroughly(text: str, country: str) -> str | None:
         ("+39 06 6982", "ES", None),
         ("922618947 ext. 3", "ES", None),
         ("12345", "ES", None),
+        # Its first digit is only dialled.
+        ("8187656128", "BY", None),
     ],
 )
 def test_only_numbers_that_are_written_as_most_are_read_quickly(text, country, read):
