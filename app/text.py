@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Literal
 
 # Letters that look like an accented letter and have no decomposition in Unicode.
@@ -36,15 +37,23 @@ _SPACES = re.compile(r"[\s\u2028\u2029]+")
 # quadratic time, and a form may contain a million.
 MAX_MARKS = 30
 _LONG_RUN = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1},}}")
+# Text in NFC of which nothing but spaces is dropped: what nearly every value consists of.
+_PLAIN = re.compile("[ -~\u00a1-\u00ac\u00ae-\u017f‘’“”–—…€]*")
+# Letters whose folded form does not depend on what stands beside them.
+_LATIN = re.compile("[\x00-\u024f]*")
 
 
 def clean(value: str) -> str:
     """Return one line of text: NFC, no control characters, single spaces, trimmed."""
+    if _PLAIN.fullmatch(value):
+        return " ".join(value.split())
     return _SPACES.sub(" ", _normalize("NFC", _drop_invisible(value))).strip()
 
 
 def clean_lines(value: str) -> str:
     """Return multiline text: like ``clean``, but with line ends and tabs preserved."""
+    if _PLAIN.fullmatch(value):
+        return value.strip()
     value = value.replace("\r\n", "\n").replace("\r", "\n")
     return _normalize("NFC", _drop_invisible(value)).strip()
 
@@ -124,15 +133,31 @@ def _limit_marks(run: re.Match[str]) -> str:
 
 def fold(value: str) -> str:
     """Return ``value`` for comparing: without accents, lower case, single spaces."""
+    if _LATIN.fullmatch(value):
+        return " ".join(value.translate(_folded_letters()).split())
     decomposed = _normalize("NFKD", value.casefold().translate(_REPLACEMENTS))
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
     return _SPACES.sub(" ", bare.casefold()).strip()
 
 
+@cache
+def _folded_letters() -> dict[int, str]:
+    """Return the folded form of each character that ``_LATIN`` matches."""
+    table = {}
+    for c in map(chr, range(0x250)):
+        decomposed = unicodedata.normalize("NFKD", c.casefold().translate(_REPLACEMENTS))
+        table[ord(c)] = "".join(d for d in decomposed if not unicodedata.combining(d)).casefold()
+    return table
+
+
 def sort_key(value: str) -> str:
     """Return the sort key of ``value``: like ``fold``, but with ñ between n and o."""
     # "~" follows every letter in ASCII, so "n~" sorts after "nz" and before "o".
-    value = _normalize("NFC", value).casefold().replace("ñ", "n\x01")
+    if not _LATIN.fullmatch(value):
+        value = _normalize("NFC", value)
+    value = value.casefold().replace("ñ", "n\x01")
+    if "\x01" not in value and not value.isspace():
+        return fold(value)[:200]
     return _fold_with_marker(value)[:200]
 
 

@@ -143,3 +143,11 @@ def test_combining_marks_are_limited_before_normalizing(make, mark, monkeypatch)
     assert max(mark_counts, default=0) <= MAX_MARKS
     assert make(made) == made
     assert fold(made)[0] == "a"
+
+
+@pytest.mark.parametrize("make", [clean, clean_lines, fold, sort_key])
+def test_latin_text_alone_is_normalized_as_beside_other_scripts(make):
+    """Latin text takes a shorter way, which must lead to the same."""
+    for letter in (*map(chr, range(0x250)), "’", "“", "–", "€", "…"):
+        for text in (f"a{letter}b", f"a {letter} b", f"a{letter}{letter}ñb"):
+            assert make(f"{text}漢") == f"{make(text)}漢"

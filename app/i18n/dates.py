@@ -18,6 +18,7 @@ WORDED_DATE = re.compile(
 )
 
 
+_NO_WORDS = re.compile(r"[\d/.-]+", re.ASCII)
 _SPACED_SIGN = re.compile(r"(?<=\d) ?([-/.]) ?(?=\d)")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
 _SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1\d{2}")
@@ -31,7 +32,7 @@ def parse_date(value: str, day_first: bool, *, is_strict: bool = False) -> date 
     """
     if is_strict:
         value = _SPACED_SIGN.sub(r"\1", value)
-    if match := WORDED_DATE.fullmatch(fold(value)):
+    if not _NO_WORDS.fullmatch(value) and (match := WORDED_DATE.fullmatch(fold(value))):
         month = _month_numbers().get(match["month"] or match["us_month"])
         day = int(match["day"] or match["us_day"])
         return _date_or_none(int(match["year"]), month, day) if month else None

@@ -81,7 +81,7 @@ def _is_mostly_utf8(path: Path) -> bool:
         while block := file.read(_BLOCK):
             text = decoder.decode(block)
             if not text.isascii():
-                accented += sum(character > "\x7f" for character in text)
+                accented += len(text) - len(text.encode("ascii", "ignore"))
             if wrong > 200 and wrong > accented:
                 return False
         decoder.decode(b"", True)
