@@ -7,12 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.context_pool import TIMEOUT_MS, ContextPool
+from tests.browser.context_pool import ContextPool
 from tests.browser.live_server import ENGLISH, start_server
+from tests.browser.playwright import sync_playwright
 
-expect.set_options(timeout=TIMEOUT_MS)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 

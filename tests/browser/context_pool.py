@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from playwright.sync_api import Browser, BrowserContext, Page
+from typing import TYPE_CHECKING, Any
 
 from tests.browser.live_server import LANGUAGES, LiveServer
+from tests.browser.playwright import TIMEOUT_MS
 
-# The test machine may be busy.
-TIMEOUT_MS = 20_000
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Locator, Page
 
 from app.contacts.models import Contact, Tag
 from app.extensions import db
 from tests.browser.live_server import LiveServer
 from tests.factories import a_contact
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 JOB_URL = re.compile(r"/jobs/\d+/$")
 DRAFT_URL = re.compile(r"/operations/\d+/$")

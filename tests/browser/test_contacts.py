@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
-
+from tests.browser.playwright import expect
 from tests.browser.screens import add_contact, press_delete, save, unique_name
 
 

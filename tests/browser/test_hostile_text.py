@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.browser.screens import unique_name
 from tests.sampling import some
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PAYLOADS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "<svg onload=alert(3)>",

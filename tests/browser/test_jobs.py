@@ -6,7 +6,6 @@ import re
 import threading
 
 import pytest
-from playwright.sync_api import expect
 
 from app.extensions import db
 from app.jobs.kinds import Step
@@ -17,6 +16,7 @@ from app.staff.models import StaffUser
 from tests.browser.axe import find_violations
 from tests.browser.context_pool import PHONE
 from tests.browser.live_server import LiveServer
+from tests.browser.playwright import expect
 from tests.browser.screens import answer
 from tests.jobs.kinds import plug_in_paint_kind
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, expect
-
+from tests.browser.playwright import expect
 from tests.browser.screens import DRAFT_URL, JOB_URL, action_bar_text, job_state, tag
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 # An imported fixture.
 __all__ = ["tag"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 from waitress.server import create_server
 
 from app.extensions import db
 from app.security.rights import ADMINISTRATOR
 from tests.browser.context_pool import ContextPool
 from tests.browser.live_server import ENGLISH, LiveServer
+from tests.browser.playwright import expect
 from tests.contracts.test_lines import declare
 from tests.factories import the_entity
 from tests.sample import sample_app

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pyotp
 import pytest
 from flask_appbuilder.security.sqla.models import Role
-from playwright.sync_api import Page, expect
 
 from app.extensions import db
 from app.security.areas import Area, Level
@@ -17,7 +17,11 @@ from app.security.sessions import end_sessions
 from app.staff.models import StaffUser
 from tests.browser.axe import find_violations
 from tests.browser.live_server import PASSWORD
+from tests.browser.playwright import expect
 from tests.browser.screens import answer, save, unique_name
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 EDITOR = role_name(Area.CONTACTS, Level.EDIT)
 LIST, START = re.compile("/contacts/list/"), re.compile(r"^http://[^/]+/$")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
 from sqlalchemy import select
 
 from app.extensions import db
@@ -14,6 +13,7 @@ from app.jobs.runner import run_job
 from tests.browser.axe import find_violations
 from tests.browser.context_pool import PHONE
 from tests.browser.live_server import ENGLISH, SPANISH
+from tests.browser.playwright import expect
 from tests.browser.screens import (
     JOB_URL,
     action_bar_text,

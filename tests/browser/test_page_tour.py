@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from tests.browser.axe import find_violations
 from tests.browser.context_pool import PHONE
 from tests.browser.page_urls import find_pages
+from tests.browser.playwright import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 LINKS = "[...document.querySelectorAll('a[href]')].map((link) => link.href)"
 # They speak the browser's language, unless a part of the page stands in for them.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Locator, Page, expect
+from tests.browser.playwright import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 
 def picker(page: Page | Locator, field: str) -> Locator:

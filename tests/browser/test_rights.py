@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
-
 from app.security.areas import Area, Level
+from tests.browser.playwright import expect
 from tests.browser.screens import add_contact, answer, unique_name
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
-
 from tests.browser.live_server import SPANISH
+from tests.browser.playwright import expect
 
 
 def test_a_password_can_be_shown_and_is_hidden_again_when_it_is_sent(open_page):
