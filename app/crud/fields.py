@@ -6,24 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
 from sqlalchemy import String
 from wtforms import Field, FileField
 from wtforms.validators import ValidationError
-from wtforms.widgets import (
-    CheckboxInput,
-    NumberInput,
-    TextArea,
-    TextInput,
-    html_params,
-)
+from wtforms.widgets import TextArea
 
 from app import organisation
+from app.crud.widgets import (
+    DateWidget,
+    MomentWidget,
+    NumberInput,
+    OptionWidget,
+    ProvinceWidget,
+    SwitchWidget,
+    TypedInput,
+)
 from app.errors import DomainError
 from app.fieldtypes import FieldType, Hints
-from app.i18n.formats import date_pattern, decimal_sign, is_day_first
-from app.i18n.languages import current_language
-from app.i18n.places import province_of_postcode, provinces
+from app.i18n.formats import decimal_sign, is_day_first
+from app.i18n.places import province_of_postcode
 from app.text import clean
 
 REQUIRED = _l("This field is required.")
@@ -114,36 +115,6 @@ def get_hints(form: Any, field_type: FieldType) -> Hints:
     return Hints(country, is_day_first(), decimal_sign(), is_strict=True)
 
 
-class OptionWidget:
-    """A ``<select>`` over the options of a field."""
-
-    def __init__(self, multiple: bool = False) -> None:
-        self.multiple = multiple
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        kwargs.setdefault("id", field.id)
-        if self.multiple:
-            kwargs["multiple"] = True
-        if field.flags.required and not self.multiple:
-            kwargs["required"] = True
-        if lookup := getattr(field, "lookup", None):
-            kwargs["data_lookup"] = lookup
-        if (lookup or self.multiple) and (view := getattr(field, "add_view", None)):
-            kwargs["data_create"] = f"{view.route_base}/add"
-            kwargs["data_create_label"] = view.add_title
-        parts = [_hidden_empty_input(field)] if self.multiple else []
-        parts.append(Markup("<select %s>") % Markup(html_params(name=field.name, **kwargs)))
-        if not self.multiple:
-            parts.append(Markup('<option value="">%s</option>') % getattr(field, "blank", "—"))
-        for value, label, chosen in field.options():
-            parts.append(
-                Markup('<option value="%s"%s>%s</option>')
-                % (value, Markup(" selected") if chosen else "", label)
-            )
-        parts.append(Markup("</select>"))
-        return Markup("").join(parts)
-
-
 class ChoiceField(TypedField):
     """A ``<select>`` of codes: a choice, a colour, a country."""
 
@@ -158,30 +129,6 @@ class ChoiceField(TypedField):
         return list(self.field_type.options().items())
 
 
-class ProvinceWidget(TextInput):
-    """A text input with the provinces of the chosen country as suggestions."""
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        country = (
-            organisation.country()
-            if field.form_ is None
-            else get_hints(field.form_, field.field_type).country
-        )
-        names = [name for _code, name in provinces(country, current_language())]
-        info = field.field_type.column.info
-        kwargs |= {
-            "list": f"{field.id}-list",
-            "data_provinces_of": info.get("country", "country"),
-            "data_postcode": info.get("postcode", "postcode"),
-            "data_country": organisation.country(),
-            "autocomplete": "off",
-        }
-        options = Markup("").join(Markup('<option value="%s"></option>') % name for name in names)
-        return super().__call__(field, **kwargs) + Markup(
-            '<datalist id="%s-list">%s</datalist>'
-        ) % (field.id, options)
-
-
 class ProvinceField(TypedField):
     """A province: the name is typed, the code is stored."""
 
@@ -190,6 +137,12 @@ class ProvinceField(TypedField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.form_ = kwargs.get("_form")
         super().__init__(*args, **kwargs)
+
+    def country(self) -> str:
+        """Return the country whose provinces are suggested."""
+        if self.form_ is None:
+            return organisation.country()
+        return get_hints(self.form_, self.field_type).country
 
     def pre_validate(self, form: Any) -> None:
         self.form_ = form
@@ -208,35 +161,6 @@ class ProvinceField(TypedField):
         except DomainError:
             return None
         return province_of_postcode(parsed or "", hints.country)
-
-
-class DateWidget(TextInput):
-    """A date as the reader types it; the template adds a button that opens a calendar."""
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        kwargs.setdefault("placeholder", date_pattern())
-        kwargs |= {"autocomplete": "off", "data_date_order": "dmy" if is_day_first() else "mdy"}
-        return super().__call__(field, **kwargs)
-
-
-class MomentWidget(DateWidget):
-    """A date and time as the reader types it."""
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        kwargs.setdefault("placeholder", f"{date_pattern()} hh:mm")
-        return super().__call__(field, **kwargs)
-
-
-class SwitchWidget(CheckboxInput):
-    """A checkbox that also sends a value when it is not ticked."""
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        kwargs.setdefault("value", "1")
-        return _hidden_empty_input(field) + super().__call__(field, **kwargs)
-
-
-def _hidden_empty_input(field: Any) -> Markup:
-    return Markup('<input type="hidden" name="%s" value="">') % field.name
 
 
 class SwitchField(Field):
@@ -269,16 +193,6 @@ class PhotoField(FileField):
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Do nothing: the view stores the file."""
-
-
-class TypedInput(TextInput):
-    """An input of the type and the keyboard that suit the field type."""
-
-    def __call__(self, field: Any, **kwargs: Any) -> Markup:
-        kwargs.setdefault("type", field.field_type.input_type)
-        if mode := field.field_type.input_mode:
-            kwargs.setdefault("inputmode", mode)
-        return super().__call__(field, **kwargs)
 
 
 # By the field type's ``form_field``: the class of the field and its widget.

@@ -11,10 +11,11 @@ from flask_babel import gettext as _
 from wtforms import Field
 from wtforms.validators import StopValidation, ValidationError
 
-from app.crud.fields import REQUIRED, OptionWidget
+from app.crud.fields import REQUIRED
 from app.crud.interface import parse_id
 from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows, may_name
 from app.crud.quicksearch import lookup_results
+from app.crud.widgets import OptionWidget
 from app.extensions import db
 from app.repositories.models import Repository
 from app.security.actor import current_actor
