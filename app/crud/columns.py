@@ -303,12 +303,15 @@ def is_stored_in_order(column: Column) -> bool:
 
 
 def key_sort(datamodel: ScopedInterface, name: str) -> KeySort:
-    """Return the sort by a column attribute or a computed field."""
+    """Return the sort by a column attribute or a computed field.
+
+    No index has ``updated_at``: each change of a row would be one of the index, too.
+    """
     column = datamodel.column(name)
     is_computed = name in datamodel.computed
     return KeySort(
         lambda: datamodel.expression(name), column.type.python_type, bool(column.nullable),
-        is_scan=is_computed,
+        is_scan=is_computed or name == "updated_at",
     )  # fmt: skip
 
 

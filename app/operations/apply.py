@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, case, null, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    case,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.operations.batch import Batch
 from app.operations.engine import NOW, ChunkedRun, main_verb
+from app.operations.frozen import FrozenIds
 from app.operations.models import Operation
+from app.operations.models import OperationItem as Item
 from app.operations.sql import is_not_true
 from app.operations.verbbase import Effect, Verb
 from app.security.actor import Actor
@@ -25,6 +37,23 @@ class ApplyRun(ChunkedRun):
     def __init__(self, session: Session, operation: Operation, batch: Batch, actor: Actor) -> None:
         super().__init__(session, operation, batch.model, batch.verbs, actor)
         self.batch = batch
+        self.frozen = FrozenIds(session, operation.id)
+
+    def next_ids(self, after: int, size: int) -> list[int]:
+        return self.frozen.after(after, size)
+
+    def outcome_statement(self) -> Any:
+        values = self.item_values()
+        items = select(literal(self.operation_id), self.model.id, *values.values())
+        items = items.where(self.model.id.in_(self.rows)).order_by(self.model.id)
+        return insert(Item.__table__).from_select(["operation_id", "row_id", *values], items)
+
+    def write_gone(self, ids: list[int]) -> None:
+        rows = [{"operation_id": self.operation_id, "row_id": pk, **self.gone} for pk in ids]
+        self.session.execute(insert(Item), rows)
+
+    def logged_rows(self, entries: Select) -> Select:
+        return entries.where(self.model.id.in_(self.rows))
 
     def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
@@ -67,7 +96,7 @@ class ApplyRun(ChunkedRun):
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         verb.changed(self.session, ids, self.actor)
 
-    def change_one_by_one(self, outcomes: dict[int, str]) -> None:
+    def change_one_by_one(self, outcomes: dict[str, list[int]]) -> None:
         verb: Any = self.verbs[0]
 
         def change(row: Any, _before: Any) -> tuple[str, str]:
@@ -75,8 +104,8 @@ class ApplyRun(ChunkedRun):
             self.update_item(row.id, before={verb.key: before})
             return old, new
 
-        def refuse(number: int, sentence: str) -> None:
+        def refuse(number: int, sentence: str) -> str:
             self.update_item(number, outcome="refused", reason=sentence, before=None)
-            outcomes[number] = "refused"
+            return "refused"
 
         self.change_each(outcomes, change, refuse)

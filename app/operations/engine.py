@@ -1,8 +1,7 @@
-"""Freeze a selection into items and process them chunk by chunk, in a few statements each."""
+"""Process the rows of an operation chunk by chunk, in a few statements each."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
@@ -18,7 +17,6 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -36,7 +34,6 @@ from app.operations.verbbase import Effect, Verb
 from app.search.models import Searchable
 from app.search.services import index_rows
 from app.security.actor import Actor
-from app.security.scope import not_trashed
 from app.types import now
 
 UNSYNCHRONISED = {"synchronize_session": False}
@@ -46,16 +43,8 @@ FIRST, LAST = bindparam("chunk_first", type_=Integer), bindparam("chunk_last", t
 NOW = bindparam("moment", type_=LogEntry.at.type)
 
 
-def freeze_selection(session: Session, operation: Operation, model: Any, rows: Select) -> int:
-    """Write an item for each selected row, in one statement; return how many."""
-    chosen = rows.where(not_trashed(model)).with_only_columns(literal(operation.id), model.id)
-    statement = insert(Item).from_select(["operation_id", "row_id"], chosen)
-    result = session.execute(statement, execution_options={"preserve_rowcount": True})
-    return result.rowcount  # type: ignore[attr-defined]
-
-
 class ChunkedRun:
-    """Process the items of one operation in chunks, on behalf of ``actor``.
+    """Process the rows of one operation in chunks, on behalf of ``actor``.
 
     Statements are built once and executed for each chunk with other parameters: on SQLite chunks
     are small, and building takes longer than executing, while nobody else can write.
@@ -64,8 +53,6 @@ class ChunkedRun:
     # The outcome of an item whose row was changed, and the values of one whose row is gone.
     done: ClassVar[str]
     gone: ClassVar[dict[str, str]]
-    # Which items are processed; the others are passed over.
-    wanted: ClassVar[ColumnElement[bool]] = true()
 
     def __init__(
         self, session: Session, operation: Operation, model: Any, verbs: list[Verb], actor: Actor
@@ -77,13 +64,27 @@ class ChunkedRun:
         self.outcome = next(iter(self.gone))
         # Selects the ids of the rows that a statement is for.
         self.rows = self.json.ids("chunk_rows")
-        self.chunk = and_(
-            Item.operation_id == self.operation_id, Item.row_id.between(FIRST, LAST), self.wanted
-        )
+        self.chunk = and_(Item.operation_id == self.operation_id, Item.row_id.between(FIRST, LAST))
         self.chosen = and_(self.chunk, getattr(Item, self.outcome) == self.done)
+
+    def next_ids(self, after: int, size: int) -> list[int]:
+        """Return the ids of the next rows, at most ``size``; fewer at the end."""
+        raise NotImplementedError
 
     def item_values(self) -> dict[str, ColumnElement]:
         """Return the columns of an item: the outcome, the reason and what undoing needs."""
+        raise NotImplementedError
+
+    def outcome_statement(self) -> Any:
+        """Return the INSERT or UPDATE that writes the outcomes of a chunk into its items."""
+        raise NotImplementedError
+
+    def write_gone(self, ids: list[int]) -> None:
+        """Write the outcome of rows that no longer exist into their items."""
+        raise NotImplementedError
+
+    def logged_rows(self, entries: Select) -> Select:
+        """Limit a query over the rows to those changed in a chunk."""
         raise NotImplementedError
 
     def event(self) -> str:
@@ -107,7 +108,7 @@ class ChunkedRun:
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         """Do what else belongs to a verb, once its rows are changed."""
 
-    def change_one_by_one(self, outcomes: dict[int, str]) -> None:
+    def change_one_by_one(self, outcomes: dict[str, list[int]]) -> None:
         """Change the rows through the session, and correct their outcomes where one is refused."""
         raise NotImplementedError
 
@@ -118,15 +119,15 @@ class ChunkedRun:
 
     def step(self, after: int, size: int) -> Step:
         """Process the next chunk: lock, write outcomes, log, change. The caller commits."""
-        ids = list(self._execute(self._next_ids, chunk_after=after, chunk_size=size).scalars())
+        ids = self.next_ids(after, size)
         if not ids:
             return Step(after, 0, is_last=True)
         if self.json.is_postgres:
-            self._execute(self._row_lock, chunk_rows=ids).all()
+            self._execute(self._row_lock, chunk_rows=self.json.id_list(ids))
         outcomes = self._write_outcomes(ids)
         if self.is_one_by_one:
             self.change_one_by_one(outcomes)
-        elif changed := self.rows_with(self.done, outcomes):
+        elif changed := outcomes.get(self.done):
             self._change_together(ids, changed)
         self._add_counts(outcomes)
         return Step(ids[-1], len(ids), is_last=len(ids) < size)
@@ -135,44 +136,42 @@ class ChunkedRun:
         return self.session.execute(statement, parameters, execution_options=OPTIONS)
 
     @cached_property
-    def _next_ids(self) -> Executable:
-        items = select(Item.row_id).where(
-            Item.operation_id == self.operation_id,
-            Item.row_id > bindparam("chunk_after", type_=Integer),
-            self.wanted,
-        )
-        return items.order_by(Item.row_id).limit(bindparam("chunk_size", type_=Integer))
-
-    @cached_property
     def _row_lock(self) -> Executable:
         """Lock the rows until the commit; on SQLite the transaction is the only writer anyway."""
-        rows = select(self.model.id).where(self.model.id.in_(self.rows))
-        return rows.order_by(self.model.id).with_for_update(key_share=True)
+        rows = select(self.model.id).where(self.model.id.in_(self.rows)).order_by(self.model.id)
+        # Nobody needs the ids, so that the server only counts them.
+        return select(func.count()).select_from(rows.with_for_update(key_share=True).subquery())
 
-    def _write_outcomes(self, ids: list[int]) -> dict[int, str]:
-        """Write the outcome of every item of a chunk; return them by row."""
-        written = self._execute(self._outcome_update, chunk_first=ids[0], chunk_last=ids[-1])
-        outcomes: dict[int, str] = {number: outcome for number, outcome in written}  # noqa: C416
-        missing = [number for number in ids if number not in outcomes]
-        if missing:
-            items = and_(Item.operation_id == self.operation_id, Item.row_id.in_(self.rows))
-            statement = update(Item).where(items).values(self.gone)
-            self._execute(statement, chunk_rows=self.json.id_list(missing))
-            outcomes |= dict.fromkeys(missing, self.gone[self.outcome])
+    def _write_outcomes(self, ids: list[int]) -> dict[str, list[int]]:
+        """Write the outcome of every row of a chunk; return the rows by outcome."""
+        chunk = {
+            "chunk_rows": self.json.id_list(ids),
+            "chunk_first": ids[0],
+            "chunk_last": ids[-1],
+        }
+        written = self._execute(self._outcomes, **chunk)
+        outcomes: dict[str, list[int]] = {}
+        if self.json.is_postgres:
+            outcomes = {outcome: numbers for outcome, numbers in written}  # noqa: C416
+        else:
+            for outcome, number in written:
+                outcomes.setdefault(outcome, []).append(number)
+        if sum(map(len, outcomes.values())) < len(ids):
+            missing = sorted(set(ids).difference(*outcomes.values()))
+            self.write_gone(missing)
+            outcomes.setdefault(self.gone[self.outcome], []).extend(missing)
         return outcomes
 
     @cached_property
-    def _outcome_update(self) -> Executable:
-        return (
-            update(Item)
-            .where(self.chunk, Item.row_id == self.model.id)
-            .values(self.item_values())
-            .returning(Item.row_id, getattr(Item, self.outcome))
-        )
-
-    def rows_with(self, wanted: str, outcomes: dict[int, str]) -> list[int]:
-        """Return the rows of a chunk that have an outcome."""
-        return [number for number, outcome in outcomes.items() if outcome == wanted]
+    def _outcomes(self) -> Executable:
+        """Write the outcomes, and return them with their rows: on PostgreSQL, as arrays."""
+        items: Any = Item.__table__
+        statement = self.outcome_statement().returning(items.c[self.outcome], items.c.row_id)
+        if not self.json.is_postgres:
+            return statement
+        written = statement.cte("written")
+        outcome, number = written.c
+        return select(outcome, func.array_agg(number)).group_by(outcome)
 
     def _change_together(self, ids: list[int], changed: list[int]) -> None:
         """Log and change the rows of a chunk that are to be changed."""
@@ -232,40 +231,42 @@ class ChunkedRun:
         for verb, effect in self._effects:
             pairs = {field: json.array(*pair) for field, pair in effect.log_changes().items()}
             changes.append(self.when_changed(verb, json.object(**pairs), json.object()))
-        entries = (
-            select(
-                NOW,
-                *(literal(value) for value in author.values()),
-                literal(self.event()),
-                literal(model.__tablename__),
-                model.id,
-                func.substr(name_expression(model), 1, 200),
-                model.version + 1,
-                json.merge(changes),
-            )
-            .join(Item, Item.row_id == model.id)
-            .where(self.chosen)
+        entries = select(
+            NOW,
+            *(literal(value) for value in author.values()),
+            literal(self.event()),
+            literal(model.__tablename__),
+            model.id,
+            func.substr(name_expression(model), 1, 200),
+            model.version + 1,
+            json.merge(changes),
         )
+        for _verb, effect in self._effects:
+            for source, condition in effect.log_joins:
+                entries = entries.outerjoin(source, condition)
         columns = (
             "at", *author, "event", "subject_type", "subject_id", "subject_name", "version",
             "changes",
         )  # fmt: skip
-        return insert(LogEntry.__table__).from_select(columns, entries)
+        return insert(LogEntry.__table__).from_select(columns, self.logged_rows(entries))
 
     def change_each(
         self,
-        outcomes: dict[int, str],
+        outcomes: dict[str, list[int]],
         change: Callable[[Any, Any], tuple[str, str]],
-        refuse: Callable[[int, str], None],
+        refuse: Callable[[int, str], str],
     ) -> None:
         """Change rows through the session; a row that its listeners refuse stays as it is.
 
         ``change`` gets a row and the ``before`` of its item, and returns (old, new) for the log.
+        ``refuse`` gets an id and the sentence, and returns the outcome.
         """
         model, session, entries = self.model, self.session, []
         query = select(model, Item.before).join(Item, Item.row_id == model.id)
         query = query.where(Item.operation_id == self.operation_id, model.id.in_(self.rows))
-        changed = self.json.id_list(self.rows_with(self.done, outcomes))
+        done = outcomes.pop(self.done, [])
+        changed = self.json.id_list(done)
+        refused: dict[int, str] = {}
         for row, before in session.execute(query.order_by(model.id), {"chunk_rows": changed}):
             number, name, version = row.id, str(row), row.version
             try:
@@ -273,7 +274,7 @@ class ChunkedRun:
                     old, new = change(row, before)
                     session.flush()
             except DomainError as error:
-                refuse(number, str(error)[:200])
+                refused[number] = refuse(number, str(error)[:200])
                 continue
             # The session has already logged what changed in the row's own columns.
             if row.version == version:
@@ -281,6 +282,8 @@ class ChunkedRun:
                     {"subject_id": number, "subject_name": name, "version": version,
                      "changes": {self.action: [old, new]}}
                 )  # fmt: skip
+        for number in done:
+            outcomes.setdefault(refused.get(number, self.done), []).append(number)
         record_many(session, "changed", model.__tablename__, entries, self.actor)
 
     def update_item(self, number: int, **values: Any) -> None:
@@ -297,10 +300,9 @@ class ChunkedRun:
             query = query.execution_options(populate_existing=True)
             index_rows(self.session, self._execute(query, chunk_rows=rows).scalars().unique())
 
-    def _add_counts(self, outcomes: dict[int, str]) -> None:
+    def _add_counts(self, outcomes: dict[str, list[int]]) -> None:
         """Add the outcomes of a chunk to the operation's counts."""
-        counts = Counter(outcomes.values())
-        raised = {name: getattr(Operation, name) + count for name, count in counts.items()}
+        raised = {name: getattr(Operation, name) + len(ids) for name, ids in outcomes.items()}
         self._execute(update(Operation).where(Operation.id == self.operation_id).values(raised))
 
 

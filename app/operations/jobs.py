@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import false, or_, select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session
 
 from app.crud.columns import name_parts
@@ -18,6 +18,7 @@ from app.jobs.kinds import JobKind, ReportRow, Step
 from app.jobs.models import Job
 from app.operations.actionbase import Action, find_operation_action
 from app.operations.apply import ApplyRun
+from app.operations.frozen import not_started_ids
 from app.operations.models import NOT_STARTED, OUTCOMES, UNDO_OUTCOMES, Operation, OperationItem
 from app.operations.permissions import may_act, may_list, may_undo
 from app.operations.selection import Selection, find_screen, get_screen
@@ -35,9 +36,7 @@ class _OperationJob(JobKind, abstract=True):
 
     template = "operations/job.html"
     success_outcomes = frozenset({"changed", "already", "undone"})
-    # The columns of an item with the outcome and its reason, and the labels of the outcomes.
-    outcome: ClassVar[str] = "outcome"
-    reason: ClassVar[str] = "reason"
+    # The labels of the outcomes.
     outcomes: ClassVar[dict[str, Any]] = OUTCOMES
 
     def begin(self, session: Session, job: Job) -> None:
@@ -80,9 +79,11 @@ class _OperationJob(JobKind, abstract=True):
         return ""
 
     @classmethod
-    def item_conditions(cls) -> tuple[Any, ...]:
-        """Return conditions of the items that the job processes."""
-        return ()
+    def _items(
+        cls, session: Session, operation: Operation, wanted: list[str], after: int, limit: int
+    ) -> list[tuple[int, str | None, str | None]]:
+        """Return (id, outcome, reason) of rows after an id that have one of the wanted outcomes."""
+        raise NotImplementedError
 
     @classmethod
     def content(cls, session: Session, job: Job) -> dict[str, Any]:
@@ -181,18 +182,7 @@ class _OperationJob(JobKind, abstract=True):
         limit: int,
     ) -> list[ReportRow]:
         """Return items with the names of their rows, as far as the reader may see them."""
-        column = getattr(OperationItem, cls.outcome)
-        items = session.execute(
-            select(OperationItem.row_id, column, getattr(OperationItem, cls.reason))
-            .where(
-                OperationItem.operation_id == operation.id,
-                OperationItem.row_id > after,
-                *cls.item_conditions(),
-                or_(column.in_(wanted), column.is_(None) if NOT_STARTED in wanted else false()),
-            )
-            .order_by(OperationItem.row_id)
-            .limit(limit)
-        ).all()
+        items = cls._items(session, operation, wanted, after, limit)
         view = find_screen(operation)
         base = "" if view is None else view.route_base
         may_see = may_list(current_actor(), operation)
@@ -215,6 +205,18 @@ class OperationRun(_OperationJob):
 
     name = "operation"
     label = _l("Collective action")
+
+    @classmethod
+    def _items(
+        cls, session: Session, operation: Operation, wanted: list[str], after: int, limit: int
+    ) -> list[tuple[int, str | None, str | None]]:
+        item = OperationItem
+        query = select(item.row_id, item.outcome, item.reason).where(item.outcome.in_(wanted))
+        found = _page(session, query, operation, after, limit)
+        if NOT_STARTED in wanted and len(found) < limit:
+            left = not_started_ids(session, operation, after, limit - len(found))
+            found += [(number, None, None) for number in left]
+        return found
 
     @classmethod
     def outcome_text(cls, outcome: str | None, kind: type[Action] | None) -> str:
@@ -252,11 +254,21 @@ class OperationUndo(_OperationJob):
 
     name = "operation_undo"
     label = _l("Undo")
-    outcome, reason, outcomes = "undone", "undone_reason", UNDO_OUTCOMES
+    outcomes = UNDO_OUTCOMES
 
     @classmethod
-    def item_conditions(cls) -> tuple[Any, ...]:
-        return (OperationItem.outcome == "changed",)
+    def _items(
+        cls, session: Session, operation: Operation, wanted: list[str], after: int, limit: int
+    ) -> list[tuple[int, str | None, str | None]]:
+        item = OperationItem
+        query = select(item.row_id, item.undone, item.undone_reason).where(
+            item.outcome == "changed",
+            or_(
+                item.undone.in_(wanted),
+                item.undone.is_(None) if NOT_STARTED in wanted else false(),
+            ),
+        )
+        return _page(session, query, operation, after, limit)
 
     def prepare(self, session: Session) -> UndoRun:
         model = self.kind.model
@@ -266,6 +278,15 @@ class OperationUndo(_OperationJob):
             self.max_chunk_size = 200
         action = self.kind(None, self.actor)
         return UndoRun(session, self.operation, verbs, action.undo_row, model, self.actor)
+
+
+def _page(
+    session: Session, query: Select, operation: Operation, after: int, limit: int
+) -> list[tuple[int, str | None, str | None]]:
+    """Return the first rows of a query over items that come after an id."""
+    item = OperationItem
+    query = query.where(item.operation_id == operation.id, item.row_id > after)
+    return [tuple(row) for row in session.execute(query.order_by(item.row_id).limit(limit))]
 
 
 def get_operation(session: Session, job: Job) -> Operation | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.i18n.localized import LocalizedText, LocalizedTextType
@@ -33,7 +34,7 @@ class Operation(Model):
 
     ``selection`` names the list by its screen's ``key``, and its rows: ``{"list", "ids", "on"}``, or
     all that a filter finds, ``{"list", "on", "except"}``, or the conditions of the command line,
-    ``{"list", "where"}``. Confirming freezes it into items. ``answers`` holds the values of the
+    ``{"list", "where"}``. Confirming freezes it (``FrozenRows``). ``answers`` holds the values of the
     form, ``plan`` the verbs as JSON; undoing uses the plan.
     """
 
@@ -90,15 +91,32 @@ class Operation(Model):
         return self.undo_job is not None and self.undo_job.state in STOPPED_STATES
 
 
-class OperationItem(Model):
-    """One row of a frozen selection: its outcome, and what it held before.
+class FrozenRows(Model):
+    """Some thousand ids of a frozen selection, in ascending order.
 
-    ``outcome`` is empty until the row is processed. ``reason`` is a code of the action or of the
-    engine, or a sentence. ``before`` holds, by verb, what undoing its change needs.
+    Rows of it that have no item are not processed yet.
+    """
+
+    __tablename__ = "frozen_rows"
+
+    operation_id: Mapped[int] = mapped_column(
+        ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    # The last of the ids.
+    last_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    ids: Mapped[list[int]] = mapped_column(JSON().with_variant(ARRAY(Integer), "postgresql"))
+
+
+class OperationItem(Model):
+    """The outcome of one processed row, and what the row held before.
+
+    ``reason`` is a code of the action or of the engine, or a sentence. ``before`` holds, by verb,
+    what undoing its change needs.
     """
 
     __tablename__ = "operation_item"
-    # A row is updated once or twice: free space in its page spares PostgreSQL the index update.
+    # Undoing updates a row: free space in its page spares PostgreSQL the index update.
     __table_args__ = ({"postgresql_with": {"fillfactor": "70"}},)
 
     operation_id: Mapped[int] = mapped_column(

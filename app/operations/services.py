@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
@@ -16,8 +16,9 @@ from app.jobs.models import LIVE_STATES, Job
 from app.jobs.services import enqueue, resume
 from app.log.services import record_security_event
 from app.operations.batch import Batch
-from app.operations.engine import UNSYNCHRONISED, freeze_selection
-from app.operations.models import Operation
+from app.operations.engine import UNSYNCHRONISED
+from app.operations.frozen import freeze_selection
+from app.operations.models import FrozenRows, Operation
 from app.operations.models import OperationItem as Item
 from app.operations.permissions import may_request_undo, why_not_undone
 from app.operations.selection import Selection, get_screen
@@ -270,7 +271,9 @@ def delete_old_drafts(session: Session) -> int:
 
 
 def delete_expired_items(session: Session, size: int) -> int:
-    """Delete at most ``size`` items of an operation that can no longer be undone; return how many.
+    """Delete at most ``size`` items of an operation that can no longer be undone.
+
+    Return how many, or how many lists of frozen rows if it has no items; 0 when all are deleted.
 
     The values of before go with them; the log still has every change. Whoever retries the
     operation locks it too: so it is either skipped here, or found to be too late there.
@@ -279,10 +282,13 @@ def delete_expired_items(session: Session, size: int) -> int:
         Job.id.in_((Operation.job_id, Operation.undo_job_id)), Job.state.in_(LIVE_STATES)
     )
     expired = (Operation.undo_until < now(), ~is_running)
-    has_items = exists().where(Item.operation_id == Operation.id)
+    has_rows = or_(
+        exists().where(Item.operation_id == Operation.id),
+        exists().where(FrozenRows.operation_id == Operation.id),
+    )
     operation_id = session.scalar(
         select(Operation.id)
-        .where(*expired, has_items)
+        .where(*expired, has_rows)
         .order_by(Operation.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -290,12 +296,15 @@ def delete_expired_items(session: Session, size: int) -> int:
     if operation_id is None:
         return 0
     # A statement after the lock sees whether a job was queued again before it.
-    still_expired = exists().where(Operation.id == Item.operation_id, *expired)
+    still_expired = exists().where(Operation.id == operation_id, *expired)
+    # The lists come first: a frozen row without an item would be one that is not processed.
+    lists = delete(FrozenRows).where(FrozenRows.operation_id == operation_id, still_expired)
     some = select(Item.row_id).where(Item.operation_id == operation_id).limit(size)
-    result = session.execute(
-        delete(Item).where(
-            Item.operation_id == operation_id, Item.row_id.in_(some), still_expired
-        ),
-        execution_options=UNSYNCHRONISED,
+    items = delete(Item).where(
+        Item.operation_id == operation_id, Item.row_id.in_(some), still_expired
     )
-    return result.rowcount  # type: ignore[attr-defined]
+    deleted = [
+        session.execute(statement, execution_options=UNSYNCHRONISED).rowcount  # type: ignore[attr-defined]
+        for statement in (lists, items)
+    ]
+    return deleted[1] or deleted[0]

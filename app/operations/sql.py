@@ -40,12 +40,15 @@ class JsonFunctions:
         moment ago, and might scan all of them for each id.
         """
         if self.is_postgres:
-            return select(func.unnest(bindparam(name, type_=ARRAY(Integer))))
+            return select(func.unnest(cast(bindparam(name, type_=Text), ARRAY(Integer))))
         return select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value)
 
     def id_list(self, ids: list[int]) -> Any:
-        """Return any number of ids as the value of one parameter."""
-        return ids if self.is_postgres else json.dumps(ids)
+        """Return any number of ids as the value of one parameter.
+
+        A text: drivers convert the items of an array one by one.
+        """
+        return f"{{{','.join(map(str, ids))}}}" if self.is_postgres else json.dumps(ids)
 
     def constant(self, value: Any) -> ColumnElement:
         """Return a Python value as a JSON constant."""

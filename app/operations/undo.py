@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, and_, case, literal, null, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    literal,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.operations.engine import NOW, ChunkedRun, main_verb
@@ -24,7 +38,6 @@ class UndoRun(ChunkedRun):
 
     done = "undone"
     gone = {"undone": "kept", "undone_reason": "gone"}
-    wanted = Item.outcome == "changed"
 
     def __init__(
         self,
@@ -37,6 +50,32 @@ class UndoRun(ChunkedRun):
     ) -> None:
         super().__init__(session, operation, model, verbs, actor)
         self.undo_row = undo_row
+        is_changed = Item.outcome == "changed"
+        self.chunk, self.chosen = and_(self.chunk, is_changed), and_(self.chosen, is_changed)
+
+    def next_ids(self, after: int, size: int) -> list[int]:
+        return list(self._execute(self._next_ids, chunk_after=after, chunk_size=size).scalars())
+
+    @cached_property
+    def _next_ids(self) -> Executable:
+        items = select(Item.row_id).where(
+            Item.operation_id == self.operation_id,
+            Item.row_id > bindparam("chunk_after", type_=Integer),
+            Item.outcome == "changed",
+        )
+        return items.order_by(Item.row_id).limit(bindparam("chunk_size", type_=Integer))
+
+    def outcome_statement(self) -> Any:
+        items = update(Item).where(self.chunk, Item.row_id == self.model.id)
+        return items.values(self.item_values())
+
+    def write_gone(self, ids: list[int]) -> None:
+        items = and_(Item.operation_id == self.operation_id, Item.row_id.in_(self.rows))
+        statement = update(Item).where(items).values(self.gone)
+        self._execute(statement, chunk_rows=self.json.id_list(ids))
+
+    def logged_rows(self, entries: Select) -> Select:
+        return entries.join(Item, Item.row_id == self.model.id).where(self.chosen)
 
     def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
@@ -106,12 +145,12 @@ class UndoRun(ChunkedRun):
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         verb.undone(self.session, ids, self.actor)
 
-    def change_one_by_one(self, outcomes: dict[int, str]) -> None:
+    def change_one_by_one(self, outcomes: dict[str, list[int]]) -> None:
         def change(row: Any, before: Any) -> tuple[str, str]:
             return self.undo_row(self.session, row, before["each"])
 
-        def refuse(number: int, sentence: str) -> None:
+        def refuse(number: int, sentence: str) -> str:
             self.update_item(number, undone="kept", undone_reason=sentence)
-            outcomes[number] = "kept"
+            return "kept"
 
         self.change_each(outcomes, change, refuse)

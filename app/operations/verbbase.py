@@ -37,6 +37,9 @@ class Effect:
     linked_ids: Select | None = None
     # Changes what is not a column of the rows themselves.
     side_statement: Executable | None = None
+    # What the log's expressions read besides the rows: (subquery, condition) of outer joins, which
+    # ``log_changes`` fills in.
+    log_joins: list[tuple[Any, Any]] = field(default_factory=list)
 
 
 _verbs: dict[str, type[Verb]] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Select,
     delete,
     exists,
@@ -170,33 +171,44 @@ class _Linking(Verb):
             [self.row_column.name, self.target_column.name],
             select(ids.c[0], literal(self.target_id)),
         )
-        return Effect(
-            lambda: {self.relation: self._link_lists(json)},
-            linked_ids=self._linked_ids(rows),
-            side_statement=statement,
-        )
+        return self._effect(rows, json, statement, is_added=True)
 
     def unlinking(self, rows: Select, json: JsonFunctions) -> Effect:
         """Return the effect of removing the link from all rows."""
-        return Effect(
-            lambda: {self.relation: self._link_lists(json)[::-1]},
-            linked_ids=self._linked_ids(rows),
-            side_statement=delete(self.table).where(
-                self.target_column == self.target_id, self.row_column.in_(rows)
-            ),
+        statement = delete(self.table).where(
+            self.target_column == self.target_id, self.row_column.in_(rows)
         )
+        return self._effect(rows, json, statement, is_added=False)
 
-    def _linked_ids(self, rows: Select) -> Select:
-        return select(self.target_column).where(self.row_column.in_(rows)).distinct()
+    def _effect(
+        self, rows: Select, json: JsonFunctions, statement: Executable, *, is_added: bool
+    ) -> Effect:
+        joins: list[tuple[Any, Any]] = []
 
-    def _link_lists(self, json: JsonFunctions) -> tuple[Any, Any]:
-        """Return all links of a row without the one concerned, and with it at the end."""
+        def log_changes() -> dict[str, tuple[Any, Any]]:
+            without = self._other_links(rows, json, joins)
+            lists = without, json.append(without, json.constant(self.labels[self.target_id]))
+            return {self.relation: lists if is_added else lists[::-1]}
+
+        linked = select(self.target_column).where(self.row_column.in_(rows)).distinct()
+        return Effect(log_changes, linked_ids=linked, side_statement=statement, log_joins=joins)
+
+    def _other_links(
+        self, rows: Select, json: JsonFunctions, joins: list[tuple[Any, Any]]
+    ) -> ColumnElement:
+        """Return all links of a row without the one concerned, as a list for the log."""
         labels = json.lookup(self.labels, self.target_column)
-        others = select(json.array_agg(labels, self.target_column)).where(
-            self.row_column == self.model.id, self.target_column != self.target_id
+        others = select(json.array_agg(labels, self.target_column).label("links")).where(
+            self.target_column != self.target_id
         )
-        without = func.coalesce(others.scalar_subquery(), json.constant([]))
-        return without, json.append(without, json.constant(self.labels[self.target_id]))
+        if json.is_postgres:
+            # Aggregating all rows of a chunk at once takes half of the time.
+            together = others.add_columns(self.row_column.label("row_id"))
+            lists = together.where(self.row_column.in_(rows)).group_by(self.row_column).subquery()
+            joins[:] = [(lists, lists.c.row_id == self.model.id)]
+            return func.coalesce(lists.c.links, json.constant([]))
+        of_row = others.where(self.row_column == self.model.id)
+        return func.coalesce(of_row.scalar_subquery(), json.constant([]))
 
     def sample(self, session: Session, row: Any) -> tuple[Any, str, str]:
         # The row's other links do not change, so the preview leaves them out.

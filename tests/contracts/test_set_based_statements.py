@@ -18,7 +18,7 @@ REASONS = {
     ("importexport/writing.py", "_link_many"): "the rows were updated with their version",
     ("jobs/leases.py", "_update"): "the job was locked in the same transaction",
     ("operations/apply.py", "update_statement"): "the chunk was locked, then judged",
-    ("operations/engine.py", "_write_outcomes"): "items are written by the leased job alone",
+    ("operations/undo.py", "write_gone"): "items are written by the leased job alone",
     ("operations/engine.py", "update_item"): "items are written by the leased job alone",
     ("operations/engine.py", "_add_counts"): "it adds to the stored counts",
     ("operations/insertverb.py", "changed"): "items are written by the leased job alone",

@@ -14,16 +14,21 @@ from sqlalchemy import text
 from app.contacts.actions.change_status import ChangeStatus
 from app.contacts.models import Contact, Status
 from app.extensions import db
+from app.jobs.runner import run_now
+from app.operations.jobs import OperationRun
 from app.operations.models import Operation
 from app.security.actor import acting_as
 from tests.databases import migrated_app
 from tests.factories import a_contact, a_value
-from tests.operations.run_actions import create_draft_for, do, undo
+from tests.operations.run_actions import confirm, create_draft_for, do, undo
+from tests.operations.test_undo_again import first_chunk
 from tests.people import ALICIA, force_login, seed_people
 
 pytestmark = pytest.mark.both_databases
 
 OLD, NEW = "0004", "0005"
+# The last version that froze every row as an item.
+BEFORE_LISTS = "0031"
 
 
 @pytest.fixture
@@ -121,3 +126,37 @@ def test_a_draft_and_a_verb_of_another_name_are_migrated_both_ways(own_app):
         "list": "contacts", "on": "city__contains=C%C3%A1diz Ñ", "except": [3],
     }  # fmt: skip
     assert selection_and_plan(done)[1] == plan
+
+
+def test_rows_that_wait_in_items_are_processed_after_the_migration(own_app, monkeypatch):
+    """A confirmed operation of the version before, stopped after its first row, goes on."""
+    actor, status = ALICIA.as_actor(), a_value(Status)
+    rows = [a_contact() for _number in range(4)]
+    ids = [row.id for row in rows]
+    operation = create_draft_for(ChangeStatus, actor, rows)
+    operation = confirm(operation, ChangeStatus, actor, at_once=0, status=status.id)
+    number, job_id = operation.id, operation.job_id
+    assert operation.job is not None
+    first_chunk(operation.job, monkeypatch, 1)
+    monkeypatch.undo()
+    db.session.remove()
+
+    downgrade(revision=BEFORE_LISTS)
+
+    query = text("SELECT row_id, outcome FROM operation_item ORDER BY row_id")
+    assert [tuple(row) for row in db.session.execute(query)] == [
+        (ids[0], "changed"), (ids[1], None), (ids[2], None), (ids[3], None)
+    ]  # fmt: skip
+    db.session.remove()
+
+    upgrade()
+
+    operation = db.session.get_one(Operation, number)
+    with acting_as(actor):
+        shown = OperationRun.item_rows(db.session(), operation, "", 0, 50)
+    assert [row.outcome for row in shown] == ["changed", "left", "left", "left"]
+    db.session.rollback()
+    assert run_now(job_id) == "done"
+    operation = db.session.get_one(Operation, number, populate_existing=True)
+    assert (operation.matched, operation.changed) == (4, 4)
+    assert undo(operation, actor).undone == 4

@@ -73,7 +73,7 @@ class Contact(
             "id",
             include=("type_id", "status_id"),
         ),
-        *(_sort_index(name) for name in ("email", "birth_date", "created_at", "updated_at")),
+        *(_sort_index(name) for name in ("email", "birth_date", "created_at")),
         # Towns are too many to be sorted without an index, and the usual way to sort addresses.
         *Trashable.live_index("ix_contact_city", "city", "id", include=("entity_id",)),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
