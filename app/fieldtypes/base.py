@@ -60,8 +60,8 @@ class FieldType:
     why_not_sorted: ClassVar[Any] = ""
     json_type: ClassVar[str] = "string"
     json_format: ClassVar[str] = ""
-    # Whether no text in a file begins as a formula of a spreadsheet does: “-1” does.
-    is_never_formula: ClassVar[bool] = False
+    # Whether ``file_text`` needs no escape: no text begins as a formula does, or it is escaped.
+    is_escaped: ClassVar[bool] = False
     # False for a class that writes values in Python alone: a file is then read cell by cell.
     is_written_in_sql: ClassVar[bool] = True
 

@@ -32,7 +32,7 @@ class Boolean(FieldType):
     filters = ("yes", "no")
     is_text = False
     json_type = "boolean"
-    is_never_formula = True
+    is_escaped = True
     yes: ClassVar = {"1", "true", "yes", "y", "x", "on", "si", "s", "verdadero"}
     no: ClassVar = {"0", "false", "no", "n", "off", "falso"}
 
@@ -70,6 +70,7 @@ class _Coded(FieldType):
     form_field = "choice"
     is_text = False
     has_few_values = True
+    is_escaped = True
 
     def options(self) -> dict[str, str]:
         """Return code → label, in the order in which they are offered."""
@@ -85,7 +86,8 @@ class _Coded(FieldType):
     ) -> sa.ColumnElement[Any] | None:
         if not self._is_string:
             return None
-        return labelled(value, self.file_labels(), hints.dialect, otherwise=value)
+        labels = {code: hints.escape(text) for code, text in self.file_labels().items()}
+        return labelled(value, labels, hints.dialect, otherwise=hints.escape(value))
 
     def file_labels(self) -> dict[str, str]:
         """Return code → what a file says instead of it."""
@@ -190,18 +192,20 @@ class Province(_Coded):
     def file_text(
         self, value: sa.ColumnElement[Any], hints: SqlHints
     ) -> sa.ColumnElement[Any] | None:
-        if not self._is_string or hints.country is None:
-            return value if self._is_string else None
+        if not self._is_string:
+            return None
+        raw = hints.escape(value)
+        if hints.country is None:
+            return raw
         # The names of all provinces of the world take seconds to read: only those that occur.
         written = {code: self.write_label(code, code[:2]) for code in hints.matching("__-%")}
-        labels = {code: text for code, text in written.items() if text != code}
+        labels = {code: hints.escape(text) for code, text in written.items() if text != code}
         if not labels:
-            return value
+            return raw
         # The name of a province is read in its own country only.
         is_at_home = sa.func.substr(value, 1, 2) == hints.country
-        return sa.case(
-            (is_at_home, labelled(value, labels, hints.dialect, otherwise=value)), else_=value
-        )
+        label = labelled(value, labels, hints.dialect, otherwise=raw)
+        return sa.case((is_at_home, label), else_=raw)
 
     def describe(self) -> str:
         return _("province: name or code")

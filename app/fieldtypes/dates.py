@@ -37,7 +37,7 @@ class Date(FieldType):
     filters = ("from_date", "to_date", "on_date", "empty", "filled")
     is_text = False
     json_format = "date"
-    is_never_formula = True
+    is_escaped = True
 
     def read(self, value: str, hints: Hints) -> datetime.date:
         day = parse_date(value, hints.day_first, is_strict=hints.is_strict)
@@ -110,7 +110,7 @@ class DateTime(FieldType):
     filters = ("from_day", "to_day")
     is_text = False
     json_format = "date-time"
-    is_never_formula = True
+    is_escaped = True
 
     def read(self, value: str, hints: Hints) -> datetime.datetime:
         found = _MOMENT.fullmatch(value)

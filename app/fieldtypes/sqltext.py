@@ -22,6 +22,8 @@ class SqlHints:
     dialect: str
     # The code of the country that a province is read by; None if the file has no such column.
     country: ColumnElement[Any] | None
+    # Escape what a spreadsheet would compute, in a text of Python or of SQL.
+    escape: Callable[[Any], Any]
     # Return the different values of the column that match a pattern of LIKE.
     matching: Callable[[str], list[str]]
 

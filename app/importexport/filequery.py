@@ -63,7 +63,7 @@ class FileQuery:
             lookup = self.lookups[field.name]
             return self.dialect == "postgresql" or len(lookup.export_texts) <= _MAX_LABELS
         kind = field.field_type
-        hints = SqlHints(self.dialect, None, lambda _pattern: [])
+        hints = SqlHints(self.dialect, None, self._escape, lambda _pattern: [])
         return kind.is_written_in_sql and kind.file_text(field.column, hints) is not None
 
     def select(
@@ -75,7 +75,6 @@ class FileQuery:
         ``id_range`` says between which ids all rows are, if that is known.
         """
         columns = [self.model.id.label("id")]
-        # A join would come before the scope's conditions of other tables: the columns first.
         joins = []
         for place, field in enumerate(self.fields):
             column, join = self._raw(field, with_many, id_range)
@@ -108,7 +107,7 @@ class FileQuery:
             condition = and_(
                 target.id == getattr(self.model, field.key), scope_condition(target, self.actor)
             )
-            return select(target.name).where(condition).scalar_subquery(), None
+            return target.name, (target, condition)
         return field.attribute(self.model, self.actor), None
 
     def _linked_texts(self, field: ManyToManyField, id_range: tuple[int, int] | None) -> Any:
@@ -131,12 +130,17 @@ class FileQuery:
             labels = {key: escape_formula(text) for key, text in texts.items()}
             return func.nullif(labelled(value, labels, self.dialect), "")
         if not isinstance(field, ValueField):
-            return func.nullif(escape_formula_sql(value), "")
+            return func.nullif(self._escape(value), "")
         text = field.field_type.file_text(value, self._hints(field, rows))
         assert text is not None
-        if field.field_type.is_never_formula:
-            return text
-        return func.nullif(escape_formula_sql(text), "")
+        if field.field_type.is_escaped:
+            return func.nullif(text, "")
+        return func.nullif(self._escape(text), "")
+
+    def _escape(self, text: Any) -> Any:
+        if isinstance(text, str):
+            return escape_formula(text)
+        return escape_formula_sql(text, self.dialect)
 
     def _hints(self, field: ValueField, rows: Any) -> SqlHints:
         places = {other.key: place for place, other in enumerate(self.fields)}
@@ -149,4 +153,4 @@ class FileQuery:
             query = select(value).distinct().select_from(self.model)
             return list(self.session.scalars(query.where(value.like(pattern))))
 
-        return SqlHints(self.dialect, country, matching)
+        return SqlHints(self.dialect, country, self._escape, matching)
