@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement
 
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
@@ -181,14 +180,13 @@ class ContactImporter(Importer):
         name = contact_sort_name(values["last_name"], values.get("first_name"))
         return (name, values.get("birth_date")) if name else None
 
-    def match_condition(self, match: MatchRule, keys: Sequence[Any]) -> ColumnElement[bool]:
-        """Return a condition on number, e-mail or name, answered by an index."""
-        column = {
+    def match_attribute(self, match: MatchRule) -> Any:
+        """Return number, e-mail or sort key of the name."""
+        return {
             "member_number": Contact.number,
             "email": Contact.email,
             "name": Contact.sort_name,
         }[match.name]
-        return column.in_({key[0] for key in keys})
 
     def filter_matches(
         self, match: MatchRule, key: Any, candidates: Sequence[Any]

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from app.bulk import is_one_of
 from app.errors import DomainError
 from app.fieldtypes import Country, Hints, Phone
 from app.importexport.fields import (
@@ -174,7 +175,9 @@ class ChunkDiff:
             self._match_by(rule, by_key)
 
     def _match_by(self, match: MatchRule, by_key: dict[Any, ImportRow]) -> None:
-        condition = self.importer.match_condition(match, list(by_key))
+        attribute = self.importer.match_attribute(match)
+        first_parts = {key[0] for key in by_key}
+        condition = is_one_of(self.session.get_bind().dialect, attribute, first_parts)
         candidates: dict[Any, list[dict[str, Any]]] = {}
         for stored in self._fetch(condition):
             first_part = self.importer.match_key(match, stored)[0]
@@ -236,7 +239,11 @@ class ChunkDiff:
             owner_ids = dict(
                 self.session.execute(
                     select(attribute, self.model.id).where(
-                        attribute.in_([row.values[field.key] for row in rows])
+                        is_one_of(
+                            self.session.get_bind().dialect,
+                            attribute,
+                            {row.values[field.key] for row in rows},
+                        )
                     ),
                     execution_options={"with_trash": True},
                 ).all()
@@ -256,7 +263,7 @@ class ChunkDiff:
             if isinstance(field, ManyToManyField):
                 links: dict[int, list[int]] = {}
                 query = select(field.local_column, field.remote_column).where(
-                    field.local_column.in_(ids)
+                    is_one_of(self.session.get_bind().dialect, field.local_column, ids)
                 )
                 for row_id, linked_id in self.session.execute(query) if ids else ():
                     links.setdefault(row_id, []).append(linked_id)

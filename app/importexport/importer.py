@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, inspect, select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from app.database import reading
@@ -152,14 +152,6 @@ class Importer(Plug):
         )
 
     @property
-    def unique_column(self) -> str:
-        """Return the name of a unique column in which every row has a value; “” without one."""
-        if self._is_numbered:
-            return "number"
-        columns = inspect(self.model).local_table.columns
-        return next((c.key for c in columns if c.unique and not c.nullable), "")
-
-    @property
     def english_label(self) -> str:
         """Return the label in English, as the log stores it."""
         return localize(lambda: str(self.label))["en"]
@@ -198,14 +190,13 @@ class Importer(Plug):
             rule = rules.get(rule.otherwise)
         return None
 
-    def match_condition(self, match: MatchRule, keys: Sequence[Any]) -> ColumnElement[bool]:
-        """Return a condition, answered by an index, that holds for all rows with one of the keys.
+    def match_attribute(self, match: MatchRule) -> Any:
+        """Return the attribute, which has an index, that the first part of a key is compared with.
 
-        Only the first part of each key need be compared; ``filter_matches`` does the rest.
+        ``filter_matches`` compares the rest.
         """
         key = self.field(match.required_fields[0]).key
-        attribute = getattr(self.model, "sort_name" if self._is_name(key) else key)
-        return attribute.in_({parts[0] for parts in keys})
+        return getattr(self.model, "sort_name" if self._is_name(key) else key)
 
     def filter_matches(
         self, match: MatchRule, key: Any, candidates: Sequence[Any]

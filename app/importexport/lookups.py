@@ -10,11 +10,12 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.bulk import is_one_of
 from app.errors import DomainError
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
 from app.security.actor import Actor
-from app.security.scope import visible
+from app.security.scope import scope_condition, visible
 from app.text import clean, fold, sort_key
 
 _MAX_CACHED_KEYS = 50_000
@@ -166,11 +167,12 @@ class EntityLookup(Lookup):
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         super().__init__(session, model, actor, False)
-        entities = session.execute(select(model.id, model.name, model.path)).all()
-        names = {row_id: name for row_id, name, _path in entities}
-        self.visible_ids = set(session.scalars(visible(model, actor).with_only_columns(model.id)))
+        is_visible = scope_condition(model, actor).label("is_visible")
+        entities = session.execute(select(model.id, model.name, model.path, is_visible)).all()
+        names = {row_id: name for row_id, name, _path, _is_visible in entities}
+        self.visible_ids = {row[0] for row in entities if row[3]}
         folded = [fold(name) for name in names.values()]
-        for row_id, name, path in entities:
+        for row_id, name, path, _is_visible in entities:
             steps = [names.get(int(step), "") for step in path.split("/") if step]
             full_path = " / ".join(steps)
             self.labels[row_id] = name
@@ -223,7 +225,9 @@ class ByName(Lookup):
             self.forget_loaded()
         self.loaded_keys |= keys
         model = self.model
-        query = visible(model, self.actor).where(model.sort_name.in_(keys))
+        query = visible(model, self.actor).where(
+            is_one_of(self.session.get_bind().dialect, model.sort_name, keys)
+        )
         for row_id, name, key in self.session.execute(
             query.with_only_columns(model.id, model.name, model.sort_name)
         ):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, update
+from sqlalchemy import select
 
+from app.bulk import delete_rows, insert_rows, is_one_of, take_ids, update_rows
 from app.fieldtypes import to_json
 from app.importexport.diffing import ChunkDiff
 from app.importexport.fields import ForeignKeyField, ManyToManyField
@@ -85,95 +86,68 @@ class ChunkWriter:
 
     def _insert(self, rows: list[ImportRow]) -> None:
         moment = now()
+        common = {"created_at": moment, "updated_at": moment}
         inserts = []
         for row in rows:
             values = self._column_values(row)
             if self.plan.entity_id is not None:
                 values["entity_id"] = self._entity_id(row)
             values |= self.importer.derived_columns(values)
-            values |= {"version": 1, "created_at": moment, "updated_at": moment}
+            values["version"] = 1
             inserts.append(values)
         self.importer.fill_defaults(self.session, inserts)
-        for row, values, row_id in zip(rows, inserts, self._insert_rows(inserts), strict=True):
-            row.row_id = row_id
-            row.stored = values | {"id": row_id}
-
-    def _insert_rows(self, inserts: list[dict[str, Any]]) -> list[int]:
-        """Insert rows and return their ids, in the same order."""
-        table, unique = self.model.__table__, self.importer.unique_column
-        connection = self.session.connection()
-        if not unique:
-            # In order: on SQLite each row is a statement of its own then.
-            statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-            return list(connection.scalars(statement, inserts))
-        # Matched by the unique column, not by order: a few statements for all rows.
-        returned = connection.execute(
-            insert(table).returning(table.c[unique], table.c.id), inserts
-        )
-        ids = {value: row_id for value, row_id in returned}  # noqa: C416 - rows are not pairs
-        return [ids[values[unique]] for values in inserts]
+        connection, table = self.session.connection(), self.model.__table__
+        for row, values, row_id in zip(
+            rows, inserts, take_ids(connection, table, len(rows)), strict=True
+        ):
+            row.row_id = values["id"] = row_id
+            row.stored = values
+        insert_rows(connection, table, inserts, common)
 
     def _update(self, rows: list[ImportRow]) -> None:
-        table = self.model.__table__
-        moment = now()
-        parameters = []
-        # In the order of ids, in which all bulk statements lock rows: so they cannot deadlock.
+        connection, table = self.session.connection(), self.model.__table__
+        self._lock(rows)
+        updates = []
         for row in sorted(rows, key=lambda row: row.row_id):
             stored = row.stored or {}
             values = self._column_values(row)
             values |= self.importer.derived_columns(stored | values)
-            parameters.append(
-                {f"new_{key}": value for key, value in values.items()}
-                | {"old_id": row.row_id, "old_version": stored["version"]}
-                | {"new_version": stored["version"] + 1, "new_updated_at": moment}
-            )
-            row.stored = stored | values | {"version": stored["version"] + 1}
-        keys = [name.removeprefix("new_") for name in parameters[0] if name.startswith("new_")]
-        statement = (
-            update(table)
-            .where(
-                and_(
-                    table.c.id == bindparam("old_id"),
-                    table.c.version == bindparam("old_version"),
-                )
-            )
-            .values({table.c[key]: bindparam(f"new_{key}") for key in keys})
-        )
-        result = self.session.connection().execute(statement, parameters)
-        if result.rowcount != len(parameters):
+            version = stored["version"]
+            values["version"] = version + 1
+            updates.append({**values, "old_id": row.row_id, "old_version": version})
+            row.stored = stored | values
+        found_by = {"id": "old_id", "version": "old_version"}
+        found = update_rows(connection, table, updates, found_by, {"updated_at": now()})
+        if found != len(updates):
             raise RowChangedError
+
+    def _lock(self, rows: list[ImportRow]) -> None:
+        """Lock rows in the order of ids, as all bulk statements do: so they cannot deadlock."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            row_id = self.model.__table__.c.id
+            ids = sorted(row.row_id for row in rows)
+            chosen = is_one_of(self.session.get_bind().dialect, row_id, ids)
+            query = select(row_id).where(chosen).order_by(row_id)
+            self.session.connection().execute(query.with_for_update(key_share=True))
 
     def _link_many(self, rows: list[ImportRow]) -> None:
         """Insert and delete the many-to-many links that changed."""
         for field in self.plan.fields:
             if not isinstance(field, ManyToManyField):
                 continue
-            added, removed = [], []
+            local, remote = field.local_column.name, field.remote_column.name
+            added: list[dict[str, Any]] = []
+            removed: list[dict[str, Any]] = []
             for row in rows:
                 if field.name not in row.many:
                     continue
                 new = {linked.id for linked in row.many[field.name] if linked.id is not None}
                 old = set(self.diff.stored_links(field.name, row.row_id))
-                added += [{"row": row.row_id, "linked": pk} for pk in sorted(new - old)]
-                removed += [{"row": row.row_id, "linked": pk} for pk in sorted(old - new)]
-            connection = self.session.connection()
-            if removed:
-                connection.execute(
-                    delete(field.table).where(
-                        field.local_column == bindparam("row"),
-                        field.remote_column == bindparam("linked"),
-                    ),
-                    removed,
-                )
-            if added:
-                links = [
-                    {
-                        field.local_column.name: pair["row"],
-                        field.remote_column.name: pair["linked"],
-                    }
-                    for pair in added
-                ]
-                connection.execute(insert(field.table), links)
+                if new != old:
+                    added += [{local: row.row_id, remote: pk} for pk in sorted(new - old)]
+                    removed += [{local: row.row_id, remote: pk} for pk in sorted(old - new)]
+            delete_rows(self.session.connection(), field.table, removed)
+            insert_rows(self.session.connection(), field.table, added)
 
     def _log(self, new: list[ImportRow], updated: list[ImportRow]) -> None:
         subject_type = self.model.__tablename__

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from app.bulk import insert_rows
 from app.errors import DomainError
 from app.fieldtypes import get_field_type, to_json
 from app.lines import line_relations
@@ -40,9 +41,10 @@ def record_many(
         "event": event,
         "subject_type": subject_type,
     }
-    entries = [common | row | {"subject_name": row["subject_name"][:200]} for row in rows]
+    entries = [{**row, "subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
-        session.execute(insert(LogEntry), entries)
+        session.flush()
+        insert_rows(session.connection(), LogEntry.__table__, entries, common)
         fields = {name for entry in entries for name in entry["changes"] or ()}
         ids = [entry["subject_id"] for entry in entries]
         notify_of_table(session, subject_type, event, ids, fields, actor)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.bulk import is_one_of
 from app.i18n.clock import today
 from app.numbers.models import NumberCounter
 
@@ -50,7 +51,8 @@ def free_numbers(session: Session, model: Any, count: int, taken: Iterable[str] 
     while len(numbers) < count:
         given = next_numbers(session, model.series, count - len(numbers), on=day)
         candidates = [model.number_format.format(number=number, year=day.year) for number in given]
-        query = select(model.number).where(model.number.in_(candidates))
+        is_taken = is_one_of(session.get_bind().dialect, model.number, candidates)
+        query = select(model.number).where(is_taken)
         with session.no_autoflush:
             taken_numbers |= set(session.scalars(query.execution_options(with_trash=True)))
         numbers += [number for number in candidates if number not in taken_numbers]

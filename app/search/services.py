@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, inspect, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.bulk import insert_rows
 from app.search.models import SEPARATOR, Searchable, searchables
 from app.search.queries import own_text
 from app.text import fold
@@ -44,16 +44,12 @@ def index_texts(session: Session, table: Any, texts: Sequence[dict[str, Any]]) -
     """
     if not texts:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    statement = statement.on_conflict_do_update(
-        index_elements=[table.c.row_id], set_={"text": statement.excluded.text}
-    )
     rows = [
         {"row_id": text["row_id"], "text": f"{text['own']}{SEPARATOR}{text['linked']}"}
         for text in texts
     ]
-    session.execute(statement, rows)
+    # A text that stays the same is not written into the index of trigrams again.
+    insert_rows(session.connection(), table, rows, replacing=(table.c.row_id, table.c.text))
 
 
 def update_linked_names(session: Session, linked_model: type, names: Mapping[int, str]) -> None:

@@ -12,6 +12,7 @@ from flask_appbuilder import Model
 from sqlalchemy import ColumnElement, case, false, func, literal, or_, select
 from sqlalchemy.orm import Session, object_session
 
+from app.bulk import is_one_of
 from app.errors import Locked
 from app.registry import Plug
 from app.security.actor import Actor, current_actor
@@ -123,7 +124,8 @@ def why_each_is_locked(
     if not locks or not wanted:
         return {}
     place = case(*((lock.condition, literal(n)) for n, lock in enumerate(locks)))
-    query = select(model.id, place).where(model.id.in_(wanted), is_locked(model, actor))
+    chosen = is_one_of(session.get_bind().dialect, model.id, wanted)
+    query = select(model.id, place).where(chosen, is_locked(model, actor))
     rows = session.execute(query.execution_options(with_trash=True))
     return {number: str(locks[place].message) for number, place in rows}
 

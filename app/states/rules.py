@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Integer, String, case, cast, column, inspect, select, values
+from sqlalchemy import ColumnElement, Integer, case, inspect, select
 from sqlalchemy.orm import Session
 
+from app.bulk import given_rows
 from app.errors import DomainError
 from app.registry import Plug
 from app.security.actor import Actor
@@ -125,28 +126,13 @@ def broken_rows(
         return found
     read = sorted(set().union(*(names for _rule, names in rules)))
     types = {name: mapper.column_attrs[name].columns[0].type for name in read}
-    data = [(number, *(row.get(name) for name in read)) for number, row in enumerate(rows)]
-    # A CTE, since SQLite has no names for the columns of VALUES in a FROM.
-    table = (
-        values(
-            column("row_number", Integer),
-            *(column(name, types[name]) for name in read),
-            name="new_values",
-        )
-        .data(data)
-        .cte()
+    data = (
+        {"row_number": number} | {name: row.get(name) for name in read}
+        for number, row in enumerate(rows)
     )
-    # PostgreSQL takes a column of NULLs alone for text.
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    row = NewValues(
-        model,
-        {
-            name: cast(table.c[name], types[name])
-            if is_postgres and not isinstance(types[name], String)
-            else table.c[name]
-            for name in read
-        },
-    )
+    dialect = session.get_bind().dialect
+    table = given_rows(dialect, {"row_number": Integer()} | types, data, "new_values")
+    row = NewValues(model, {name: table.c[name] for name in read})
     broken = [
         case((as_condition(rule.broken(row)), 1), else_=0).label(f"rule_{place}")
         for place, (rule, _names) in enumerate(rules)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from psycopg.errors import DeadlockDetected, DiskFull
 from sqlalchemy import event, update
@@ -46,9 +48,15 @@ def test_rows_are_updated_in_the_order_of_their_ids(load):
     emails = [a_contact(email=f"{n}@example.org").email for n in range(4)]
     sent = []
 
+    statements = []
+
     def record_update(_connection, _cursor, statement, _parameters, context, _many):
-        if statement.startswith("UPDATE contact SET"):
+        statements.append(statement)
+        if statement.startswith("UPDATE contact SET") and db.engine.dialect.name == "sqlite":
             sent.append([row["old_id"] for row in context.compiled_parameters])
+        elif "FOR NO KEY UPDATE" in statement and "ORDER BY contact.id" in statement:
+            (ids,) = context.compiled_parameters[0].values()
+            sent.append([row["value"] for row in json.loads(ids)])
 
     event.listen(db.engine, "before_cursor_execute", record_update)
     try:
@@ -56,7 +64,7 @@ def test_rows_are_updated_in_the_order_of_their_ids(load):
     finally:
         event.remove(db.engine, "before_cursor_execute", record_update)
 
-    assert len(sent) == 1
+    assert len(sent) == sum(s.startswith("UPDATE contact SET") for s in statements) == 1
     assert sent[0] == sorted(sent[0])
     assert len(set(sent[0])) == 4
 

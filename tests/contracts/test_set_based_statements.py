@@ -15,7 +15,6 @@ APP = Path(__file__).parents[2] / "app"
 REASONS = {
     ("crud/submissions.py", "record_created_row"): "the key was claimed in the same transaction",
     ("entities/listeners.py", "_update_paths"): "the root of the tree is locked",
-    ("importexport/writing.py", "_link_many"): "the rows were updated with their version",
     ("jobs/leases.py", "_update"): "the job was locked in the same transaction",
     ("operations/apply.py", "update_statement"): "the chunk was locked, then judged",
     ("operations/undo.py", "write_gone"): "items are written by the leased job alone",
