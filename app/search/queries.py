@@ -92,7 +92,8 @@ def _has_number(model: Any, number: str) -> ColumnElement[bool]:
 def _has_text(session: Session, model: Any, terms: Sequence[Term]) -> ColumnElement[bool]:
     table = model.search_table
     dialect = session.get_bind().dialect.name
-    matches = model.id.in_(select(table.c.row_id).where(_has_terms(model, terms, dialect)))
+    has_terms = _has_terms(model, terms, dialect)
+    matches = model.id.in_(select(table.c.row_id).where(has_terms))
     if model.search_linked is None or current_actor().entity_ids is None:
         return matches
     # The name of a linked row out of scope must not match: it could be guessed letter by letter.
@@ -101,15 +102,13 @@ def _has_text(session: Session, model: Any, terms: Sequence[Term]) -> ColumnElem
     key = getattr(model, inspect(model).get_property_by_column(column).key)
     target = relation.mapper.class_
     visible_targets = visible(target, current_actor()).where(not_trashed(target))
+    is_visible = or_(key.is_(None), key.in_(visible_targets.with_only_columns(target.id)))
     own = own_text(table, dialect)
-    return and_(
-        matches,
-        or_(
-            key.is_(None),
-            key.in_(visible_targets.with_only_columns(target.id)),
-            exists().where(table.c.row_id == model.id, *(_contains(own, term) for term in terms)),
-        ),
-    )
+    has_own_terms = and_(true(), *(_contains(own, term) for term in terms))
+    if dialect == "postgresql":
+        # One semi-join: as a subquery of its own, the last condition would read every text.
+        return exists().where(table.c.row_id == model.id, has_terms, is_visible | has_own_terms)
+    return and_(matches, is_visible | exists().where(table.c.row_id == model.id, has_own_terms))
 
 
 def own_text(table: Table, dialect: str) -> ColumnElement[str]:
