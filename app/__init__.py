@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, domains, errorpages, layout, logs, organisation
 from app.backoffice import BackOffice
 from app.extensions import csrf, db, mail, migrate
+from app.i18n import templates
 from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
 from app.request import CleanRequest
@@ -43,6 +44,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     babel.locale_selector = choose_language
     messages = CachedDomain(translation_directories=babel.translation_directories)
     app.before_request(messages.as_default)
+    templates.init_app(app, messages)
     babel.timezone_selector = organisation.time_zone_name
     headers.init_app(app)
     origins.init_app(app)
