@@ -8,7 +8,7 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, domains, errorpages, layout, logs, organisation
+from app import cli, compression, domains, errorpages, layout, logs, organisation
 from app.backoffice import BackOffice
 from app.extensions import csrf, db, mail, migrate
 from app.i18n import templates
@@ -46,6 +46,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     app.before_request(messages.as_default)
     templates.init_app(app, messages)
     babel.timezone_selector = organisation.time_zone_name
+    # First, so that it comes last after the request: nothing changes what is compressed.
+    compression.init_app(app)
     headers.init_app(app)
     origins.init_app(app)
     populations.init_app(app)
