@@ -8,9 +8,10 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, domains, errorpages, layout, logs, organisation
+from app import cli, compression, domains, errorpages, layout, logs, organisation
 from app.backoffice import BackOffice
 from app.extensions import csrf, db, mail, migrate
+from app.i18n import templates
 from app.i18n.catalogue import CachedDomain
 from app.i18n.languages import choose_language
 from app.request import CleanRequest
@@ -43,7 +44,10 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     babel.locale_selector = choose_language
     messages = CachedDomain(translation_directories=babel.translation_directories)
     app.before_request(messages.as_default)
+    templates.init_app(app, messages)
     babel.timezone_selector = organisation.time_zone_name
+    # First, so that it comes last after the request: nothing changes what is compressed.
+    compression.init_app(app)
     headers.init_app(app)
     origins.init_app(app)
     populations.init_app(app)

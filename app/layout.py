@@ -8,9 +8,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    has_request_context,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
-from markupsafe import Markup
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
 
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
@@ -25,7 +35,7 @@ from app.jobs.queries import live_job_ids
 from app.jobs.views import badge_label
 from app.security.actor import current_actor
 from app.security.areas import Level
-from app.security.rights import has_permission
+from app.security.rights import current_rights, has_permission
 from app.security.roles import LEVELS
 from app.staff.rights_table import rights_by_area
 
@@ -40,7 +50,10 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         icon=icon,
         asset=asset,
+        url_for=page_url,
         sidebar=sidebar,
+        tools=tools,
+        preferences=preferences,
         dialogs=dialogs,
         form_key=form_key,
         has_permission=has_permission,
@@ -95,23 +108,72 @@ class MenuLink(NamedTuple):
 
 
 def sidebar() -> Markup:
-    """Return the rendered menu, cached by language, visible entries and current page."""
-    names = tuple(item.name for _group, items in menu_groups() for item in items)
-    groups = menu()
-    current_url = next(
-        (link.url for _group, links in groups for link in links if link.is_current), ""
-    )
-    home_url = url_for("HomeView.index")
-    is_home = request.path == home_url
-    cache = current_app.extensions.setdefault("sidebars", {})
-    key = (current_language(), names, current_url, is_home)
-    if key not in cache:
-        cache[key] = Markup(
-            render_template(
-                "layout/sidebar.html", groups=groups, home_url=home_url, is_home=is_home
-            )
+    """Return the rendered menu, cached by language, rights and current page."""
+    cache = current_app.extensions.setdefault("sidebars", LatestOnly(1_000))
+    reader = _reader()
+    menu = cache.get(reader)
+    if menu is None:
+        menu = cache[reader] = _Menu()
+    current_url = menu.current_url(request.path)
+    is_home = request.path == menu.home_url
+    key = (reader, current_url, is_home)
+    page = cache.get(key)
+    if page is None:
+        groups = menu.links(current_url)
+        page = cache[key] = _part(
+            "layout/sidebar.html", groups=groups, home_url=menu.home_url, is_home=is_home
         )
-    return cache[key]
+    return page
+
+
+def _part(template: str, **values: Any) -> Markup:
+    return Markup(render_template(template, **values))
+
+
+class LatestOnly(dict[Any, Any]):
+    """A dictionary that is emptied when it is full."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) >= self.size:
+            self.clear()
+        super().__setitem__(key, value)
+
+
+def _reader() -> tuple[Any, ...]:
+    """Return what a part of a page depends on that is the same on every page, to cache it by."""
+    # Views are registered at start, but for those of tests.
+    views = len(current_app.appbuilder.baseviews)  # type: ignore[attr-defined]
+    return (current_language(), current_rights(), views)
+
+
+def tools() -> Markup:
+    """Return the rendered search field and menu *New* of the top bar, cached by the reader."""
+    cache = current_app.extensions.setdefault("tools", LatestOnly(200))
+    reader = _reader()
+    page = cache.get(reader)
+    if page is None:
+        page = cache[reader] = _part("layout/tools.html")
+    return page
+
+
+# Take the place, in a cached part, of what differs from page to page.
+_TOKEN, _URL = "[[csrf-token]]", "[[current-url]]"
+
+
+def preferences(theme: str, current_url: str) -> Markup:
+    """Return the rendered forms for language and theme, cached but for token and address."""
+    cache = current_app.extensions.setdefault("preferences", {})
+    key = (current_language(), theme)
+    if key not in cache:
+        cache[key] = render_template(
+            "layout/preferences.html", theme=theme, csrf_token=lambda: _TOKEN, current_url=_URL
+        )
+    page = cache[key].replace(_TOKEN, generate_csrf()).replace(_URL, str(escape(current_url)))
+    return Markup(page)
 
 
 def dialogs() -> Markup:
@@ -119,40 +181,49 @@ def dialogs() -> Markup:
     cache = current_app.extensions.setdefault("dialogs", {})
     language = current_language()
     if language not in cache:
-        cache[language] = Markup(render_template("layout/dialogs.html"))
+        cache[language] = _part("layout/dialogs.html")
     return cache[language]
 
 
-def menu() -> list[tuple[Any, list[MenuLink]]]:
-    """Return (category, links) of the pages the user may open; the current page is marked."""
-    groups = [
-        (group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()
-    ]
-    urls = [url for _group, items in groups for _item, url in items]
-    # /contacts/trash/list/ also starts with /contacts/: the longest match is current.
-    current_url = max(
-        (url for url in urls if request.path.startswith(_base(url))), key=len, default=""
-    )
-    # Every trash is a tab of one page: only the first has an entry.
-    trashes = {f"{screen.route_base}/list/" for screen in screens() if screen.is_trash}
-    others = [url for url in urls if url in trashes][1:]
-    if current_url in others:
-        current_url = next(url for url in urls if url in trashes)
-    return [
-        (
-            group,
-            [
-                MenuLink(item.label, item.icon, url, url == current_url)
-                for item, url in items
-                if url not in others
-            ],
-        )
-        for group, items in groups
-    ]
+class _Menu:
+    """The pages that the user may open, by category."""
+
+    def __init__(self) -> None:
+        self.home_url = url_for("HomeView.index")
+        self._groups = [
+            (group, [(item, item.get_url()) for item in items]) for group, items in menu_groups()
+        ]
+        # Every trash is a tab of one page: only the first has an entry.
+        trashes = {f"{screen.route_base}/list/" for screen in screens() if screen.is_trash}
+        shown = [url for _group, items in self._groups for _item, url in items if url in trashes]
+        self._trash_url = shown[0] if shown else ""
+        self._other_trashes = set(shown[1:])
+        # /contacts/trash/list/ also starts with /contacts/: the longest match is current.
+        urls = [url for _group, items in self._groups for _item, url in items]
+        self._bases = sorted(((url.removesuffix("list/"), url) for url in urls), key=_by_length)
+
+    def current_url(self, path: str) -> str:
+        """Return the address of the entry that a page belongs to; "" if there is none."""
+        found = next((url for base, url in self._bases if path.startswith(base)), "")
+        return self._trash_url if found in self._other_trashes else found
+
+    def links(self, current_url: str) -> list[tuple[Any, list[MenuLink]]]:
+        """Return (category, links); the current page is marked."""
+        return [
+            (
+                group,
+                [
+                    MenuLink(item.label, item.icon, url, url == current_url)
+                    for item, url in items
+                    if url not in self._other_trashes
+                ],
+            )
+            for group, items in self._groups
+        ]
 
 
-def _base(url: str) -> str:
-    return url.removesuffix("list/")
+def _by_length(pair: tuple[str, str]) -> int:
+    return -len(pair[1])
 
 
 def running_jobs() -> list[int]:
@@ -210,7 +281,26 @@ def _fingerprint(path: str, _mtime: float) -> str:
 
 
 def asset(filename: str) -> str:
-    """Return the URL of a static file, with a fingerprint of its content."""
-    path = Path(current_app.static_folder or "", filename)
-    fingerprint = _fingerprint(str(path), path.stat().st_mtime)
-    return url_for("static", filename=filename, v=fingerprint)
+    """Return the URL of a static file, with a fingerprint of its content.
+
+    Like a template, a changed file is noticed at once in debug mode only.
+    """
+    urls = current_app.extensions.setdefault("assets", {})
+    if filename not in urls or current_app.debug:
+        path = Path(current_app.static_folder or "", filename)
+        fingerprint = _fingerprint(str(path), path.stat().st_mtime)
+        urls[filename] = url_for("static", filename=filename, v=fingerprint)
+    return urls[filename]
+
+
+def page_url(endpoint: str, **values: Any) -> str:
+    """Return what Flask's ``url_for`` does, which is slow; one without values is kept."""
+    if values or endpoint.startswith("."):
+        return url_for(endpoint, **values)
+    urls = current_app.extensions.setdefault("page_urls", {})
+    key = (request.script_root, endpoint) if has_request_context() else None
+    if key is None:
+        return url_for(endpoint)
+    if key not in urls:
+        urls[key] = url_for(endpoint)
+    return urls[key]
