@@ -260,3 +260,15 @@ def _begin(connection) -> None:
         connection.exec_driver_sql("PRAGMA query_only=0")
         with write_lock_monitor.acquiring():
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def commit_and_keep(session: Session) -> None:
+    """Commit; the rows of the session keep their values instead of being read again.
+
+    For a page that then only names the row that it saved.
+    """
+    expires, session.expire_on_commit = session.expire_on_commit, False
+    try:
+        session.commit()
+    finally:
+        session.expire_on_commit = expires

@@ -11,6 +11,7 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.crud.columns import name_parts
@@ -20,12 +21,14 @@ from app.crud.interface import ScopedInterface, parse_id
 from app.crud.linesfield import was_rearranged
 from app.crud.photos import assign_photos, mark_saved, store_uploads
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
+from app.database import commit_and_keep
 from app.errors import DomainError, Locked
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import Scoped
+from app.states.conditions import is_changed
 from app.storage.models import photo_fields
 from app.text import clean
 
@@ -112,7 +115,7 @@ class FormPages:
     @has_access
     def edit(self, pk: str):
         """Edit a row."""
-        row = self.find(pk)
+        row = self.find(pk, self.edit_columns)
         if request.method == "GET":
             if locked := self.why_locked(row):
                 flash(locked, "warning")
@@ -121,7 +124,7 @@ class FormPages:
             form.version.data = str(getattr(row, "version", ""))
             return self._form_page(form, row)
         if store_uploads(self.datamodel.obj):
-            row = self.find(pk)
+            row = self.find(pk, self.edit_columns)
         form = self.make_edit_form(row)
         if locked := self.why_locked(row):
             form.validate()
@@ -224,18 +227,19 @@ class FormPages:
         found, and the error stands beside its field.
         """
         try:
-            self.write(form, row)
+            self.write(form, row, keep=True)
         except IntegrityError:
             db.session.rollback()
             row = self.datamodel.obj() if pk is None else self.find(pk)
             if pk is not None and self._is_stale(form, row):
                 raise StaleDataError from None
-            self.write(form, row)
+            self.write(form, row, keep=True)
         return row
 
-    def write(self, form: RowForm, row: Any) -> None:
+    def write(self, form: RowForm, row: Any, *, keep: bool = False) -> None:
         """Populate the row from a valid form, check and commit it.
 
+        With ``keep`` the row keeps its values after the commit instead of being read again.
         Raise DomainError, StaleDataError or IntegrityError if it cannot be saved, and
         AlreadySubmitted if the same add form was saved before.
         """
@@ -248,13 +252,13 @@ class FormPages:
                     form[name].populate_obj(row, name)
             assign_photos(form, row)
             self.before_save(row, form)
-            self.check_unique(row)
+            self.check_unique(row, only_changed=not is_new)
         db.session.add(row)
         db.session.flush()
         self.after_save(row, form)
         if is_new:
             record_created_row(db.session(), row.id)
-        db.session.commit()
+        (commit_and_keep if keep else Session.commit)(db.session())
         mark_saved()
 
     def after_save(self, row: Any, form: RowForm) -> None:
@@ -264,13 +268,18 @@ class FormPages:
         """Redirect to the show page of the saved row."""
         return redirect(f"{self.route_base}/show/{row.id}")
 
-    def check_unique(self, row: Any) -> None:
-        """Raise DomainError if a unique value is taken, by a row in the trash too."""
+    def check_unique(self, row: Any, *, only_changed: bool = False) -> None:
+        """Raise DomainError if a unique value is taken, by a row in the trash too.
+
+        With ``only_changed`` a value that is about to stay as it is stored is not looked up.
+        """
         model = type(row)
         for attribute in model.__mapper__.column_attrs:
             column = attribute.columns[0]
+            if not column.unique or column.primary_key:
+                continue
             value = getattr(row, attribute.key)
-            if not column.unique or column.primary_key or value is None:
+            if value is None or (only_changed and not is_changed(row, (attribute.key,))):
                 continue
             query = select(model.id).where(getattr(model, attribute.key) == value)
             if row.id is not None:

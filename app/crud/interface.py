@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from typing import Any, Self
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Column, ColumnElement, Select, and_, inspect, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.added_fields import ComputedField, computed_fields
 from app.crud.filters import FilterConverter
@@ -67,15 +68,30 @@ class ScopedInterface(SQLAInterface):
             query = query.execution_options(with_trash=True)
         return query
 
-    def get(self, id: Any, filters=None, select_columns=None, outer_default_load=False):
-        """Return a visible row by its id, or None."""
+    def get(self, id: Any, filters=None, select_columns=None, outer_default_load=False, linked=()):
+        """Return a visible row by its id, or None; ``linked`` names relations read with it."""
         number = parse_id(id)
         if number is None:
             return None
         query = self.visible().where(self.obj.id == number)
         if filters is not None:
             query = filters.apply_all(query)
+        if linked:
+            query = query.options(*(joinedload(getattr(self.obj, name)) for name in linked))
         return self.session.scalar(query)
+
+    def links(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the many-to-one relations among some attributes that ``get`` may read with a row.
+
+        Rows that have a trash are left out: whether they are hidden depends on how they are read.
+        """
+        return tuple(
+            name
+            for name in dict.fromkeys(names)
+            if name in self.list_properties
+            and self.is_relation_many_to_one(name)
+            and not hasattr(self.get_related_model(name), "trashed_at")
+        )
 
     def get_trashed(self, id: Any) -> Any:
         """Return a visible row of the trash by its id, or None."""

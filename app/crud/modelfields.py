@@ -17,9 +17,11 @@ from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows, may_name
 from app.crud.quicksearch import lookup_results
 from app.crud.widgets import OptionWidget
 from app.extensions import db
+from app.i18n.labels import Bilingual
 from app.repositories.models import Repository
+from app.repositories.queries import Value, offered_values
 from app.security.actor import current_actor
-from app.security.scope import visible
+from app.security.scope import is_surely_visible, sees_every_row, visible
 from app.text import clean
 
 
@@ -64,6 +66,7 @@ class _ModelField(Field):
         self, label: Any, *, model: Any, required: bool = False, lookup: str = "", **kwargs: Any
     ) -> None:
         super().__init__(label, **kwargs)
+        self.form_ = kwargs.get("_form")
         self.model = model
         self.lookup_url = lookup
         # The linked rows before the form was sent.
@@ -139,6 +142,26 @@ class _ModelField(Field):
     def _every(self, query: Any) -> Sequence[Any]:
         return self.shared.all(query) if self.shared else db.session.scalars(query).all()
 
+    @property
+    def offers_values(self) -> bool:
+        """Return True for the values of a repository by their label, all open to the user."""
+        return (
+            issubclass(self.model, Repository)
+            and self.model.__str__ is Bilingual.__str__
+            and not hasattr(self.model, "trashed_at")
+            and sees_every_row(self.model, current_actor())
+        )
+
+    def _values(self) -> list[Value]:
+        """Return the values of the repository, read with those of the form's other fields."""
+        form: Any = self.form_
+        read = vars(form).setdefault("values_offered", {})
+        if self.model not in read:
+            fields = (field for field in form if isinstance(field, _ModelField))
+            models = dict.fromkeys(f.model for f in fields if f.is_inline and f.offers_values)
+            read |= offered_values(db.session(), tuple(models | {self.model: None}))
+        return read[self.model]
+
     def chosen_ids(self) -> set[int]:
         """Return the ids of what is chosen."""
         raise NotImplementedError
@@ -147,20 +170,25 @@ class _ModelField(Field):
         """Return the chosen rows that are in the actor's scope."""
         return self._load_visible(self.chosen_ids())
 
-    @property
-    def _is_unscoped(self) -> bool:
-        """Return True if no row of the model is ever hidden from the user."""
-        return current_actor().is_staff and not hasattr(self.model, "scope")
-
     def _load_visible(self, ids: set[int]) -> list[Any]:
         if not ids or not may_name(self.model):
             return []
+        linked = {row.id: row for row in self.linked_rows}
+        if ids <= linked.keys():
+            rows, actor = [linked[number] for number in sorted(ids)], current_actor()
+            if all(is_surely_visible(row, actor) for row in rows):
+                return rows
         if self.shared is not None:
             return self.shared.visible(self.model, ids)
         if self._visible_cache is None or self._visible_cache[0] != ids:
             query = visible(self.model, current_actor()).where(self.model.id.in_(ids))
             self._visible_cache = ids, list(db.session.scalars(query))
         return self._visible_cache[1]
+
+    @property
+    def _is_unscoped(self) -> bool:
+        """Return True if no row of the model is ever hidden from the user."""
+        return current_actor().is_staff and not hasattr(self.model, "scope")
 
     def visible_rows(self, rows: list[Any]) -> list[Any]:
         """Return those of the rows that are in the actor's scope."""
@@ -179,6 +207,12 @@ class _ModelField(Field):
     def options(self) -> list[tuple[Any, str, bool]]:
         """Return (id, label, chosen)."""
         chosen = self.chosen_ids()
+        if self.is_inline and self.offers_values and self.shared is None:
+            return [
+                (value.id, value.label, value.id in chosen)
+                for value in self._values()
+                if value.is_active or value.id in chosen
+            ]
         rows = self.rows() if self.is_inline else self.chosen_rows()
         found = [row for row in self.lookup_results if row.id not in chosen]
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from flask import abort, flash, redirect, render_template, request
@@ -22,6 +23,7 @@ from app.extensions import db
 from app.lines import line_relations
 from app.log.services import get_entry, restore_value
 from app.security.actor import current_actor
+from app.security.scope import is_surely_visible
 from app.states.locks import why_locked
 from app.trash import services as trash
 from app.trash.models import Trashable
@@ -33,6 +35,7 @@ class ShowPages:
     datamodel: ScopedInterface
     route_base: str
     show_template: str
+    show_columns: list[str]
     show_fieldsets: Any
     # Above the tabs: name, chips, buttons.
     header_template: ClassVar[str] = "crud/header.html"
@@ -48,9 +51,12 @@ class ShowPages:
         """Return the route base of the list that a restored row returns to."""
         return self.route_base
 
-    def find(self, pk: Any) -> Any:
-        """Return a visible row by its id; abort with 404 if there is none."""
-        row = self.datamodel.get(pk)
+    def find(self, pk: Any, names: Iterable[str] = ()) -> Any:
+        """Return a visible row by its id; abort with 404 if there is none.
+
+        ``names`` are the attributes that will be read: links among them are read with the row.
+        """
+        row = self.datamodel.get(pk, linked=self.datamodel.links(names))
         if row is None:
             abort(404)
         return row
@@ -81,7 +87,7 @@ class ShowPages:
     @has_access
     def show(self, pk: str):
         """Show a row: its details or one of its tabs."""
-        row = self.find(pk)
+        row = self.find(pk, self.show_columns)
         tabs = get_tabs(type(row))
         name = request.args.get("tab", "")
         tab = next((tab for tab in tabs if tab.name == name), None)
@@ -136,8 +142,10 @@ class ShowPages:
         if self.datamodel.is_relation(name):
             if hasattr(value, "colour"):
                 return Cell("chip" if value.shows_colour else "text", str(value), value.colour)
-            visible = self.datamodel.get_related_obj(name, value.id)
-            return Cell("link", str(value), value.id) if visible is not None else Cell("none")
+            is_seen = is_surely_visible(value, current_actor()) or (
+                self.datamodel.get_related_obj(name, value.id) is not None
+            )
+            return Cell("link", str(value), value.id) if is_seen else Cell("none")
         if name not in self.datamodel.list_properties:
             return Cell("text", str(value))
         return make_column(self.datamodel, name, "", ()).cell((value,))

@@ -23,12 +23,7 @@ class Bilingual:
     @hybrid_property
     def label(self) -> str:
         """Return the label in the reader's language."""
-        first, second = (
-            (self.label_es, self.label_en)
-            if current_language() == "es"
-            else (self.label_en, self.label_es)
-        )
-        return first or second or ""
+        return choose_label(self.label_en, self.label_es)
 
     @label.inplace.expression
     @classmethod
@@ -42,6 +37,12 @@ class Bilingual:
 
     def __str__(self) -> str:
         return self.label
+
+
+def choose_label(label_en: str | None, label_es: str | None) -> str:
+    """Return which of two labels is shown to the reader."""
+    first, second = (label_es, label_en) if current_language() == "es" else (label_en, label_es)
+    return first or second or ""
 
 
 def label_expression(rows: Any) -> ColumnElement[str]:

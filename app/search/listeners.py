@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 from app.search.models import Searchable
 from app.search.services import index_rows, update_linked_names
 
+# Columns of which no search text is made.
+_NEVER = frozenset({"version", "updated_at", "trashed_at", "trashed_by_id"})
+
 
 @event.listens_for(Session, "after_flush")
 def _update_search_texts(session: Session, _context) -> None:
@@ -24,8 +27,8 @@ def _update_search_texts(session: Session, _context) -> None:
 
 def _has_changed_columns(row: Searchable) -> bool:
     state = inspect(row)
-    return any(
-        state.attrs[attribute.key].history.has_changes()
-        for attribute in state.mapper.column_attrs
-        if attribute.key not in ("version", "updated_at", "trashed_at", "trashed_by_id")
-    )
+    names = row.search_columns
+    if names is None:
+        names = tuple(attribute.key for attribute in state.mapper.column_attrs)
+    attributes = state.attrs
+    return any(attributes[name].history.has_changes() for name in names if name not in _NEVER)

@@ -23,6 +23,9 @@ class Searchable:
     search_table: ClassVar[Table]
     # Name of the relationship whose target's name is searched too, if any.
     search_linked: ClassVar[str | None] = None
+    # The columns that ``search_text``, the link and the name of a row are made of: a change of
+    # others writes no search text. None if any column may be among them.
+    search_columns: ClassVar[tuple[str, ...] | None] = None
     # Names of the indexed dates that a date typed in the search is compared with.
     search_dates: ClassVar[tuple[str, ...]] = ()
     # Name of the indexed number that “No. 47” finds.

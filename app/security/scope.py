@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, false, select, true
+from sqlalchemy.sql.elements import True_
 
 from app.security.actor import Actor, ActorKind
 
@@ -67,6 +68,25 @@ def check_scope(model: Any) -> None:
 def sees_all(model: Any, actor: Actor) -> bool:
     """Return True if no row of ``model`` is hidden from ``actor`` by their entities."""
     return actor.is_staff and (_is_open_to_staff(model) or actor.entity_ids is None)
+
+
+def sees_every_row(model: Any, actor: Actor) -> bool:
+    """Return True if the scope of ``model`` hides no row from ``actor``."""
+    return isinstance(scope_condition(model, actor), True_)
+
+
+def is_surely_visible(row: Any, actor: Actor) -> bool:
+    """Return True if a row that was read is known to be visible without asking the database.
+
+    False says nothing: ``visible`` has to be asked.
+    """
+    if not actor.is_staff or getattr(row, "trashed_at", None) is not None:
+        return False
+    model = type(row)
+    if sees_every_row(model, actor):
+        return True
+    own, usual = (getattr(scope, "__func__", None) for scope in (model.scope, Scoped.scope))
+    return own is usual and row.entity_id in (actor.entity_ids or ())
 
 
 def _is_open_to_staff(model: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Integer, case, inspect, select
@@ -59,6 +60,15 @@ class Rule(Plug):
         return row.names
 
 
+@lru_cache(maxsize=512)
+def _names_read(rule: Any, actor: Actor) -> frozenset[str]:
+    """Return the attributes that a rule reads for an actor.
+
+    They are a matter of its code: which ones does not depend on the day or the database.
+    """
+    return frozenset(rule(actor).read_names())
+
+
 def rules_of(model: Any, actor: Actor) -> list[Rule]:
     """Return the rules of a model and of those it inherits from."""
     return [rule(actor) for rule in Rule.all() if issubclass(model, rule.model)]
@@ -81,12 +91,12 @@ def check_rules(
     for model, (added, edited) in rows.items():
         cases = []
         for rule in rules_of(model, actor):
-            attributes = NewValues(model)
-            condition = rule.broken(attributes)
             ids = [row.id for row in added]
-            ids += [row.id for row in edited if is_changed(row, attributes.names)]
+            if edited:
+                names = _names_read(type(rule), actor)
+                ids += [row.id for row in edited if is_changed(row, names)]
             if ids:
-                cases.append((ids, condition, rule))
+                cases.append((ids, rule.broken(NewValues(model)), rule))
         if (rule := first_reason(session, model, cases)) is not None:
             raise DomainError(rule.text(session), field=rule.field)
 

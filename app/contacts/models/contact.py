@@ -84,6 +84,7 @@ class Contact(
     series = "contact"
     search_table = search_table("contact")
     search_linked = "account"
+    search_columns = (*SEARCHED_COLUMNS, "account_id")
     search_dates = ("birth_date",)
     search_number = "number"
     name_parts = ("first_name", "last_name")

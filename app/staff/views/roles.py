@@ -163,7 +163,7 @@ class RoleView(ModelView):
                 field="name",
             )
 
-    def check_unique(self, row: Role) -> None:
+    def check_unique(self, row: Role, *, only_changed: bool = False) -> None:
         """Leave it to ``staff.unique_names``: a listener compares names by what they look like."""
 
     def why_not_deleted(self, row: Role) -> str | None:

@@ -122,7 +122,7 @@ class UserView(ModelView):
     def before_save(self, row: StaffUser, form: RowForm) -> None:
         row.username = (row.username or "").strip()
 
-    def check_unique(self, row: StaffUser) -> None:
+    def check_unique(self, row: StaffUser, *, only_changed: bool = False) -> None:
         """Leave it to ``staff.unique_names``: a listener compares names by what they look like."""
 
     def after_save(self, row: StaffUser, form: RowForm) -> None:
