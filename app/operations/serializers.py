@@ -135,7 +135,9 @@ def operation_to_dict(operation: Operation) -> dict[str, Any]:
 
 
 def count_reasons(session: Session, operation: Operation) -> Reasons:
-    """Count the rows that were left out, by outcome and reason."""
+    """Count the rows that were left out, by outcome and reason; without a statement if none was."""
+    if not operation.refused and not operation.skipped:
+        return {"not_permitted": {}, "skipped": {}}
     kind, item = find_operation_action(operation), OperationItem
     query = (
         select(item.outcome, item.reason, func.count())

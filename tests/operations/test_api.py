@@ -106,6 +106,14 @@ def test_a_small_operation_runs_at_once_and_is_read_and_undone(call, members):
     assert statuses(members) == ["Active", "Pending", ""]
 
 
+def test_the_figures_of_an_operation_are_read_without_its_items(call, members, counting):
+    url = call("POST", URL, to_active()).get_json()["url"]
+    with counting() as statements:
+        whole = call("GET", url).get_json()
+    assert (whole["changed"], whole["already"]) == (2, 1)
+    assert not [one for one in statements if "operation_item" in one or "frozen_rows" in one]
+
+
 def test_the_log_names_the_user_the_key_the_channel_and_the_operation(call, members):
     number = call("POST", URL, to_active()).get_json()["operation"]
     entry = db.session.scalars(select(LogEntry).order_by(LogEntry.id.desc())).first()
