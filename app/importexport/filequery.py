@@ -69,10 +69,11 @@ class FileQuery:
     def select(
         self, query: Select, *, with_many: bool, id_range: tuple[int, int] | None = None
     ) -> Select:
-        """Return a SELECT of id and cells of the rows that ``query`` selects, ordered by id.
+        """Return a SELECT of the cells of the rows that ``query`` selects, ordered by id.
 
-        A many-to-many field has null, unless ``with_many``, which PostgreSQL alone can do. Then
-        ``id_range`` says between which ids all rows are, if that is known.
+        ``with_many``, which PostgreSQL alone can do, many-to-many fields are among them, and
+        ``id_range`` says between which ids all rows are, if that is known. Otherwise these fields
+        have null, and the id comes first.
         """
         columns = [self.model.id.label("id")]
         joins = []
@@ -91,7 +92,8 @@ class FileQuery:
         else:
             rows = inner.cte("cells").prefix_with("MATERIALIZED")
         cells = [self._cell(field, rows, place) for place, field in enumerate(self.fields)]
-        return select(rows.c.id, *cells).order_by(rows.c.id)
+        keys = [] if with_many else [rows.c.id]
+        return select(*keys, *cells).order_by(rows.c.id)
 
     def _raw(
         self, field: CsvField, with_many: bool, id_range: tuple[int, int] | None
