@@ -20,6 +20,7 @@ from app.importexport.fields import (
     ManyToManyField,
     ValueField,
 )
+from app.importexport.first_rows import FirstRows
 from app.importexport.importer import ImportPlan, MatchRule
 from app.importexport.lookups import LinkedRow, split_list
 from app.importexport.reading import SourceRow
@@ -40,15 +41,15 @@ class ChunkDiff:
         plan: ImportPlan,
         actor: Actor,
         source_rows: Iterable[SourceRow],
-        first_row_by_key: dict[int, int],
+        first_rows: FirstRows,
     ) -> None:
         self.session = session
         self.plan = plan
         self.importer = plan.importer
         self.model = plan.importer.model
         self.actor = actor
-        # Hash of a match key or unique value → number of the first row of the file that has it.
-        self.first_row_by_key = first_row_by_key
+        # Of match keys, stored rows and unique values, by their hashes.
+        self.first_rows = first_rows
         self.rows = [ImportRow(row) for row in source_rows]
         # Stored many-to-many links: field name → row id → linked ids.
         self.stored_many: dict[str, dict[int, list[int]]] = {}
@@ -68,38 +69,54 @@ class ChunkDiff:
                 isinstance(pair[1], AppendedField),
             )
         )
-        cache: dict[tuple, Any] = {}
+        rows = []
         for row in self.rows:
             if row.source.problem:
                 row.reject("invalid", "", row.source.problem)
             else:
-                self._parse_row(row, mapping, cache)
-
-    def _parse_row(self, row: ImportRow, mapping: list, cache: dict[tuple, Any]) -> None:
+                rows.append(row)
         for place, field in mapping:
+            if isinstance(field, ValueField):
+                self._parse_column(rows, place, field)
+            else:
+                is_line = isinstance(field, ForeignKeyField)
+                for row in rows:
+                    cell = row.source.cells[place]
+                    if cell and (text := clean(cell) if is_line else cell.strip() and cell):
+                        row.texts[field.name] = text
+        for row in rows:
+            row.match = self.importer.find_match_key(self.plan.match, self._match_values(row))
+        matched = [
+            (row, row.match[0].required_fields[0], hash((row.match[0].name, row.match[1])))
+            for row in rows
+            if row.match is not None
+        ]
+        self._reject_repeated(matched)
+
+    def _parse_column(self, rows: list[ImportRow], place: int, field: ValueField) -> None:
+        """Parse the cells of a column; one that comes again, in the same country, only once."""
+        day_first = self.plan.day_first.get(place, True)
+        is_appended = isinstance(field, AppendedField)
+        name, key, country_name = field.name, field.key, field.country_name
+        parsed: dict[str, dict[str, Any]] = {}
+        for row in rows:
             cell = row.source.cells[place]
             if not cell or cell.isspace():
                 continue
-            if isinstance(field, ValueField):
-                country = row.values.get(field.country_name) or self.plan.country
-                hints = Hints(country, self.plan.day_first.get(place, True))
-                if isinstance(field, AppendedField):
-                    cell = f"{row.values.get(field.key) or ''} {cell}"
-                try:
-                    value = self._parse_cell(field, cell, hints, cache)
-                except DomainError as error:
-                    row.reject("invalid", field.name, error)
-                    continue
-                if value is not None:
-                    row.values[field.key] = value
-            elif text := clean(cell) if isinstance(field, ForeignKeyField) else cell:
-                row.texts[field.name] = text
-        row.match = self.importer.find_match_key(self.plan.match, self._match_values(row))
-        if row.match is not None:
-            rule, key = row.match
-            first = self._first_row(hash((rule.name, key)), row)
-            if first != row.source.number:
-                row.reject("invalid", rule.required_fields[0], _same_row(first))
+            if is_appended:
+                cell = f"{row.values.get(key) or ''} {cell}"
+            country = row.values.get(country_name) or self.plan.country
+            values = parsed.get(country)
+            if values is None:
+                values = parsed[country] = {}
+            if cell in values:
+                value = values[cell]
+            else:
+                value = values[cell] = self._parse_cell(field, cell, Hints(country, day_first))
+            if isinstance(value, DomainError):
+                row.reject("invalid", name, value)
+            elif value is not None:
+                row.values[key] = value
 
     def _match_values(self, row: ImportRow) -> dict[str, Any]:
         """Return the values of a row, with the entity if the row names one that exists."""
@@ -110,25 +127,25 @@ class ChunkDiff:
             return {**row.values, "entity_id": lookup.find(text).id}
         return row.values
 
-    def _parse_cell(
-        self, field: ValueField, cell: str, hints: Hints, cache: dict[tuple, Any]
-    ) -> Any:
-        if not field.is_cached:
-            try:
-                return field.parse(cell, hints)
-            except DomainError:
-                if isinstance(field.field_type, Phone) and hints.country != self.plan.country:
-                    # Somebody who lives abroad may have a telephone at home.
-                    return field.parse(cell, Hints(self.plan.country))
-                raise
-        key = (field.name, cell, hints)
-        if key not in cache:
-            cache[key] = field.parse(cell, hints)
-        return cache[key]
+    def _parse_cell(self, field: ValueField, cell: str, hints: Hints) -> Any:
+        """Return the value of a cell, or the DomainError that it raises."""
+        try:
+            return field.parse(cell, hints)
+        except DomainError as error:
+            if not isinstance(field.field_type, Phone) or hints.country == self.plan.country:
+                return error
+        try:
+            # Somebody who lives abroad may have a telephone at home.
+            return field.parse(cell, Hints(self.plan.country))
+        except DomainError as error:
+            return error
 
-    def _first_row(self, key: int, row: ImportRow) -> int:
-        """Return the number of the first row of the file that has this key."""
-        return self.first_row_by_key.setdefault(key, row.source.number)
+    def _reject_repeated(self, rows: list[tuple[ImportRow, str, int]]) -> None:
+        """Reject rows with a key that an earlier row has; each comes with a field and its key."""
+        numbers = self.first_rows.find([(key, row.source.number) for row, _name, key in rows])
+        for (row, name, _key), first in zip(rows, numbers, strict=True):
+            if first != row.source.number:
+                row.reject("invalid", name, _same_row(first))
 
     # Values to outcomes: the database is only read
 
@@ -146,12 +163,14 @@ class ChunkDiff:
             if isinstance(fields[name], ForeignKeyField):
                 lookup.load(row.texts[name] for row in open_rows if name in row.texts)
         self._load_stored_many(open_rows)
+        required = [self.importer.field(name) for name in self.importer.required_fields]
         for row in open_rows:
             self._resolve_links(row, fields)
             if row.stored is None:
-                for name in self.importer.required_fields:
-                    if self._is_missing(row, self.importer.field(name)):
-                        row.reject("invalid", name, _("This field is required for new items."))
+                for field in required:
+                    if self._is_missing(row, field):
+                        reason = _("This field is required for new items.")
+                        row.reject("invalid", field.name, reason)
             if not row.outcome:
                 self._set_outcome(row, fields)
         reject_states(self)
@@ -166,13 +185,14 @@ class ChunkDiff:
 
     def _match(self) -> None:
         """Fetch the stored rows that match the rows of the file, in one statement for each rule."""
-        by_rule: dict[MatchRule, dict[Any, ImportRow]] = {}
+        rules = {rule.name: rule for rule in self.importer.match_rules}
+        by_rule: dict[str, dict[Any, ImportRow]] = {}
         for row in self.rows:
             if row.match is not None and not row.outcome:
                 rule, key = row.match
-                by_rule.setdefault(rule, {})[key] = row
-        for rule, by_key in by_rule.items():
-            self._match_by(rule, by_key)
+                by_rule.setdefault(rule.name, {})[key] = row
+        for name, by_key in by_rule.items():
+            self._match_by(rules[name], by_key)
 
     def _match_by(self, match: MatchRule, by_key: dict[Any, ImportRow]) -> None:
         attribute = self.importer.match_attribute(match)
@@ -182,6 +202,7 @@ class ChunkDiff:
         for stored in self._fetch(condition):
             first_part = self.importer.match_key(match, stored)[0]
             candidates.setdefault(first_part, []).append(stored)
+        found: list[tuple[ImportRow, str, int]] = []
         for key, row in by_key.items():
             matches = self.importer.filter_matches(match, key, candidates.get(key[0], ()))
             in_scope = [stored for stored in matches if stored["is_visible"]]
@@ -193,16 +214,15 @@ class ChunkDiff:
             elif live:
                 row.stored = live[0]
                 row.row_id = live[0]["id"]
-                # A row with another key may already have matched the same one.
-                first = self._first_row(hash(("row", row.row_id)), row)
-                if first != row.source.number:
-                    row.reject("invalid", name, _same_row(first))
+                found.append((row, name, hash(("row", row.row_id))))
             elif in_scope:
                 row.reject("skipped", name, _("It is in the trash."))
             elif matches and self._is_unique(name):
                 row.reject("skipped", name, _("It belongs to another entity."))
             # A match out of scope on a column that is not unique is not revealed: as in a form,
             # the row becomes a new one.
+        # A row with another key may already have matched the same one.
+        self._reject_repeated(found)
 
     def _is_unique(self, name: str) -> bool:
         field = self.importer.field(name)
@@ -248,12 +268,16 @@ class ChunkDiff:
                     execution_options={"with_trash": True},
                 ).all()
             )  # type: ignore[arg-type]
-            for row in rows:
-                value, number = row.values[field.key], row.source.number
-                is_free = owner_ids.get(value, row.row_id) == row.row_id
-                if is_free:
-                    is_free = self._first_row(hash((field.name, value)), row) == number
-                if not is_free:
+            free = [owner_ids.get(row.values[field.key], row.row_id) == row.row_id for row in rows]
+            keys = [
+                (hash((field.name, row.values[field.key])), row.source.number)
+                for row, is_free in zip(rows, free, strict=True)
+                if is_free
+            ]
+            numbers = iter(self.first_rows.find(keys))
+            for row, is_free in zip(rows, free, strict=True):
+                if not (is_free and next(numbers) == row.source.number):
+                    value = row.values[field.key]
                     reason = _("“%(value)s” is already in use.", value=value)
                     row.reject("invalid", field.name, reason)
 

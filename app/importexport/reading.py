@@ -7,10 +7,9 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from flask_babel import gettext as _
 
@@ -30,8 +29,7 @@ MAX_UNCLOSED_QUOTES = 50
 _SEPARATOR_LINE = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """A row of the file: its number as in a spreadsheet, its cells, and what is wrong with it."""
 
     number: int
@@ -108,7 +106,8 @@ class Source:
     def _fit_to_headers(self, row: SourceRow) -> SourceRow:
         """Return the row with its formulas unescaped and at least one cell per header."""
         width = len(self.headers)
-        cells = [unescape_formula(cell) for cell in row.cells]
+        # An escaped formula begins with an apostrophe.
+        cells = [unescape_formula(cell) if cell[:1] == "'" else cell for cell in row.cells]
         problem = row.problem
         if len(cells) > width:
             if not problem and any(cell.strip() for cell in cells[width:]):

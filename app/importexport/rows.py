@@ -10,7 +10,7 @@ from app.importexport.lookups import LinkedRow
 from app.importexport.reading import SourceRow
 
 
-@dataclass
+@dataclass(slots=True)
 class ImportRow:
     """One row of the file: its parsed values, the stored row it matches, and its outcome."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.database import reading
 from app.errors import DomainError
 from app.importexport.diffing import ChunkDiff
+from app.importexport.first_rows import FirstRows
 from app.importexport.importer import ImportPlan
 from app.importexport.progress import ImportProgress
 from app.importexport.reading import Source, SourceRow
@@ -45,14 +46,13 @@ def run_import(
         chunk_size = CHUNK_SIZES[session.get_bind().dialect.name]
     report = Report() if progress is None else progress.report
     actor = actor.with_channel("import")
-    first_row_by_key: dict[int, int] = {}
     source_rows = source.rows()
-    with acting_as(actor):
+    with acting_as(actor), FirstRows() as first_rows:
         while chunk := list(islice(source_rows, chunk_size)):
             _check_actor(session, actor)
             if progress is not None:
                 progress.begin_chunk(chunk[-1].number)
-            diff = _run_chunk(session, plan, actor, chunk, first_row_by_key, dry_run)
+            diff = _run_chunk(session, plan, actor, chunk, first_rows, dry_run)
             diff.add_to_report(report)
             if progress is not None:
                 progress.end_chunk()
@@ -83,12 +83,12 @@ def _run_chunk(
     plan: ImportPlan,
     actor: Actor,
     source_rows: list[SourceRow],
-    first_row_by_key: dict[int, int],
+    first_rows: FirstRows,
     dry_run: bool,
 ) -> ChunkDiff:
     """Compare a chunk with the stored rows and write it; retry if somebody else changed them."""
     for attempt in range(1, _MAX_ATTEMPTS + 1):
-        diff = ChunkDiff(session, plan, actor, source_rows, first_row_by_key)
+        diff = ChunkDiff(session, plan, actor, source_rows, first_rows)
         diff.parse()
         with reading():
             diff.compare()

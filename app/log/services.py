@@ -43,7 +43,8 @@ def record_many(
     }
     entries = [{**row, "subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
-        session.flush()
+        # In a flush, this does nothing.
+        session._autoflush()
         insert_rows(session.connection(), LogEntry.__table__, entries, common)
         fields = {name for entry in entries for name in entry["changes"] or ()}
         ids = [entry["subject_id"] for entry in entries]
