@@ -93,7 +93,8 @@ def check_rules(
         for rule in rules_of(model, actor):
             ids = [row.id for row in added]
             if edited:
-                names = _names_read(type(rule), actor)  # type: ignore[arg-type]
+                kind: Any = type(rule)
+                names = _names_read(kind, actor)
                 ids += [row.id for row in edited if is_changed(row, names)]
             if ids:
                 cases.append((ids, rule.broken(NewValues(model)), rule))
