@@ -36,6 +36,8 @@ GRACE_SECONDS = 30.0
 MIN_BYTES_PER_SECOND = 2_000
 # How much of a reply waits (on disk) for a slow reader, before the thread that makes it waits too.
 REPLY_BUFFER_BYTES = 64 * 2**20
+# After so many bytes a buffer that its reader keeps up with is replaced.
+FRESH_BUFFER_BYTES = 2**20
 # How long the current requests may take once the server is asked to stop.
 STOP_SECONDS = 5.0
 
@@ -44,6 +46,7 @@ class LimitedChannel(HTTPChannel):
     """One connection, which knows for how long it has been waiting for what."""
 
     server: LimitedServer
+    current_outbuf_count: int
 
     def __init__(self, server: LimitedServer, *args, **more) -> None:
         moment = server.clock()
@@ -84,6 +87,16 @@ class LimitedChannel(HTTPChannel):
         if self._reply_since is not None:
             self._bytes += count
         return count
+
+    def write_soon(self, data: bytes) -> int:
+        """Write a part of a reply; begin a new buffer if the last one is read to its end almost.
+
+        waitress moves a buffer to disk for what waits in it, and forgets nothing that was read:
+        the buffer of a fast reader would grow to REPLY_BUFFER_BYTES in memory.
+        """
+        if self.current_outbuf_count >= FRESH_BUFFER_BYTES > self.total_outbufs_len:
+            self.current_outbuf_count = self.adj.outbuf_high_watermark
+        return super().write_soon(data)
 
     def writable(self) -> bool:
         """Return False once closed: the number of the closed file may be another's by then."""

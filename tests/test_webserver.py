@@ -12,6 +12,7 @@ from flask import Flask, Response
 
 from app import webserver
 from app.webserver import (
+    FRESH_BUFFER_BYTES,
     GRACE_SECONDS,
     HEADER_SECONDS,
     IDLE_SECONDS,
@@ -227,6 +228,24 @@ def test_a_thread_does_not_wait_for_whoever_reads_a_large_reply_slowly(served):
     for reader in readers:
         reader.close()
     served.wait_until(lambda: not any(channel.connected for channel in channels))
+
+
+def test_what_a_reader_has_read_of_a_long_reply_is_forgotten(served):
+    client = served.connect()
+    client.sendall(REQUEST)
+    assert client.recv(1) == b"H"
+    channel, part = served.channel_of(client), b"x" * 2**18
+    served.wait_until(lambda: not channel.is_busy())
+    # As while a thread answers: otherwise the server sends without the lock of the buffers.
+    channel.requests = [None]
+    for _part in range(20):
+        channel.write_soon(part)
+        left = len(part)
+        while left > 0:
+            left -= len(client.recv(left))
+        served.wait_until(lambda: not channel.total_outbufs_len)
+    channel.requests = []
+    assert channel.current_outbuf_count <= FRESH_BUFFER_BYTES + len(part)
 
 
 def test_an_address_may_have_only_so_many_connections(served):
