@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from app.importexport.fields import ManyToManyField
+from app.importexport.fields import ForeignKeyField
 from app.importexport.rows import ImportRow
 from app.states.locks import why_each_is_locked
 from app.states.rules import broken_rows
@@ -35,7 +35,13 @@ def reject_states(diff: Any) -> None:
 def reject_broken_rows(diff: Any) -> None:
     """Reject the new and updated rows of a compared chunk that break a rule, in one statement."""
     rows = [row for row in diff.rows if row.outcome in ("new", "updated")]
-    values = [_values(diff, row) for row in rows]
+    defaults = _defaults(diff.model)
+    if "entity_id" in defaults:
+        defaults["entity_id"] = diff.plan.entity_id
+    links = [
+        (field.name, field.key) for field in diff.plan.fields if isinstance(field, ForeignKeyField)
+    ]
+    values = [_values(row, defaults, links) for row in rows]
     found = broken_rows(diff.session, diff.model, values, diff.actor)
     names = {field.name for field in diff.importer.fields()}
     for row, rules in zip(rows, found, strict=True):
@@ -45,15 +51,17 @@ def reject_broken_rows(diff: Any) -> None:
                 row.reject("invalid", name, rule.text(diff.session))
 
 
-def _values(diff: Any, row: ImportRow) -> dict[str, Any]:
-    """Return the values that the columns of a row will have; None for a link yet to be created."""
-    values = dict(row.stored) if row.stored is not None else _defaults(diff.model)
-    if row.stored is None and "entity_id" in values:
-        values["entity_id"] = diff.plan.entity_id
-    values |= {key: value for key, value in row.values.items() if value is not None}
-    for field in diff.plan.fields:
-        if field.name in row.links and not isinstance(field, ManyToManyField):
-            values[field.key] = row.links[field.name].id
+def _values(
+    row: ImportRow, defaults: dict[str, Any], links: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return the values that the columns of a row will have; None for a link yet to be created.
+
+    ``links`` holds (name, key) of the mapped fields that name another row.
+    """
+    values = {**(defaults if row.stored is None else row.stored), **row.values}
+    for name, key in links:
+        if name in row.links:
+            values[key] = row.links[name].id
     return values
 
 

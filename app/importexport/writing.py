@@ -32,6 +32,11 @@ class ChunkWriter:
         self.plan = diff.plan
         self.importer = diff.importer
         self.model = diff.model
+        fields = self.plan.fields
+        self.columns = [field.key for field in fields if not isinstance(field, ManyToManyField)]
+        self.links = [
+            (field.name, field.key) for field in fields if isinstance(field, ForeignKeyField)
+        ]
 
     def write(self) -> None:
         """Write the chunk; the caller commits. Raise RowChangedError if a row is stale."""
@@ -73,15 +78,11 @@ class ChunkWriter:
 
     def _column_values(self, row: ImportRow) -> dict[str, Any]:
         """Return the value of every mapped column: from the file, else as it is stored."""
-        stored = row.stored or {}
-        values: dict[str, Any] = {}
-        for field in self.plan.fields:
-            if isinstance(field, ManyToManyField):
-                continue
-            value = row.values.get(field.key)
-            if isinstance(field, ForeignKeyField) and field.name in row.links:
-                value = row.links[field.name].id
-            values[field.key] = stored.get(field.key) if value is None else value
+        stored, given = row.stored or {}, row.values
+        values = {key: given.get(key, stored.get(key)) for key in self.columns}
+        for name, key in self.links:
+            if name in row.links:
+                values[key] = row.links[name].id
         return values
 
     def _insert(self, rows: list[ImportRow]) -> None:
