@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
 from app.crud.interface import ScopedInterface
-from app.crud.sorting import GroupSort, KeySort, Sort
+from app.crud.sorting import GroupSort, KeySort, Sort, list_values
 from app.extensions import db
 from app.fieldtypes import FieldType
 from app.i18n.labels import label_expression
@@ -105,11 +105,17 @@ class AttributeColumn(ListColumn):
     def sort(self) -> Sort | None:
         if not self.is_sortable:
             return None
-        if is_stored_in_order(self.datamodel.column(self.name)):
+        column = self.datamodel.column(self.name)
+        if is_stored_in_order(column):
             return key_sort(self.datamodel, self.name)
         choices = list(self.datamodel.get_info(self.name).get("choices", ()))
         sort = self.sort_by_text(self._expression, self.field_type.show)
-        return replace(sort, candidates=lambda: choices) if 0 < len(choices) < 6 else sort
+        if 0 < len(choices) < 6:
+            return replace(sort, candidates=lambda: choices)
+        # The indexes hold the rows that are not in the trash.
+        if self.datamodel.with_trash or not is_indexed(column):
+            return sort
+        return replace(sort, candidates=lambda: list_values(db.session(), column))
 
     def _expression(self) -> Any:
         return self.datamodel.expression(self.name)

@@ -13,7 +13,19 @@ from itertools import islice
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Row, Select, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Row,
+    Select,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session
 
 from app.crud.paging import Cursor, Slice
 from app.errors import DomainError
@@ -21,10 +33,12 @@ from app.security.actor import Actor
 
 # With more different values than this, a list must be filtered before it is sorted.
 MAX_GROUPS = 50_000
-# Of more candidates, the rows are counted first.
+# Of more candidates, only the first few are looked for before the rows are counted.
 MAX_WALKED = 60
-# Most lists fill a page from the first few values.
-FIRST_WALKED = 4
+# How many values are looked for at a time: most lists fill a page from the first few.
+WALKED = (4, 16, 64)
+# No more different values are read from an index one by one.
+MAX_LISTED = 5_000
 
 
 class TooManyValues(DomainError):
@@ -54,14 +68,14 @@ class GroupSort:
     """A sort by the text that is shown for each value of ``expression``.
 
     ``keys`` returns what each value is compared by; a value it leaves out counts as empty.
-    ``candidates`` returns all values there may be, if they are few or the expression is indexed:
-    then no row is counted.
+    ``candidates`` returns all values there may be, if they are few or the expression is indexed,
+    or None if they are too many: then no row is counted, unless few rows have the first values.
     """
 
     expression: Callable[[], Any]
     value_type: type
     keys: Callable[[Sequence[Any], Actor], dict[Any, Any]]
-    candidates: Callable[[], Sequence[Any]] | None = None
+    candidates: Callable[[], Sequence[Any] | None] | None = None
 
 
 Sort = KeySort | GroupSort
@@ -80,36 +94,81 @@ def fetch_groups(
     after: Cursor | None = None,
     before: Cursor | None = None,
     last: bool = False,
+    is_walked: bool = False,
 ) -> Slice:
-    """Fetch one page of (id, value) with at most four statements. ``run`` executes a statement."""
+    """Fetch one page of (id, value) with few statements. ``run`` executes a statement.
+
+    ``is_walked`` says that most rows are in the list: the rows of its first values fill a page.
+    """
     backwards = last or before is not None
     cursor = after or before
     reader = _Reader(run, base, row_id, sort.expression(), descending != backwards, cursor)
-    candidates = None if sort.candidates is None else sort.candidates()
-    is_walked = candidates is not None and len(candidates) <= MAX_WALKED
-    counts: dict[Any, int | None] = (
-        dict.fromkeys([*candidates, None]) if is_walked else dict(reader.count())
-    )
-    if cursor is not None:
-        # The value of the row before this page may be gone by now.
-        counts.setdefault(cursor.value, None if is_walked else 0)
-    values = _in_order(counts, sort.keys(list(counts), actor), descending)
-    if backwards:
-        values.reverse()
-    if cursor is not None:
-        values = values[values.index(cursor.value) :]
+    candidates = sort.candidates() if sort.candidates else None
+    is_short = candidates is not None and len(candidates) <= MAX_WALKED
+
+    def ordered(counts: dict[Any, int | None]) -> list[Any]:
+        """Return the values from that of the cursor on, which may be gone by now."""
+        if cursor is not None:
+            counts.setdefault(cursor.value, 0)
+        values = _in_order(counts, sort.keys(list(counts), actor), descending)
+        if backwards:
+            values.reverse()
+        return values if cursor is None else values[values.index(cursor.value) :]
+
     rows: list[Row] = []
-    for chunk in _chunks(values, counts, cursor, size + 1):
-        limit = size + 1 - len(rows)
-        is_apart = is_walked or _is_cheaper_apart(chunk, counts, limit)
-        rows += reader.read_apart(chunk, limit) if is_apart else reader.read_ranked(chunk, limit)
-        if len(rows) > size:
-            break
+    passed: set[Any] = set()
+    if candidates is not None and (is_short or is_walked):
+        for chunk in _walk(ordered(dict.fromkeys([*candidates, None])), is_short):
+            rows += reader.read_apart(chunk, size + 1 - len(rows))
+            passed.update(chunk)
+            if len(rows) > size:
+                break
+    if len(rows) <= size and not (candidates is not None and is_short):
+        counts: dict[Any, int | None] = dict(reader.count())
+        values = [value for value in ordered(counts) if value not in passed]
+        for chunk in _chunks(values, counts, cursor, size + 1 - len(rows)):
+            limit = size + 1 - len(rows)
+            is_apart = _is_cheaper_apart(chunk, counts, limit)
+            rows += (
+                reader.read_apart(chunk, limit) if is_apart else reader.read_ranked(chunk, limit)
+            )
+            if len(rows) > size:
+                break
     more = len(rows) > size
     rows = rows[:size]
     if backwards:
         return Slice(rows[::-1], has_previous=more, has_next=before is not None)
     return Slice(rows, has_previous=after is not None, has_next=more)
+
+
+def list_values(session: Session, column: Column, *, cap: int = MAX_LISTED) -> list[Any] | None:
+    """Return the different values of a column, or None if there are more than ``cap``.
+
+    For a column with an index over the rows that are not in the trash: each value is the least
+    one above that before it, so that the database reads as many rows as there are values.
+    """
+    table = column.table
+    live = [table.c.trashed_at.is_(None)] if "trashed_at" in table.c else []
+    rows = table.alias()
+    first = select(func.min(table.c[column.name])).where(*live).scalar_subquery()
+    found = select(first.label("value")).cte("found", recursive=True)
+    live = [rows.c.trashed_at.is_(None)] if live else []
+    following = select(func.min(rows.c[column.name])).where(
+        rows.c[column.name] > found.c.value, *live
+    )
+    step = select(following.scalar_subquery()).where(found.c.value.is_not(None))
+    found = found.union_all(step)
+    query = select(found.c.value).where(found.c.value.is_not(None)).limit(cap + 1)
+    values = list(session.connection().scalars(query))
+    return None if len(values) > cap else values
+
+
+def _walk(values: list[Any], is_short: bool) -> Iterator[list[Any]]:
+    """Yield a few values at a time: all of a short list, otherwise as many as ``WALKED`` says."""
+    rest = iter(values)
+    for number in (WALKED[0], len(values)) if is_short else WALKED:
+        if chunk := list(islice(rest, number)):
+            yield chunk
 
 
 def _in_order(counts: Any, keys: dict[Any, Any], descending: bool) -> list[Any]:
@@ -125,14 +184,8 @@ def _chunks(
     values: list[Any], counts: dict[Any, int | None], cursor: Cursor | None, wanted: int
 ) -> Iterator[list[Any]]:
     """Yield values until their rows fill a page; of the cursor's value some rows are past."""
-    rest = iter(values)
-    if values and counts[values[0]] is None:
-        yield list(islice(rest, FIRST_WALKED))
-        if chunk := list(rest):
-            yield chunk
-        return
     chunk, rows = [], 0
-    for value in rest:
+    for value in values:
         chunk.append(value)
         is_cut = cursor is not None and value == cursor.value
         rows += 0 if is_cut else counts[value] or 0

@@ -218,7 +218,10 @@ class Table:
         sort = self.sorts[state.sort]
         after = Cursor.read(state.after, sort.value_type) if state.after else None
         before = Cursor.read(state.before, sort.value_type) if state.before else None
-        loader = _PageLoader(self.model, base, plan, actor, state, size, after, before)
+        # Of an unfiltered list with many rows, those of the first values are soon found.
+        is_whole = not (state.filters or state.q or self.is_part)
+        is_walked = is_whole and count > MAX_FILTERED_COUNT
+        loader = _PageLoader(self.model, base, plan, actor, state, size, after, before, is_walked)
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
             state,
@@ -272,6 +275,7 @@ class _PageLoader:
     size: int
     after: Cursor | None
     before: Cursor | None
+    is_walked: bool
 
     def _run(self, statement: Select) -> Sequence[Row]:
         options = self.base.get_execution_options()
@@ -313,6 +317,7 @@ class _PageLoader:
             self._run, self.base, self.model.id, sort, self.actor, self.size,
             descending=self.state.descending,
             after=self.after, before=self.before, last=self.state.last,
+            is_walked=self.is_walked,
         )  # fmt: skip
         if not found.rows:
             return found

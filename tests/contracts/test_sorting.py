@@ -87,6 +87,34 @@ def test_paging_visits_every_row_once_in_the_order_of_what_is_shown(view, app, s
             check_order(rows, descending, about)
 
 
+@pytest.mark.parametrize("walked", [(1, 2), (1, 1, 40)], ids=["then counted", "to the end"])
+@pytest.mark.parametrize("name", ["city", "entity"])
+def test_a_long_list_is_read_value_by_value(name, walked, app, session, counting, monkeypatch):
+    monkeypatch.setattr("app.crud.table.MAX_FILTERED_COUNT", 0)
+    monkeypatch.setattr("app.crud.sorting.MAX_WALKED", 1)
+    monkeypatch.setattr("app.crud.sorting.WALKED", walked)
+    screen = find(app, ContactView)
+    make_rows(screen)
+    actor, ids = ALICIA.as_actor(), visible_ids(screen)
+    for descending, backwards in ((False, False), (True, True)):
+        with app.test_request_context(headers={"Accept-Language": "es"}), acting_as(actor):
+            rows = pages(screen, name, descending, backwards, counting)
+        assert sorted(row for row, _key in rows) == ids
+        check_order(rows, descending, name)
+
+
+def test_no_page_of_a_long_list_counts_its_rows_by_value(app, session, counting, monkeypatch):
+    monkeypatch.setattr("app.crud.table.MAX_FILTERED_COUNT", 0)
+    monkeypatch.setattr("app.crud.sorting.MAX_WALKED", 1)
+    screen = find(app, ContactView)
+    make_rows(screen)
+    for name in ("name", "city", "postcode", "country", "entity", "type", "email", "account"):
+        state = replace(screen.table.read_state(MultiDict({"sort": name}), {}), size=SIZE)
+        with app.test_request_context(), acting_as(ALICIA.as_actor()), counting() as statements:
+            screen.table.load_page(state, current_actor())
+        assert not [one for one in statements if "GROUP BY" in one], name
+
+
 def test_a_row_whose_linked_row_cannot_be_seen_comes_last(app, session, counting):
     """Its column is empty: the account is in the trash, or of another entity."""
     trashed, foreign = an_account(name="Aaa"), an_account("Sur", name="Aab")

@@ -13,6 +13,7 @@ from app.contacts.models import Contact
 from app.extensions import db
 from app.search.queries import search_condition
 from app.search.services import rebuild
+from app.security.actor import acting_as
 from app.trash.services import move_to_trash, restore
 from tests.factories import a_contact, an_account
 from tests.people import ALICIA, BRUNO
@@ -143,6 +144,20 @@ def test_the_global_search_finds_contacts_and_accounts(ana, client_as):
     assert [row["label"] for row in groups["Contacts"]] == [str(ana)]
     assert [row["label"] for row in groups["Accounts"]] == ["Imprenta Luz, S. L."]
     assert groups["Contacts"][0]["url"] == f"/contacts/show/{ana.id}"
+
+
+def test_a_search_within_a_scope_reads_no_text_but_those_that_match(session):
+    with acting_as(BRUNO.as_actor()):
+        query = select(Contact.id).where(search_condition(db.session(), Contact, "garcia"))
+    connection = db.session.connection()
+    statement = query.compile(connection, compile_kwargs={"literal_binds": True})
+    if connection.dialect.name == "postgresql":
+        plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}")]
+        # A second look at the texts, as a subquery, would be one at all of them.
+        assert len([line for line in plan if " on contact_search" in line]) == 1
+    else:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+        assert "SCAN contact_search" not in plan
 
 
 def test_the_global_search_finds_nothing_out_of_scope(client_as):

@@ -71,11 +71,18 @@ class Contact(
             "entity_id",
             "sort_name",
             "id",
-            include=("type_id", "status_id"),
+            # The account decides whether a search may find the row by its name.
+            include=("type_id", "status_id", "account_id"),
         ),
         *(_sort_index(name) for name in ("email", "birth_date", "created_at")),
-        # Towns are too many to be sorted without an index, and the usual way to sort addresses.
-        *Trashable.live_index("ix_contact_city", "city", "id", include=("entity_id",)),
+        # Their values are read one by one, in the reader's alphabet.
+        *(
+            index
+            for name in ("city", "postcode", "country")
+            for index in Trashable.live_index(
+                f"ix_contact_{name}", name, "id", include=("entity_id",)
+            )
+        ),
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
