@@ -53,11 +53,10 @@ def exported(tmp_path, monkeypatch) -> Iterator[Any]:
 def test_rows_that_change_meanwhile_are_written_as_they_were_counted(exported):
     count, blocks = exported
     header = next(blocks)
-    first = next(blocks)
     move_to_trash(db.session.query(Contact).filter_by(last_name="Dos").one(), ALICIA.as_actor())
     a_contact(last_name="Cuatro")
     db.session.commit()
-    lines = [first, *blocks]
+    lines = [*blocks]
     assert header.startswith("Member number,")
     assert len(lines) == count == 3
     assert b"Dos" in lines[1]

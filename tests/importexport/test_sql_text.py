@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from flask_babel import force_locale
-from sqlalchemy import Column, String, update
+from sqlalchemy import Boolean, Column, Date, Integer, String, literal, select, type_coerce, update
 
+from app import types
 from app.contacts.importers import ContactImporter
 from app.extensions import db
-from app.fieldtypes import FieldType
+from app.fieldtypes import FieldType, SqlHints, get_field_type
 from app.importexport.csv_response import csv_lines
 from app.importexport.exporter import Exporter
 from app.importexport.fields import ForeignKeyField, ManyToManyField, ValueField
@@ -142,6 +143,28 @@ def test_a_reader_of_one_entity_gets_the_same_file(monkeypatch):
     assert whole == some == expected
     assert b"'-Bilbao" in whole
     assert b"'-Sur" not in whole
+
+
+@pytest.mark.parametrize(
+    ("kind", "column_type"),
+    [
+        ("money", types.Money()), ("quantity", types.Quantity()), ("percent", types.Percent()),
+        ("whole", Integer()), ("duration", Integer()), ("flag", Boolean()),
+        ("day", Date()), ("moment", types.UTCDateTime()),
+    ],
+    ids=lambda value: str(value),
+)  # fmt: skip
+def test_sql_and_python_write_the_same_value(kind, column_type):
+    field_type = get_field_type(Column("x", column_type, info={"kind": kind}))
+    dialect = db.session.get_bind().dialect.name
+    hints = SqlHints(dialect, None, lambda text: text, lambda _pattern: [])
+    for value in VALUES[kind]:
+        stored = literal(value, column_type)
+        written = field_type.file_text(stored, hints)
+        # An amount comes out of the database with all its decimals.
+        read, found = db.session.execute(select(type_coerce(stored, column_type), written)).one()
+        expected = read if isinstance(value, Decimal) else value
+        assert (found or "") == field_type.write(expected)
 
 
 def test_a_type_without_sql_has_the_file_written_in_python(monkeypatch):
