@@ -177,12 +177,13 @@ def preferences(theme: str, current_url: str) -> Markup:
 
 
 def dialogs() -> Markup:
-    """Return the rendered dialogs of every page, cached by language."""
-    cache = current_app.extensions.setdefault("dialogs", {})
-    language = current_language()
-    if language not in cache:
-        cache[language] = _part("layout/dialogs.html")
-    return cache[language]
+    """Return the rendered dialogs of every page, cached by the reader."""
+    cache = current_app.extensions.setdefault("dialogs", LatestOnly(200))
+    reader = _reader()
+    page = cache.get(reader)
+    if page is None:
+        page = cache[reader] = _part("layout/dialogs.html")
+    return page
 
 
 class _Menu:
