@@ -204,7 +204,7 @@ def test_every_offered_column_and_sort_works(view, app, client_as):
 
 
 def test_every_sort_by_a_stored_key_has_an_index(app):
-    """Without one the whole table would be read and sorted for every page."""
+    """Without one the whole table would be read and sorted for every page, as a slow list is."""
     for view in app.appbuilder.baseviews:
         if not isinstance(view, ModelView) or view.datamodel.obj not in (Contact,):
             continue
@@ -214,7 +214,7 @@ def test_every_sort_by_a_stored_key_has_an_index(app):
         keys = {
             sort.expression().key
             for sort in view.table.sorts.values()
-            if isinstance(sort, KeySort) and sort.join is None
+            if isinstance(sort, KeySort) and sort.join is None and not sort.is_scan
         }
         # Few contacts are in the trash.
         assert keys - {"trashed_at"} <= indexed | unique
