@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from app.bulk import insert_rows
 from app.errors import DomainError
@@ -43,8 +43,9 @@ def record_many(
     }
     entries = [{**row, "subject_name": row["subject_name"][:200]} for row in rows]
     if entries:
-        # In a flush, this does nothing.
-        session._autoflush()
+        # As a statement of the session does; in a flush, it does nothing.
+        real: Any = session() if isinstance(session, scoped_session) else session
+        real._autoflush()
         insert_rows(session.connection(), LogEntry.__table__, entries, common)
         fields = {name for entry in entries for name in entry["changes"] or ()}
         ids = [entry["subject_id"] for entry in entries]
