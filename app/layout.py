@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
 from app.crud.counting import show_capped
-from app.crud.screens import Screen, find_screen, new_screens, screens, show_url
+from app.crud.screens import Screen, count_views, find_screen, new_screens, screens, show_url
 from app.crud.submissions import form_key
 from app.crud.views import searchable_screens
 from app.extensions import db
@@ -145,9 +145,7 @@ class LatestOnly(dict[Any, Any]):
 
 def _reader() -> tuple[Any, ...]:
     """Return what a part of a page depends on that is the same on every page, to cache it by."""
-    # Views are registered at start, but for those of tests.
-    views = len(current_app.appbuilder.baseviews)  # type: ignore[attr-defined]
-    return (current_language(), current_rights(), views)
+    return (current_language(), current_rights(), count_views())
 
 
 def tools() -> Markup:

@@ -141,3 +141,8 @@ def new_screens() -> list[Screen]:
     """Return the screens that the menu *New* leads to, in the order of the menu."""
     shown = [screen for screen in screens() if screen.in_new_menu and screen.can("can_add")]
     return sorted(shown, key=menu_order)
+
+
+def count_views() -> int:
+    """Return how many views are registered; after the start, tests alone register more."""
+    return len(current_app.appbuilder.baseviews)  # type: ignore[attr-defined]
