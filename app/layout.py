@@ -150,11 +150,15 @@ def _reader() -> tuple[Any, ...]:
 
 def tools() -> Markup:
     """Return the rendered search field and menu *New* of the top bar, cached by the reader."""
-    cache = current_app.extensions.setdefault("tools", LatestOnly(200))
-    reader = _reader()
-    page = cache.get(reader)
+    return _cached_part("layout/tools.html")
+
+
+def _cached_part(template: str) -> Markup:
+    cache = current_app.extensions.setdefault("page_parts", LatestOnly(400))
+    key = (template, _reader())
+    page = cache.get(key)
     if page is None:
-        page = cache[reader] = _part("layout/tools.html")
+        page = cache[key] = _part(template)
     return page
 
 
@@ -176,12 +180,7 @@ def preferences(theme: str, current_url: str) -> Markup:
 
 def dialogs() -> Markup:
     """Return the rendered dialogs of every page, cached by the reader."""
-    cache = current_app.extensions.setdefault("dialogs", LatestOnly(200))
-    reader = _reader()
-    page = cache.get(reader)
-    if page is None:
-        page = cache[reader] = _part("layout/dialogs.html")
-    return page
+    return _cached_part("layout/dialogs.html")
 
 
 class _Menu:

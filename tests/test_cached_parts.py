@@ -9,7 +9,7 @@ from tests.people import ALICIA, CLARA, DIEGO
 
 @pytest.fixture
 def _empty_caches(app):
-    for name in ("sidebars", "tools", "dialogs"):
+    for name in ("sidebars", "page_parts"):
         app.extensions.pop(name, None)
 
 
