@@ -33,6 +33,7 @@ DOMAINS = (
     "staff",
     "accounts",
     "contacts",
+    "customfields",
 )
 
 # Modules that register something when imported, in import order: all models before any listener,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 
+from app.added_fields import cached_until_fields_change
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.importexport.fields import (
@@ -23,7 +24,7 @@ from app.importexport.importer import Importer, MatchRule
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
 
 
-@cache
+@cached_until_fields_change
 def contact_fields() -> tuple[CsvField, ...]:
     """Return the fields of a contact that an export writes, in that order."""
     return (

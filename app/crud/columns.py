@@ -87,10 +87,10 @@ class AttributeColumn(ListColumn):
         super().__init__(datamodel, name, label)
         self.field_type: FieldType = datamodel.field_type(name)
         self.shape = self.field_type.shape
-        computed = datamodel.computed.get(name)
-        if computed and computed.why_not_filtered:
-            self.why_not_filtered = computed.why_not_filtered
-        if reason := (computed and computed.why_not_sorted) or self.field_type.why_not_sorted:
+        added = datamodel.added.get(name)
+        if added and added.why_not_filtered:
+            self.why_not_filtered = added.why_not_filtered
+        if reason := (added and added.why_not_sorted) or self.field_type.why_not_sorted:
             self.why_not_sorted = reason
             self.is_sortable = False
         else:

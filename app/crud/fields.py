@@ -129,6 +129,27 @@ class ChoiceField(TypedField):
         return list(self.field_type.options().items())
 
 
+class ChoicesField(ChoiceField):
+    """Any number of codes, ticked in a list."""
+
+    widget = OptionWidget(multiple=True)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            codes = [value for value in valuelist if value]
+            is_stored = len(codes) == 1 and codes[0].startswith("|")
+            self.typed = self.data = codes[0] if is_stored else "".join(f"|{c}|" for c in codes)
+
+    def options(self) -> list[tuple[str, str, bool]]:
+        """Return (code, label, chosen)."""
+        chosen = set(self._value().strip("|").split("||"))
+        return [(code, label, code in chosen) for code, label in self._choices()]
+
+    def chosen_ids(self) -> list[str]:
+        """Return the codes that are chosen."""
+        return [code for code, _label, is_chosen in self.options() if is_chosen]
+
+
 class ProvinceField(TypedField):
     """A province: the name is typed, the code is stored."""
 
@@ -203,6 +224,7 @@ _FIELDS: dict[str, tuple[type[TypedField], Any]] = {
     "date": (TypedField, DateWidget()),
     "moment": (TypedField, MomentWidget()),
     "choice": (ChoiceField, OptionWidget()),
+    "choices": (ChoicesField, OptionWidget(multiple=True)),
     "province": (ProvinceField, ProvinceWidget()),
 }
 

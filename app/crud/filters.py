@@ -295,13 +295,41 @@ class IsNotChoice(_ChoiceFilter):
         return or_(self.attribute.not_in(value), self.attribute.is_(None))
 
 
+class HasChoice(_ChoiceFilter):
+    name = _l("include any of")
+    arg_name = "is"
+
+    def is_scan(self, value):
+        return True
+
+    def clause(self, value):
+        return or_(*(self.attribute.contains(f"|{code}|", autoescape=True) for code in value))
+
+
+class HasNoChoice(HasChoice):
+    name = _l("include none of")
+    arg_name = "not"
+
+    def clause(self, value):
+        return or_(self.attribute.is_(None), ~super().clause(value))
+
+
+class IsExactlyFalse(IsTrue):
+    name = _l("is no")
+    arg_name = "no"
+
+    def clause(self, value):
+        return self.attribute.is_(False)
+
+
 # The filters that field types name.
 FILTERS: dict[str, type[Filter]] = {
     "contains": Contains, "digits": HasDigits, "in_province": InProvince, "starts": StartsWith,
     "is": IsText, "empty": IsEmpty, "filled": IsFilled, "value": IsValue, "at_least": AtLeast,
     "at_most": AtMost, "on_date": OnDate, "from_date": FromDate, "to_date": ToDate,
     "from_day": OnOrAfter, "to_day": OnOrBefore, "yes": IsTrue, "no": IsFalse,
-    "choice": IsChoice, "not_choice": IsNotChoice,
+    "choice": IsChoice, "not_choice": IsNotChoice, "has_choice": HasChoice,
+    "has_no_choice": HasNoChoice, "answered_no": IsExactlyFalse,
 }  # fmt: skip
 
 

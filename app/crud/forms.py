@@ -128,7 +128,8 @@ class FormBuilder(GeneralModelConverter):
 
     def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
         column = self.datamodel.column(name)
-        is_optional = column.nullable or self._is_given(name)
+        is_needed = not column.nullable or bool(column.info.get("required"))
+        is_optional = not is_needed or self._is_given(name)
         return make_column_field(column, label, is_optional=is_optional, **common)
 
 

@@ -10,7 +10,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Column, ColumnElement, Select, and_, inspect, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.added_fields import ComputedField, computed_fields
+from app.added_fields import AddedField, ComputedField, added_fields, computed_fields
 from app.crud.filters import FilterConverter
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
@@ -39,6 +39,7 @@ class ScopedInterface(SQLAInterface):
         check_scope(obj)
         super().__init__(obj, session)
         self.computed: dict[str, type[ComputedField]] = computed_fields(obj)
+        self.added: dict[str, type[AddedField]] = added_fields(obj)
         self._computed_columns = {name: field.column() for name, field in self.computed.items()}
 
     def reload(self) -> None:

@@ -1,0 +1,92 @@
+"""Settings → Custom fields."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+
+from app.crud.interface import ScopedInterface
+from app.crud.modelview import ModelView
+from app.customfields.models import CustomField
+from app.customfields.services import complete_field, follow_change
+from app.extensions import db
+from app.i18n.counted import Counted
+from app.security.actor import current_actor
+from app.security.areas import Area
+
+
+class CustomFieldView(ModelView):
+    """Fields that the organisation adds to contacts and accounts."""
+
+    datamodel = ScopedInterface(CustomField)
+    route_base = "/custom-fields"
+    trash = True
+    can_be_purged = False
+    trash_note = _l(
+        "This field was removed. Its values are kept for 30 days: restore it to have them back."
+    )
+    label = _l("Custom fields")
+    singular = _l("Custom field")
+    counted = Counted("%(num)s custom field", "%(num)s custom fields")
+    add_title = _l("New custom field")
+    all_label = _l("All custom fields")
+    add_first_label = _l("Add your first custom field.")
+    icon = "ui-checks"
+    shows_icon = True
+    category = "Settings"
+    order = 12
+    area = Area.SETTINGS
+    title_parts = ("label",)
+    list_columns: ClassVar[Any] = [
+        "name", "subject", "kind", "is_required", "in_filters", "is_sortable", "portal",
+    ]  # fmt: skip
+    more_columns = (
+        "label_en",
+        "label_es",
+        "is_personal",
+        "identifies",
+        "created_at",
+        "updated_at",
+    )
+    label_columns: ClassVar[dict[str, Any]] = {
+        "name": _l("Name"), "created_at": _l("Created"), "updated_at": _l("Last changed"),
+    }  # fmt: skip
+    search_columns: ClassVar[Any] = ["subject", "kind", "label_en", "label_es", "portal"]
+    description_columns: ClassVar[dict[str, Any]] = {
+        "kind": _l("The kind cannot be changed afterwards."),
+        "section_en": _l(
+            "Fields with the same section stand together. Without one they stand under “More details”."
+        ),
+        "is_sortable": _l("Needs an index, which makes saving a little slower."),
+        "validity_months": _l(
+            "For dates: 0 if the date itself is the last day; 12 if it holds for a year from then."
+        ),
+        "contact_types": _l("Empty: for all types."),
+        "options": _l(
+            "An option that is removed stays in the log, but no contact or account can have it any more."
+        ),
+    }
+    add_fieldsets: ClassVar[Any] = [
+        (_l("Field"), {"fields": ["subject", "kind", "label_en", "label_es", "help_en", "help_es"]}),
+        (_l("Options"), {"fields": ["options"]}),
+        (_l("Place"), {"fields": ["section_en", "section_es", "contact_types"]}),
+        (_l("Use"), {"fields": [
+            "is_required", "in_filters", "is_sortable", "identifies", "portal", "is_personal",
+        ]}),
+        (_l("Validity"), {"fields": ["validity_months", "warn_days"]}),
+    ]  # fmt: skip
+    edit_fieldsets: ClassVar[Any] = [
+        (_l("Field"), {"fields": ["label_en", "label_es", "help_en", "help_es"]}),
+        *add_fieldsets[1:],
+    ]
+    show_fieldsets = add_fieldsets
+    base_sort = "position"
+
+    def before_save(self, row: CustomField, form: Any) -> None:
+        """Give a new field its slot; refuse what cannot be."""
+        complete_field(db.session(), row)
+
+    def after_save(self, row: CustomField, form: Any) -> None:
+        """Make or drop the index."""
+        follow_change(db.session(), row, current_actor())
