@@ -13,10 +13,13 @@ from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import LinesField, line_form_of
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
-from app.fieldtypes import get_field_type
+from app.fieldtypes import FieldType, get_field_type
 from app.lines import line_column, line_relations
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
+
+
+NO_TYPE = FieldType()
 
 
 class LookupForm(FlaskForm):
@@ -38,6 +41,27 @@ class RowForm(LookupForm):
     version = HiddenField()
     # A sentence shown above the form.
     notice: Any = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self:
+            if types := getattr(field, "field_type", NO_TYPE).info.get("only_for"):
+                # It is shown, and required, only if one of these types is chosen.
+                field.shown_if = {"type": types}
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Validate the form; what is not shown is not required."""
+        for field in self:
+            if (shown_if := getattr(field, "shown_if", None)) and not self._has(shown_if):
+                field.flags.required = False
+        return super().validate(extra_validators)
+
+    def _has(self, conditions: dict[str, Any]) -> bool:
+        """Return True if the form has one of the given values in each of some fields."""
+        return all(
+            name not in self or {*map(str, values)} & {*map(str, self[name].chosen_ids())}
+            for name, values in conditions.items()
+        )
 
     @classmethod
     def refresh(cls, obj: Any = None) -> RowForm:

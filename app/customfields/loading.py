@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, selectinload
 from app import added_fields
 from app.added_fields import FORMER_FIELDS
 from app.crud.added import rebuild_screens
+from app.customfields.actions.set_custom_field import SetCustomField, follow_fields
 from app.customfields.models import CustomField
 from app.customfields.slots import SlotField, register, remember
 from app.database import reading
@@ -121,7 +122,7 @@ def refresh(stamp: str | None = None) -> None:
     with _lock, _requests.alone(int(g.get("is_counted_request", False))):
         _register(db.session(), stamp)
         if current_app.extensions["custom_fields"] != stamp:
-            rebuild_screens(marked(Customizable))
+            _follow()
             current_app.extensions["custom_fields"] = stamp
 
 
@@ -149,8 +150,16 @@ def forget_all() -> None:
         FORMER_FIELDS.clear()
         _forget_statements()
         _registered = NO_FIELDS
-        rebuild_screens(marked(Customizable))
+        _follow()
         current_app.extensions["custom_fields"] = NO_FIELDS
+
+
+def _follow() -> None:
+    """Let screens, resources and the collective action have the fields that there are now."""
+    models = marked(Customizable)
+    rebuild_screens(models)
+    for model in models:
+        follow_fields(SetCustomField.on(model))
 
 
 def _forget_statements() -> None:

@@ -7,13 +7,15 @@ import re
 import pytest
 from sqlalchemy import select
 
-from app.contacts.models import Contact
+from app.contacts.models import Contact, ContactType
+from app.customfields.actions.set_custom_field import SetCustomField
 from app.customfields.models import CustomField
 from app.extensions import db
 from app.log.models import LogEntry
 from tests.contacts.importing import export_text, import_file
 from tests.customfields.fields import a_field
-from tests.factories import a_contact
+from tests.factories import a_contact, a_value
+from tests.operations.run_actions import do, undo
 from tests.people import ALICIA, BRUNO, api_key_header
 
 SIZES = [("Small", "Pequeña"), ("Large", "Grande")]
@@ -151,3 +153,46 @@ def test_a_removed_field_is_gone_at_once_and_comes_back_with_its_values(client_a
     log = admin.get(f"/contacts/show/{contact.id}?tab=log").text
     assert "Shirt size (removed)" in log
     assert "XL" in log
+
+
+@pytest.mark.both_databases
+def test_many_rows_get_a_value_and_undoing_takes_it_back(client_as, session):
+    field = a_field("choice", "Size", options=SIZES)
+    other = a_field("text", "Licence")
+    one, two = a_contact(**{field.name: str(field.options[0].id)}), a_contact()
+    large = str(field.options[1].id)
+    answers = {"field": field.name, field.name: large}
+    actor = BRUNO.as_actor()
+    operation = do(SetCustomField.on(Contact), actor, [one, two], **answers)
+    assert [getattr(reload(row), field.name) for row in (one, two)] == [large, large]
+    assert other.name not in operation.answers
+    undo(operation, actor)
+    assert [getattr(reload(row), field.name) for row in (one, two)] == [
+        str(field.options[0].id), None
+    ]  # fmt: skip
+
+
+def test_an_operation_on_a_removed_field_is_explained(client_as, session):
+    field, contact = a_field(), a_contact()
+    answers = {"field": field.name, field.name: "XL"}
+    operation = do(SetCustomField.on(Contact), ALICIA.as_actor(), [contact], **answers)
+    admin = client_as(ALICIA)
+    admin.post(f"/custom-fields/delete/{field.id}", data={"version": field.version})
+    for address in ("/operations/", f"/operations/{operation.id}/", f"/jobs/{operation.job_id}/"):
+        assert admin.get(address).status_code < 500, address
+    reply = admin.post(f"/operations/{operation.id}/undo", follow_redirects=True)
+    assert "no longer" in reply.text
+
+
+def test_a_field_for_some_types_is_required_of_them_alone(client_as, session):
+    minor, adult = a_value(ContactType), a_value(ContactType)
+    field = a_field(label="Guardian", is_required=True, contact_types=[minor])
+    contact, browser = a_contact(), client_as(BRUNO)
+    page = browser.get(f"/contacts/edit/{contact.id}").text
+    assert f'data-shown-if="{{&#34;type&#34;: [{minor.id}]}}"' in page
+    sent = form_of(contact, **{field.name: "", "type": str(adult.id)})
+    assert browser.post(f"/contacts/edit/{contact.id}", data=sent).status_code == 302
+    sent = form_of(reload(contact), **{field.name: "", "type": str(minor.id)})
+    reply = browser.post(f"/contacts/edit/{contact.id}", data=sent)
+    assert reply.status_code == 422
+    assert f'id="{field.name}-error"' in reply.text
