@@ -100,7 +100,7 @@ class AttributeColumn(ListColumn):
         value = values[0]
         if value is None or value == "":
             return EMPTY_CELL
-        return Cell(self.shape, self.field_type.show(value), value)
+        return Cell(self.shape, self.field_type.show(value), self.field_type.cell_extra(value))
 
     def sort(self) -> Sort | None:
         if not self.is_sortable:

@@ -122,11 +122,17 @@ class ChoiceField(TypedField):
 
     def options(self) -> list[tuple[str, str, bool]]:
         """Return (code, label, chosen)."""
-        chosen = self._value()
-        return [(code, label, code == chosen) for code, label in self._choices()]
+        return self._offered({self._value()})
 
-    def _choices(self) -> list[tuple[str, str]]:
-        return list(self.field_type.options().items())
+    def _offered(self, chosen: set[str]) -> list[tuple[str, str, bool]]:
+        """Return the options; those that are not available any more only if they are chosen."""
+        hidden = self.field_type.info.get("hidden", ())
+        options = self.field_type.options().items()
+        return [
+            (code, label, code in chosen)
+            for code, label in options
+            if code in chosen or code not in hidden
+        ]
 
 
 class ChoicesField(ChoiceField):
@@ -142,8 +148,7 @@ class ChoicesField(ChoiceField):
 
     def options(self) -> list[tuple[str, str, bool]]:
         """Return (code, label, chosen)."""
-        chosen = set(self._value().strip("|").split("||"))
-        return [(code, label, code in chosen) for code, label in self._choices()]
+        return self._offered(set(self._value().strip("|").split("||")))
 
     def chosen_ids(self) -> list[str]:
         """Return the codes that are chosen."""

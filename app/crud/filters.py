@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from flask_appbuilder.models.filters import BaseFilterConverter
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import String, func, or_
+from sqlalchemy import String, and_, func, or_
 
 from app import organisation
 from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
@@ -28,12 +28,16 @@ from app.crud.linkfilters import (
 from app.errors import DomainError
 from app.extensions import db
 from app.fieldtypes import Hints, invalid_date
+from app.i18n.clock import today
 from app.i18n.dates import parse_date
-from app.i18n.formats import decimal_sign, is_day_first, show_date
+from app.i18n.formats import decimal_sign, is_day_first, show_date, show_number
 from app.i18n.places import find_provinces
 from app.search.models import Searchable
 from app.search.queries import text_condition
 from app.text import clean, digits, escape_like, fold, phone_digits
+
+# As far as a filter looks ahead: ten years.
+MAX_DAYS = 3_660
 
 
 class _TextFilter(Filter):
@@ -245,6 +249,35 @@ class OnOrBefore(_DateTimeFilter):
         return self.attribute < self.midnight(value + timedelta(days=1))
 
 
+class Expired(NoValueFilter):
+    name = _l("has expired")
+    arg_name = "expired"
+
+    def clause(self, value):
+        field_type = self.datamodel.field_type(self.column_name)
+        return self.attribute < field_type.first_valid(today())
+
+
+class ExpiresWithin(Filter):
+    name = _l("expires within (days)")
+    arg_name = "within"
+    asks = "whole"
+
+    def read(self, raw):
+        text = clean(raw)
+        if not text.isascii() or not text.isdigit() or int(text) > MAX_DAYS:
+            raise InvalidFilter(
+                _("Enter a number of days, up to %(most)s.", most=show_number(MAX_DAYS))
+            )
+        return int(text)
+
+    def clause(self, value):
+        field_type = self.datamodel.field_type(self.column_name)
+        first = field_type.first_valid(today())
+        after = field_type.first_valid(today() + timedelta(days=value + 1))
+        return and_(self.attribute >= first, self.attribute < after)
+
+
 class IsTrue(NoValueFilter):
     name = _l("is yes")
     arg_name = "yes"
@@ -328,7 +361,7 @@ FILTERS: dict[str, type[Filter]] = {
     "is": IsText, "empty": IsEmpty, "filled": IsFilled, "value": IsValue, "at_least": AtLeast,
     "at_most": AtMost, "on_date": OnDate, "from_date": FromDate, "to_date": ToDate,
     "from_day": OnOrAfter, "to_day": OnOrBefore, "yes": IsTrue, "no": IsFalse,
-    "choice": IsChoice, "not_choice": IsNotChoice, "has_choice": HasChoice,
+    "expired": Expired, "expires_within": ExpiresWithin, "choice": IsChoice, "not_choice": IsNotChoice, "has_choice": HasChoice,
     "has_no_choice": HasNoChoice, "answered_no": IsExactlyFalse,
 }  # fmt: skip
 

@@ -18,7 +18,6 @@ from app.lines import line_column, line_relations
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
-
 NO_TYPE = FieldType()
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateIndex, DropIndex
 
 from app.customfields.kinds import COLUMN_PREFIX
 from app.customfields.models import CustomField
 from app.customfields.slots import custom_index, index_name
+from app.fieldtypes import to_json
 from app.jobs.kinds import JobKind, Step
 from app.jobs.models import Job
+from app.log.services import record_many
+from app.security.actor import current_actor
 from app.subjects import model_named
 from app.types import now
 
@@ -72,16 +75,51 @@ def _execute(connection: Connection, index: Any, *, is_wanted: bool, concurrentl
 
 
 class EmptyJob(JobKind):
-    """Deletes the values of a field that was deleted permanently; its slot is free afterwards.
+    """Deletes the values of a field that was removed long ago; its slot is free afterwards.
 
-    The log keeps the last values.
+    The log keeps the last value of each row. If the field was restored meanwhile, nothing more is
+    deleted.
     """
 
     name = "custom-field-empty"
-    label = _l("Delete the values of a custom field")
+    label = _l("Delete the values of a removed custom field")
 
     def step(self, session: Session, job: Job, size: int) -> Step:
-        raise NotImplementedError
-
-
-__all__ = ["EmptyJob", "IndexJob", "func", "select"]
+        query = select(CustomField).where(CustomField.id == job.payload["field_id"])
+        field = session.scalar(query.with_for_update().execution_options(with_trash=True))
+        if field is None or field.slot is None or field.trashed_at is None:
+            return Step(job.cursor, 0, is_last=True)
+        model = model_named(field.subject)
+        table = model.__table__
+        column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
+        chosen = (
+            select(model, column.label("value"))
+            .where(table.c.id > job.cursor, column.is_not(None))
+            .order_by(table.c.id)
+            .limit(size)
+            .with_for_update(of=table)
+            .execution_options(with_trash=True)
+        )
+        rows = session.execute(chosen).all()
+        entries = [
+            {
+                "subject_id": row.id,
+                "subject_name": str(row),
+                "version": row.version,
+                "changes": {field.name: [to_json(value), None]},
+            }
+            for row, value in rows
+        ]
+        ids = [row.id for row, _value in rows]
+        if ids:
+            session.execute(update(table).where(table.c.id.in_(ids)).values({column: None}))
+            record_many(session, "changed", field.subject, entries, current_actor())
+        is_last = len(rows) < size
+        if is_last:
+            # Written past the session: nothing of this is in its definition's log.
+            session.execute(
+                update(CustomField.__table__)
+                .where(CustomField.__table__.c.id == field.id)
+                .values(slot=None, version=field.version + 1, updated_at=now())
+            )
+        return Step(ids[-1] if ids else job.cursor, len(rows), is_last=is_last)

@@ -50,7 +50,7 @@ class CustomOption(Model, Line, Bilingual):
     """A value that can be chosen in a custom field; its id is the code that is stored."""
 
     __tablename__ = "custom_option"
-    fields: ClassVar[tuple[str, ...]] = ("label_en", "label_es")
+    fields: ClassVar[tuple[str, ...]] = ("label_en", "label_es", "is_active")
     field_id: Mapped[int] = mapped_column(
         ForeignKey("custom_field.id", ondelete="CASCADE"), index=True
     )
@@ -60,6 +60,8 @@ class CustomOption(Model, Line, Bilingual):
     label_es: Mapped[str] = mapped_column(
         String(120), default="", info={"label": _l("Spanish name")}
     )
+    # One that is not available is offered no more; the rows that have it keep it.
+    is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Available")})
 
 
 class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):

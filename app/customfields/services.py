@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.orm import Session
 
-from app.customfields.kinds import KINDS, MAX_INDEXES
+from app.customfields.kinds import COLUMN_PREFIX, KINDS, MAX_INDEXES
 from app.customfields.models import CustomField
 from app.errors import DomainError
 from app.i18n.formats import show_number
 from app.i18n.localized import localize
 from app.jobs.services import enqueue
 from app.security.actor import Actor
+from app.subjects import model_named
+
+MAX_MONTHS, MAX_WARN_DAYS = 1_200, 366
 
 
 def used_slots(session: Session, subject: str) -> set[str]:
@@ -51,6 +54,7 @@ def complete_field(session: Session, field: CustomField) -> None:
     kind = KINDS[field.kind]
     if field.slot is None:
         field.slot = free_slot(session, field.subject, field.kind)
+    if not field.position:
         last = session.scalar(
             select(func.max(CustomField.position)).where(CustomField.subject == field.subject)
         )
@@ -64,16 +68,48 @@ def complete_field(session: Session, field: CustomField) -> None:
         raise DomainError(_("Only choices have options."), field="options")
     if any(not (option.label_en or option.label_es) for option in field.options):
         raise DomainError(_("Enter a name in at least one language."), field="options")
+    _check_removed_options(session, field)
     if field.is_sortable and not kind.is_sortable:
         raise DomainError(
             _("A list can’t be sorted by a field of this kind."), field="is_sortable"
         )
     if field.is_sortable:
         _check_number_of_indexes(session, field)
-    if field.validity_months is not None and field.kind != "date":
-        raise DomainError(_("Only dates expire."), field="validity_months")
+    if field.validity_months is not None:
+        if field.kind != "date":
+            raise DomainError(_("Only dates expire."), field="validity_months")
+        if not 0 <= field.validity_months <= MAX_MONTHS:
+            raise DomainError(
+                _("Enter a number from 0 to %(most)s.", most=MAX_MONTHS), field="validity_months"
+            )
+        # The start page counts what has expired.
+        field.is_sortable = True
+    if field.warn_days is not None and not 0 <= field.warn_days <= MAX_WARN_DAYS:
+        raise DomainError(
+            _("Enter a number from 0 to %(most)s.", most=MAX_WARN_DAYS), field="warn_days"
+        )
     if field.contact_types and field.subject != "contact":
         raise DomainError(_("Only contacts have contact types."), field="contact_types")
+
+
+def _check_removed_options(session: Session, field: CustomField) -> None:
+    """Raise DomainError if an option that some row has was removed."""
+    if field.id is None or field.slot is None:
+        return
+    column = model_named(field.subject).__table__.c[f"{COLUMN_PREFIX}{field.slot}"]
+    removed: Any = inspect(field).attrs.options.history.deleted
+    for option in removed:
+        code = str(option.id)
+        is_chosen = column.contains(f"|{code}|") if field.kind == "choices" else column == code
+        if session.scalar(select(exists().where(is_chosen))):
+            raise DomainError(
+                _(
+                    "“%(option)s” is in use. Make it unavailable instead: it is offered no more, "
+                    "and whoever has it keeps it.",
+                    option=option.label,
+                ),
+                field="options",
+            )
 
 
 def _check_label(session: Session, field: CustomField) -> None:

@@ -28,6 +28,7 @@ class SlotField(StoredField, abstract=True):
 
     has_action: ClassVar[bool] = False
     slot_column: ClassVar[Column]
+    is_indexed: ClassVar[bool]
     info: ClassVar[dict[str, Any]]
 
     @classmethod
@@ -85,6 +86,7 @@ def register(definition: CustomField) -> type[SlotField]:
         "why_not_filtered": "" if definition.in_filters else NOT_FILTERED,
         "why_not_sorted": "" if definition.is_sortable else NOT_SORTED,
         "slot_column": column,
+        "is_indexed": definition.is_indexed,
         "info": _info(definition) | {"label": label},
     }
     FORMER_FIELDS.pop((definition.subject, definition.name), None)
@@ -117,7 +119,14 @@ def _info(definition: CustomField) -> dict[str, Any]:
             str(option.id): (option.label_en, option.label_es) for option in definition.options
         }
         info["choices"] = {code: _bilingual(*pair) for code, pair in labels.items()}
+        info["hidden"] = {str(o.id) for o in definition.options if not o.is_active}
         info["also"] = {code: tuple(filter(None, pair)) for code, pair in labels.items()}
+    if definition.validity_months is not None:
+        info |= {
+            "kind": "expiring",
+            "validity_months": definition.validity_months,
+            "warn_days": definition.warn_days or 0,
+        }
     if definition.contact_types:
         info["only_for"] = tuple(one.id for one in definition.contact_types)
     return info

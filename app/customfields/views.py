@@ -8,8 +8,9 @@ from flask_babel import lazy_gettext as _l
 
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
-from app.customfields.models import CustomField
-from app.customfields.services import complete_field, follow_change
+from app.customfields.kinds import MAX_INDEXES
+from app.customfields.models import SUBJECTS, CustomField
+from app.customfields.services import complete_field, follow_change, slot_counts
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.security.actor import current_actor
@@ -21,7 +22,8 @@ class CustomFieldView(ModelView):
 
     datamodel = ScopedInterface(CustomField)
     route_base = "/custom-fields"
-    trash = True
+    api = trash = True
+    list_template = "customfields/list.html"
     can_be_purged = False
     trash_note = _l(
         "This field was removed. Its values are kept for 30 days: restore it to have them back."
@@ -54,6 +56,7 @@ class CustomFieldView(ModelView):
     }  # fmt: skip
     search_columns: ClassVar[Any] = ["subject", "kind", "label_en", "label_es", "portal"]
     description_columns: ClassVar[dict[str, Any]] = {
+        "position": _l("Fields stand in this order. 0: after all others."),
         "kind": _l("The kind cannot be changed afterwards."),
         "section_en": _l(
             "Fields with the same section stand together. Without one they stand under “More details”."
@@ -70,7 +73,7 @@ class CustomFieldView(ModelView):
     add_fieldsets: ClassVar[Any] = [
         (_l("Field"), {"fields": ["subject", "kind", "label_en", "label_es", "help_en", "help_es"]}),
         (_l("Options"), {"fields": ["options"]}),
-        (_l("Place"), {"fields": ["section_en", "section_es", "contact_types"]}),
+        (_l("Place"), {"fields": ["section_en", "section_es", "position", "contact_types"]}),
         (_l("Use"), {"fields": [
             "is_required", "in_filters", "is_sortable", "identifies", "portal", "is_personal",
         ]}),
@@ -81,7 +84,17 @@ class CustomFieldView(ModelView):
         *add_fieldsets[1:],
     ]
     show_fieldsets = add_fieldsets
+    order_by: ClassVar[dict[str, str]] = {"name": "position", "position": "position"}
     base_sort = "position"
+    max_indexes = MAX_INDEXES
+
+    def slot_groups(self) -> list[tuple[str, list[tuple[str, int, int]]]]:
+        """Return how many fields of each kind are in use, and may be, by table."""
+        groups: dict[str, list[tuple[str, int, int]]] = {}
+        for one in slot_counts(db.session()):
+            rows = groups.setdefault(str(SUBJECTS[one["subject"]]), [])
+            rows.append((str(one["kind"].label), one["used"], one["kind"].slots))
+        return list(groups.items())
 
     def before_save(self, row: CustomField, form: Any) -> None:
         """Give a new field its slot; refuse what cannot be."""

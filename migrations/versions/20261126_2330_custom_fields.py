@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("field_id", sa.Integer(), nullable=False),
         sa.Column("label_en", sa.String(120), nullable=False),
         sa.Column("label_es", sa.String(120), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -43,7 +43,9 @@ class SetCustomField(Action):
     icon = "ui-checks"
     order = 42
     button = _l("Change %(rows)s")
-    help = _l("The fields are defined under Settings → Custom fields. Leave the value blank to empty the field.")
+    help = _l(
+        "The fields are defined under Settings → Custom fields. Leave the value blank to empty the field."
+    )
     Form: ClassVar[type[ActionForm]] = CustomValueForm
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
