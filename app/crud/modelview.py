@@ -177,12 +177,12 @@ class ModelView(
         # What is set before is not derived from the fields of the model.
         self.declared = frozenset(vars(self))
         self.label_columns = dict(self.label_columns or {})
+        self.description_columns = dict(self.description_columns or {})
         self.datamodel.reload()
         place_added_fields(self)
         for name in self.datamodel.get_columns_list():
             if label := self.datamodel.get_info(name).get("label"):
                 self.label_columns.setdefault(name, label)
-        self.description_columns = dict(self.description_columns or {})
         self.list_columns = list(self.list_columns)
         self.search_columns = list(self.search_columns or [])
         self.edit_columns = list(self.edit_columns or _fieldset_columns(self.edit_fieldsets))

@@ -25,7 +25,7 @@ from app.crud.added import rebuild_screens
 from app.customfields.actions.set_custom_field import SetCustomField, follow_fields
 from app.customfields.models import CustomField
 from app.customfields.slots import SlotField, register, remember
-from app.database import reading
+from app.database import connection_to_read
 from app.extensions import db
 from app.security.user_facts import UserFact
 from app.subjects import Customizable, marked
@@ -170,8 +170,8 @@ def _forget_statements() -> None:
 
 
 def _read_stamp(session: Session) -> str:
-    with reading():
-        return session.connection().scalar(_stamp()) or NO_FIELDS
+    with connection_to_read(session) as connection:
+        return connection.scalar(_stamp()) or NO_FIELDS
 
 
 def _register(session: Session, stamp: str) -> None:
@@ -184,7 +184,7 @@ def _register(session: Session, stamp: str) -> None:
         .order_by(CustomField.position, CustomField.id)
         .execution_options(with_trash=True)
     )
-    with reading(), Session(session.get_bind()) as own:
+    with connection_to_read(session) as connection, Session(connection) as own:
         definitions = list(own.scalars(query))
         for field in SlotField.all():
             field.remove()

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 
+from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
-from app.customfields.kinds import MAX_INDEXES
+from app.customfields.kinds import KINDS, MAX_INDEXES
 from app.customfields.models import SUBJECTS, CustomField
 from app.customfields.services import complete_field, follow_change, slot_counts
 from app.extensions import db
@@ -86,6 +87,13 @@ class CustomFieldView(ModelView):
     show_fieldsets = add_fieldsets
     order_by: ClassVar[dict[str, str]] = {"name": "position", "position": "position"}
     base_sort = "position"
+    shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {
+        "options": {"kind": tuple(name for name, kind in KINDS.items() if kind.has_options)},
+        "is_sortable": {"kind": tuple(name for name, kind in KINDS.items() if kind.is_sortable)},
+        "validity_months": {"kind": ("date",)},
+        "warn_days": {"kind": ("date",)},
+        "contact_types": {"subject": ("contact",)},
+    }
     max_indexes = MAX_INDEXES
 
     def slot_groups(self) -> list[tuple[str, list[tuple[str, int, int]]]]:
@@ -95,6 +103,14 @@ class CustomFieldView(ModelView):
             rows = groups.setdefault(str(SUBJECTS[one["subject"]]), [])
             rows.append((str(one["kind"].label), one["used"], one["kind"].slots))
         return list(groups.items())
+
+    def make_edit_form(self, row: CustomField) -> RowForm:
+        """Leave out what a field of its kind does not have."""
+        form = super().make_edit_form(row)
+        for name, conditions in self.shown_if.items():
+            if any(getattr(row, other) not in values for other, values in conditions.items()):
+                del form[name]
+        return form
 
     def before_save(self, row: CustomField, form: Any) -> None:
         """Give a new field its slot; refuse what cannot be."""

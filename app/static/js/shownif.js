@@ -9,6 +9,11 @@ function update(form) {
       return !other || values.map(String).includes(other.value);
     });
   }
+  // A section all of whose fields are hidden is hidden, too.
+  for (const section of form.querySelectorAll(".form-section")) {
+    const fields = [...section.querySelectorAll(".field")];
+    section.hidden = fields.length > 0 && fields.every((field) => field.hidden);
+  }
 }
 
 onEnhance((part) => {
