@@ -88,15 +88,26 @@ class Account(
     )
     sort_name: Mapped[str] = mapped_column(SortKey(), default="")
     tax_number: Mapped[str | None] = mapped_column(
-        String(40), info={"label": _l("Tax number"), "also_called": TAX_NUMBER_SYNONYMS}
+        String(40),
+        info={"label": _l("Tax number"), "searched": True, "also_called": TAX_NUMBER_SYNONYMS},
     )
     email: Mapped[str | None] = mapped_column(
         String(254),
-        info={"kind": "email", "label": _l("E-mail"), "also_called": EMAIL_SYNONYMS},
+        info={
+            "kind": "email",
+            "label": _l("E-mail"),
+            "searched": True,
+            "also_called": EMAIL_SYNONYMS,
+        },
     )
     phone: Mapped[str | None] = mapped_column(
         String(40),
-        info={"kind": "phone", "label": _l("Phone"), "also_called": PHONE_SYNONYMS},
+        info={
+            "kind": "phone",
+            "label": _l("Phone"),
+            "searched": True,
+            "also_called": PHONE_SYNONYMS,
+        },
     )
     website: Mapped[str | None] = mapped_column(
         String(254),

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Row, Select, func, select
 from werkzeug.datastructures import MultiDict
 
+from app.bulk import has_id
 from app.crud.columns import ColumnPlan, ListColumn
 from app.crud.filterbase import SEPARATOR, Filter, InvalidFilter
 from app.crud.filters import FilterConverter
@@ -221,7 +222,12 @@ class Table:
         # Of an unfiltered list with many rows, those of the first values are soon found.
         is_whole = not (state.filters or state.q or self.is_part)
         is_walked = is_whole and count > MAX_FILTERED_COUNT
-        loader = _PageLoader(self.model, base, plan, actor, state, size, after, before, is_walked)
+        is_filtered = bool(state.filters or state.q)
+        is_sought = is_filtered and is_capped and _dialect().name == "postgresql"
+        unfiltered = self.datamodel.visible() if is_sought else None
+        loader = _PageLoader(
+            self.model, base, plan, actor, state, size, after, before, is_walked, unfiltered
+        )
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
             state,
@@ -252,7 +258,15 @@ class Table:
         ids = db.session.scalars(few).all()
         if len(ids) > MAX_FILTERED_COUNT:
             return self.select(state), MAX_FILTERED_COUNT, True
-        return self.datamodel.visible().where(self.model.id.in_(ids)), len(ids), False
+        return (
+            self.datamodel.visible().where(has_id(_dialect(), self.model.id, ids)),
+            len(ids),
+            False,
+        )
+
+
+def _dialect() -> Any:
+    return db.session.get_bind().dialect
 
 
 def _read_size(requested: str | None, preferred: Any) -> int:
@@ -276,6 +290,8 @@ class _PageLoader:
     after: Cursor | None
     before: Cursor | None
     is_walked: bool
+    # Of a filtered list with many rows: those among which the filter finds them.
+    unfiltered: Select | None
 
     def _run(self, statement: Select) -> Sequence[Row]:
         options = self.base.get_execution_options()
@@ -309,6 +325,7 @@ class _PageLoader:
         return fetch(
             run, query, order, self.size,
             after=self.after, before=self.before, last=self.state.last,
+            unfiltered=None if sort.join is not None or sort.is_scan else self.unfiltered,
         )  # fmt: skip
 
     def by_group(self, sort: GroupSort) -> Slice:

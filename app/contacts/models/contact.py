@@ -135,13 +135,13 @@ class Contact(
         SortKey(254), info={"kind": "email", "label": _l("E-mail"), "searched": True}
     )
     phone: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Phone")}
+        String(40), info={"kind": "phone", "label": _l("Phone"), "searched": True}
     )
     mobile: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Mobile")}
+        String(40), info={"kind": "phone", "label": _l("Mobile"), "searched": True}
     )
     secondary_phone: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Secondary phone")}
+        String(40), info={"kind": "phone", "label": _l("Secondary phone"), "searched": True}
     )
     birth_date: Mapped[date | None] = mapped_column(
         info={"is_past": True, "label": _l("Birth date")}
