@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from app.addresses import Address, address
 from app.entities.models import Entity
 from app.log.models import Logged
+from app.merging.models import Mergeable
 from app.models import VersionedRow
 from app.repositories.models import Repository
 from app.search.models import Searchable, search_table
@@ -60,7 +61,7 @@ class Account(
     Address,
     ShippingAddress,
     Scoped,
-    Trashable,
+    Mergeable,
     Searchable,
     Logged,
     Tagged,
@@ -75,6 +76,7 @@ class Account(
         *Trashable.live_index("ix_account_sort", "sort_name", "id", include=("entity_id",)),
         *Trashable.live_index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
         *Trashable.trash_index("account"),
+        *Mergeable.merged_index("account"),
         Index("ix_account_type_id", "type_id", "id"),
         # Imports find accounts by their number and by their name, those in the trash included.
         Index("ix_account_tax_number", "tax_number"),
