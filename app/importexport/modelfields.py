@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import inspect
 
+from app.added_fields import AddedField, computed_fields, stored_fields
 from app.importexport.fields import (
     CsvField,
     ForeignKeyField,
@@ -20,7 +21,6 @@ from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLoo
 from app.repositories.models import Repository
 
 
-@cache
 def model_fields(model: Any) -> tuple[CsvField, ...]:
     """Return a field for each attribute with a label that a cell of text can hold.
 
@@ -29,6 +29,16 @@ def model_fields(model: Any) -> tuple[CsvField, ...]:
     ``info["also_called"]`` holds its synonyms in the headers of files, ``info["full_label"]`` its
     label there, if it has another one in forms.
     """
+    return _model_fields(model, added_fields_of(model))
+
+
+def added_fields_of(model: Any) -> tuple[type[AddedField], ...]:
+    """Return the fields that rooms add to a model: other ones, and the fields are made anew."""
+    return (*stored_fields(model), *computed_fields(model).values())
+
+
+@lru_cache(maxsize=64)
+def _model_fields(model: Any, _added: tuple[type[AddedField], ...]) -> tuple[CsvField, ...]:
     mapper = inspect(model)
     added = stored_value_fields(model)
     names = {field.name for field in added}
