@@ -41,7 +41,9 @@ class Date(FieldType):
     is_escaped = True
 
     def read(self, value: str, hints: Hints) -> datetime.date:
-        day = parse_date(value, hints.day_first, is_strict=hints.is_strict)
+        # Only of a day in the past does a year of two digits say which one it is.
+        until = today() if self.info.get("is_past") else None
+        day = parse_date(value, hints.day_first, is_strict=hints.is_strict, until=until)
         if day is None:
             raise DomainError(invalid_date(value))
         return day
