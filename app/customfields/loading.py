@@ -22,9 +22,8 @@ from sqlalchemy.orm import Session, selectinload
 from app import added_fields
 from app.added_fields import FORMER_FIELDS
 from app.crud.added import rebuild_screens
-from app.customfields.actions.set_custom_field import SetCustomField, follow_fields
 from app.customfields.models import CustomField
-from app.customfields.slots import SlotField, register, remember
+from app.customfields.slots import FOLLOWERS, SlotField, register, remember
 from app.database import connection_to_read
 from app.extensions import db
 from app.security.user_facts import UserFact
@@ -156,10 +155,9 @@ def forget_all() -> None:
 
 def _follow() -> None:
     """Let screens, resources and the collective action have the fields that there are now."""
-    models = marked(Customizable)
-    rebuild_screens(models)
-    for model in models:
-        follow_fields(SetCustomField.on(model))
+    rebuild_screens(marked(Customizable))
+    for follow in FOLLOWERS:
+        follow()
 
 
 def _forget_statements() -> None:
