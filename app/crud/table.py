@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.columns import ColumnPlan, ListColumn
@@ -16,13 +17,14 @@ from app.crud.filters import FilterConverter
 from app.crud.interface import ScopedInterface
 from app.crud.listing import SIZES, ActiveFilter, ListPage, ListState, limited
 from app.crud.paging import MAX_COUNT, Cursor, InvalidPage, Order, Slice, fetch
+from app.crud.prepared import finished, prepared, read
 from app.crud.sorting import GroupSort, KeySort, Sort, fetch_groups
 from app.errors import DomainError
 from app.extensions import db
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.search.queries import search_condition
-from app.security.actor import Actor
+from app.security.actor import Actor, current_actor
 from app.text import clean
 
 # Filters that read every row; each folds a text of every row.
@@ -187,12 +189,15 @@ class Table:
             return self._count(state, cap)
 
     def _count(self, state: ListState, cap: int) -> int:
-        ids = self.select_ids(state)
-        count = db.session.scalar(
-            select(func.count()).select_from(ids.limit(cap + 1).subquery()),
-            execution_options=ids.get_execution_options(),
-        )
-        return count or 0
+        def build() -> Select:
+            ids = self.select_ids(state)
+            query = select(func.count()).select_from(ids.limit(cap + 1).subquery())
+            return finished(query.execution_options(**ids.get_execution_options()))
+
+        is_whole = not (state.filters or state.q or self.is_part)
+        key = (self.datamodel, cap)
+        query = prepared(current_actor(), key, build) if is_whole else build()
+        return read(query)[0][0]
 
     def load_page(
         self, state: ListState, actor: Actor, columns: Sequence[ListColumn] | None = None
@@ -221,7 +226,10 @@ class Table:
         # Of an unfiltered list with many rows, those of the first values are soon found.
         is_whole = not (state.filters or state.q or self.is_part)
         is_walked = is_whole and count > MAX_FILTERED_COUNT
-        loader = _PageLoader(self.model, base, plan, actor, state, size, after, before, is_walked)
+        loader = _PageLoader(
+            self.datamodel, base, plan, actor, state, size, after, before,
+            is_whole and columns is None, is_walked,
+        )  # fmt: skip
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
             state,
@@ -267,7 +275,7 @@ def _read_size(requested: str | None, preferred: Any) -> int:
 class _PageLoader:
     """Fetches the rows of one page."""
 
-    model: Any
+    datamodel: ScopedInterface
     base: Select
     plan: ColumnPlan
     actor: Actor
@@ -275,25 +283,76 @@ class _PageLoader:
     size: int
     after: Cursor | None
     before: Cursor | None
+    is_whole: bool
     is_walked: bool
 
+    @property
+    def model(self) -> Any:
+        return self.datamodel.obj
+
     def _run(self, statement: Select) -> Sequence[Row]:
-        options = self.base.get_execution_options()
-        return db.session.execute(statement, execution_options=options).all()
+        return read(self._finished(statement))
+
+    def _finished(self, statement: Select) -> Select:
+        return finished(statement.execution_options(with_trash=self.datamodel.with_trash))
 
     def by_key(self, sort: KeySort) -> Slice:
         """Return the rows of a page that the database sorts."""
+        # The check of the value of a cursor that may be too large is left to ``fetch``.
+        if self.is_whole and not issubclass(sort.value_type, Decimal):
+            return self._by_prepared_key(sort)
 
         def run(statement: Select, descending: bool) -> Sequence[Row]:
-            # The ids come from an index alone; then the columns of just those rows are read.
-            ids = statement.subquery()
-            outer = select(ids.c.row_id, ids.c.sort).join(
-                self.model, self.model.id == ids.c.row_id
-            )
-            keys = (ids.c.sort, ids.c.row_id)
-            outer = self.plan.apply(outer, self.actor)
-            return self._run(outer.order_by(*(k.desc() if descending else k for k in keys)))
+            return self._run(self._with_columns(statement, descending))
 
+        return self._fetch(run, sort, self.after, self.before)
+
+    def _by_prepared_key(self, sort: KeySort) -> Slice:
+        """Do what ``fetch`` does with the statements of the list of all rows."""
+        cursor, values = self.after or self.before, {}
+        bound = None
+        if cursor is not None:
+            values = {"cursor_value": cursor.value, "cursor_id": cursor.id}
+            type_ = sort.expression().type
+            value = None if cursor.value is None else bindparam("cursor_value", type_=type_)
+            row_id: Any = bindparam("cursor_id", type_=Integer())
+            bound = Cursor(value, row_id, None)
+
+        def build() -> tuple[list[Select], list[tuple[int, int]]]:
+            statements: list[Select] = []
+
+            def note(statement: Select, descending: bool) -> Sequence[Row]:
+                statements.append(self._finished(self._with_columns(statement, descending)))
+                return []
+
+            self._fetch(note, sort, bound if self.after else None, bound if self.before else None)
+            return statements, self.plan.spans
+
+        state, backwards = self.state, self.state.last or self.before is not None
+        key = (
+            self.datamodel, sort, *self.plan.columns, self.size, state.descending, state.last,
+            bool(self.after), bool(self.before), cursor is not None and cursor.value is None,
+        )  # fmt: skip
+        statements, self.plan.spans = prepared(self.actor, key, build)
+        rows: list[Row] = []
+        for statement in statements:
+            if len(rows) <= self.size:
+                rows += read(statement, values)
+        more = len(rows) > self.size
+        rows = rows[: self.size]
+        if backwards:
+            return Slice(rows[::-1], has_previous=more, has_next=self.before is not None)
+        return Slice(rows, has_previous=self.after is not None, has_next=more)
+
+    def _with_columns(self, statement: Select, descending: bool) -> Select:
+        """Add the columns to a statement of ids, which come from an index alone."""
+        ids = statement.subquery()
+        outer = select(ids.c.row_id, ids.c.sort).join(self.model, self.model.id == ids.c.row_id)
+        keys = (ids.c.sort, ids.c.row_id)
+        outer = self.plan.apply(outer, self.actor)
+        return outer.order_by(*(k.desc() if descending else k for k in keys))
+
+    def _fetch(self, run: Any, sort: KeySort, after: Any, before: Any) -> Slice:
         base = self.base if sort.join is None else sort.join(self.base, self.actor)
         unlinked = None if sort.unlinked is None else sort.unlinked(self.actor)
         attribute = sort.expression()
@@ -307,9 +366,8 @@ class _PageLoader:
         )
         query = base.with_only_columns(self.model.id.label("row_id"), attribute.label("sort"))
         return fetch(
-            run, query, order, self.size,
-            after=self.after, before=self.before, last=self.state.last,
-        )  # fmt: skip
+            run, query, order, self.size, after=after, before=before, last=self.state.last
+        )
 
     def by_group(self, sort: GroupSort) -> Slice:
         """Return the rows of a page that is sorted value by value: first the ids, then the rows."""
