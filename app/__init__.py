@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli, compression, domains, errorpages, layout, logs, organisation
 from app.backoffice import BackOffice
+from app.customfields import loading as custom_fields
 from app.extensions import csrf, db, mail, migrate
 from app.i18n import templates
 from app.i18n.catalogue import CachedDomain
@@ -52,6 +53,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     origins.init_app(app)
     populations.init_app(app)
     guard.init_app(app)
+    custom_fields.init_app(app)
     layout.init_app(app)
     errorpages.init_app(app)
     for command in cli.all_commands():

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Column, ColumnElement
 from sqlalchemy.orm import MappedColumn, class_mapper
 from sqlalchemy.types import TypeEngine
 
 from app.registry import Plug
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_caches: list[Any] = []
+# (table, name) → label and function that shows a logged value, of fields that models no longer have.
+FORMER_FIELDS: dict[tuple[str, str], tuple[Any, Callable[[Any], str]]] = {}
+# Called before each chunk of a job: fields may have been added or removed since the last.
+REFRESHERS: list[Callable[[], None]] = []
+
+
+def cached_until_fields_change(function: Function) -> Function:
+    """Cache the results of a function of models, until a field is added or removed."""
+    cached: Any = lru_cache(maxsize=256)(function)
+    _caches.append(cached)
+    return cached
+
+
+def forget_fields() -> None:
+    """Clear what was cached about the fields of models: some were added or removed."""
+    for cached in _caches:
+        cached.cache_clear()
+
+
+def refresh_fields() -> None:
+    """Register what fields have been added, and withdraw what fields have been removed."""
+    for refresh in REFRESHERS:
+        refresh()
 
 
 class AddedField(Plug):
@@ -22,8 +50,12 @@ class AddedField(Plug):
     model: ClassVar[Any]
     name: ClassVar[str]
     label: ClassVar[Any]
-    # The field of the form and the file that it stands after; without one it is the last of all.
+    # The field of the form and the file that it stands after; without one it is the last of all,
+    # or of its section: the title of the part of the form and the file.
     after: ClassVar[str] = ""
+    section: ClassVar[Any] = ""
+    # What stands below the field in forms.
+    help: ClassVar[Any] = ""
     # Whether the list shows it unless its reader chooses other columns.
     in_list: ClassVar[bool] = False
     # Other names that a column of an imported file may have.
@@ -53,12 +85,18 @@ class StoredField(AddedField, abstract=True):
         super().__init_subclass__(abstract=abstract, **kwargs)
         if abstract:
             return
+        cls.attach()
+        forget_fields()
+        for follow in cls._followers:
+            follow(cls)
+
+    @classmethod
+    def attach(cls) -> None:
+        """Make the column an attribute of the model."""
         if cls.name in class_mapper(cls.model, configure=False).attrs:
             raise TypeError(f"{cls.model.__name__} has a field {cls.name} already.")
         cls.column.column.info.setdefault("label", cls.label)
         setattr(cls.model, cls.name, cls.column)
-        for follow in cls._followers:
-            follow(cls)
 
     @classmethod
     def follow(cls, function: Follower) -> Follower:
@@ -96,6 +134,11 @@ class ComputedField(AddedField, abstract=True):
 def stored_fields(model: type) -> list[type[StoredField]]:
     """Return the stored fields that rooms add to a model."""
     return [field for field in StoredField.all() if field.model is model]
+
+
+def added_fields(model: type) -> dict[str, type[AddedField]]:
+    """Return the fields that rooms add to a model, by name."""
+    return {**{field.name: field for field in stored_fields(model)}, **computed_fields(model)}
 
 
 def computed_fields(model: type) -> dict[str, type[ComputedField]]:

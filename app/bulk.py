@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     Column,
     Connection,
+    Integer,
     Table,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     column,
@@ -59,6 +62,14 @@ def is_one_of(dialect: Any, attribute: Any, values: Iterable[Any]) -> Any:
     rows = ({"value": value} for value in values)
     given = given_rows(dialect, {"value": attribute.type}, rows, f"{attribute.key}_values")
     return attribute.in_(select(given.c.value))
+
+
+def has_id(dialect: Any, key: Any, ids: Iterable[int]) -> Any:
+    """Return the condition that an id is one of many, which PostgreSQL's planner can count."""
+    if dialect.name != "postgresql":
+        return key.in_(list(ids))
+    listed = literal("{" + ",".join(map(str, ids)) + "}", Text)
+    return key == any_(cast(listed, ARRAY(Integer)))
 
 
 def to_json(dialect: Any, types: Mapping[str, Any], rows: Iterable[Row]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from flask import has_request_context, request
 from flask_appbuilder import Model
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Engine, Table, event
+from sqlalchemy import Connection, Engine, Table, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session as PlainSession
 
@@ -272,3 +272,18 @@ def commit_and_keep(session: Session) -> None:
         session.commit()
     finally:
         session.expire_on_commit = expires
+
+
+@contextmanager
+def connection_to_read(session: PlainSession) -> Iterator[Connection]:
+    """Give the connection of the session's transaction, if there is one, else one to read with."""
+    if session.in_transaction():
+        yield session.connection()
+        return
+    with reading():
+        bind = session.get_bind()
+        if isinstance(bind, Connection):
+            yield bind
+        else:
+            with bind.connect() as connection:
+                yield connection

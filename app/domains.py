@@ -28,19 +28,21 @@ DOMAINS = (
     "operations",
     "imports",
     "outbox",
+    "merging",
     "entities",
     "tags",
     "staff",
     "accounts",
     "contacts",
+    "customfields",
 )
 
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "added_fields", "rules", "transitions", "reactions", "settings", "channels", "emails",
-    "periodic", "listeners", "importers", "exporters", "actions", "jobs", "tabs", "header_actions",
-    "cards", "views", "api", "commands", "checks",
+    "models", "added_fields", "rules", "merge_rules", "transitions", "reactions", "settings",
+    "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs",
+    "tabs", "header_actions", "cards", "views", "api", "commands", "checks",
 )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ class Scripts:
     def import_rows(self) -> list[str]:
         """Return the statements that bring the rows of the temporary table ``incoming`` in."""
         day = "i.birth_date" if self.is_sqlite else "i.birth_date::date"
-        pad = "printf('%06d', {0})" if self.is_sqlite else "lpad(({0})::text, 6, '0')"
+        pad = "printf('%06d', {0})" if self.is_sqlite else "to_char({0}, 'FM9999000000')"
         number = pad.format("(SELECT value FROM counter WHERE name = 'contact') + i.place")
         new = (
             "(SELECT n.*, row_number() OVER () AS place FROM incoming n WHERE NOT EXISTS"

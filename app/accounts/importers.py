@@ -11,7 +11,7 @@ from app.importexport.importer import Importer, MatchRule
 
 
 class AccountImporter(Importer):
-    """Import accounts, matched by tax number, or by name within their entity."""
+    """Import accounts, matched by tax number, else by name within their entity."""
 
     name = "accounts"
     model = Account
@@ -19,8 +19,6 @@ class AccountImporter(Importer):
     import_label = _l("Import accounts")
     export_label = _l("Export accounts")
     match_rules: ClassVar[tuple[MatchRule, ...]] = (
-        MatchRule(
-            "tax_number", _l("Tax number, otherwise name"), ("tax_number",), otherwise="name"
-        ),
+        MatchRule("tax_number", _l("Tax number"), ("tax_number",)),
         MatchRule("name", _l("Name, within the entity"), ("name",), within_entity=True),
     )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from app.addresses import Address, address
 from app.entities.models import Entity
 from app.log.models import Logged
+from app.merging.models import Mergeable
 from app.models import VersionedRow
 from app.repositories.models import Repository
 from app.search.models import Searchable, search_table
@@ -60,7 +61,7 @@ class Account(
     Address,
     ShippingAddress,
     Scoped,
-    Trashable,
+    Mergeable,
     Searchable,
     Logged,
     Tagged,
@@ -75,6 +76,7 @@ class Account(
         *Trashable.live_index("ix_account_sort", "sort_name", "id", include=("entity_id",)),
         *Trashable.live_index("ix_account_entity_sort", "entity_id", "sort_name", "id"),
         *Trashable.trash_index("account"),
+        *Mergeable.merged_index("account"),
         Index("ix_account_type_id", "type_id", "id"),
         # Imports find accounts by their number and by their name, those in the trash included.
         Index("ix_account_tax_number", "tax_number"),
@@ -88,15 +90,26 @@ class Account(
     )
     sort_name: Mapped[str] = mapped_column(SortKey(), default="")
     tax_number: Mapped[str | None] = mapped_column(
-        String(40), info={"label": _l("Tax number"), "also_called": TAX_NUMBER_SYNONYMS}
+        String(40),
+        info={"label": _l("Tax number"), "searched": True, "also_called": TAX_NUMBER_SYNONYMS},
     )
     email: Mapped[str | None] = mapped_column(
         String(254),
-        info={"kind": "email", "label": _l("E-mail"), "also_called": EMAIL_SYNONYMS},
+        info={
+            "kind": "email",
+            "label": _l("E-mail"),
+            "searched": True,
+            "also_called": EMAIL_SYNONYMS,
+        },
     )
     phone: Mapped[str | None] = mapped_column(
         String(40),
-        info={"kind": "phone", "label": _l("Phone"), "also_called": PHONE_SYNONYMS},
+        info={
+            "kind": "phone",
+            "label": _l("Phone"),
+            "searched": True,
+            "also_called": PHONE_SYNONYMS,
+        },
     )
     website: Mapped[str | None] = mapped_column(
         String(254),

@@ -14,11 +14,12 @@ from app.crud.repositoryview import RepositoryView
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.imports.views import ImportExportPages
+from app.merging.views import MergePages
 from app.repositories.queries import first_value
 from app.security.areas import Area
 
 
-class AccountView(ImportExportPages, ModelView):
+class AccountView(ImportExportPages, MergePages, ModelView):
     """Companies and organisations."""
 
     datamodel = ScopedInterface(Account)
@@ -26,6 +27,7 @@ class AccountView(ImportExportPages, ModelView):
     quick_columns = ("email", "phone")
     hint_columns = ("type", "city", "entity")
     api = trash = in_new_menu = True
+    merge_title = _l("Merge two accounts into one")
     trash_note = _l("This account is in the trash. Restore it to edit it.")
     new_icon = "briefcase"
     label = _l("Accounts")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, ClassVar
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.added_fields import cached_until_fields_change
 from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.importexport.fields import (
     AppendedField,
+    ComputedValueField,
     CsvField,
     ForeignKeyField,
     ManyToManyField,
@@ -21,9 +23,11 @@ from app.importexport.fields import (
 )
 from app.importexport.importer import Importer, MatchRule
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
+from app.importexport.matching import Agreement
+from app.text import fold
 
 
-@cache
+@cached_until_fields_change
 def contact_fields() -> tuple[CsvField, ...]:
     """Return the fields of a contact that an export writes, in that order."""
     return (
@@ -37,7 +41,7 @@ def contact_fields() -> tuple[CsvField, ...]:
         ),
         ValueField(
             "salutation", Contact.salutation,
-            "title", "prefix", "honorific", "tratamiento", "titulo", "saludo",
+            "title", "name prefix", "prefix", "honorific", "tratamiento", "titulo", "saludo",
         ),
         ValueField(
             "first_name", Contact.first_name,
@@ -68,55 +72,58 @@ def contact_fields() -> tuple[CsvField, ...]:
         ),
         ValueField(
             "email", Contact.email,
-            "e mail", "mail", "email 1", "correo 1", "email address", "e mail address", "mail address",
+            "e mail", "mail", "email 1", "e mail 1 value", "email 1 value", "e mail 1", "correo 1", "email address", "e mail address", "mail address",
             "correo", "correo electronico", "direccion de correo", "direccion de e mail",
             "direccion de correo electronico", "e correo",
         ),
         ValueField(
             "phone", Contact.phone,
-            "telephone", "phone number", "telephone number", "tel", "landline", "phone 1", "tlf",
+            "telephone", "phone 1 value", "home phone", "phone number", "telephone number", "tel", "landline", "phone 1", "tlf",
             "telefono", "tfno", "telf", "telefono fijo", "fijo", "telefono 1",
             "numero de telefono",
         ),
         ValueField(
             "mobile", Contact.mobile,
-            "mobile phone", "cell", "cell phone", "cellphone", "mobile number",
+            "mobile phone", "phone 2 value", "cell", "cell phone", "cellphone", "mobile number",
             "tel movil", "tlf movil", "mobile no", "movil", "telefono movil", "celular", "telefono celular",
         ),
         ValueField(
             "secondary_phone", Contact.secondary_phone,
-            "other phone", "phone 2", "second phone", "alternative phone",
+            "other phone", "business phone", "phone 3 value", "phone 2", "second phone", "alternative phone",
             "telefono secundario", "telefono 2", "otro telefono", "segundo telefono",
         ),
         ForeignKeyField(
             "account", Contact.account, ByName,
-            "company", "organisation", "organization", "company name", "employer", "account name",
+            "company", "organisation", "organization", "organization name", "organization 1 name", "company name", "employer", "account name",
             "cuenta", "empresa", "organizacion", "razon social",
         ),
         ValueField(
             "position", Contact.position,
-            "job title", "job", "role", "cargo", "puesto", "puesto de trabajo",
+            "job title", "organization title", "organization 1 title", "job", "role", "cargo", "puesto", "puesto de trabajo",
         ),
-        ValueField("department", Contact.department, "departamento", "dept", "depto"),
+        ValueField("department", Contact.department, "organization department", "departamento", "dept", "depto"),
         ValueField(
             "street", Contact.street,
-            "address", "street address", "address 1", "address line 1", "postal address",
+            "address", "address 1 street", "business street", "street address", "address 1", "address line 1", "postal address",
             "direccion", "direccion postal", "calle", "domicilio", "via",
         ),
         ValueField(
             "postcode", Contact.postcode,
-            "zip", "zip code", "zipcode", "postal code", "post code", "postalcode",
+            "zip", "address 1 postal code", "business postal code", "zip code", "zipcode", "postal code", "post code", "postalcode",
             "codigo postal", "cp", "c p", "cod postal",
         ),
         ValueField(
             "city", Contact.city,
-            "town", "locality", "ciudad", "localidad", "municipio", "poblacion",
+            "town", "address 1 city", "business city", "locality", "ciudad", "localidad", "municipio", "poblacion",
         ),
         ValueField(
             "province", Contact.province,
-            "state", "county", "region", "provincia", "estado o provincia", "comunidad",
+            "state", "address 1 region", "business state", "county", "region", "provincia", "estado o provincia", "comunidad",
         ),
-        ValueField("country", Contact.country, "pais", "nation", "country code"),
+        ValueField(
+            "country", Contact.country,
+            "pais", "address 1 country", "country region", "business country region", "nation", "country code",
+        ),
         ValueField(
             "birth_date", Contact.birth_date,
             "birthday", "birthdate", "date of birth", "dob", "born", "born on",
@@ -137,9 +144,10 @@ def contact_fields() -> tuple[CsvField, ...]:
     )  # fmt: skip
 
 
-@cache
-def _import_only_fields() -> tuple[CsvField, ...]:
+@lru_cache(maxsize=4)
+def _imported_fields(exported: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
     return (
+        *(field for field in exported if not isinstance(field, ComputedValueField)),
         AppendedField(
             "second_last_name", _l("Second last name"), Contact.last_name,
             "second surname", "last name 2", "surname 2", "mother s maiden name",
@@ -164,7 +172,7 @@ class ContactImporter(Importer):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, and those that only files of other programs have."""
-        return (*super().fields(), *_import_only_fields())
+        return _imported_fields(self.export_fields())
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, in that order."""
@@ -180,6 +188,10 @@ class ContactImporter(Importer):
         name = contact_sort_name(values["last_name"], values.get("first_name"))
         return (name, values.get("birth_date")) if name else None
 
+    def key_values(self, match: MatchRule, key: Any) -> tuple[Any, ...]:
+        """Return the value, and of a number what it is with any number of zeros before it."""
+        return number_spellings(key[0]) if match.name == "member_number" else key[:1]
+
     def match_attribute(self, match: MatchRule) -> Any:
         """Return number, e-mail or sort key of the name."""
         return {
@@ -188,14 +200,79 @@ class ContactImporter(Importer):
             "name": Contact.sort_name,
         }[match.name]
 
-    def filter_matches(
-        self, match: MatchRule, key: Any, candidates: Sequence[Any]
-    ) -> Sequence[Any]:
-        """Return the candidates with the same birth date, else those without a birth date."""
-        if match.name != "name" or key[1] is None:
-            return candidates
-        same = [row for row in candidates if row["birth_date"] == key[1]]
-        return same or [row for row in candidates if row["birth_date"] is None]
+    def identifying_columns(self) -> set[str]:
+        """Return the columns of the rules, and the rest of the name."""
+        return {*super().identifying_columns(), "first_name", "birth_date"}
+
+    def agreement(
+        self,
+        match: MatchRule,
+        values: dict[str, Any],
+        stored: dict[str, Any],
+        rules: frozenset[str],
+    ) -> Agreement:
+        """Return how far a row and a contact are the same person.
+
+        Families share addresses, and lists that count their rows share numbers: a name that
+        contradicts makes both doubtful.
+        """
+        if match.name == "member_number":
+            if not (_is_same_first_name(values, stored) or _shares_surname(values, stored)):
+                return Agreement.DOUBTFUL
+            is_same = values["number"] == stored["number"]
+            return Agreement.EXACT if is_same else Agreement.LIKELY
+        born, known_born = values.get("birth_date"), stored["birth_date"]
+        email, known_email = values.get("email"), stored["email"]
+        is_same_day = born is not None and born == known_born
+        has_other_number = "member_number" in rules and bool(
+            values.get("number") and stored["number"] not in number_spellings(values["number"])
+        )
+        if born and known_born and not is_same_day:
+            return Agreement.DOUBTFUL if match.name == "email" else Agreement.OTHER
+        if match.name == "email":
+            if has_other_number or not _is_same_name(values, stored):
+                return Agreement.DOUBTFUL
+            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            is_exact = name == stored["sort_name"] and born == known_born
+            return Agreement.EXACT if is_exact else Agreement.LIKELY
+        if has_other_number:
+            return Agreement.DOUBTFUL if is_same_day else Agreement.OTHER
+        if "email" in rules and email and known_email and email != known_email and not is_same_day:
+            return Agreement.OTHER
+        is_exact = born == known_born and email == known_email
+        return Agreement.EXACT if is_exact else Agreement.LIKELY
+
+    def is_same(self, key: str, stored: Any, value: Any) -> bool:
+        """Return True for a member number that lacks or has more zeros at its beginning."""
+        return key == "number" and stored in number_spellings(value)
+
+    def doubt(self, match: MatchRule) -> str:
+        """Return which contradiction makes a row doubtful."""
+        if match.name == "member_number":
+            return _("This member number belongs to somebody with another name.")
+        if match.name == "email":
+            return _(
+                "This e-mail address belongs to somebody with another name, birth date or number."
+            )
+        return _("Somebody with this name and birth date has another member number.")
+
+    def file_keys(self, match: MatchRule, values: dict[str, Any]) -> tuple[list, list]:
+        """Return the keys a row takes and those no earlier row may have; see ``agreement``."""
+        key = self.match_key(match, values)
+        if key is None:
+            return [], []
+        if match.name == "member_number":
+            bare = key[0].lstrip("0") if key[0].isdigit() else key[0]
+            return [bare], [bare]
+        if match.name == "email":
+            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            born = values.get("birth_date")
+            whole = (key[0], name, born and born.isoformat())
+            # A birth date contradicts only another one.
+            other = (key[0], name, None) if born else (key[0], name, "any")
+            return [whole, (key[0], name, "any")], [whole, other]
+        name, born = key
+        return [(name, born and born.isoformat())], [(name, born and born.isoformat())]
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""
@@ -209,3 +286,40 @@ class ContactImporter(Importer):
         """Return the name of the contact."""
         parts = (values.get("first_name"), values.get("last_name"))
         return " ".join(part for part in parts if part)
+
+
+def number_spellings(number: str) -> tuple[str, ...]:
+    """Return a member number, and if it has digits alone what it is with fewer or more zeros.
+
+    Spreadsheets drop the zeros that a number begins with.
+    """
+    if not (number.isascii() and number.isdigit()):
+        return (number,)
+    bare = number.lstrip("0") or "0"
+    return tuple({number: None, bare: None} | {bare.zfill(n): None for n in range(2, 9)})
+
+
+def _surnames(row: dict[str, Any]) -> set[str]:
+    return set(fold(row.get("last_name") or "").split())
+
+
+def _shares_surname(values: dict[str, Any], stored: dict[str, Any]) -> bool:
+    """Return True unless no part of the last names is the same."""
+    mine, theirs = _surnames(values), _surnames(stored)
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _is_same_first_name(values: dict[str, Any], stored: dict[str, Any]) -> bool:
+    """Return True unless the first names differ; an initial is the same as what begins with it."""
+    mine, theirs = (fold(row.get("first_name") or "") for row in (values, stored))
+    if not mine or not theirs or mine == theirs:
+        return True
+    short, long = sorted((mine.rstrip("."), theirs.rstrip(".")), key=len)
+    return len(short) == 1 and long.startswith(short)
+
+
+def _is_same_name(values: dict[str, Any], stored: dict[str, Any]) -> bool:
+    """Return True unless the names are those of two people: what is missing does not contradict."""
+    mine, theirs = _surnames(values), _surnames(stored)
+    is_same = not mine or not theirs or mine <= theirs or theirs <= mine
+    return is_same and _is_same_first_name(values, stored)

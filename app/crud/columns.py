@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Column, Select, String, and_, bindparam, func, or_, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import JSON, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
+from app.crud.columnvalues import is_indexed, is_stored_in_order, list_values
 from app.crud.interface import ScopedInterface
 from app.crud.prepared import prepared
-from app.crud.sorting import GroupSort, KeySort, Sort, list_values
+from app.crud.sorting import GroupSort, KeySort, Sort
 from app.extensions import db
 from app.fieldtypes import FieldType
 from app.i18n.labels import label_expression
@@ -88,10 +88,10 @@ class AttributeColumn(ListColumn):
         super().__init__(datamodel, name, label)
         self.field_type: FieldType = datamodel.field_type(name)
         self.shape = self.field_type.shape
-        computed = datamodel.computed.get(name)
-        if computed and computed.why_not_filtered:
-            self.why_not_filtered = computed.why_not_filtered
-        if reason := (computed and computed.why_not_sorted) or self.field_type.why_not_sorted:
+        added = datamodel.added.get(name)
+        if added and added.why_not_filtered:
+            self.why_not_filtered = added.why_not_filtered
+        if reason := (added and added.why_not_sorted) or self.field_type.why_not_sorted:
             self.why_not_sorted = reason
             self.is_sortable = False
         else:
@@ -101,7 +101,7 @@ class AttributeColumn(ListColumn):
         value = values[0]
         if value is None or value == "":
             return EMPTY_CELL
-        return Cell(self.shape, self.field_type.show(value), value)
+        return Cell(self.shape, self.field_type.show(value), self.field_type.cell_extra(value))
 
     def sort(self) -> Sort | None:
         if not self.is_sortable:
@@ -294,22 +294,6 @@ class ChipsColumn(ListColumn):
 
     def cell(self, values: tuple) -> Cell:
         return Cell("chips", extra=values[0]) if values and values[0] else EMPTY_CELL
-
-
-def is_indexed(column: Column) -> bool:
-    """Return True if an index of the table begins with the column."""
-    return any(next(iter(index.columns)) is column for index in column.table.indexes)
-
-
-def is_stored_in_order(column: Column) -> bool:
-    """Return True if the stored values sort as people expect, alike on both databases.
-
-    These are dates and numbers, and the texts that are compared byte by byte: sort keys, e-mails.
-    """
-    if not isinstance(column.type, String):
-        return True
-    stored = column.type.dialect_impl(postgresql.dialect())
-    return getattr(stored, "collation", None) == "C" and "choices" not in column.info
 
 
 def key_sort(datamodel: ScopedInterface, name: str) -> KeySort:

@@ -17,16 +17,20 @@ MAX_SHOWN_COUNT = 1_000
 def count_capped(
     session: Session,
     queries: Mapping[str, Select[Any]],
-    cap: int = MAX_SHOWN_COUNT,
+    cap: int | Mapping[str, int] = MAX_SHOWN_COUNT,
     *,
     with_trash: bool = False,
 ) -> dict[str, int]:
-    """Count the rows of some queries in one statement, each up to ``cap + 1``."""
+    """Count the rows of some queries in one statement, each up to ``cap + 1``.
+
+    ``cap`` may be a mapping with a limit for each name.
+    """
     if not queries:
         return {}
     counts = []
-    for query in queries.values():
-        rows = query.order_by(None).limit(cap + 1).subquery()
+    for name, query in queries.items():
+        limit = cap if isinstance(cap, int) else cap[name]
+        rows = query.order_by(None).limit(limit + 1).subquery()
         counts.append(select(func.count()).select_from(rows).scalar_subquery())
     statement = select(*counts).execution_options(with_trash=with_trash)
     found = session.execute(statement).one()

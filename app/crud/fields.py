@@ -122,11 +122,37 @@ class ChoiceField(TypedField):
 
     def options(self) -> list[tuple[str, str, bool]]:
         """Return (code, label, chosen)."""
-        chosen = self._value()
-        return [(code, label, code == chosen) for code, label in self._choices()]
+        return self._offered({self._value()})
 
-    def _choices(self) -> list[tuple[str, str]]:
-        return list(self.field_type.options().items())
+    def _offered(self, chosen: set[str]) -> list[tuple[str, str, bool]]:
+        """Return the options; those that are not available any more only if they are chosen."""
+        hidden = self.field_type.info.get("hidden", ())
+        options = self.field_type.options().items()
+        return [
+            (code, label, code in chosen)
+            for code, label in options
+            if code in chosen or code not in hidden
+        ]
+
+
+class ChoicesField(ChoiceField):
+    """Any number of codes, ticked in a list."""
+
+    widget = OptionWidget(multiple=True)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            codes = [value for value in valuelist if value]
+            is_stored = len(codes) == 1 and codes[0].startswith("|")
+            self.typed = self.data = codes[0] if is_stored else "".join(f"|{c}|" for c in codes)
+
+    def options(self) -> list[tuple[str, str, bool]]:
+        """Return (code, label, chosen)."""
+        return self._offered(set(self._value().strip("|").split("||")))
+
+    def chosen_ids(self) -> list[str]:
+        """Return the codes that are chosen."""
+        return [code for code, _label, is_chosen in self.options() if is_chosen]
 
 
 class ProvinceField(TypedField):
@@ -203,6 +229,7 @@ _FIELDS: dict[str, tuple[type[TypedField], Any]] = {
     "date": (TypedField, DateWidget()),
     "moment": (TypedField, MomentWidget()),
     "choice": (ChoiceField, OptionWidget()),
+    "choices": (ChoicesField, OptionWidget(multiple=True)),
     "province": (ProvinceField, ProvinceWidget()),
 }
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from flask_appbuilder.models.filters import BaseFilterConverter
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import String, func, or_
+from sqlalchemy import String, and_, or_
 
 from app import organisation
 from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
@@ -25,90 +25,16 @@ from app.crud.linkfilters import (
     IsRelated,
     IsUnrelated,
 )
+from app.crud.textfilters import Contains, HasDigits, InProvince, IsText, StartsWith
 from app.errors import DomainError
-from app.extensions import db
 from app.fieldtypes import Hints, invalid_date
+from app.i18n.clock import today
 from app.i18n.dates import parse_date
-from app.i18n.formats import decimal_sign, is_day_first, show_date
-from app.i18n.places import find_provinces
-from app.search.models import Searchable
-from app.search.queries import text_condition
-from app.text import clean, digits, escape_like, fold, phone_digits
+from app.i18n.formats import decimal_sign, is_day_first, show_date, show_number
+from app.text import clean
 
-
-class _TextFilter(Filter):
-    def folded(self):
-        """Return the folded attribute: lower case, without accents."""
-        return func.padron_fold(self.attribute)
-
-    def is_scan(self, value):
-        return True
-
-
-class Contains(_TextFilter):
-    name = _l("contains")
-    arg_name = "contains"
-
-    @property
-    def is_searched(self) -> bool:
-        """Return True if the search finds rows by this column, through its trigram index."""
-        column = self.datamodel.column(self.column_name)
-        return issubclass(self.model, Searchable) and bool(column.info.get("searched"))
-
-    def is_scan(self, value):
-        # An index of trigrams finds no shorter text.
-        return not self.is_searched or len(fold(value)) < 3
-
-    def clause(self, value):
-        pattern = f"%{escape_like(fold(value))}%"
-        condition = self.folded().like(pattern, escape="\\")
-        if self.is_searched:
-            # The trigram index leaves few rows for the exact comparison.
-            condition = text_condition(db.session, self.model, value) & condition
-        return condition
-
-
-class HasDigits(Filter):
-    """Contains these digits of a telephone number, whatever its spacing."""
-
-    name = _l("contains")
-    arg_name = "contains"
-
-    def is_scan(self, value):
-        return True
-
-    def read(self, raw):
-        value = super().read(raw)
-        if not digits(value):
-            raise InvalidFilter(_("“%(value)s” is not a valid phone number.", value=value[:40]))
-        return value
-
-    def clause(self, value):
-        return or_(*(self.attribute.like(f"%{found}%") for found in phone_digits(value)))
-
-
-class InProvince(Contains):
-    """Contains a part of the name of a province; the column stores its code."""
-
-    def clause(self, value):
-        codes = find_provinces(value)
-        return or_(self.attribute.in_(codes), super().clause(value))
-
-
-class StartsWith(_TextFilter):
-    name = _l("starts with")
-    arg_name = "starts"
-
-    def clause(self, value):
-        return self.folded().like(f"{escape_like(fold(value))}%", escape="\\")
-
-
-class IsText(_TextFilter):
-    name = _l("is")
-    arg_name = "is"
-
-    def clause(self, value):
-        return self.folded() == fold(value)
+# As far as a filter looks ahead: ten years.
+MAX_DAYS = 3_660
 
 
 class _EmptinessFilter(NoValueFilter):
@@ -245,6 +171,35 @@ class OnOrBefore(_DateTimeFilter):
         return self.attribute < self.midnight(value + timedelta(days=1))
 
 
+class Expired(NoValueFilter):
+    name = _l("has expired")
+    arg_name = "expired"
+
+    def clause(self, value):
+        field_type = self.datamodel.field_type(self.column_name)
+        return self.attribute < field_type.first_valid(today())
+
+
+class ExpiresWithin(Filter):
+    name = _l("expires within (days)")
+    arg_name = "within"
+    asks = "whole"
+
+    def read(self, raw):
+        text = clean(raw)
+        if not text.isascii() or not text.isdigit() or int(text) > MAX_DAYS:
+            raise InvalidFilter(
+                _("Enter a number of days, up to %(most)s.", most=show_number(MAX_DAYS))
+            )
+        return int(text)
+
+    def clause(self, value):
+        field_type = self.datamodel.field_type(self.column_name)
+        first = field_type.first_valid(today())
+        after = field_type.first_valid(today() + timedelta(days=value + 1))
+        return and_(self.attribute >= first, self.attribute < after)
+
+
 class IsTrue(NoValueFilter):
     name = _l("is yes")
     arg_name = "yes"
@@ -295,13 +250,41 @@ class IsNotChoice(_ChoiceFilter):
         return or_(self.attribute.not_in(value), self.attribute.is_(None))
 
 
+class HasChoice(_ChoiceFilter):
+    name = _l("include any of")
+    arg_name = "is"
+
+    def is_scan(self, value):
+        return True
+
+    def clause(self, value):
+        return or_(*(self.attribute.contains(f"|{code}|", autoescape=True) for code in value))
+
+
+class HasNoChoice(HasChoice):
+    name = _l("include none of")
+    arg_name = "not"
+
+    def clause(self, value):
+        return or_(self.attribute.is_(None), ~super().clause(value))
+
+
+class IsExactlyFalse(IsTrue):
+    name = _l("is no")
+    arg_name = "no"
+
+    def clause(self, value):
+        return self.attribute.is_(False)
+
+
 # The filters that field types name.
 FILTERS: dict[str, type[Filter]] = {
     "contains": Contains, "digits": HasDigits, "in_province": InProvince, "starts": StartsWith,
     "is": IsText, "empty": IsEmpty, "filled": IsFilled, "value": IsValue, "at_least": AtLeast,
     "at_most": AtMost, "on_date": OnDate, "from_date": FromDate, "to_date": ToDate,
     "from_day": OnOrAfter, "to_day": OnOrBefore, "yes": IsTrue, "no": IsFalse,
-    "choice": IsChoice, "not_choice": IsNotChoice,
+    "expired": Expired, "expires_within": ExpiresWithin, "choice": IsChoice, "not_choice": IsNotChoice, "has_choice": HasChoice,
+    "has_no_choice": HasNoChoice, "answered_no": IsExactlyFalse,
 }  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class FormPages:
     add_columns: list[str]
     edit_columns: list[str]
     why_locked: Callable[[Any], str]
+    # Fields that a form shows only while others of it have one of some values.
+    shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {}
     # Fields that a duplicate does not copy, besides e-mails, telephones and the photo.
     unique_columns: ClassVar[tuple[str, ...]] = ()
 
@@ -293,6 +295,9 @@ class FormPages:
 
     def _form_page(self, form: RowForm, row: Any, status: int = 200, **extra: Any):
         is_new = row is None
+        for name, conditions in self.shown_if.items():
+            if name in form:
+                form[name].shown_if = conditions
         page = self.render_template(
             self.add_template if is_new else self.edit_template,
             title=self.add_title if is_new else str(row),

@@ -15,11 +15,12 @@ from app.crud.interface import ScopedInterface
 from app.crud.linesfield import LinesField, line_form_of
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.crud.widgets import HiddenInput
-from app.fieldtypes import get_field_type
+from app.fieldtypes import FieldType, get_field_type
 from app.lines import line_column, line_relations
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
+NO_TYPE = FieldType()
 _hidden_input = HiddenInput()
 
 
@@ -54,6 +55,27 @@ class RowForm(LookupForm):
     version = HiddenField()
     # A sentence shown above the form.
     notice: Any = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self:
+            if types := getattr(field, "field_type", NO_TYPE).info.get("only_for"):
+                # It is shown, and required, only if one of these types is chosen.
+                field.shown_if = {"type": types}
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Validate the form; what is not shown is not required."""
+        for field in self:
+            if (shown_if := getattr(field, "shown_if", None)) and not self._has(shown_if):
+                field.flags.required = False
+        return super().validate(extra_validators)
+
+    def _has(self, conditions: dict[str, Any]) -> bool:
+        """Return True if the form has one of the given values in each of some fields."""
+        return all(
+            name not in self or {*map(str, values)} & {*map(str, self[name].chosen_ids())}
+            for name, values in conditions.items()
+        )
 
     @classmethod
     def refresh(cls, obj: Any = None) -> RowForm:
@@ -144,7 +166,8 @@ class FormBuilder(GeneralModelConverter):
 
     def _column_field(self, name: str, label: Any, common: dict[str, Any]) -> Any:
         column = self.datamodel.column(name)
-        is_optional = column.nullable or self._is_given(name)
+        is_needed = not column.nullable or bool(column.info.get("required"))
+        is_optional = not is_needed or self._is_given(name)
         return make_column_field(column, label, is_optional=is_optional, **common)
 
 

@@ -15,10 +15,12 @@ from app.crud.screens import find_screen, screens
 from app.i18n.counted import Counted
 from app.repositories.models import Repository
 from app.security.actor import Actor
-from app.security.scope import visible
+from app.security.scope import sees_all, visible
 
 # Linked rows are counted up to this number.
 MAX_HELD = 1_000
+# An actor who sees no more rows than this has them counted all.
+MAX_SEEN = 20_000
 
 
 class Link(NamedTuple):
@@ -43,8 +45,12 @@ class Link(NamedTuple):
         return own.id.in_(select(self.own_key).where(self.column == row_id))
 
     def in_words(self, number: int) -> str:
-        """Return a number of the model's rows in words, such as “57 contacts”."""
-        return _counted(self.model)(number)
+        """Return a number of the model's rows in words, such as “57 contacts”.
+
+        A number above ``MAX_HELD`` is “more than 1,000 contacts”.
+        """
+        text = _counted(self.model)(min(number, MAX_HELD))
+        return _("more than %(rows)s", rows=text) if number > MAX_HELD else text
 
     def list_url(self) -> str:
         """Return the URL of the list of rows linked to a row, but for that row's id.
@@ -108,8 +114,7 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
     counts = [_count(link, row.id, actor) for link in links]
     for link, number in zip(links, session.execute(select(*counts)).one(), strict=True):
         if number:
-            text = link.in_words(min(number, MAX_HELD))
-            found.append(_("more than %(rows)s", rows=text) if number > MAX_HELD else text)
+            found.append(link.in_words(number))
     if found:
         return ", ".join(found)
     if any(session.execute(query).first() for link in links for query in _any(link, row.id)):
@@ -118,18 +123,49 @@ def what_holds(session: Session, row: Any, actor: Actor) -> str:
 
 
 def count_links(
-    session: Session, model: type, ids: list[int], actor: Actor
+    session: Session, model: Any, ids: list[int], actor: Actor
 ) -> Iterator[tuple[Link, dict[int, int]]]:
     """Yield each link to a model, and how many rows it has by the id of the row it leads to.
 
-    Rows are counted within the actor's scope, in one statement for each link.
+    Rows are counted within the actor's scope, in one statement for each link, and up to
+    ``MAX_HELD + 1`` unless the actor sees few rows.
     """
     for link in links_to(model):
-        query = _linked(link, actor).where(link.column.in_(ids)).group_by(link.column)
-        if link.via is not None:
-            query = query.join(link.via, link.own_key == cast("Any", link.model).id)
-        counts = query.with_only_columns(link.column, func.count(), maintain_column_froms=True)
-        yield link, {row[0]: row[1] for row in session.execute(counts)}
+        is_capped = _sees_many(session, link, actor)
+        query = _capped_counts(model, link, ids, actor) if is_capped else _counts(link, ids, actor)
+        yield link, {row[0]: row[1] for row in session.execute(query) if row[1]}
+
+
+def _sees_many(session: Session, link: Link, actor: Actor) -> bool:
+    """Return True unless an actor who works in some entities sees few rows of a link's model.
+
+    Those few are soon counted all at once. To find the first thousand of a value among the rows
+    of others may take as long as to read all of these.
+    """
+    if sees_all(link.model, actor):
+        return True
+    seen = _linked(link, actor).with_only_columns(cast("Any", link.model).id)
+    count = select(func.count()).select_from(seen.limit(MAX_SEEN + 1).subquery())
+    return (session.scalar(count) or 0) > MAX_SEEN
+
+
+def _counts(link: Link, ids: list[int], actor: Actor) -> Select:
+    """Select (id, number of rows linked to it)."""
+    query = _linked(link, actor).where(link.column.in_(ids)).group_by(link.column)
+    if link.via is not None:
+        query = query.join(link.via, link.own_key == cast("Any", link.model).id)
+    return query.with_only_columns(link.column, func.count(), maintain_column_froms=True)
+
+
+def _capped_counts(model: Any, link: Link, ids: list[int], actor: Actor) -> Select:
+    """Select (id, number of rows linked to it); of each id no more than ``MAX_HELD + 1`` are read."""
+    target = model.__table__.alias()
+    query = _linked(link, actor).where(link.column == target.c.id)
+    if link.via is not None:
+        query = query.join(link.via, link.own_key == cast("Any", link.model).id)
+    rows = query.with_only_columns(link.column, maintain_column_froms=True).limit(MAX_HELD + 1)
+    number = select(func.count()).select_from(rows.correlate(target).subquery()).scalar_subquery()
+    return select(target.c.id, number).where(target.c.id.in_(ids))
 
 
 def _linked(link: Link, actor: Actor) -> Select:

@@ -10,7 +10,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, inspect, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.added_fields import ComputedField, computed_fields
+from app.added_fields import AddedField, ComputedField, added_fields, computed_fields
 from app.crud.filters import FilterConverter
 from app.crud.prepared import prepared
 from app.extensions import db
@@ -41,6 +41,7 @@ class ScopedInterface(SQLAInterface):
         check_scope(obj)
         super().__init__(obj, session)
         self.computed: dict[str, type[ComputedField]] = computed_fields(obj)
+        self.added: dict[str, type[AddedField]] = added_fields(obj)
         self._computed_columns = {name: field.column() for name, field in self.computed.items()}
 
     def reload(self) -> None:
@@ -78,7 +79,12 @@ class ScopedInterface(SQLAInterface):
         if filters is not None:
             query = filters.apply_all(self.visible().where(self.obj.id == number))
             return self.session.scalar(query)
-        query = prepared(current_actor(), (self, linked), lambda: self._select_one(linked))
+        actor, key = current_actor(), (self.obj, self.with_trash, linked)
+        query = (
+            prepared(actor, key, lambda: self._select_one(linked))
+            if self.condition is None
+            else self._select_one(linked)
+        )
         return self.session.scalars(query, {"row_id": number}).unique().one_or_none()
 
     def _select_one(self, linked: Iterable[str]) -> Select:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any, ClassVar
 
 import flask_appbuilder as fab
@@ -70,6 +71,9 @@ class ModelView(
     # its address without slashes; a screen whose address changes keeps its key here.
     key: str = ""
     is_trash: ClassVar[bool] = False
+    # The attributes of the instance that its fields decide, and those that were set before.
+    derived: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
     # Whether there are pages over the deleted rows, at the address of this screen and “/trash”;
     # whether they can be deleted permanently there, and what the page of such a row says.
     trash: ClassVar[bool] = False
@@ -129,6 +133,25 @@ class ModelView(
         for name, action in self.collective.items():
             self.actions[name] = action.item()
 
+    def rebuild(self) -> None:
+        """Derive columns, filters and forms anew: fields were added to the model, or removed.
+
+        All change at once for the threads that serve other requests meanwhile.
+        """
+        fresh = copy(self)
+        vars(fresh).clear()
+        vars(fresh).update(
+            {name: vars(self)[name] for name in vars(self) if name in self.declared}
+        )
+        fresh.datamodel = copy(self.datamodel)
+        fresh._init_properties()
+        fresh._init_forms()
+        fresh._init_titles()
+        gone = self.derived - vars(fresh).keys()
+        vars(self).update(vars(fresh))
+        for name in gone:
+            delattr(self, name)
+
     def grants(self) -> Iterator[Grant]:
         """Yield a grant for each permission and each collective action of this view."""
         yield from super().grants()
@@ -151,13 +174,15 @@ class ModelView(
 
     def _init_properties(self) -> None:
         """Set labels from the model's ``info``, and create the columns of the list."""
+        # What is set before is not derived from the fields of the model.
+        self.declared = frozenset(vars(self))
         self.label_columns = dict(self.label_columns or {})
+        self.description_columns = dict(self.description_columns or {})
         self.datamodel.reload()
         place_added_fields(self)
         for name in self.datamodel.get_columns_list():
             if label := self.datamodel.get_info(name).get("label"):
                 self.label_columns.setdefault(name, label)
-        self.description_columns = dict(self.description_columns or {})
         self.list_columns = list(self.list_columns)
         self.search_columns = list(self.search_columns or [])
         self.edit_columns = list(self.edit_columns or _fieldset_columns(self.edit_fieldsets))
@@ -211,7 +236,7 @@ class ModelView(
     def _make_filters(self, columns: dict[str, ListColumn]) -> tuple[str, ...]:
         """Return what the list is filtered by: ``search_columns``, and every column that can be."""
         converter = FilterConverter(self.datamodel)
-        refused = {name for name, c in self.datamodel.computed.items() if c.why_not_filtered}
+        refused = {name for name, c in self.datamodel.added.items() if c.why_not_filtered}
         names = dict.fromkeys([*self.search_columns, *columns])
         known = {*self.datamodel.list_properties, *self.datamodel.computed} - refused
         return tuple(name for name in names if name in known and converter.convert(name))
@@ -247,6 +272,7 @@ class ModelView(
             )
 
     def _init_titles(self) -> None:
+        self.derived = frozenset(vars(self)) - self.declared
         self.list_title = self.list_title or self.label
         self.add_title = self.add_title or self.label
 

@@ -15,13 +15,15 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, literal, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, literal, select, tuple_
 
 from app.errors import DomainError
 from app.fieldtypes import to_json
 from app.types import Scaled
 
 MAX_COUNT = 10_000
+# How many rows of a filtered list are looked at before all that the filter finds are sorted.
+WALKED = 5_000
 
 
 class InvalidPage(DomainError):
@@ -130,10 +132,15 @@ def fetch(
     after: Cursor | None = None,
     before: Cursor | None = None,
     last: bool = False,
+    unfiltered: Select | None = None,
 ) -> Slice:
-    """Fetch one page with at most two statements.
+    """Fetch one page with at most two statements, or four of a filtered list.
 
     ``run`` executes a statement; its second argument is True for descending order.
+    ``unfiltered`` selects the rows among which ``query`` filters: the first ``WALKED`` of these
+    are looked at, and all that ``query`` finds are sorted only if these do not fill the page.
+    Left to itself, PostgreSQL takes the rows of a filter to be spread evenly, and walks through
+    nearly all others to find those that stand at the end.
     """
     backwards = last or before is not None
     cursor = after or before
@@ -142,8 +149,15 @@ def fetch(
         wanted = size + 1 - len(rows)
         if wanted <= 0:
             break
-        statement = query.where(*range_.conditions).order_by(*range_.order).limit(wanted)
-        rows += run(statement, order.descending != backwards)
+        down = order.descending != backwards
+        if unfiltered is None:
+            statement = query.where(*range_.conditions).order_by(*range_.order).limit(wanted)
+            rows += run(statement, down)
+            continue
+        found = run(_near(query, unfiltered, order, range_, down).limit(wanted), down)
+        if len(found) < wanted:
+            found = run(_gathered(query, range_, down).limit(wanted), down)
+        rows += found
     more = len(rows) > size
     rows = rows[:size]
     if backwards:
@@ -155,6 +169,26 @@ def fetch(
 class _Range:
     conditions: tuple[ColumnElement[bool], ...]
     order: tuple[Any, ...]
+
+
+def _near(query: Select, unfiltered: Select, order: Order, range_: _Range, down: bool) -> Select:
+    """Select those of the first rows of a range that ``query`` finds, in order."""
+    first = unfiltered.where(*range_.conditions).order_by(*range_.order).limit(WALKED)
+    columns = (order.key.label("row_id"), order.attribute.label("sort"))
+    walked = first.with_only_columns(*columns).subquery("walked")
+    return query.join(walked, walked.c.row_id == order.key).order_by(*_keys(walked, down))
+
+
+def _gathered(query: Select, range_: _Range, down: bool) -> Select:
+    """Select all rows of a range that ``query`` finds, then sort them."""
+    # OFFSET keeps PostgreSQL from walking through an index instead.
+    found = query.where(*range_.conditions).offset(0).subquery("found")
+    return select(found.c.row_id, found.c.sort).order_by(*_keys(found, down))
+
+
+def _keys(rows: Any, down: bool) -> tuple[Any, Any]:
+    keys = (rows.c.sort, rows.c.row_id)
+    return (keys[0].desc(), keys[1].desc()) if down else keys
 
 
 def _ranges(order: Order, cursor: Cursor | None, backwards: bool) -> list[_Range]:

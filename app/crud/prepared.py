@@ -29,6 +29,11 @@ def prepared(actor: Actor | None, key: tuple[Any, ...], build: Callable[[], Any]
     return found
 
 
+def forget_statements() -> None:
+    """Have every statement built anew: models have other fields than before."""
+    _statements.clear()
+
+
 def finished(statement: Any) -> Any:
     """Return a statement for ``read``: it hides the trash, unless it has ``with_trash``."""
     if statement.get_execution_options().get("with_trash"):

@@ -14,7 +14,6 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Row,
     Select,
@@ -25,7 +24,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session
 
 from app.crud.paging import Cursor, Slice
 from app.errors import DomainError
@@ -37,8 +35,6 @@ MAX_GROUPS = 50_000
 MAX_WALKED = 60
 # How many values are looked for at a time: most lists fill a page from the first few.
 WALKED = (4, 16, 64)
-# No more different values are read from an index one by one.
-MAX_LISTED = 5_000
 
 
 class TooManyValues(DomainError):
@@ -139,28 +135,6 @@ def fetch_groups(
     if backwards:
         return Slice(rows[::-1], has_previous=more, has_next=before is not None)
     return Slice(rows, has_previous=after is not None, has_next=more)
-
-
-def list_values(session: Session, column: Column, *, cap: int = MAX_LISTED) -> list[Any] | None:
-    """Return the different values of a column, or None if there are more than ``cap``.
-
-    For a column with an index over the rows that are not in the trash: each value is the least
-    one above that before it, so that the database reads as many rows as there are values.
-    """
-    table = column.table
-    live = [table.c.trashed_at.is_(None)] if "trashed_at" in table.c else []
-    rows = table.alias()
-    first = select(func.min(table.c[column.name])).where(*live).scalar_subquery()
-    found = select(first.label("value")).cte("found", recursive=True)
-    live = [rows.c.trashed_at.is_(None)] if live else []
-    following = select(func.min(rows.c[column.name])).where(
-        rows.c[column.name] > found.c.value, *live
-    )
-    step = select(following.scalar_subquery()).where(found.c.value.is_not(None))
-    found = found.union_all(step)
-    query = select(found.c.value).where(found.c.value.is_not(None)).limit(cap + 1)
-    values = list(session.connection().scalars(query))
-    return None if len(values) > cap else values
 
 
 def _walk(values: list[Any], is_short: bool) -> Iterator[list[Any]]:

@@ -18,7 +18,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from app.crud.counting import count_capped, show_capped
+from app.crud.counting import MAX_SHOWN_COUNT, count_capped, show_capped
 from app.crud.limits import TooSlow, time_limit
 from app.crud.paging import MAX_COUNT
 from app.crud.screens import Screen, may, new_screens, registered_view
@@ -26,6 +26,9 @@ from app.i18n.counted import Counted
 from app.registry import Plug
 
 CardKind = TypeVar("CardKind", bound="Card")
+
+# How far is counted what is to be done: a thousand is too much for one sitting, too.
+MAX_TODO = MAX_SHOWN_COUNT
 
 
 class Card(Plug):
@@ -157,7 +160,8 @@ def load_start_page(session: Session) -> StartPage:
     figures = allowed_cards(Figure)
     queries = {f"todo-{place}": entry.counted for place, (_todo, entry) in enumerate(todos)}
     queries |= {f"figure-{place}": one.select_counted() for place, one in enumerate(figures)}
-    counts = _count(session, queries)
+    caps = {name: MAX_TODO if name.startswith("todo") else MAX_COUNT for name in queries}
+    counts = _count(session, queries, caps)
     page = StartPage()
     for place, (todo, entry) in enumerate(todos):
         if number := counts.get(f"todo-{place}"):
@@ -177,11 +181,13 @@ def load_start_page(session: Session) -> StartPage:
 
 
 def _in_words(entry: TodoEntry, number: int) -> str:
-    text = entry.words(min(number, MAX_COUNT))
-    return _("more than %(rows)s", rows=text) if number > MAX_COUNT else text
+    text = entry.words(min(number, MAX_TODO))
+    return _("more than %(rows)s", rows=text) if number > MAX_TODO else text
 
 
-def _count(session: Session, queries: Mapping[str, Select[Any]]) -> dict[str, int]:
+def _count(
+    session: Session, queries: Mapping[str, Select[Any]], caps: Mapping[str, int]
+) -> dict[str, int]:
     """Count in one statement, and what is in the trash in another; empty if it takes too long."""
     trashed = {
         name: query
@@ -191,8 +197,8 @@ def _count(session: Session, queries: Mapping[str, Select[Any]]) -> dict[str, in
     others = {name: query for name, query in queries.items() if name not in trashed}
     try:
         with time_limit(session):
-            return count_capped(session, others, MAX_COUNT) | count_capped(
-                session, trashed, MAX_COUNT, with_trash=True
+            return count_capped(session, others, caps) | count_capped(
+                session, trashed, caps, with_trash=True
             )
     except TooSlow:
         return {}

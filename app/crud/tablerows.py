@@ -92,6 +92,11 @@ def _phone(cell: Cell) -> str:
     return f'<a href="tel:{escape(cell.extra)}">{escape(cell.text)}</a>'
 
 
+def _expiring(cell: Cell) -> str:
+    text = str(escape(cell.text))
+    return f'<b class=amber title="{escape(cell.extra)}">{text}</b>' if cell.extra else text
+
+
 def _url(cell: Cell) -> str:
     address = escape(cell.text)
     return f'<a href="{address}" rel=noreferrer>{address}</a>'
@@ -106,4 +111,5 @@ def _uses(cell: Cell) -> str:
 
 _SHAPES: dict[str, Callable[[Cell], str]] = {
     "chip": _chip, "chips": _chips, "email": _email, "phone": _phone, "url": _url, "uses": _uses,
+    "expiring": _expiring,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from app.added_fields import FORMER_FIELDS
 from app.crud.actions import get_action
 from app.crud.counting import count_capped
 from app.crud.interface import parse_id
@@ -248,7 +249,9 @@ def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Dif
         result.append(
             Difference(
                 field,
-                view.get_label(name) if name in view.label_columns else _action_label(name),
+                view.get_label(name)
+                if name in view.label_columns
+                else _former_label(model, name) or _action_label(name),
                 _format_value(model, field, old, labels),
                 _format_value(model, field, new, labels),
                 entry.event == "changed"
@@ -258,6 +261,11 @@ def differences(row: Any, entry: Any, view: Any, labels: LinkLabels) -> list[Dif
             )
         )
     return result
+
+
+def _former_label(model: Any, name: str) -> Any:
+    """Return the label of a field that the model has no longer, or None."""
+    return FORMER_FIELDS.get((model.__tablename__, name), (None,))[0]
 
 
 def _action_label(name: str) -> Any:
@@ -293,7 +301,8 @@ def _format_value(model: type, field: str, value: Any, labels: LinkLabels) -> st
     if field in keys:
         return labels.get(keys[field][1], *value)
     if field not in model.__mapper__.column_attrs:
-        return str(value)
+        former = FORMER_FIELDS.get((model.__tablename__, field))
+        return former[1](value) if former else str(value)
     column = model.__mapper__.column_attrs[field].columns[0]
     field_type = get_field_type(column)
     return field_type.show(field_type.from_json(value))

@@ -6,8 +6,8 @@ follows from the column's SQL type.
 """
 
 from app.fieldtypes.base import FieldType, Hints, get_field_type, to_json
-from app.fieldtypes.choices import Boolean, Choice, Colour, Country, Province
-from app.fieldtypes.dates import Date, DateTime, invalid_date
+from app.fieldtypes.choices import Answer, Boolean, Choice, Choices, Colour, Country, Province
+from app.fieldtypes.dates import Date, DateTime, ExpiringDate, invalid_date
 from app.fieldtypes.numbers import Decimal, Duration, Integer, Money, Percent, Quantity
 from app.fieldtypes.sqltext import SqlHints, labelled
 from app.fieldtypes.text import (
@@ -22,8 +22,8 @@ from app.fieldtypes.text import (
 )
 
 __all__ = [
-    "Boolean", "Choice", "Code", "Colour", "Country", "Date", "DateTime", "Decimal", "Duration",
-    "Email", "FieldType", "Hints", "Identifier", "Integer", "Money", "MultilineText", "Percent",
+    "Answer", "Boolean", "Choice", "Choices", "Code", "Colour", "Country", "Date", "DateTime", "Decimal", "Duration",
+    "Email", "ExpiringDate", "FieldType", "Hints", "Identifier", "Integer", "Money", "MultilineText", "Percent",
     "Phone", "Photo", "Postcode", "Province", "Quantity", "SqlHints", "Url", "get_field_type",
     "invalid_date", "labelled", "to_json",
 ]  # fmt: skip

@@ -119,6 +119,10 @@ class FieldType:
         """Format a value for display."""
         return "" if value is None else str(value)
 
+    def cell_extra(self, value: Any) -> Any:
+        """Return what a cell of a list needs besides the formatted value."""
+        return value
+
     def write(self, value: Any) -> str:
         """Format a value for a file, so that ``parse`` returns the same value again."""
         return "" if value is None else str(value)

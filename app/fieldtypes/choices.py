@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.errors import DomainError
 from app.fieldtypes.base import FieldType, Hints
@@ -24,12 +27,14 @@ from app.i18n.places import (
 )
 from app.text import fold
 
+_LIST_SEPARATORS = re.compile(r"[;|\n]")
+
 
 class Boolean(FieldType):
     name = "flag"
-    sql_types = (sa.Boolean,)
+    sql_types: ClassVar[tuple[type, ...]] = (sa.Boolean,)
     form_field = "switch"
-    filters = ("yes", "no")
+    filters: ClassVar[tuple[str, ...]] = ("yes", "no")
     is_text = False
     json_type = "boolean"
     is_escaped = True
@@ -61,6 +66,25 @@ class Boolean(FieldType):
 
     def describe(self) -> str:
         return _("true or false")
+
+
+class Answer(Boolean):
+    """Yes, no or not answered: a boolean column in which null is no “no”."""
+
+    name = "answer"
+    sql_types = ()
+    form_field = "choice"
+    filters = ("yes", "answered_no", "empty", "filled")
+    has_few_values = True
+
+    def options(self) -> dict[str, str]:
+        """Return code → label, in the order in which they are offered."""
+        return {"1": _("Yes"), "0": _("No")}
+
+    def form_text(self, value: Any) -> str:
+        if not isinstance(value, bool):
+            raise DomainError(_("Send true or false."))
+        return "1" if value else "0"
 
 
 class _Coded(FieldType):
@@ -137,6 +161,77 @@ class Choice(_Coded):
 class Colour(Choice):
     name = "colour"
     shape = "chip"
+
+
+class Choices(Choice):
+    """Any number of choices, stored as the text of their codes in order, each between bars."""
+
+    name = "choices"
+    form_field = "choices"
+    filters = ("has_choice", "has_no_choice", "empty", "filled")
+    why_not_sorted = _l("This column can have several values at once, so it can’t be sorted.")
+    has_few_values = False
+    json_type = "array"
+
+    def codes(self, value: str | None) -> list[str]:
+        """Return the codes of a stored value."""
+        return value.strip("|").split("||") if value else []
+
+    def store(self, codes: Iterable[str]) -> str | None:
+        """Return the stored value of some codes."""
+        wanted = set(codes)
+        known = [code for code in self.choices if code in wanted]
+        return "".join(f"|{code}|" for code in [*known, *sorted(wanted - {*known})]) or None
+
+    def read(self, value: str, hints: Hints) -> str:
+        if value.startswith("|") and value.endswith("|"):
+            parts = [part for part in self.codes(value) if part]
+        else:
+            parts = [part for part in _LIST_SEPARATORS.split(value) if part.strip()]
+        return self.store(super(Choices, self).read(part, hints) for part in parts) or ""
+
+    def show(self, value: str | None) -> str:
+        return ", ".join(super(Choices, self).show(code) for code in self.codes(value))
+
+    def write_label(self, value: Any, country: str | None) -> str:
+        text = "; ".join(super(Choices, self).show(code) for code in self.codes(value))
+        try:
+            is_read_back = self.parse(text, Hints(country=country or "")) == value
+        except DomainError:
+            is_read_back = False
+        return text if is_read_back else self.write(value)
+
+    def file_text(
+        self, value: sa.ColumnElement[Any], hints: SqlHints
+    ) -> sa.ColumnElement[Any] | None:
+        if not self._is_string or any(
+            self.write_label(f"|{code}|", None) == f"|{code}|" for code in self.choices
+        ):
+            return None
+        text: Any = value
+        for code in self.choices:
+            label = super().show(code)
+            text = sa.func.replace(text, f"|{code}|", f"{label}; ")
+        return hints.escape(sa.func.rtrim(text, "; "))
+
+    def to_json(self, value: Any) -> Any:
+        return None if value is None else self.codes(value)
+
+    def from_json(self, value: Any) -> Any:
+        return self.store(value) if isinstance(value, list) else value
+
+    def form_text(self, value: Any) -> str:
+        if not isinstance(value, list) or not all(isinstance(code, str) for code in value):
+            raise DomainError(_("Send a list of codes."))
+        for code in value:
+            super().form_text(code)
+        return self.store(value) or ""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "enum": list(self.choices)}}
+
+    def describe(self) -> str:
+        return _("a list of: %(codes)s", codes=", ".join(self.choices))
 
 
 class Country(_Coded):

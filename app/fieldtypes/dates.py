@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -32,15 +33,17 @@ _MOMENT = re.compile(
 
 class Date(FieldType):
     name = "day"
-    sql_types = (sa.Date,)
+    sql_types: ClassVar[tuple[type, ...]] = (sa.Date,)
     form_field = "date"
-    filters = ("from_date", "to_date", "on_date", "empty", "filled")
+    filters: ClassVar[tuple[str, ...]] = ("from_date", "to_date", "on_date", "empty", "filled")
     is_text = False
     json_format = "date"
     is_escaped = True
 
     def read(self, value: str, hints: Hints) -> datetime.date:
-        day = parse_date(value, hints.day_first, is_strict=hints.is_strict)
+        # Only of a day in the past does a year of two digits say which one it is.
+        until = today() if self.info.get("is_past") else None
+        day = parse_date(value, hints.day_first, is_strict=hints.is_strict, until=until)
         if day is None:
             raise DomainError(invalid_date(value))
         return day
@@ -85,6 +88,50 @@ class Date(FieldType):
 
     def describe(self) -> str:
         return _("date, for example 2026-12-31")
+
+
+class ExpiringDate(Date):
+    """A date that holds for some months, such as that of a medical certificate.
+
+    ``info["validity_months"]`` says for how many; 0: the date is the last day.
+    """
+
+    name = "expiring"
+    shape = "expiring"
+    sql_types = ()
+    filters = ("expired", "expires_within", *Date.filters)
+
+    @property
+    def months(self) -> int:
+        """Return for how many months a date holds."""
+        return self.info.get("validity_months") or 0
+
+    def last_day(self, value: datetime.date) -> datetime.date:
+        """Return the last day on which a date holds: the same day of a later month, or its end."""
+        month = value.month - 1 + self.months
+        year, month = value.year + month // 12, month % 12 + 1
+        if year > datetime.MAXYEAR:
+            return datetime.date.max
+        return datetime.date(year, month, min(value.day, calendar.monthrange(year, month)[1]))
+
+    def first_valid(self, day: datetime.date) -> datetime.date:
+        """Return the first date that still holds on a day."""
+        month = day.year * 12 + day.month - 1 - self.months
+        first = datetime.date(max(month // 12, 1), month % 12 + 1, 1)
+        # Its last day may be that of a shorter month.
+        first = max(first, datetime.date(1, 1, 5)) - datetime.timedelta(days=4)
+        while self.last_day(first) < day:
+            first += datetime.timedelta(days=1)
+        return first
+
+    def cell_extra(self, value: datetime.date) -> str:
+        """Return whether a date has expired or is about to, in words; "" if neither."""
+        last = self.last_day(value)
+        if last < today():
+            return _("expired on %(day)s", day=show_date(last))
+        if (last - today()).days <= (self.info.get("warn_days") or 0):
+            return _("expires on %(day)s", day=show_date(last))
+        return ""
 
 
 def invalid_date(value: str) -> str:

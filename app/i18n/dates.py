@@ -21,14 +21,21 @@ WORDED_DATE = re.compile(
 _NO_WORDS = re.compile(r"[\d/.-]+", re.ASCII)
 _SPACED_SIGN = re.compile(r"(?<=\d) ?([-/.]) ?(?=\d)")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
+# “12-mar-80”, “01-Sep-08”: as spreadsheets shorten dates.
+_SHORT_WORDED = re.compile(r"(?P<day>\d{1,2})[- /.](?P<month>[a-z]{3,10})\.?[- /.](?P<year>\d{2})")
+_COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)")
 _SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1\d{2}")
 
 
-def parse_date(value: str, day_first: bool, *, is_strict: bool = False) -> date | None:
+def parse_date(
+    value: str, day_first: bool, *, is_strict: bool = False, until: date | None = None
+) -> date | None:
     """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one.
 
     ``is_strict``, for what a person types: refuse day and month in the other order, because it
-    would pass unnoticed on the first twelve days of a month, and words after the date.
+    would pass unnoticed on the first twelve days of a month, and words after the date. Otherwise
+    20261231 is a date, too; with ``until``, the last day that is possible, so is one whose year has
+    two digits: it is the last such year.
     """
     if is_strict:
         value = _SPACED_SIGN.sub(r"\1", value)
@@ -36,6 +43,13 @@ def parse_date(value: str, day_first: bool, *, is_strict: bool = False) -> date 
         month = _month_numbers().get(match["month"] or match["us_month"])
         day = int(match["day"] or match["us_day"])
         return _date_or_none(int(match["year"]), month, day) if month else None
+    if not is_strict:
+        if match := _COMPACT.fullmatch(value):
+            return _date_or_none(int(match["year"]), int(match["month"]), int(match["day"]))
+        if until and (match := _SHORT_WORDED.fullmatch(fold(value))):
+            month = _month_numbers().get(match["month"])
+            day = int(match["day"])
+            return _past_date(int(match["year"]), month, day, until) if month else None
     value, *time = re.split("[T ]", value, maxsplit=1)
     if is_strict and time and not _TIME.fullmatch(time[0]):
         return None
@@ -45,17 +59,29 @@ def parse_date(value: str, day_first: bool, *, is_strict: bool = False) -> date 
     if len(parts[0]) == 4:
         return _date_or_none(*map(int, parts))
     first, second, year = map(int, parts)
-    if len(parts[2]) != 4:
+    has_two_digits = len(parts[2]) == 2 and len(parts[0]) <= 2 and until and not is_strict
+    if len(parts[2]) != 4 and not has_two_digits:
         return None
     day, month = (first, second) if day_first else (second, first)
     if month > 12 and not is_strict:
         day, month = month, day
+    if has_two_digits and until:
+        return _past_date(year, month, day, until)
     return _date_or_none(year, month, day)
 
 
 def has_short_year(value: str) -> bool:
     """Return True for a date whose year has two digits."""
     return bool(_SHORT_YEAR.fullmatch(_SPACED_SIGN.sub(r"\1", value)))
+
+
+def _past_date(year: int, month: int, day: int, until: date) -> date | None:
+    """Return the last day up to ``until`` whose year ends with two digits."""
+    for century in (until.year // 100, until.year // 100 - 1):
+        found = _date_or_none(100 * century + year, month, day)
+        if found is not None and found <= until:
+            return found
+    return None
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:

@@ -13,11 +13,18 @@ from flask_babel import gettext as _
 from app.errors import DomainError
 from app.fieldtypes import Choice, Date, Hints, Phone
 from app.i18n.languages import LANGUAGES
-from app.importexport.fields import CsvField, ManyToManyField, ValueField
+from app.importexport.fields import AppendedField, CsvField, ManyToManyField, ValueField
 from app.importexport.lookups import Lookup, split_list
 from app.importexport.reading import Source
 from app.text import fold
 
+# Synonyms that say little: a column has the field only if no other one fits it better.
+_WEAK_SYNONYMS = frozenset(
+    "name county region number numero nro num title titulo group grupo first last mail job role"
+    " estado labels".split()
+)
+# So many numbers, of which such a share is valid in another country, speak for that country.
+_MIN_FOREIGN_NUMBERS, _MIN_FOREIGN_SHARE = 20, 0.95
 MAX_PROFILED_ROWS = 20_000
 MAX_DISTINCT_VALUES = 500
 _MAX_SAMPLES = 3
@@ -33,7 +40,7 @@ _REGIONS = (
     "US", "ES", "MX", "AR", "CO", "CL", "PE", "VE", "EC", "GT", "CU", "BO", "DO", "HN", "PY",
     "SV", "NI", "CR", "PA", "UY", "GB", "FR", "PT", "DE", "IT", "IE",
 )  # fmt: skip
-_DAY = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}\b")
+_DAY = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b")
 
 
 @dataclass
@@ -41,6 +48,9 @@ class ColumnProfile:
     """Sample and distinct values of a column of the file."""
 
     header: str
+    # Whether a column before it has the same header, and whether that is the one beside it.
+    is_repeated: bool = False
+    is_beside: bool = False
     samples: list[str] = field(default_factory=list)
     distinct: dict[str, None] = field(default_factory=dict)
 
@@ -54,7 +64,10 @@ class ColumnProfile:
 
 def profile_columns(source: Source) -> list[ColumnProfile]:
     """Return the profile of each column, from the first rows of the file."""
-    columns = [ColumnProfile(header) for header in source.headers]
+    columns = [
+        ColumnProfile(header, place in source.repeats, place - 1 == source.repeats.get(place))
+        for place, header in enumerate(source.headers)
+    ]
     for count, row in enumerate(source.rows()):
         if count == MAX_PROFILED_ROWS:
             break
@@ -71,13 +84,19 @@ def normalize_header(header: str) -> str:
     return _NOT_WORD.sub(" ", fold(_CAMEL.sub(" ", header))).strip()
 
 
-def field_names(field_: CsvField) -> set[str]:
-    """Return all names of a field, normalized: its synonyms, and its label in every language."""
-    names = {field_.name, *field_.synonyms}
+def field_names(field_: CsvField) -> dict[str, bool]:
+    """Return all names of a field, normalized, and whether each says enough by itself.
+
+    They are its synonyms, and its label in every language.
+    """
+    names = {field_.name}
     for language in LANGUAGES:
         with force_locale(language):
             names.add(str(field_.label))
-    return {normalize_header(name) for name in names}
+    synonyms = {normalize_header(name) for name in field_.synonyms}
+    return {name: name not in _WEAK_SYNONYMS for name in synonyms} | dict.fromkeys(
+        map(normalize_header, names), True
+    )
 
 
 def find_field(fields: Sequence[CsvField], name: str) -> CsvField:
@@ -103,30 +122,58 @@ def guess_mapping(
     names = {field_.name: field_names(field_) for field_ in fields}
     by_name = {field_.name: field_ for field_ in fields}
 
-    def map_by_name(place: int, wanted: str) -> None:
+    def map_by_name(place: int, wanted: str, *, weakly: bool) -> None:
         used = {other.name for other in mapping.values() if other is not None}
         for name, known in names.items():
             if (
                 name not in used
                 and wanted in known
+                and (weakly or known[wanted])
                 and _is_likely(by_name[name], columns[place], lookups)
             ):
                 mapping[place] = by_name[name]
                 return
 
-    words = [normalize_header(column.header) for column in columns]
-    for place, wanted in enumerate(words):
-        if place not in mapping:
-            map_by_name(place, wanted)
-    for place, wanted in enumerate(words):
-        if place not in mapping:
-            bare = " ".join(word for word in wanted.split() if word not in _FILLER_WORDS)
-            if bare and bare != wanted:
-                map_by_name(place, bare)
+    words = {
+        place: normalize_header(column.header)
+        for place, column in enumerate(columns)
+        if not column.is_repeated
+    }
+    bare_words = {
+        place: " ".join(word for word in wanted.split() if word not in _FILLER_WORDS)
+        for place, wanted in words.items()
+    }
+    # The best fit first: a whole name, then one with words around it, last what says little.
+    for weakly in (False, True):
+        for place, wanted in words.items():
+            if place not in mapping:
+                map_by_name(place, wanted, weakly=weakly)
+        for place, wanted in words.items():
+            bare = bare_words[place]
+            if place not in mapping and bare and bare != wanted:
+                map_by_name(place, bare, weakly=weakly)
             if place not in mapping and bare in names.get("phone", ()):
                 # A second telephone is a secondary one.
-                map_by_name(place, "secondary phone")
+                map_by_name(place, "secondary phone", weakly=weakly)
+    _map_second_names(columns, mapping, by_name)
     return {place: mapping.get(place) for place in range(len(columns))}
+
+
+def _map_second_names(
+    columns: Sequence[ColumnProfile],
+    mapping: dict[int, CsvField | None],
+    by_name: dict[str, CsvField],
+) -> None:
+    """Map “Apellido, Apellido”: of two columns side by side, the second is appended."""
+    for place, column in enumerate(columns):
+        first = mapping.get(place - 1) if column.is_beside and place not in mapping else None
+        if first is None:
+            continue
+        for field_ in by_name.values():
+            is_second = isinstance(field_, AppendedField) and field_.key == first.key
+            if is_second and field_ not in mapping.values():
+                mapping[place] = field_
+                break
 
 
 def _is_likely(field_: CsvField, column: ColumnProfile, lookups: dict[str, Lookup]) -> bool:
@@ -158,21 +205,21 @@ def _is_choice(field_: ValueField, text: str) -> bool:
 def guess_country(
     columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], default: str
 ) -> str:
-    """Return the country in which most telephone numbers without a prefix are valid."""
+    """Return the organisation's country, unless very many telephones speak for another one."""
     numbers = [
         number
         for place, field_ in mapping.items()
         if isinstance(field_, ValueField) and isinstance(field_.field_type, Phone)
-        for number in list(columns[place].distinct)[:30]
+        for number in list(columns[place].distinct)[:60]
         if not number.startswith(("+", "00"))
-    ][:60]
-    if not numbers or _valid_share(numbers, default) >= 0.5:
+    ][:120]
+    if len(numbers) < _MIN_FOREIGN_NUMBERS or _valid_share(numbers, default) >= 0.5:
         return default
     best = max(_REGIONS, key=lambda region: _valid_share(numbers, region))
-    if _valid_share(numbers, best) < 0.9:
+    if _valid_share(numbers, best) < _MIN_FOREIGN_SHARE:
         every = sorted(phonenumbers.SUPPORTED_REGIONS)
         best = max((best, *every), key=lambda region: _valid_share(numbers[:15], region))
-    return best if _valid_share(numbers, best) > 0.5 else default
+    return best if _valid_share(numbers, best) >= _MIN_FOREIGN_SHARE else default
 
 
 def _valid_share(numbers: Sequence[str], region: str) -> float:

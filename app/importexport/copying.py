@@ -30,12 +30,18 @@ def export_snapshot(session: Session) -> Iterator[Session]:
         yield reader
 
 
-def copied_blocks(session: Session, query: Select, delimiter: str) -> Iterator[bytes]:
+def copied_blocks(
+    session: Session, query: Select, delimiter: str, max_seconds: float | None = None
+) -> Iterator[bytes]:
     """Yield the rows of ``query`` in blocks of whole lines, as ``csv.writer`` writes them.
 
-    Null is an empty cell. If the reader stops early, the statement is cancelled.
+    Null is an empty cell. If the reader stops early, the statement is cancelled; so it is by the
+    database after ``max_seconds``, whether the rows or the reader are slow.
     """
     connection = session.connection()
+    if max_seconds is not None:
+        limit = max(int(max_seconds * 1000), 1)
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {limit}")
     driver: Any = connection.connection.driver_connection
     compiled: Any = without_trash(query).compile(
         dialect=connection.dialect, compile_kwargs={"render_postcompile": True}

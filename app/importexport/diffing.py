@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,113 +12,55 @@ from sqlalchemy.orm import Session, aliased
 
 from app.bulk import is_one_of
 from app.errors import DomainError
-from app.fieldtypes import Country, Hints, Phone
-from app.importexport.fields import (
-    AppendedField,
-    CsvField,
-    ForeignKeyField,
-    ManyToManyField,
-    ValueField,
-)
-from app.importexport.first_rows import FirstRows
-from app.importexport.importer import ImportPlan, MatchRule
-from app.importexport.lookups import LinkedRow, split_list
+from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.lookups import LinkedRow, UnknownName, split_list
+from app.importexport.matching import Matcher
+from app.importexport.parsing import parse_rows
+from app.importexport.planning import ImportPlan
 from app.importexport.reading import SourceRow
-from app.importexport.report import MAX_SAMPLES, Report
+from app.importexport.report import ACCEPTED, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
 from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
 from app.security.actor import Actor
 from app.security.scope import scope_condition
-from app.text import clean, sort_key
+from app.text import sort_key
 
 
 class ChunkDiff:
     """The rows of one chunk of the file and what each would change."""
 
     def __init__(
-        self,
-        session: Session,
-        plan: ImportPlan,
-        actor: Actor,
-        source_rows: Iterable[SourceRow],
-        first_rows: FirstRows,
+        self, session: Session, plan: ImportPlan, actor: Actor, source_rows: Iterable[SourceRow]
     ) -> None:
         self.session = session
         self.plan = plan
         self.importer = plan.importer
         self.model = plan.importer.model
         self.actor = actor
-        # Of match keys, stored rows and unique values, by their hashes.
-        self.first_rows = first_rows
         self.rows = [ImportRow(row) for row in source_rows]
+        self.fields: dict[str, CsvField] = {field.name: field for field in plan.fields}
         # Stored many-to-many links: field name → row id → linked ids.
         self.stored_many: dict[str, dict[int, list[int]]] = {}
 
-    # Text to values: no database
+    def check(self) -> None:
+        """Parse the rows, match them with the stored ones, and set the outcome of each."""
+        parse_rows(self.plan, self.rows)
+        values = [self.match_values(row) for row in self.rows]
+        Matcher(self.session, self.plan, self.actor).match(self.rows, values)
+        self._compare()
 
-    def parse(self) -> None:
-        """Parse every cell."""
-        mapping = [
-            (place, field) for place, field in self.plan.mapping.items() if field is not None
-        ]
-        # A country comes first: telephones and provinces are parsed with it. A field that is
-        # appended to another comes after that one.
-        mapping.sort(
-            key=lambda pair: (
-                not isinstance(getattr(pair[1], "field_type", None), Country),
-                isinstance(pair[1], AppendedField),
-            )
-        )
-        rows = []
-        for row in self.rows:
-            if row.source.problem:
-                row.reject("invalid", "", row.source.problem)
-            else:
-                rows.append(row)
-        for place, field in mapping:
-            if isinstance(field, ValueField):
-                self._parse_column(rows, place, field)
-            else:
-                is_line = isinstance(field, ForeignKeyField)
-                for row in rows:
-                    cell = row.source.cells[place]
-                    if cell and (text := clean(cell) if is_line else cell.strip() and cell):
-                        row.texts[field.name] = text
-        for row in rows:
-            row.match = self.importer.find_match_key(self.plan.match, self._match_values(row))
-        matched = [
-            (row, row.match[0].required_fields[0], hash((row.match[0].name, row.match[1])))
-            for row in rows
-            if row.match is not None
-        ]
-        self._reject_repeated(matched)
+    def check_again(self, row_ids: Sequence[int]) -> None:
+        """Parse the rows and set their outcomes, with the stored rows that ``check`` matched.
 
-    def _parse_column(self, rows: list[ImportRow], place: int, field: ValueField) -> None:
-        """Parse the cells of a column; one that comes again, in the same country, only once."""
-        day_first = self.plan.day_first.get(place, True)
-        is_appended = isinstance(field, AppendedField)
-        name, key, country_name = field.name, field.key, field.country_name
-        parsed: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            cell = row.source.cells[place]
-            if not cell or cell.isspace():
-                continue
-            if is_appended:
-                cell = f"{row.values.get(key) or ''} {cell}"
-            country = row.values.get(country_name) or self.plan.country
-            values = parsed.get(country)
-            if values is None:
-                values = parsed[country] = {}
-            if cell in values:
-                value = values[cell]
-            else:
-                value = values[cell] = self._parse_cell(field, cell, Hints(country, day_first))
-            if isinstance(value, DomainError):
-                row.reject("invalid", name, value)
-            elif value is not None:
-                row.values[key] = value
+        ``row_ids`` holds the id of each row's stored row, 0 for a new one.
+        """
+        parse_rows(self.plan, self.rows)
+        for row, row_id in zip(self.rows, row_ids, strict=True):
+            row.row_id = row_id
+        self._compare()
+        self._reject_unknown()
 
-    def _match_values(self, row: ImportRow) -> dict[str, Any]:
+    def match_values(self, row: ImportRow) -> dict[str, Any]:
         """Return the values of a row, with the entity if the row names one that exists."""
         lookup, text = self.plan.lookups.get("entity"), row.texts.get("entity")
         if lookup is None or text is None:
@@ -127,55 +69,42 @@ class ChunkDiff:
             return {**row.values, "entity_id": lookup.find(text).id}
         return row.values
 
-    def _parse_cell(self, field: ValueField, cell: str, hints: Hints) -> Any:
-        """Return the value of a cell, or the DomainError that it raises."""
-        try:
-            return field.parse(cell, hints)
-        except DomainError as error:
-            if not isinstance(field.field_type, Phone) or hints.country == self.plan.country:
-                return error
-        try:
-            # Somebody who lives abroad may have a telephone at home.
-            return field.parse(cell, Hints(self.plan.country))
-        except DomainError as error:
-            return error
-
-    def _reject_repeated(self, rows: list[tuple[ImportRow, str, int]]) -> None:
-        """Reject rows with a key that an earlier row has; each comes with a field and its key."""
-        numbers = self.first_rows.find([(key, row.source.number) for row, _name, key in rows])
-        for (row, name, _key), first in zip(rows, numbers, strict=True):
-            if first != row.source.number:
-                row.reject("invalid", name, _same_row(first))
-
-    # Values to outcomes: the database is only read
-
-    def compare(self) -> None:
+    def _compare(self) -> None:
         """Set the outcome and the changes of each row."""
-        self._match()
+        self._load_stored()
         self._reject_taken_values()
-        lookups = self.plan.lookups
-        fields = {field.name: field for field in self.plan.fields}
         open_rows = [row for row in self.rows if not row.outcome]
-        for name, lookup in lookups.items():
+        for name, lookup in self.plan.lookups.items():
             if lookup.model is self.model:
                 # Earlier chunks may have inserted rows that this one names.
                 lookup.forget_loaded()
-            if isinstance(fields[name], ForeignKeyField):
+            if isinstance(self.fields[name], ForeignKeyField):
                 lookup.load(row.texts[name] for row in open_rows if name in row.texts)
         self._load_stored_many(open_rows)
         required = [self.importer.field(name) for name in self.importer.required_fields]
         for row in open_rows:
-            self._resolve_links(row, fields)
+            self._resolve_links(row)
             if row.stored is None:
                 for field in required:
                     if self._is_missing(row, field):
                         reason = _("This field is required for new items.")
                         row.reject("invalid", field.name, reason)
             if not row.outcome:
-                self._set_outcome(row, fields)
+                self._set_outcome(row)
         reject_states(self)
         reject_locked_rows(self)
         reject_broken_rows(self)
+
+    def _reject_unknown(self) -> None:
+        """Reject what names a row of this chunk that is not there, though it was checked."""
+        for name, lookup in self.plan.lookups.items():
+            names = set()
+            for row in self.rows:
+                text = row.unknown.get(name) if row.outcome in ACCEPTED else None
+                if text and lookup.key(text) not in names:
+                    row.reject("invalid", name, lookup.not_found_message(text))
+                if lookup.model is self.model and row.outcome == "new":
+                    names.add(lookup.key(row.values.get("name") or ""))
 
     def _is_missing(self, row: ImportRow, field: CsvField) -> bool:
         """Return True if a row has no value for a field."""
@@ -183,52 +112,30 @@ class ChunkDiff:
             return field.name not in row.texts
         return row.values.get(field.key) in (None, "")
 
-    def _match(self) -> None:
-        """Fetch the stored rows that match the rows of the file, in one statement for each rule."""
-        rules = {rule.name: rule for rule in self.importer.match_rules}
-        by_rule: dict[str, dict[Any, ImportRow]] = {}
-        for row in self.rows:
-            if row.match is not None and not row.outcome:
-                rule, key = row.match
-                by_rule.setdefault(rule.name, {})[key] = row
-        for name, by_key in by_rule.items():
-            self._match_by(rules[name], by_key)
+    def _load_stored(self) -> None:
+        """Read the stored rows that the rows of the file are about, in one statement."""
+        matched = [row for row in self.rows if row.row_id and not row.outcome]
+        if not matched:
+            return
+        unique = [field.key for field in self.unique_fields()]
+        stored_rows = {
+            stored["id"]: stored for stored in self.fetch(row.row_id for row in matched)
+        }
+        for row in matched:
+            stored = stored_rows.get(row.row_id)
+            if stored is None or not stored["is_visible"]:
+                row.reject("skipped", "", _("You no longer have access to it."))
+            elif stored.get("trashed_at") is not None:
+                row.reject("skipped", "", _("It is in the trash."))
+            else:
+                row.stored = stored
+                for key in unique:
+                    if key in row.values and self.importer.is_same(
+                        key, stored[key], row.values[key]
+                    ):
+                        row.values[key] = stored[key]
 
-    def _match_by(self, match: MatchRule, by_key: dict[Any, ImportRow]) -> None:
-        attribute = self.importer.match_attribute(match)
-        first_parts = {key[0] for key in by_key}
-        condition = is_one_of(self.session.get_bind().dialect, attribute, first_parts)
-        candidates: dict[Any, list[dict[str, Any]]] = {}
-        for stored in self._fetch(condition):
-            first_part = self.importer.match_key(match, stored)[0]
-            candidates.setdefault(first_part, []).append(stored)
-        found: list[tuple[ImportRow, str, int]] = []
-        for key, row in by_key.items():
-            matches = self.importer.filter_matches(match, key, candidates.get(key[0], ()))
-            in_scope = [stored for stored in matches if stored["is_visible"]]
-            live = [stored for stored in in_scope if stored.get("trashed_at") is None]
-            name = match.required_fields[0]
-            if len(live) > 1:
-                reason = _("Several items match this row: %(num)d.", num=len(live))
-                row.reject("invalid", name, reason)
-            elif live:
-                row.stored = live[0]
-                row.row_id = live[0]["id"]
-                found.append((row, name, hash(("row", row.row_id))))
-            elif in_scope:
-                row.reject("skipped", name, _("It is in the trash."))
-            elif matches and self._is_unique(name):
-                row.reject("skipped", name, _("It belongs to another entity."))
-            # A match out of scope on a column that is not unique is not revealed: as in a form,
-            # the row becomes a new one.
-        # A row with another key may already have matched the same one.
-        self._reject_repeated(found)
-
-    def _is_unique(self, name: str) -> bool:
-        field = self.importer.field(name)
-        return isinstance(field, ValueField) and bool(field.column.unique)
-
-    def _fetch(self, condition: Any) -> list[dict[str, Any]]:
+    def fetch(self, row_ids: Iterable[int]) -> list[dict[str, Any]]:
         """Return stored rows as dictionaries, trashed and out-of-scope ones included."""
         model = self.model
         columns = {column.key: column for column in model.__mapper__.column_attrs}
@@ -244,42 +151,47 @@ class ChunkDiff:
                     linked.name.label(f"{field.name}_label"),
                     scope_condition(linked, self.actor).label(f"{field.name}_visible"),
                 )
-        rows = self.session.execute(query.where(condition), execution_options={"with_trash": True})
+        chosen = is_one_of(self.session.get_bind().dialect, model.id, row_ids)
+        rows = self.session.execute(query.where(chosen), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
     def _reject_taken_values(self) -> None:
         """Reject rows whose value of a unique column belongs to another row."""
-        for field in self.plan.fields:
-            if not isinstance(field, ValueField) or not field.column.unique:
+        for field in self.unique_fields():
+            attribute, key = getattr(self.model, field.key), field.key
+            rows = [
+                row
+                for row in self.rows
+                if not row.outcome
+                and row.values.get(key)
+                and (row.stored is None or row.stored[key] != row.values[key])
+            ]
+            if not rows:
                 continue
-            if field.name in self.plan.match.required_fields:
-                continue
-            attribute = getattr(self.model, field.key)
-            rows = [row for row in self.rows if not row.outcome and row.values.get(field.key)]
             owner_ids = dict(
                 self.session.execute(
                     select(attribute, self.model.id).where(
                         is_one_of(
                             self.session.get_bind().dialect,
                             attribute,
-                            {row.values[field.key] for row in rows},
+                            {row.values[key] for row in rows},
                         )
                     ),
                     execution_options={"with_trash": True},
                 ).all()
             )  # type: ignore[arg-type]
-            free = [owner_ids.get(row.values[field.key], row.row_id) == row.row_id for row in rows]
-            keys = [
-                (hash((field.name, row.values[field.key])), row.source.number)
-                for row, is_free in zip(rows, free, strict=True)
-                if is_free
-            ]
-            numbers = iter(self.first_rows.find(keys))
-            for row, is_free in zip(rows, free, strict=True):
-                if not (is_free and next(numbers) == row.source.number):
-                    value = row.values[field.key]
-                    reason = _("“%(value)s” is already in use.", value=value)
-                    row.reject("invalid", field.name, reason)
+            for row in rows:
+                value = row.values[key]
+                if owner_ids.get(value, row.row_id) != row.row_id:
+                    row.reject("invalid", field.name, value_in_use(value))
+
+    def unique_fields(self) -> list[ValueField]:
+        """Return the mapped fields of which no two rows have the same value."""
+        return [
+            field
+            for field in self.plan.fields
+            if isinstance(field, ValueField) and field.column.unique
+        ]
 
     def _load_stored_many(self, rows: list[ImportRow]) -> None:
         ids = [row.row_id for row in rows if row.row_id]
@@ -293,11 +205,11 @@ class ChunkDiff:
                     links.setdefault(row_id, []).append(linked_id)
                 self.stored_many[field.name] = links
 
-    def _resolve_links(self, row: ImportRow, fields: dict[str, Any]) -> None:
+    def _resolve_links(self, row: ImportRow) -> None:
         """Turn the names of other rows into those rows."""
         stored = row.stored or {}
         for name, text in row.texts.items():
-            field, lookup = fields[name], self.plan.lookups[name]
+            field, lookup = self.fields[name], self.plan.lookups[name]
             try:
                 if isinstance(field, ManyToManyField):
                     parts = split_list(text, lookup)
@@ -309,10 +221,17 @@ class ChunkDiff:
                     row.links[name] = LinkedRow(current, label)
                 else:
                     row.links[name] = lookup.find(text, current)
+            except UnknownName as error:
+                if lookup.model is self.model:
+                    # A row of the file may have that name.
+                    row.unknown[name] = text
+                    row.links[name] = LinkedRow(None, text)
+                else:
+                    row.reject("invalid", name, error)
             except DomainError as error:
                 row.reject("invalid", name, error)
 
-    def _set_outcome(self, row: ImportRow, fields: dict[str, Any]) -> None:
+    def _set_outcome(self, row: ImportRow) -> None:
         """Set the changes and the outcome of a row without problems."""
         if row.stored is None:
             row.outcome = "new"
@@ -322,7 +241,7 @@ class ChunkDiff:
             if stored[key] != value:
                 row.changes[key] = (stored[key], value)
         for name, linked in row.links.items():
-            key = fields[name].key
+            key = self.fields[name].key
             if linked.id is None or stored[key] != linked.id:
                 row.changes[key] = (self._old_link(name, stored), linked)
         for name, new in row.many.items():
@@ -354,10 +273,23 @@ class ChunkDiff:
         """Add the outcomes and problems of the rows to a report."""
         for row in self.rows:
             report.count(row.outcome)
+            if row.rule and row.outcome in ACCEPTED:
+                report.matched[row.rule] = report.matched.get(row.rule, 0) + 1
+            if row.outcome in ("new", "updated"):
+                self._add_created_values(row, report)
             for name, reason in row.problems:
                 report.add_error(row.source.number, name, reason)
             if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:
                 report.samples.append(self._sample(row))
+
+    def _add_created_values(self, row: ImportRow, report: Report) -> None:
+        """Add the values that do not exist yet, and will be created with the row."""
+        pairs = [*row.links.items(), *((name, one) for name in row.many for one in row.many[name])]
+        for name, linked in pairs:
+            if linked.id is None and self.plan.lookups[name].may_create:
+                values = report.created_values.setdefault(str(self.fields[name].label), [])
+                if linked.label not in values:
+                    values.append(linked.label)
 
     def _sample(self, row: ImportRow) -> dict[str, Any]:
         fields: dict[str, CsvField] = {field.key: field for field in self.plan.fields}
@@ -371,8 +303,9 @@ class ChunkDiff:
         return {"row": row.source.number, "name": title, "changes": changes}
 
 
-def _same_row(row_number: int) -> str:
-    return _("Duplicate of row %(row)d.", row=row_number)
+def value_in_use(value: object) -> str:
+    """Return the sentence for a value that no two rows may have."""
+    return _("“%(value)s” is already in use.", value=value)
 
 
 def _display(value: Any, field_type: Any) -> str:

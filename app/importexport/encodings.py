@@ -49,9 +49,23 @@ def find_encoding(path: Path) -> str:
     controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1a" for byte in head)
     if head.startswith(_OTHER_FILES) or controls > max(8, len(head) // 50):
         raise DomainError(_("This is not a text file. Upload a CSV file."))
+    _refuse_other_formats(head)
     if _is_mostly_utf8(path):
         return "utf-8"
     return _detect_eight_bit(path)
+
+
+def _refuse_other_formats(head: bytes) -> None:
+    """Raise DomainError for text that is not in lines of cells."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:1] in (b"{", b"["):
+        raise DomainError(_("This is a JSON file. Save the data as CSV and upload it again."))
+    if start[:15].upper().startswith((b"BEGIN:VCARD", b"BEGIN:VCALENDAR")):
+        raise DomainError(_("This is a vCard file. Export the contacts as CSV and upload that."))
+    if start[:5].lower() in (b"<?xml", b"<html", b"<!doc"):
+        raise DomainError(
+            _("This is a web page or an XML file. Save the data as CSV and upload it again.")
+        )
 
 
 def check_encoding(name: str) -> str:

@@ -12,26 +12,16 @@ from __future__ import annotations
 import csv
 import io
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    Integer,
-    Select,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    cast,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
+from app.bulk import has_id
 from app.importexport.copying import copied_blocks
 from app.importexport.csv_response import csv_lines
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
@@ -47,13 +37,18 @@ COPY_SIZE = 20_000
 _MAX_CACHED_TEXTS = 5000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chosen:
-    """The rows of a file: how many, and their ids; without ids all rows that ``query`` selects."""
+    """The rows of a file, by their ids; without ids all rows that ``query`` selects."""
 
     query: Select
-    count: int
     ids: array[int] | None
+    count_all: Callable[[], int]
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows there are; without ids they are counted when first asked for."""
+        return self.count_all() if self.ids is None else len(self.ids)
 
 
 class Exporter:
@@ -88,15 +83,19 @@ class Exporter:
         """Choose the rows of ``query``, which selects the model.
 
         ``is_whole`` says that nothing but the actor's scope limits it: evaluating that again, when
-        the rows are read, costs nothing, so that they only need to be counted.
+        the rows are read, costs nothing. Only one row is read then, which begins the snapshot.
         """
+
+        def count() -> int:
+            number = func.count()
+            counted = query.with_only_columns(number).order_by(None).select_from(self.model)
+            return self.session.scalar(counted) or 0
+
         if is_whole and self._is_copied:
-            count = self.session.scalar(
-                query.with_only_columns(func.count()).order_by(None).select_from(self.model)
-            )
-            return Chosen(query, count or 0, None)
-        ids = self.select_ids(query)
-        return Chosen(query, len(ids), ids)
+            first = query.with_only_columns(self.model.id).order_by(None).limit(1)
+            self.session.execute(first).all()
+            return Chosen(query, None, count)
+        return Chosen(query, self.select_ids(query), count)
 
     def select_ids(self, query: Select) -> array[int]:
         """Return the ids of the rows of ``query``, which selects the model, in order."""
@@ -104,15 +103,20 @@ class Exporter:
         # Not with a cursor of the server: PostgreSQL has none in autocommit, in which exports read.
         return array("q", self.session.scalars(query))
 
-    def blocks(self, chosen: Chosen, delimiter: str = ",") -> Iterator[str | bytes]:
-        """Yield the header at once, then the chosen rows that there still are, in blocks."""
+    def blocks(
+        self, chosen: Chosen, delimiter: str = ",", max_seconds: float | None = None
+    ) -> Iterator[str | bytes]:
+        """Yield the header at once, then the chosen rows that there still are, in blocks.
+
+        On PostgreSQL no statement that reads rows may take longer than ``max_seconds``.
+        """
         if not self._is_copied:
             assert chosen.ids is not None
             yield from self.lines(chosen.ids, delimiter)
             return
         yield from csv_lines([self._header()], delimiter)
         for query in self._copy_queries(chosen):
-            yield from copied_blocks(self.session, query, delimiter)
+            yield from copied_blocks(self.session, query, delimiter, max_seconds)
 
     def _copy_queries(self, chosen: Chosen) -> Iterator[Select]:
         """Yield the statements that read the rows; ids go into a statement 20,000 at a time."""
@@ -123,8 +127,8 @@ class Exporter:
         visible_rows = visible(self.model, self.actor)
         for start in range(0, len(chosen.ids), COPY_SIZE):
             ids = chosen.ids[start : start + COPY_SIZE]
-            listed = literal("{" + ",".join(map(str, ids)) + "}", Text)
-            query = visible_rows.where(self.model.id == any_(cast(listed, ARRAY(Integer))))
+            dialect = self.session.get_bind().dialect
+            query = visible_rows.where(has_id(dialect, self.model.id, ids))
             yield self.file_query.select(query, with_many=True, id_range=(ids[0], ids[-1]))
 
     def lines(self, ids: Sequence[int], delimiter: str = ",") -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -13,11 +13,11 @@ _CACHE_KIB = 4096
 
 
 class FirstRows:
-    """The number of the first row of a file for each key, which is a hash."""
+    """The number of the first accepted row of a file for each key, which is a hash."""
 
     def __init__(self) -> None:
         # An empty name: a database of this connection alone.
-        self.database = sqlite3.connect("", isolation_level=None)
+        self.database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self.database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         self.database.execute("PRAGMA journal_mode=OFF")
         self.database.execute("PRAGMA synchronous=OFF")
@@ -32,21 +32,20 @@ class FirstRows:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
         self.database.close()
 
-    def find(self, keys: Sequence[tuple[int, int]]) -> list[int]:
-        """Return the number of the first row that has each key, given as (key, row number).
+    def find(self, keys: Collection[int]) -> dict[int, int]:
+        """Return the number of the row that has each of the keys, as far as one has it."""
+        query = "SELECT key, number FROM first WHERE key IN (SELECT value FROM json_each(?))"
+        return dict(self.database.execute(query, (json.dumps(sorted(keys)),)))
 
-        It is the number of that row itself, if none had the key before.
-        """
-        # Sorted, they are found beside each other.
+    def add(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Add (key, row number); a key that an earlier row has stays with that."""
+        # Sorted, they are written beside each other.
         self.database.execute("BEGIN")
         self.database.executemany("INSERT OR IGNORE INTO first VALUES (?, ?)", sorted(keys))
         self.database.execute("COMMIT")
-        numbers = dict(
-            self.database.execute(
-                "SELECT key, number FROM first WHERE key IN (SELECT value FROM json_each(?))",
-                (json.dumps([key for key, _number in keys]),),
-            )
-        )
-        return [numbers[key] for key, _number in keys]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask_babel import gettext as _
@@ -12,27 +12,10 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from app.database import reading
-from app.errors import DomainError
 from app.i18n.localized import localize
-from app.importexport.column_mapping import (
-    ColumnProfile,
-    find_field,
-    guess_country,
-    guess_day_first,
-    guess_mapping,
-    normalize_header,
-    profile_columns,
-)
-from app.importexport.fields import (
-    ComputedValueField,
-    CsvField,
-    ForeignKeyField,
-    ManyToManyField,
-)
-from app.importexport.lookups import EntityLookup, Lookup
+from app.importexport.fields import ComputedValueField, CsvField, ManyToManyField
+from app.importexport.matching import Agreement
 from app.importexport.modelfields import model_fields
-from app.importexport.reading import Source
 from app.importexport.rowvalues import RowValues
 from app.numbers.models import Numbered
 from app.numbers.services import free_numbers
@@ -40,9 +23,6 @@ from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
 from app.text import sort_key
-
-# In a mapping of columns: the column is not imported.
-IGNORE = "-"
 
 
 @dataclass(frozen=True)
@@ -55,60 +35,6 @@ class MatchRule:
     required_fields: tuple[str, ...]
     # Whether a row of the file that names an entity finds only rows of that entity.
     within_entity: bool = False
-    # The name of the rule for rows that have no value for this one.
-    otherwise: str = ""
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """What the user chose; everything left empty is guessed."""
-
-    country: str
-    mapping: dict[str, str] = field(default_factory=dict)
-    match: str = ""
-    create_values: bool = False
-    # Name, path or id of the entity new rows belong to.
-    entity: str = ""
-    # Return True for the models of which the user may create rows.
-    may_create: Callable[[type], bool] = lambda _model: True
-
-
-@dataclass
-class ImportPlan:
-    """How a file will be imported: the choices of the user, completed by guesses."""
-
-    importer: Importer
-    columns: list[ColumnProfile]
-    mapping: dict[int, CsvField | None]
-    match: MatchRule
-    create_values: bool
-    # None if rows of the model belong to no entity.
-    entity_id: int | None
-    country: str
-    day_first: dict[int, bool]
-    lookups: dict[str, Lookup]
-    entity_labels: dict[int, str]
-
-    @property
-    def mapped(self) -> dict[str, str]:
-        """Return the name of the field of each mapped header."""
-        return {
-            self.columns[place].header: field_.name
-            for place, field_ in self.mapping.items()
-            if field_ is not None
-        }
-
-    @property
-    def ignored(self) -> list[str]:
-        """Return the headers of the columns that are not imported."""
-        return [
-            self.columns[place].header for place, field_ in self.mapping.items() if field_ is None
-        ]
-
-    @property
-    def fields(self) -> list[CsvField]:
-        """Return the mapped fields."""
-        return [field_ for field_ in self.mapping.values() if field_ is not None]
 
 
 class Importer(Plug):
@@ -128,9 +54,7 @@ class Importer(Plug):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields that a file may have: all but computed ones."""
-        return tuple(
-            field_ for field_ in self.export_fields() if not isinstance(field_, ComputedValueField)
-        )
+        return _without_computed(self.export_fields())
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields that an export writes, in that order."""
@@ -158,11 +82,12 @@ class Importer(Plug):
 
     def field(self, name: str) -> CsvField:
         """Return one field by its name."""
-        return self._fields_by_name[name]
-
-    @cached_property
-    def _fields_by_name(self) -> dict[str, CsvField]:
-        return {field_.name: field_ for field_ in self.fields()}
+        fields = self.fields()
+        known = getattr(self, "_known_fields", None)
+        # Fields may be added while the program runs.
+        if known is None or known[0] is not fields:
+            known = self._known_fields = (fields, {field.name: field for field in fields})
+        return known[1][name]
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
         """Return the tuple a row is matched by, or None if the values are missing.
@@ -177,34 +102,63 @@ class Importer(Plug):
             return None
         return (value, values.get("entity_id")) if match.within_entity else (value,)
 
-    def find_match_key(
-        self, match: MatchRule, values: dict[str, Any]
-    ) -> tuple[MatchRule, Any] | None:
-        """Return the key of a row with the rule it is of: the chosen one or one that stands in."""
-        rules = {rule.name: rule for rule in self.match_rules}
-        rule: MatchRule | None = match
-        while rule is not None:
-            key = self.match_key(rule, values)
-            if key is not None:
-                return rule, key
-            rule = rules.get(rule.otherwise)
-        return None
+    def key_values(self, match: MatchRule, key: Any) -> Iterable[Any]:
+        """Return the values that the first part of a stored row's key may have."""
+        return key[:1]
 
     def match_attribute(self, match: MatchRule) -> Any:
         """Return the attribute, which has an index, that the first part of a key is compared with.
 
-        ``filter_matches`` compares the rest.
+        ``agreement`` compares the rest.
         """
         key = self.field(match.required_fields[0]).key
         return getattr(self.model, "sort_name" if self._is_name(key) else key)
 
-    def filter_matches(
-        self, match: MatchRule, key: Any, candidates: Sequence[Any]
-    ) -> Sequence[Any]:
-        """Return those of the candidates that have the whole key."""
-        if not match.within_entity or key[1] is None:
-            return candidates
-        return [row for row in candidates if row["entity_id"] == key[1]]
+    def identifying_columns(self) -> set[str]:
+        """Return the names of the columns that ``match_key`` and ``agreement`` read."""
+        return {self.field(name).key for rule in self.match_rules for name in rule.required_fields}
+
+    def agreement(
+        self,
+        match: MatchRule,
+        values: dict[str, Any],
+        stored: dict[str, Any],
+        rules: frozenset[str],
+    ) -> Agreement:
+        """Return how far a row agrees with a stored one that has the same key.
+
+        ``rules`` holds the names of the rules in use. By default what stronger rules compare must
+        not contradict.
+        """
+        if match.within_entity and values.get("entity_id") not in (None, stored["entity_id"]):
+            return Agreement.OTHER
+        how = Agreement.EXACT
+        for rule in self.match_rules:
+            if rule.name == match.name:
+                return how
+            if rule.name not in rules:
+                continue
+            key = self.field(rule.required_fields[0]).key
+            given, known = values.get(key) or None, stored[key] or None
+            if given != known:
+                if given is not None and known is not None:
+                    return Agreement.OTHER
+                how = Agreement.LIKELY
+        return how
+
+    def doubt(self, match: MatchRule) -> str:
+        """Return the sentence for a row that has the key of a stored one, and contradicts it."""
+        label = str(self.field(match.required_fields[0]).label)
+        return _("“%(field)s” is that of another item. Nothing is changed.", field=label)
+
+    def file_keys(self, match: MatchRule, values: dict[str, Any]) -> tuple[list, list]:
+        """Return the keys of a rule that a row takes, and those that no earlier row may have."""
+        key = self.match_key(match, values)
+        return ([], []) if key is None else ([key], [key])
+
+    def is_same(self, key: str, stored: Any, value: Any) -> bool:
+        """Return True if the stored value of a unique column stays, as another one is the same."""
+        return False
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the columns that are computed from others: the sort key."""
@@ -254,104 +208,10 @@ class Importer(Plug):
         columns = inspect(self.model).column_attrs
         return self.model(**{key: value for key, value in values.items() if key in columns})
 
-    def build_plan(
-        self, session: Session, source: Source, actor: Actor, options: ImportOptions
-    ) -> ImportPlan:
-        """Decide how a file will be imported; raise DomainError if the options do not fit it."""
-        with reading():
-            columns = profile_columns(source)
-            fields = self.fields()
-            lookups = {
-                field_.name: field_.lookup(
-                    session,
-                    field_.model,
-                    actor,
-                    options.create_values and options.may_create(field_.model),
-                )
-                for field_ in fields
-                if isinstance(field_, ForeignKeyField | ManyToManyField)
-            }
-            chosen = self._chosen_mapping(columns, options.mapping)
-            mapping = guess_mapping(columns, fields, chosen, lookups)
-            entities = _entity_lookup(lookups)
-            entity_id = self._entity_id(session, actor, options.entity, entities)
-            session.commit()
-        match = self._match_rule(options.match, {f.name for f in mapping.values() if f})
-        used = {
-            field_.name
-            for field_ in mapping.values()
-            if isinstance(field_, ForeignKeyField | ManyToManyField)
-        }
-        country = guess_country(columns, mapping, options.country)
-        return ImportPlan(
-            importer=self,
-            columns=columns,
-            mapping=mapping,
-            match=match,
-            create_values=options.create_values,
-            entity_id=entity_id,
-            country=country,
-            day_first=guess_day_first(columns, mapping, country != "US"),
-            lookups={name: lookup for name, lookup in lookups.items() if name in used},
-            entity_labels={} if entities is None else entities.labels,
-        )
 
-    def _chosen_mapping(
-        self, columns: Sequence[ColumnProfile], choices: dict[str, str]
-    ) -> dict[int, CsvField | None]:
-        """Return column position → field (None: ignored) for the columns the user chose."""
-        mapping: dict[int, CsvField | None] = {}
-        for header, name in choices.items():
-            exact = [p for p, column in enumerate(columns) if column.header == header]
-            places = exact or [
-                p
-                for p, column in enumerate(columns)
-                if normalize_header(column.header) == normalize_header(header)
-            ]
-            if not places:
-                raise DomainError(_("The file has no column “%(header)s”.", header=header[:80]))
-            if name in ("", IGNORE, "ignore"):
-                mapping[places[0]] = None
-                continue
-            field_ = find_field(self.fields(), name)
-            if field_.name in {other.name for other in mapping.values() if other is not None}:
-                raise DomainError(
-                    _("Match only one column to “%(field)s”.", field=str(field_.label))
-                )
-            mapping[places[0]] = field_
-        return mapping
-
-    def _entity_id(
-        self, session: Session, actor: Actor, name: str, entities: EntityLookup | None
-    ) -> int | None:
-        if not name or entities is None:
-            return self.default_entity(session, actor)
-        return entities.find(name).id
-
-    def _match_rule(self, name: str, mapped: set[str]) -> MatchRule:
-        """Return the rule of this name; if it is empty, the first one the columns allow."""
-        for match in self.match_rules:
-            has_fields = set(match.required_fields) <= mapped
-            names = {match.name, self.field(match.required_fields[0]).key}
-            if name in names or (not name and has_fields):
-                if name and not has_fields:
-                    labels = ", ".join(
-                        str(self.field(required).label) for required in match.required_fields
-                    )
-                    raise DomainError(
-                        _("To match this way, the file needs a column for: %(fields)s.",
-                          fields=labels)
-                    )  # fmt: skip
-                return match
-        if name:
-            raise DomainError(_("“%(name)s” is not a valid matching method.", name=name[:40]))
-        return self.match_rules[-1]
-
-
-def _entity_lookup(lookups: dict[str, Lookup]) -> EntityLookup | None:
-    """Return the lookup of the entities that rows belong to, or None if they belong to none."""
-    lookup = lookups.get("entity")
-    return lookup if isinstance(lookup, EntityLookup) else None
+@lru_cache(maxsize=64)
+def _without_computed(fields: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
+    return tuple(field_ for field_ in fields if not isinstance(field_, ComputedValueField))
 
 
 def find_importer(model: Any) -> Importer | None:

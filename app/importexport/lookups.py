@@ -35,6 +35,10 @@ class LinkedRow:
         return [self.id, self.label]
 
 
+class UnknownName(DomainError):
+    """No row has the name, and none may be created."""
+
+
 class Lookup:
     """Find rows of one model by the text of a cell."""
 
@@ -45,6 +49,8 @@ class Lookup:
         self.model = model
         self.actor = actor
         self.may_create = may_create
+        # Rows with a greater id are younger than the check of the file; 0: there was none yet.
+        self.last_id = 0
         # Key of a name → the rows that have it.
         self.rows_by_key: dict[str, list[LinkedRow]] = {}
         self.labels: dict[int, str] = {}
@@ -75,6 +81,8 @@ class Lookup:
         """
         text = clean(text)
         matches = self.rows_by_key.get(text) or self.rows_by_key.get(self.key(text)) or []
+        if len(matches) > 1 and self.last_id:
+            matches = [row for row in matches if (row.id or 0) <= self.last_id] or matches
         if len(matches) == 1:
             return matches[0]
         for row in matches:
@@ -89,7 +97,7 @@ class Lookup:
                 )
             )
         if not self.may_create:
-            raise DomainError(self.not_found_message(text))
+            raise UnknownName(self.not_found_message(text))
         if len(text) > self.max_length:
             raise DomainError(
                 _("Too long. The maximum is %(count)s characters.", count=self.max_length)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 from sqlalchemy import inspect
 
+from app.added_fields import cached_until_fields_change
 from app.importexport.fields import (
     CsvField,
     ForeignKeyField,
@@ -20,7 +20,7 @@ from app.importexport.lookups import ByName, EntityLookup, Lookup, RepositoryLoo
 from app.repositories.models import Repository
 
 
-@cache
+@cached_until_fields_change
 def model_fields(model: Any) -> tuple[CsvField, ...]:
     """Return a field for each attribute with a label that a cell of text can hold.
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import IO, NamedTuple
 
 from flask_babel import gettext as _
@@ -35,6 +36,18 @@ class SourceRow(NamedTuple):
     number: int
     cells: list[str]
     problem: str = ""
+
+
+class Position(NamedTuple):
+    """A place between two rows of a file, from which it can be read on."""
+
+    # As ``TextIOBase.tell`` returns it: a number of any size.
+    offset: str = ""
+    # The number of the last row before it, and how many rows before had an unclosed quote.
+    number: int = 0
+    unclosed: int = 0
+    # Rows that are not empty to pass over: nobody can begin to read in front of the next one.
+    skip: int = 0
 
 
 class LineTooLongError(Exception):
@@ -78,12 +91,20 @@ class Source:
     """A CSV file: its encoding, delimiter and headers; its rows can be read repeatedly."""
 
     def __init__(
-        self, path: str | Path, *, encoding: str | None = None, delimiter: str | None = None
+        self,
+        path: str | Path,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        is_known: bool = False,
     ) -> None:
-        """Detect what is not given; raise DomainError if the file cannot be read."""
+        """Detect what is not given; raise DomainError if the file cannot be read.
+
+        ``is_known`` says that the file was read in this encoding before.
+        """
         self.path = Path(path)
         try:
-            detected = find_encoding(self.path)
+            detected = "" if is_known else find_encoding(self.path)
         except OSError as error:
             raise DomainError(
                 _("The file can’t be read: %(reason)s.", reason=error.strerror or "")
@@ -92,18 +113,18 @@ class Source:
         self.skip_first_line = False
         self.delimiter = self._delimiter(delimiter)
         self.header_row, headers = self._headers()
-        self.headers = _name_headers(headers)
+        self.headers, self.repeats = _name_headers(headers)
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield every row below the header that is not empty."""
-        with self._open() as file:
-            for row in read_rows(file, self.delimiter):
-                if row.number <= self.header_row:
-                    continue
-                if row.problem or any(cell and not cell.isspace() for cell in row.cells):
-                    yield self._fit_to_headers(row)
+        with self.reader() as reader:
+            yield from reader
 
-    def _fit_to_headers(self, row: SourceRow) -> SourceRow:
+    def reader(self, start: Position | None = None) -> RowReader:
+        """Return a reader of the rows below the header that are not empty, from a position on."""
+        return RowReader(self, start or Position())
+
+    def fit_to_headers(self, row: SourceRow) -> SourceRow:
         """Return the row with its formulas unescaped and at least one cell per header."""
         width = len(self.headers)
         # An escaped formula begins with an apostrophe.
@@ -112,7 +133,7 @@ class Source:
         if len(cells) > width:
             if not problem and any(cell.strip() for cell in cells[width:]):
                 problem = _(
-                    "This row has more cells (%(cells)d) than there are headers (%(headers)d).",
+                    "This row has more cells than there are headers: %(cells)d instead of %(headers)d.",
                     cells=len(cells),
                     headers=width,
                 )
@@ -120,7 +141,8 @@ class Source:
             cells += [""] * (width - len(cells))
         return SourceRow(row.number, cells, problem)
 
-    def _open(self) -> IO[str]:
+    def open(self) -> IO[str]:
+        """Open the file behind the line that names the delimiter."""
         file = self.path.open(encoding=self.encoding, errors=self._errors(), newline="")
         if self.skip_first_line:
             _readline(file)
@@ -130,7 +152,7 @@ class Source:
         return FALLBACK if codecs.lookup(self.encoding).name in ("utf-8", "cp1252") else "replace"
 
     def _delimiter(self, given: str | None) -> str:
-        with self._open() as file:
+        with self.open() as file:
             sample = "".join(islice(iter(lambda: _readline(file), ""), 500))[: 1 << 16]
         lines = sample.replace("\0", "").splitlines(keepends=True)
         if lines and (named := _SEPARATOR_LINE.match(lines[0])):
@@ -146,8 +168,8 @@ class Source:
         return max(DELIMITERS, key=lambda delimiter: _delimiter_score(lines, delimiter))
 
     def _headers(self) -> tuple[int, list[str]]:
-        with self._open() as file:
-            for row in read_rows(file, self.delimiter):
+        with self.open() as file:
+            for row in _Rows(file, self.delimiter):
                 if row.problem:
                     raise DomainError(_("The first row, with the headers, can’t be read."))
                 if any(cell.strip() for cell in row.cells):
@@ -168,35 +190,87 @@ def _readline(file: IO[str]) -> str:
         raise DomainError(_("The file can’t be read with this encoding.")) from None
 
 
-def read_rows(file: IO[str], delimiter: str) -> Iterator[SourceRow]:
-    """Yield every row of an open file, empty ones too; a broken row does not affect the next."""
-    lines = _Lines(file)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    unclosed = 0
-    number = 0
-    while True:
-        number += 1
+class _Rows:
+    """An iterator over every row of an open file, empty ones too; a broken row ends by itself."""
+
+    def __init__(self, file: IO[str], delimiter: str, number: int = 0, unclosed: int = 0) -> None:
+        self.lines, self.delimiter = _Lines(file), delimiter
+        self.reader = csv.reader(self.lines, delimiter=delimiter, strict=True)
+        self.number, self.unclosed = number, unclosed
+
+    def __iter__(self) -> _Rows:
+        return self
+
+    def __next__(self) -> SourceRow:
+        lines = self.lines
+        if self.unclosed > MAX_UNCLOSED_QUOTES:
+            raise StopIteration
+        self.number += 1
         lines.current.clear()
         lines.is_at_end = False
         try:
-            yield SourceRow(number, next(reader))
-        except StopIteration:
-            return
+            return SourceRow(self.number, next(self.reader))
         except LineTooLongError:
-            cells = _parse_leniently(lines.current[0][:200], delimiter)
-            yield SourceRow(number, cells, _too_long_message())
+            cells = _parse_leniently(lines.current[0][:200], self.delimiter)
+            return SourceRow(self.number, cells, _too_long_message())
         except csv.Error:
             first = lines.current[0]
+            cells = _parse_leniently(first, self.delimiter)
             if len(lines.current) > 1 or lines.is_at_end:
-                unclosed += 1
-                if unclosed > MAX_UNCLOSED_QUOTES:
-                    yield SourceRow(number, _parse_leniently(first, delimiter), _gave_up_message())
-                    return
+                self.unclosed += 1
+                if self.unclosed > MAX_UNCLOSED_QUOTES:
+                    return SourceRow(self.number, cells, _gave_up_message())
                 lines.push_back_all_but_first()
-                yield SourceRow(number, _parse_leniently(first, delimiter), _unclosed_message())
-            else:
-                cells = _parse_leniently(first, delimiter)
-                yield SourceRow(number, cells, "" if cells else _too_long_message())
+                return SourceRow(self.number, cells, _unclosed_message())
+            return SourceRow(self.number, cells, "" if cells else _too_long_message())
+
+
+class RowReader:
+    """An iterator over the rows of a source from a position on, and where it has come to."""
+
+    def __init__(self, source: Source, start: Position) -> None:
+        self.source = source
+        self.file = source.open()
+        self.start = start
+        # Rows yielded since ``start``, those passed over included.
+        self.count = 0
+        if start.offset:
+            self.file.seek(int(start.offset))
+        self.rows = _Rows(self.file, source.delimiter, start.number, start.unclosed)
+        for _row in range(start.skip):
+            next(self)
+
+    def __enter__(self) -> RowReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.file.close()
+
+    def __iter__(self) -> RowReader:
+        return self
+
+    def __next__(self) -> SourceRow:
+        for row in self.rows:
+            if row.number <= self.source.header_row:
+                continue
+            if row.problem or any(cell and not cell.isspace() for cell in row.cells):
+                self.count += 1
+                return self.source.fit_to_headers(row)
+        raise StopIteration
+
+    @property
+    def position(self) -> Position:
+        """Return where the next row begins."""
+        if self.rows.lines.pushed_back:
+            return self.start._replace(skip=self.count)
+        self.start = Position(str(self.file.tell()), self.rows.number, self.rows.unclosed)
+        self.count = 0
+        return self.start
 
 
 def _parse_leniently(line: str, delimiter: str) -> list[str]:
@@ -236,15 +310,22 @@ def _delimiter_score(lines: list[str], delimiter: str) -> float:
     return even * min(rows[0], 20)
 
 
-def _name_headers(cells: list[str]) -> list[str]:
-    """Return a unique name for each column."""
+def _name_headers(cells: list[str]) -> tuple[list[str], dict[int, int]]:
+    """Return a unique name for each column, and the place of the last one with the same header."""
     names: list[str] = []
-    for place, cell in enumerate(cells, 1):
-        name = clean(unescape_formula(cell))[:120] or _("Column %(place)d", place=place)
+    places: dict[str, int] = {}
+    repeats: dict[int, int] = {}
+    for place, cell in enumerate(cells):
+        header = clean(unescape_formula(cell))[:120]
+        name = header or _("Column %(place)d", place=place + 1)
         suffix = 2
         unique = name
         while unique in names:
             unique = f"{name} ({suffix})"
             suffix += 1
         names.append(unique)
-    return names
+        if header:
+            if header.casefold() in places:
+                repeats[place] = places[header.casefold()]
+            places[header.casefold()] = place
+    return names, repeats

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-OUTCOMES = ("new", "updated", "unchanged", "skipped", "invalid")
+OUTCOMES = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
+# Those of rows that are in, or will be.
+ACCEPTED = frozenset({"new", "updated", "unchanged"})
 MAX_ERRORS = 10_000
 MAX_SAMPLES = 20
 
@@ -18,9 +20,13 @@ class Report:
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
+    # Nobody but a person can say which stored row, if any, it is about.
+    conflict: int = 0
     invalid: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
     errors_left_off: int = 0
+    # Name of a rule → rows that found their stored row by it.
+    matched: dict[str, int] = field(default_factory=dict)
     # A few updates as {row, name, changes: [{field, old, new}]}, for the preview.
     samples: list[dict[str, Any]] = field(default_factory=list)
     # Label of a field → values that are, or would be, created.
@@ -34,6 +40,14 @@ class Report:
     def count(self, outcome: str) -> None:
         """Count one row."""
         setattr(self, outcome, getattr(self, outcome) + 1)
+
+    def begin_with_rejected(self, checked: Report) -> None:
+        """Take over from the report of the check what is not imported, and what is created."""
+        for outcome in OUTCOMES:
+            if outcome not in ACCEPTED:
+                setattr(self, outcome, getattr(checked, outcome))
+        self.errors, self.errors_left_off = checked.errors, checked.errors_left_off
+        self.created_values, self.matched = checked.created_values, checked.matched
 
     def add_error(self, row: int, field_name: str, reason: str) -> None:
         """Add the reason why a row, or a cell of it, was rejected."""
@@ -50,4 +64,6 @@ class Report:
             data["errors_left_off"] = self.errors_left_off
         if self.created_values:
             data["created_values"] = self.created_values
+        if self.matched:
+            data["matched"] = self.matched
         return data

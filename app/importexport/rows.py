@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.importexport.importer import MatchRule
 from app.importexport.lookups import LinkedRow
 from app.importexport.reading import SourceRow
 
@@ -26,14 +25,16 @@ class ImportRow:
     problems: list[tuple[str, str]] = field(default_factory=list)
     # One of ``report.OUTCOMES``; empty until it is known.
     outcome: str = ""
-    # The rule that the row is matched by, and its key; None if the row has no values for it.
-    match: tuple[MatchRule, Any] | None = None
+    # The name of the rule by which it found its stored row; empty for a new one.
+    rule: str = ""
+    # Field name → the text that names a row of the same model which no stored row has.
+    unknown: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Any] | None = None
     row_id: int = 0
     # Field key → (old, new), as values, LinkedRows or lists of LinkedRows.
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def reject(self, outcome: str, field_name: str, reason: object) -> None:
-        """Record why the row is not imported; ``outcome`` is “invalid” or “skipped”."""
+        """Record why the row is not imported; ``outcome`` is “invalid”, “conflict” or “skipped”."""
         self.problems.append((field_name, str(reason)))
         self.outcome = outcome

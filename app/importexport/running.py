@@ -1,11 +1,18 @@
-"""Run an import: compare and write the rows of a file, one chunk per transaction."""
+"""Run an import: check every row of a file, then write the accepted ones, chunk by chunk.
+
+The check only reads, and decides which stored row each row of the file is about. The run goes by
+that, and matches nothing again: so it never takes its own writes for what was there before, and
+its result does not depend on the size of its chunks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from flask_babel import gettext as _
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -13,16 +20,20 @@ from app.database import reading
 from app.errors import DomainError
 from app.importexport.diffing import ChunkDiff
 from app.importexport.first_rows import FirstRows
-from app.importexport.importer import ImportPlan
+from app.importexport.planning import ImportPlan
 from app.importexport.progress import ImportProgress
 from app.importexport.reading import Source, SourceRow
-from app.importexport.report import Report
+from app.importexport.repeats import reject_repeated
+from app.importexport.report import ACCEPTED, Report
 from app.importexport.writing import ChunkWriter, RowChangedError
 from app.security.actor import Actor, acting_as, load_actor
 
 # SQLite has one writer at a time: others wait no longer than one chunk takes.
 CHUNK_SIZES = {"postgresql": 1000, "sqlite": 250}
+# Rows that are checked together.
+CHECK_SIZE = 1000
 _MAX_ATTEMPTS = 5
+_REJECTED = -1
 
 
 def run_import(
@@ -36,35 +47,68 @@ def run_import(
     progress: ImportProgress | None = None,
     chunk_size: int | None = None,
 ) -> Report:
-    """Import every row of a file and return what was done.
+    """Check every row of a file, import the accepted ones, and return what was done.
 
     Each chunk is committed by itself, as the actor then is: DomainError once they are locked or
-    have other rights. A dry run reports the same and writes nothing. ``on_rejected`` is called
-    with each invalid or skipped row and the reasons, ``progress`` around each chunk.
+    have other rights. A dry run only checks. ``on_rejected`` is called with each row that is not
+    imported and the reasons, ``progress`` around each chunk that is written.
     """
-    if chunk_size is None:
-        chunk_size = CHUNK_SIZES[session.get_bind().dialect.name]
+    plan.check()
     report = Report() if progress is None else progress.report
     actor = actor.with_channel("import")
-    source_rows = source.rows()
-    with acting_as(actor), FirstRows() as first_rows:
-        while chunk := list(islice(source_rows, chunk_size)):
+    with acting_as(actor):
+        checked, row_ids = Report(), array("q")
+        for diff in check_chunks(session, source, plan, actor, chunk_size or CHECK_SIZE):
+            diff.add_to_report(checked if not dry_run else report)
+            row_ids.extend(
+                row.row_id if row.outcome in ACCEPTED else _REJECTED for row in diff.rows
+            )
+            _tell_rejected(diff, on_rejected)
+        if dry_run:
+            return report
+        report.begin_with_rejected(checked)
+        size = chunk_size or CHUNK_SIZES[session.get_bind().dialect.name]
+        planned = zip(source.rows(), row_ids, strict=False)
+        accepted = ((row, row_id) for row, row_id in planned if row_id != _REJECTED)
+        while chunk := list(islice(accepted, size)):
             _check_actor(session, actor)
             if progress is not None:
-                progress.begin_chunk(chunk[-1].number)
-            diff = _run_chunk(session, plan, actor, chunk, first_rows, dry_run)
+                progress.begin_chunk(chunk[-1][0].number)
+            diff = _run_chunk(session, plan, actor, chunk)
             diff.add_to_report(report)
             if progress is not None:
                 progress.end_chunk()
-            if on_rejected is not None:
-                for row in diff.rows:
-                    if row.outcome in ("invalid", "skipped"):
-                        on_rejected(row.source, [reason for _field, reason in row.problems])
-    for name, lookup in plan.lookups.items():
-        if lookup.to_create:
-            label = str(plan.importer.field(name).label)
-            report.created_values[label] = [linked.label for linked in lookup.to_create.values()]
+            _tell_rejected(diff, on_rejected)
     return report
+
+
+def check_chunks(
+    session: Session, source: Source, plan: ImportPlan, actor: Actor, size: int
+) -> Iterator[ChunkDiff]:
+    """Yield the rows of a file with what would become of them, chunk by chunk; only read."""
+    with reading():
+        last_id = session.scalar(select(func.max(plan.importer.model.id))) or 0
+        session.commit()
+    plan.set_last_id(last_id)
+    source_rows = source.rows()
+    with FirstRows() as first_rows:
+        while chunk := list(islice(source_rows, size)):
+            _check_actor(session, actor)
+            diff = ChunkDiff(session, plan, actor, chunk)
+            with reading():
+                diff.check()
+                session.commit()
+            first_rows.add(reject_repeated(diff, first_rows))
+            yield diff
+
+
+def _tell_rejected(
+    diff: ChunkDiff, on_rejected: Callable[[SourceRow, list[str]], None] | None
+) -> None:
+    if on_rejected is not None:
+        for row in diff.rows:
+            if row.outcome not in ACCEPTED:
+                on_rejected(row.source, [reason for _field, reason in row.problems])
 
 
 def _check_actor(session: Session, actor: Actor) -> None:
@@ -79,23 +123,15 @@ def _check_actor(session: Session, actor: Actor) -> None:
 
 
 def _run_chunk(
-    session: Session,
-    plan: ImportPlan,
-    actor: Actor,
-    source_rows: list[SourceRow],
-    first_rows: FirstRows,
-    dry_run: bool,
+    session: Session, plan: ImportPlan, actor: Actor, rows: list[tuple[SourceRow, int]]
 ) -> ChunkDiff:
-    """Compare a chunk with the stored rows and write it; retry if somebody else changed them."""
+    """Write accepted rows, given with the ids of their stored rows; retry if others change them."""
     for attempt in range(1, _MAX_ATTEMPTS + 1):
-        diff = ChunkDiff(session, plan, actor, source_rows, first_rows)
-        diff.parse()
+        diff = ChunkDiff(session, plan, actor, [row for row, _row_id in rows])
         with reading():
-            diff.compare()
+            diff.check_again([row_id for _row, row_id in rows])
             # Ends the read-only transaction, so that writing starts one with a write lock.
             session.commit()
-        if dry_run:
-            return diff
         try:
             ChunkWriter(diff).write()
             session.commit()

@@ -44,6 +44,7 @@ class ChunkWriter:
         updated = [row for row in self.diff.rows if row.outcome == "updated"]
         if not new and not updated:
             return
+        self._take_ids(new)
         self._create_linked([*new, *updated])
         if new:
             self._insert(new)
@@ -53,6 +54,20 @@ class ChunkWriter:
         self._log(new, updated)
         self._index(new, updated)
 
+    def _take_ids(self, new: list[ImportRow]) -> None:
+        """Give the new rows their ids, and link what names one of them."""
+        connection, table = self.session.connection(), self.model.__table__
+        for row, row_id in zip(new, take_ids(connection, table, len(new)), strict=True):
+            row.row_id = row_id
+        for name, lookup in self.plan.lookups.items():
+            naming = [row for row in self.diff.rows if name in row.unknown]
+            if naming:
+                ids: dict[str, int] = {}
+                for row in new:
+                    ids.setdefault(lookup.key(row.values.get("name") or ""), row.row_id)
+                for row in naming:
+                    row.links[name].id = ids[lookup.key(row.unknown[name])]
+
     def _create_linked(self, rows: list[ImportRow]) -> None:
         """Create the linked rows that do not exist yet, such as accounts and tags."""
         for name, lookup in self.plan.lookups.items():
@@ -60,7 +75,7 @@ class ChunkWriter:
             entity_ids: dict[int, int | None] = {}
             for row in rows:
                 linked_rows = [*row.many.get(name, ())]
-                if name in row.links:
+                if name in row.links and name not in row.unknown:
                     linked_rows.append(row.links[name])
                 for linked in linked_rows:
                     if linked.id is None:
@@ -97,13 +112,10 @@ class ChunkWriter:
             values["version"] = 1
             inserts.append(values)
         self.importer.fill_defaults(self.session, inserts)
-        connection, table = self.session.connection(), self.model.__table__
-        for row, values, row_id in zip(
-            rows, inserts, take_ids(connection, table, len(rows)), strict=True
-        ):
-            row.row_id = values["id"] = row_id
+        for row, values in zip(rows, inserts, strict=True):
+            values["id"] = row.row_id
             row.stored = values
-        insert_rows(connection, table, inserts, common)
+        insert_rows(self.session.connection(), self.model.__table__, inserts, common)
 
     def _update(self, rows: list[ImportRow]) -> None:
         connection, table = self.session.connection(), self.model.__table__

@@ -22,7 +22,8 @@ from app.i18n.localized import localize
 from app.importexport.conditions import describe_conditions, fields_named, select_where
 from app.importexport.copying import export_snapshot
 from app.importexport.exporter import Exporter
-from app.importexport.importer import Importer, ImportOptions
+from app.importexport.importer import Importer
+from app.importexport.planning import ImportOptions, build_plan
 from app.importexport.reading import Source
 from app.importexport.running import run_import
 from app.log.services import record_security_event
@@ -54,7 +55,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     @click.option(
         "--match",
         default="",
-        help=f"How rows find what they update: {rules}. Default: by the headers.",
+        help=f"How rows find what they update first: {rules}; then by the next. Default: by all.",
     )
     @click.option(
         "--map",
@@ -89,7 +90,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
                 create_values=create_values,
                 entity=entity,
             )
-            plan = importer.build_plan(session, source, SYSTEM, options)
+            plan = build_plan(importer, session, source, SYSTEM, options)
             report = run_import(session, source, plan, SYSTEM, dry_run=dry_run)
         except DomainError as error:
             session.rollback()
@@ -99,6 +100,8 @@ def _import_command(importer: Importer, things: str) -> click.Command:
             "file": path,
             "dry_run": dry_run,
             "match": plan.match.name,
+            "rules": [rule.name for rule in plan.rules],
+            "missing": plan.missing,
             "mapping": plan.mapped,
             "ignored": plan.ignored,
             "encoding": source.encoding,

@@ -18,6 +18,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.added_fields import refresh_fields
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -167,6 +168,7 @@ class JobRun:
     def _run(self) -> str:
         sizer: ChunkSizer | None = None
         while True:
+            refresh_fields()
             actor = self._acting_actor()
             with acting_as(actor), self._actor_locale():
                 worker = self._job_kind()()

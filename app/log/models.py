@@ -158,6 +158,8 @@ class Logged:
             "path",
             "trashed_at",
             "trashed_by_id",
+            "merged_into_id",
+            "former_numbers",
         }
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import RelationshipDirection
+
+from app.added_fields import cached_until_fields_change
 
 
 def link_to_json(row: Any) -> list | None:
@@ -14,7 +15,7 @@ def link_to_json(row: Any) -> list | None:
     return None if row is None else [row.id, str(row)]
 
 
-@lru_cache(maxsize=128)
+@cached_until_fields_change
 def foreign_keys(model: type) -> dict[str, tuple[str, type]]:
     """Map each foreign key attribute of a model to its relationship's name and target."""
     mapper = inspect(model)
@@ -27,7 +28,7 @@ def foreign_keys(model: type) -> dict[str, tuple[str, type]]:
     return targets
 
 
-@lru_cache(maxsize=128)
+@cached_until_fields_change
 def many_to_many(model: type) -> tuple[str, ...]:
     """Return the names of the many-to-many relationships of a model that its forms edit."""
     return tuple(
@@ -39,7 +40,7 @@ def many_to_many(model: type) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=128)
+@cached_until_fields_change
 def logged_columns(model: type) -> tuple[str, ...]:
     """Return the names of the column attributes of a model that are logged."""
     return tuple(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import String
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.types import SortKey
@@ -19,6 +19,21 @@ class NumberCounter(Model):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[int] = mapped_column(default=0)
+
+
+class FormerNumber(Model):
+    """A number of a row that was merged into another one, which it still leads to."""
+
+    __tablename__ = "former_number"
+    __table_args__ = (
+        UniqueConstraint("subject_type", "number"),
+        Index("ix_former_number_subject", "subject_type", "subject_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject_type: Mapped[str] = mapped_column(String(48))
+    number: Mapped[str] = mapped_column(SortKey(32))
+    subject_id: Mapped[int]
 
 
 class Numbered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from app.extensions import db
 from app.jobs.models import Job
@@ -12,6 +12,7 @@ from app.operations.selection import find_screen
 from app.operations.verbbase import get_verb
 from app.security.actor import Actor
 from app.security.rights import actor_has_permission
+from app.subjects import model_named
 from app.types import now
 
 
@@ -62,7 +63,10 @@ def why_not_undone(operation: Operation) -> str:
         return _("This hasn’t finished yet.")
     if operation.is_undone:
         return _("This has already been undone.")
+    mapper = inspect(model_named(operation.subject_type))
     for plan in operation.plan or ():
+        if "column" in plan and plan["column"] not in mapper.column_attrs:
+            return _("The field that this changed no longer exists.")
         if why := get_verb(plan["verb"]).why_not_undone(plan):
             return why
     if not operation.changed:

@@ -71,9 +71,17 @@ def search_condition(session: Session, model: Any, typed: str) -> ColumnElement[
 def text_condition(session: Session, model: Any, typed: str) -> ColumnElement[bool]:
     """Return the condition that the search text contains the words of ``typed``.
 
-    It holds for every row one of whose searched columns contains ``typed``.
+    It holds for every row one of whose searched columns contains ``typed``, and for others: of
+    those it finds the filter has to compare the column.
     """
-    return _has_text(session, model, split_words(typed))
+    return _matches(session, model, split_words(typed))
+
+
+def spelling_condition(
+    session: Session, model: Any, spellings: Sequence[str]
+) -> ColumnElement[bool]:
+    """Return the condition that the search text contains one of some folded texts."""
+    return _matches(session, model, (tuple(spellings),))
 
 
 def _has_date(model: Any, day: date) -> ColumnElement[bool]:
@@ -87,6 +95,12 @@ def _has_number(model: Any, number: str) -> ColumnElement[bool]:
     bare = number.lstrip("0")
     spellings = {bare.zfill(width) for width in range(len(bare) or 1, MAX_NUMBER_LENGTH + 1)}
     return getattr(model, model.search_number).in_(sorted({number, *spellings}))
+
+
+def _matches(session: Session, model: Any, terms: Sequence[Term]) -> ColumnElement[bool]:
+    table = model.search_table
+    has_terms = _has_terms(model, terms, session.get_bind().dialect.name)
+    return model.id.in_(select(table.c.row_id).where(has_terms))
 
 
 def _has_text(session: Session, model: Any, terms: Sequence[Term]) -> ColumnElement[bool]:

@@ -7,12 +7,11 @@ import threading
 import unicodedata
 from itertools import permutations
 from math import prod
+from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 from werkzeug.security import check_password_hash, generate_password_hash
-from zxcvbn import zxcvbn
-from zxcvbn.matching import L33T_TABLE
 
 from app import organisation
 from app.text import fold
@@ -82,11 +81,20 @@ def password_problem(text: str, *about: str | None) -> str | None:
     return None
 
 
+def zxcvbn(text: str, user_inputs: list[str]) -> dict[str, Any]:
+    """Score a password; the lists of words, 12 MB, are loaded once a password is chosen."""
+    from zxcvbn import zxcvbn as score
+
+    return score(text, user_inputs=user_inputs)
+
+
 def _scored_part(text: str) -> str:
     """Return the longest prefix of a password that is scored in acceptable time.
 
     Only a text with a dozen or more different symbols is cut before its 72nd character.
     """
+    from zxcvbn.matching import L33T_TABLE
+
     used: set[str] = set()
     combinations = 1
     for index, character in enumerate(text[:MAX_SCORED_LENGTH]):

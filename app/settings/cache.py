@@ -6,8 +6,7 @@ changed: the sum of the versions grows with every change. A page reads it with i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, current_app, g, has_app_context, has_request_context
@@ -15,7 +14,7 @@ from sqlalchemy import Connection, String, cast, event, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.database import reading
+from app.database import connection_to_read
 from app.extensions import db
 from app.security.user_facts import UserFact
 from app.settings.kinds import Setting
@@ -40,7 +39,7 @@ class SettingsCache:
         if (stamp := Stamp.take()) is not None and stamp == self._cached[0]:
             return self._cached[1]
         try:
-            with _connection(session) as connection:
+            with connection_to_read(session) as connection:
                 if session.info.get("settings_changed"):
                     # Not committed yet: nobody else must see it.
                     return _load(connection)[1]
@@ -62,21 +61,6 @@ def init_app(app: Flask) -> None:
 def get_setting(key: str) -> Any:
     """Return the value of a setting; its default if it was never set."""
     return current_app.extensions["settings"].get(key)
-
-
-@contextmanager
-def _connection(session: Session) -> Iterator[Connection]:
-    """Give the connection of the transaction, if there is one, else one to read with."""
-    if session.in_transaction():
-        yield session.connection()
-        return
-    with reading():
-        bind = session.get_bind()
-        if isinstance(bind, Connection):
-            yield bind
-        else:
-            with bind.connect() as connection:
-                yield connection
 
 
 class Stamp(UserFact):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from flask_appbuilder import Model
 from sqlalchemy import BigInteger, Index, String, inspect, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.added_fields import cached_until_fields_change
 from app.types import UTCDateTime, now
 
 _IS_EXPIRING = text("expires_at IS NOT NULL")
@@ -49,7 +49,7 @@ class StoredFile(Model):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-@lru_cache(maxsize=128)
+@cached_until_fields_change
 def photo_fields(model: Any) -> tuple[str, ...]:
     """Return the names of a model's attributes that hold a photo's key."""
     return tuple(

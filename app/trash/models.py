@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_appbuilder import Model
 from sqlalchemy import Index, text
@@ -14,6 +14,9 @@ from app.types import UTCDateTime
 
 class Trashable:
     """Mixin: deleting the row moves it to the trash."""
+
+    # Whether a task of its own purges the model: its rows cannot just be deleted.
+    has_own_purge: ClassVar[bool] = False
 
     trashed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     trashed_by_id: Mapped[int | None]
@@ -52,6 +55,10 @@ class Trashable:
 
 
 def trashables() -> list[Any]:
-    """Return every model that has a trash, in the order of their tables' names."""
-    models = [m.class_ for m in Model.registry.mappers if issubclass(m.class_, Trashable)]
+    """Return every model whose trash can be emptied, in the order of their tables' names."""
+    models = [
+        m.class_
+        for m in Model.registry.mappers
+        if issubclass(m.class_, Trashable) and not m.class_.has_own_purge
+    ]
     return sorted(models, key=lambda model: model.__tablename__)

@@ -56,7 +56,7 @@ def test_a_name_matches_within_the_entity_that_the_row_names(load):
     assert (here.city, there.city) == (None, "Irún")
     assert counts(load("name,entity,city\nLuz,Bilbao,Bilbao\n")) == {"new": 1}
     ambiguous = load("name,city\nLuz,Vigo\n")
-    assert counts(ambiguous) == {"invalid": 1}
+    assert counts(ambiguous) == {"conflict": 1}
     assert "match this row: 3" in ambiguous.errors[0]["reason"]
 
 

@@ -71,7 +71,7 @@ def test_rows_are_updated_in_the_order_of_their_ids(load):
 
 def test_a_chunk_is_retried_after_a_deadlock(load, monkeypatch):
     """PostgreSQL rolls back one of two transactions that wait for each other."""
-    a_contact(email="a@example.org", city="Madrid")
+    a_contact(last_name="Ruiz", email="a@example.org", city="Madrid")
     original, attempts = ChunkWriter.write, []
 
     def write_with_deadlock(chunk):

@@ -231,6 +231,24 @@ def test_an_export_is_logged_before_the_first_row_is_sent(client_as, session):
     assert "Ruiz" in reply.text
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+def test_the_header_of_all_rows_does_not_wait_until_they_are_counted(client_as, counting):
+    a_contact("Norte", last_name="Peña")
+    a_contact("Norte", last_name="Ruiz")
+    with counting() as statements:
+        reply = client_as(CLARA).post("/contacts/export.csv?cols=name", buffered=False)
+        blocks = reply.iter_encoded()
+        header = next(blocks).decode("utf-8-sig")
+    logged = select(LogEntry).where(LogEntry.event == "exported")
+    assert header == "Member number,First name,Last name\r\n"
+    assert not any("count(" in statement for statement in statements)
+    assert db.session.scalars(logged).all() == []
+    rows = next(blocks).decode()
+    # Nobody is sent a row whose export is not logged.
+    assert db.session.scalars(logged).one().changes["rows"] == [None, 2]
+    assert rows.count("\r\n") == 2
+
+
 def test_an_export_from_the_command_line_is_logged(app, session):
     a_contact("Norte", last_name="Ruiz")
     done = app.test_cli_runner().invoke(

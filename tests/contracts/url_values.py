@@ -23,6 +23,7 @@ from app.fieldtypes import get_field_type
 from app.importexport.uploads import store_upload
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
+from app.merging.services import merge_rows
 from app.operations.selection import Selection
 from app.operations.services import create_draft
 from app.outbox.models import Message
@@ -283,6 +284,29 @@ def _sessions(_things: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
     yield "missing", {"pk": MISSING_ID}
 
 
+def _mergeable_pairs(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
+    model = view.datamodel.obj
+    own, another = rows.row_id(model, "own"), a_row(model, "Norte").id
+    yield "own", {"pk": another, "other_id": own}
+    for which in ("foreign", "trashed"):
+        yield which, {"pk": own, "other_id": rows.row_id(model, which)}
+        yield f"{which} first", {"pk": rows.row_id(model, which), "other_id": own}
+    yield "itself", {"pk": own, "other_id": own}
+    yield "missing", {"pk": own, "other_id": MISSING_ID}
+
+
+def _merges(_rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
+    model = view.datamodel.obj
+    for which, entity in (("own", "Norte"), ("foreign", "Sur")):
+        pair = a_row(model, entity), a_row(model, entity)
+        merge = merge_rows(
+            db.session(), *pair, {}, ALICIA.as_actor(), versions=(1, 1), list_name=view.key
+        )
+        db.session.commit()
+        yield which, {"merge_id": merge.id}
+    yield "missing", {"merge_id": MISSING_ID}
+
+
 # Keyed by the arguments of the rule, preceded by the view or the method if it needs its own.
 CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("pk",): _rows,
@@ -291,6 +315,8 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("view_id",): _saved_views,
     ("lookup", "name"): _pickers,
     ("card", "name"): _cards,
+    ("other_id", "pk"): _mergeable_pairs,
+    ("merge_id",): _merges,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
     ("name", "pk"): _transitions,

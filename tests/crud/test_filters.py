@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
+from app.crud import textfilters
 from app.crud.filters import FilterConverter
 from app.crud.modelview import ModelView
 from app.crud.sorting import KeySort
+from app.extensions import db
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO
 
@@ -232,3 +234,39 @@ def test_the_filter_dialog_redirects_to_the_list_with_the_new_filter(people, cli
     assert reply.status_code == 302
     assert "country__is=ES%2CIE" in reply.location
     assert "q=ana" in reply.location
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("city__contains=acer", "ana"),
+        ("city__starts=dub", "brian"),
+        ("city__is=caceres", "ana"),
+        ("city__is=cacere", ""),
+        ("postcode__starts=10", "ana"),
+    ],
+)
+def test_a_town_is_found_without_folding_those_of_all_rows(
+    people, client_as, query, names, counting, monkeypatch
+):
+    people["ana"].postcode = "10003"
+    db.session.commit()
+    browser = client_as(ALICIA)
+    with counting() as statements:
+        found = names_found(browser, people, query)
+    assert found == set(names.split())
+    assert not any("padron_fold" in statement for statement in statements)
+    monkeypatch.setattr(textfilters, "MAX_COMPARED", 0)
+    assert names_found(browser, people, query) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["phone__contains=214567", "phone__contains=0034 927", "last_name__starts=gar",
+     "last_name__is=garcia-margallo", "email__is=ana@example.org"],
+)  # fmt: skip
+def test_what_the_search_finds_is_filtered_by_its_index(people, client_as, query, counting):
+    browser = client_as(BRUNO)
+    with counting() as statements:
+        assert names_found(browser, people, query) == {"ana"}
+    assert any("contact_search" in statement for statement in statements)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.contacts.models import Contact
+from app.crud import paging, table
 from app.crud.paging import Cursor, InvalidPage, Order, fetch
 from app.extensions import db
 from tests.factories import the_entity
@@ -39,20 +40,23 @@ def contacts(session):
     session.commit()
 
 
-def fetch_all_pages(order, size, backwards):
+def fetch_all_pages(order, size, backwards, condition=None):
     """Return the pages from one end of the list to the other."""
 
     def run(statement, is_descending):
         return db.session.execute(statement).all()
 
-    query = select(Contact.id, order.attribute)
-    page = fetch(run, query, order, size, last=backwards)
+    query = select(Contact.id.label("row_id"), order.attribute.label("sort"))
+    more = {}
+    if condition is not None:
+        query, more = query.where(condition), {"unfiltered": select(Contact)}
+    page = fetch(run, query, order, size, last=backwards, **more)
     pages = [page]
     while page.has_previous if backwards else page.has_next:
         row = page.rows[0] if backwards else page.rows[-1]
         cursor = Cursor.read(str(Cursor(row[1], row[0], None)), type(row[1]))
         way = {"before": cursor} if backwards else {"after": cursor}
-        page = fetch(run, query, order, size, **way)
+        page = fetch(run, query, order, size, **way, **more)
         pages.append(page)
         assert len(pages) < 60, "paging does not end"
     return pages[::-1] if backwards else pages
@@ -78,6 +82,40 @@ def test_every_row_is_visited_once_and_in_order(contacts, sort, descending, back
         pages = fetch_all_pages(order, size, backwards)
         visited = [row[0] for page in pages for row in page.rows]
         assert visited == expected(sort, descending), size
+
+
+@pytest.mark.parametrize("walked", [1, 4, 1_000])
+@pytest.mark.parametrize("sort", ["sort_name", "email", "birth_date"])
+@pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["forward", "back"])
+def test_a_filtered_list_is_the_same_however_far_is_walked(
+    contacts, walked, sort, descending, backwards, monkeypatch
+):
+    monkeypatch.setattr(paging, "WALKED", walked)
+    attribute = getattr(Contact, sort)
+    order = Order(attribute, Contact.id, descending, attribute.expression.nullable)
+    is_found = Contact.last_name.in_(["Ruiz", "Peña"])
+    found = set(db.session.scalars(select(Contact.id).where(is_found)))
+    for size in (1, 3, 50):
+        pages = fetch_all_pages(order, size, backwards, is_found)
+        visited = [row[0] for page in pages for row in page.rows]
+        assert visited == [pk for pk in expected(sort, descending) if pk in found], size
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+def test_what_stands_at_the_end_is_not_walked_to(contacts, client_as, counting, monkeypatch):
+    monkeypatch.setattr(table, "MAX_FILTERED_COUNT", 3)
+    browser = client_as(ALICIA)
+    with counting() as statements:
+        near = browser.get("/contacts/list/?size=25&sort=name&q=peña").text
+    monkeypatch.setattr(paging, "WALKED", 2)
+    with counting() as more:
+        gathered = browser.get("/contacts/list/?size=25&sort=name&q=peña").text
+    shown = [re.findall(r"/contacts/show/(\d+)", page) for page in (near, gathered)]
+    assert shown[0] == shown[1] != []
+    # Either all there are among the first rows, or all that are found, then sorted.
+    assert sum("walked" in statement for statement in statements) == 1
+    assert sum("OFFSET" in statement for statement in more) == 1
 
 
 def test_the_first_page_has_no_previous_and_the_last_no_next(contacts):

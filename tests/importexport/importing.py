@@ -8,7 +8,8 @@ from typing import Any
 from app.extensions import db
 from app.importexport.conditions import fields_named, select_where
 from app.importexport.exporter import Exporter
-from app.importexport.importer import Importer, ImportOptions
+from app.importexport.importer import Importer
+from app.importexport.planning import ImportOptions, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.importexport.running import run_import
@@ -22,7 +23,7 @@ def import_file(
     size = options.pop("chunk_size", 1000)
     source = Source(path)
     session = db.session()
-    plan = importer.build_plan(session, source, actor, ImportOptions(country="ES", **options))
+    plan = build_plan(importer, session, source, actor, ImportOptions(country="ES", **options))
     return run_import(session, source, plan, actor, dry_run=dry_run, chunk_size=size)
 
 
@@ -39,5 +40,5 @@ def export_text(
 
 def counts(report: Report) -> dict[str, int]:
     """Return the outcomes of a report whose count is not zero."""
-    names = ("new", "updated", "unchanged", "skipped", "invalid")
+    names = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
     return {name: getattr(report, name) for name in names if getattr(report, name)}

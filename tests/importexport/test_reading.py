@@ -109,7 +109,7 @@ def test_a_short_row_is_padded_and_a_long_one_rejected(source):
     short, fitting, long = source("a,b\n1\n1,2,\n1,2,3\n").rows()
     assert (short.cells, short.problem) == (["1", ""], "")
     assert fitting.problem == ""
-    assert "more cells (3)" in long.problem
+    assert "3 instead of 2" in long.problem
 
 
 def test_an_unclosed_quotation_mark_spoils_only_its_own_row(source):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import func, select
 
 from app.contacts.demo import fill_with_demo
@@ -50,6 +52,7 @@ def fill_demo(demo: bool) -> None:
     if demo and empty:
         fill_with_demo(db.session())
         db.session.commit()
+        DemoContacts.has_filled = True
 
 
 class RepositoryValues(Seeder):
@@ -62,6 +65,9 @@ class RepositoryValues(Seeder):
 
 class DemoContacts(Seeder):
     """Example contacts to try the program with."""
+
+    # Whether they were added in this run: other rooms then add to them.
+    has_filled: ClassVar[bool] = False
 
     def seed(self, demo: bool) -> None:
         """Add the examples if they are asked for and there are no contacts."""

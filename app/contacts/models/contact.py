@@ -16,6 +16,7 @@ from app.addresses import Address
 from app.contacts.models.repositories import Category, ContactType, Status
 from app.entities.models import Entity
 from app.log.models import Logged
+from app.merging.models import Mergeable
 from app.models import VersionedRow
 from app.numbers.models import Numbered
 from app.search.models import Searchable, search_table
@@ -32,7 +33,7 @@ SALUTATIONS = {"mr": _l("Mr"), "ms": _l("Ms"), "mx": _l("Mx"), "dr": _l("Dr"), "
 # Columns whose text the search finds; of telephones, the digits.
 SEARCHED_COLUMNS = (
     "first_name", "last_name", "email", "number", "phone", "mobile", "secondary_phone",
-    "position", "city",
+    "position", "city", "former_numbers",
 )  # fmt: skip
 LANGUAGES = {"en": _l("English"), "es": _l("Spanish")}
 
@@ -52,7 +53,7 @@ class Contact(
     VersionedRow,
     Address,
     Scoped,
-    Trashable,
+    Mergeable,
     Searchable,
     Logged,
     Numbered,
@@ -86,6 +87,7 @@ class Contact(
         *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
+        *Mergeable.merged_index("contact"),
         *photo_index("contact", "photo"),
     )
     series = "contact"
@@ -135,13 +137,13 @@ class Contact(
         SortKey(254), info={"kind": "email", "label": _l("E-mail"), "searched": True}
     )
     phone: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Phone")}
+        String(40), info={"kind": "phone", "label": _l("Phone"), "searched": True}
     )
     mobile: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Mobile")}
+        String(40), info={"kind": "phone", "label": _l("Mobile"), "searched": True}
     )
     secondary_phone: Mapped[str | None] = mapped_column(
-        String(40), info={"kind": "phone", "label": _l("Secondary phone")}
+        String(40), info={"kind": "phone", "label": _l("Secondary phone"), "searched": True}
     )
     birth_date: Mapped[date | None] = mapped_column(
         info={"is_past": True, "label": _l("Birth date")}
@@ -159,6 +161,10 @@ class Contact(
         String(80), info={"kind": "photo", "label": _l("Photo")}
     )
     notes: Mapped[str | None] = mapped_column(Text, info={"label": _l("Notes")})
+    # The member numbers of those who were merged into this contact, which the search finds.
+    former_numbers: Mapped[str | None] = mapped_column(
+        Text, info={"label": _l("Former member numbers")}
+    )
 
     entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))

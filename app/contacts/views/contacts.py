@@ -17,12 +17,13 @@ from app.crud.modelview import ModelView
 from app.extensions import db
 from app.i18n.counted import Counted
 from app.imports.views import ImportExportPages
+from app.merging.views import MergePages
 from app.repositories.queries import first_value
 from app.security.areas import Area
 from app.storage.files import find_file
 
 
-class ContactView(ImportExportPages, ModelView):
+class ContactView(ImportExportPages, MergePages, ModelView):
     """Everybody the organisation deals with."""
 
     datamodel = ScopedInterface(Contact)
@@ -45,6 +46,7 @@ class ContactView(ImportExportPages, ModelView):
     quick_columns = ("email", "phone")
     hint_columns = ("number", "type", "entity")
     api = trash = in_new_menu = True
+    merge_title = _l("Merge two contacts into one")
     trash_note = _l("This contact is in the trash. Restore it to edit it.")
     new_icon = "person-plus"
     label_columns: ClassVar[dict[str, Any]] = {
@@ -88,7 +90,10 @@ class ContactView(ImportExportPages, ModelView):
     ]  # fmt: skip
     show_fieldsets: ClassVar[Any] = [
         *edit_fieldsets[:4],
-        (_l("Personal details"), {"fields": ["salutation", "number", "birth_date", "language"]}),
+        (
+            _l("Personal details"),
+            {"fields": ["salutation", "number", "former_numbers", "birth_date", "language"]},
+        ),
         *edit_fieldsets[5:],
     ]
     unique_columns = ("number",)

@@ -78,6 +78,12 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
     def create_blueprint(self, appbuilder: Any, *args: Any, **kwargs: Any) -> Any:
         """Find the registered view and derive the fields from its form columns."""
         self.screen = registered_view(self.view)
+        self.rebuild()
+        return super().create_blueprint(appbuilder, *args, **kwargs)
+
+    def rebuild(self) -> None:
+        """Derive the fields from the form columns of the view."""
+        self.datamodel = self.screen.datamodel  # type: ignore[misc]
         columns = dict.fromkeys([*self.screen.edit_columns, *self.screen.add_columns])
         names = [
             name
@@ -93,7 +99,6 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
             name: make_field(self.datamodel, name, self.screen.get_label(name))
             for name in dict.fromkeys([*given, *names])
         }
-        return super().create_blueprint(appbuilder, *args, **kwargs)
 
     def settable(self, is_new: bool) -> list[str]:
         """Return the names of the fields that a request may set."""

@@ -24,8 +24,8 @@ from app.crud.basepage import ListLink, PageMeta
 from app.errors import DomainError
 from app.extensions import db
 from app.importexport.fields import ForeignKeyField, ManyToManyField
-from app.importexport.importer import IGNORE
 from app.importexport.lookups import EntityLookup
+from app.importexport.planning import IGNORE
 from app.importexport.progress import ImportProgress
 from app.importexport.reading import Source
 from app.importexport.rejected_rows import RejectedRowsFile

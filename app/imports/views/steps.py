@@ -13,7 +13,12 @@ from app import organisation
 from app.crud.lookup import get_add_view
 from app.errors import DomainError
 from app.extensions import db
-from app.importexport.importer import Importer, ImportOptions, ImportPlan
+from app.i18n.formats import show_number
+from app.i18n.languages import current_language
+from app.i18n.places import country_name
+from app.importexport.importer import Importer
+from app.importexport.planning import ImportOptions, ImportPlan
+from app.importexport.planning import build_plan as plan_import
 from app.importexport.reading import Source
 from app.importexport.report import OUTCOMES, Report
 from app.importexport.uploads import NotWritable, Upload
@@ -95,7 +100,7 @@ def build_plan(
     )
     # End the transaction: while the file is read, this request must not hold the write lock.
     db.session.commit()
-    return importer.build_plan(db.session(), source, actor, options)
+    return plan_import(importer, db.session(), source, actor, options)
 
 
 def report_data(report: Report, plan: ImportPlan) -> dict[str, Any]:
@@ -108,5 +113,14 @@ def report_data(report: Report, plan: ImportPlan) -> dict[str, Any]:
         "samples": report.samples,
         "mapping": plan.mapped,
         "ignored": plan.ignored,
-        "match": str(plan.match.label),
+        "match": ", ".join(str(rule.label) for rule in plan.rules),
+        "matched_by": [
+            f"{rule.label} {show_number(report.matched[rule.name])}"
+            for rule in plan.rules
+            if report.matched.get(rule.name)
+        ],
+        "missing": plan.missing if report.invalid else [],
+        "country": ""
+        if plan.country == plan.home
+        else country_name(plan.country, current_language()),
     }

@@ -20,6 +20,7 @@ import "./rights.js";
 import "./rows.js";
 import "./selection.js";
 import "./session.js";
+import "./shownif.js";
 import "./side.js";
 import "./show.js";
 import "./startcards.js";

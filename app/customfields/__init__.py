@@ -1,0 +1,1 @@
+"""Custom fields: fields of contacts and accounts that an administrator defines without code."""

@@ -1,0 +1,1 @@
+"""Collective actions of custom fields."""

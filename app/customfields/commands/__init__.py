@@ -1,0 +1,1 @@
+"""Commands and initial data of custom fields."""

@@ -1,0 +1,125 @@
+"""Jobs of custom fields: make and drop indexes, and empty the columns of removed fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateIndex, DropIndex
+
+from app.customfields.kinds import COLUMN_PREFIX
+from app.customfields.models import CustomField
+from app.customfields.slots import custom_index, index_name
+from app.fieldtypes import to_json
+from app.jobs.kinds import JobKind, Step
+from app.jobs.models import Job
+from app.log.services import record_many
+from app.security.actor import current_actor
+from app.subjects import model_named
+from app.types import now
+
+
+class IndexJob(JobKind):
+    """Makes the index that sorts lists by a custom field, or drops it."""
+
+    name = "custom-field-index"
+    label = _l("Prepare lists to be sorted by a custom field")
+
+    def step(self, session: Session, job: Job, size: int) -> Step:
+        field = session.get(CustomField, job.payload["field_id"])
+        if field is not None and field.slot is not None:
+            is_wanted = field.is_sortable
+            _make_or_drop(session, field, is_wanted=is_wanted)
+            # A new version, so that every process registers the field anew.
+            session.execute(
+                update(CustomField)
+                .where(CustomField.id == field.id)
+                .values(is_indexed=is_wanted, version=CustomField.version + 1, updated_at=now())
+            )
+        return Step(cursor=1, count=1, is_last=True)
+
+
+def _make_or_drop(session: Session, field: CustomField, *, is_wanted: bool) -> None:
+    table = model_named(field.subject).__table__
+    column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
+    index = next(
+        (one for one in table.indexes if one.name == index_name(table.name, column.name)), None
+    )
+    is_new = index is None
+    index = index if index is not None else custom_index(column)
+    try:
+        if session.get_bind().dialect.name != "postgresql":
+            _execute(session.connection(), index, is_wanted=is_wanted, concurrently=False)
+            return
+        # Outside of any transaction, so that nobody waits who writes to the table meanwhile.
+        engine: Any = session.get_bind()
+        engine = getattr(engine, "engine", engine)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            _execute(connection, index, is_wanted=is_wanted, concurrently=True)
+    finally:
+        if is_new:
+            table.indexes.discard(index)
+
+
+def _execute(connection: Connection, index: Any, *, is_wanted: bool, concurrently: bool) -> None:
+    if concurrently:
+        index.dialect_options["postgresql"]["concurrently"] = True
+        # What a killed job has left is not usable.
+        connection.execute(DropIndex(index, if_exists=True))
+    elif not is_wanted:
+        connection.execute(DropIndex(index, if_exists=True))
+    if is_wanted:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+class EmptyJob(JobKind):
+    """Deletes the values of a field that was removed long ago; its slot is free afterwards.
+
+    The log keeps the last value of each row. If the field was restored meanwhile, nothing more is
+    deleted.
+    """
+
+    name = "custom-field-empty"
+    label = _l("Delete the values of a removed custom field")
+
+    def step(self, session: Session, job: Job, size: int) -> Step:
+        query = select(CustomField).where(CustomField.id == job.payload["field_id"])
+        field = session.scalar(query.with_for_update().execution_options(with_trash=True))
+        if field is None or field.slot is None or field.trashed_at is None:
+            return Step(job.cursor, 0, is_last=True)
+        model = model_named(field.subject)
+        table = model.__table__
+        column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
+        chosen = (
+            select(model, column.label("value"))
+            .where(table.c.id > job.cursor, column.is_not(None))
+            .order_by(table.c.id)
+            .limit(size)
+            .with_for_update(of=table)
+            .execution_options(with_trash=True)
+        )
+        rows = session.execute(chosen).all()
+        entries = [
+            {
+                "subject_id": row.id,
+                "subject_name": str(row),
+                "version": row.version,
+                "changes": {field.name: [to_json(value), None]},
+            }
+            for row, value in rows
+        ]
+        ids = [row.id for row, _value in rows]
+        if ids:
+            session.execute(update(table).where(table.c.id.in_(ids)).values({column: None}))
+            record_many(session, "changed", field.subject, entries, current_actor())
+        is_last = len(rows) < size
+        if is_last:
+            # Written past the session: nothing of this is in its definition's log.
+            session.execute(
+                update(CustomField.__table__)
+                .where(CustomField.__table__.c.id == field.id)
+                .values(slot=None, version=field.version + 1, updated_at=now())
+            )
+        return Step(ids[-1] if ids else job.cursor, len(rows), is_last=is_last)

@@ -1,0 +1,121 @@
+"""Settings → Custom fields."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+
+from app.crud.forms import RowForm
+from app.crud.interface import ScopedInterface
+from app.crud.modelview import ModelView
+from app.customfields.kinds import KINDS, MAX_INDEXES
+from app.customfields.models import SUBJECTS, CustomField
+from app.customfields.services import complete_field, follow_change, slot_counts
+from app.extensions import db
+from app.i18n.counted import Counted
+from app.security.actor import current_actor
+from app.security.areas import Area
+
+
+class CustomFieldView(ModelView):
+    """Fields that the organisation adds to contacts and accounts."""
+
+    datamodel = ScopedInterface(CustomField)
+    route_base = "/custom-fields"
+    api = trash = True
+    list_template = "customfields/list.html"
+    can_be_purged = False
+    trash_note = _l(
+        "This field was removed. Its values are kept for 30 days: restore it to have them back."
+    )
+    label = _l("Custom fields")
+    singular = _l("Custom field")
+    counted = Counted("%(num)s custom field", "%(num)s custom fields")
+    add_title = _l("New custom field")
+    all_label = _l("All custom fields")
+    add_first_label = _l("Add your first custom field.")
+    icon = "ui-checks"
+    shows_icon = True
+    category = "Settings"
+    order = 12
+    area = Area.SETTINGS
+    title_parts = ("label",)
+    list_columns: ClassVar[Any] = [
+        "name", "subject", "kind", "is_required", "in_filters", "is_sortable", "portal",
+    ]  # fmt: skip
+    more_columns = (
+        "label_en",
+        "label_es",
+        "is_personal",
+        "identifies",
+        "created_at",
+        "updated_at",
+    )
+    label_columns: ClassVar[dict[str, Any]] = {
+        "name": _l("Name"), "created_at": _l("Created"), "updated_at": _l("Last changed"),
+    }  # fmt: skip
+    search_columns: ClassVar[Any] = ["subject", "kind", "label_en", "label_es", "portal"]
+    description_columns: ClassVar[dict[str, Any]] = {
+        "position": _l("Fields stand in this order. 0: after all others."),
+        "kind": _l("The kind cannot be changed afterwards."),
+        "section_en": _l(
+            "Fields with the same section stand together. Without one they stand under “More details”."
+        ),
+        "is_sortable": _l("Needs an index, which makes saving a little slower."),
+        "validity_months": _l(
+            "For dates: 0 if the date itself is the last day; 12 if it holds for a year from then."
+        ),
+        "contact_types": _l("Empty: for all types."),
+        "options": _l(
+            "An option that is removed stays in the log, but no contact or account can have it any more."
+        ),
+    }
+    add_fieldsets: ClassVar[Any] = [
+        (_l("Field"), {"fields": ["subject", "kind", "label_en", "label_es", "help_en", "help_es"]}),
+        (_l("Options"), {"fields": ["options"]}),
+        (_l("Place"), {"fields": ["section_en", "section_es", "position", "contact_types"]}),
+        (_l("Use"), {"fields": [
+            "is_required", "in_filters", "is_sortable", "identifies", "portal", "is_personal",
+        ]}),
+        (_l("Validity"), {"fields": ["validity_months", "warn_days"]}),
+    ]  # fmt: skip
+    edit_fieldsets: ClassVar[Any] = [
+        (_l("Field"), {"fields": ["label_en", "label_es", "help_en", "help_es"]}),
+        *add_fieldsets[1:],
+    ]
+    show_fieldsets = add_fieldsets
+    order_by: ClassVar[dict[str, str]] = {"name": "position", "position": "position"}
+    base_sort = "position"
+    shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {
+        "options": {"kind": tuple(name for name, kind in KINDS.items() if kind.has_options)},
+        "is_sortable": {"kind": tuple(name for name, kind in KINDS.items() if kind.is_sortable)},
+        "validity_months": {"kind": ("date",)},
+        "warn_days": {"kind": ("date",)},
+        "contact_types": {"subject": ("contact",)},
+    }
+    max_indexes = MAX_INDEXES
+
+    def slot_groups(self) -> list[tuple[str, list[tuple[str, int, int]]]]:
+        """Return how many fields of each kind are in use, and may be, by table."""
+        groups: dict[str, list[tuple[str, int, int]]] = {}
+        for one in slot_counts(db.session()):
+            rows = groups.setdefault(str(SUBJECTS[one["subject"]]), [])
+            rows.append((str(one["kind"].label), one["used"], one["kind"].slots))
+        return list(groups.items())
+
+    def make_edit_form(self, row: CustomField) -> RowForm:
+        """Leave out what a field of its kind does not have."""
+        form = super().make_edit_form(row)
+        for name, conditions in self.shown_if.items():
+            if any(getattr(row, other) not in values for other, values in conditions.items()):
+                del form[name]
+        return form
+
+    def before_save(self, row: CustomField, form: Any) -> None:
+        """Give a new field its slot; refuse what cannot be."""
+        complete_field(db.session(), row)
+
+    def after_save(self, row: CustomField, form: Any) -> None:
+        """Make or drop the index."""
+        follow_change(db.session(), row, current_actor())

@@ -1,0 +1,137 @@
+"""Reject rows of a file that are about the same item as an accepted row before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.importexport.diffing import ChunkDiff, value_in_use
+from app.importexport.first_rows import FirstRows
+from app.importexport.lookups import UnknownName
+from app.importexport.report import ACCEPTED
+from app.importexport.rows import ImportRow
+
+
+@dataclass(slots=True)
+class _Keys:
+    """The keys of one row, as hashes that are the same in every process."""
+
+    # What later rows must not have.
+    taken: list[int] = field(default_factory=list)
+    # (key that no earlier row may have, field name, sentence without the row).
+    checked: list[tuple[int, str, str]] = field(default_factory=list)
+    # (name of a field, text, keys of the names, of those given twice and of those that are gone).
+    named: list[tuple[str, str, tuple[int, int, int]]] = field(default_factory=list)
+
+
+def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, int]]:
+    """Reject repeated rows of a checked chunk, one by one: a rejected row takes no key.
+
+    Return (key, row number) of the accepted rows, for ``FirstRows.add``.
+    """
+    rows = [row for row in diff.rows if row.outcome in ACCEPTED]
+    keys = [_keys(diff, row) for row in rows]
+    asked = {key for one in keys for key, _name, _why in one.checked}
+    asked |= {key for one in keys for _name, _text, names in one.named for key in names}
+    asked |= {key for one in keys for key in one.taken}
+    known = first_rows.find(asked)
+    added: list[tuple[int, int]] = []
+    for row, own in zip(rows, keys, strict=True):
+        number = row.source.number
+        for key, name, why in own.checked:
+            if known.get(key, number) != number:
+                row.reject("invalid", name, why or _("Duplicate of row %(row)d.", row=known[key]))
+                break
+        else:
+            _check_names(diff, row, own, known)
+        if row.outcome in ACCEPTED:
+            taken = [*own.taken, *_taken_names(diff, row, known)]
+            added += [(key, number) for key in taken]
+            for key in taken:
+                known.setdefault(key, number)
+    return added
+
+
+def _check_names(diff: ChunkDiff, row: ImportRow, own: _Keys, known: dict[int, int]) -> None:
+    """Reject a row that names a row of the same model which neither is nor will be there."""
+    for name, text, (first, second, gone) in own.named:
+        lookup = diff.plan.lookups[name]
+        if name in row.unknown:
+            if second in known:
+                reason = _("“%(value)s” matches %(count)d values. Be more specific.",
+                           value=text[:80], count=2)  # fmt: skip
+                row.reject("invalid", name, reason)
+            elif first not in known:
+                row.reject("invalid", name, UnknownName(lookup.not_found_message(text)))
+        elif gone in known:
+            row.reject("invalid", name, UnknownName(lookup.not_found_message(text)))
+
+
+def _keys(diff: ChunkDiff, row: ImportRow) -> _Keys:
+    importer, plan, keys = diff.importer, diff.plan, _Keys()
+    if row.row_id:
+        key = _hash("row", row.row_id)
+        keys.taken.append(key)
+        keys.checked.append((key, _first_field(diff, row), ""))
+    values = diff.match_values(row)
+    has_stronger = False
+    for rule in plan.rules:
+        taken, checked = importer.file_keys(rule, values)
+        if not taken:
+            continue
+        name = rule.required_fields[0]
+        keys.taken += [_hash(rule.name, has_stronger, key) for key in taken]
+        # What one that is also known by a stronger key has in common with another one may be
+        # chance: two members of one name.
+        if rule.name != row.rule:
+            for key in checked:
+                keys.checked.append((_hash(rule.name, False, key), name, ""))
+                if not has_stronger:
+                    keys.checked.append((_hash(rule.name, True, key), name, ""))
+        has_stronger = True
+    for unique in diff.unique_fields():
+        if value := row.values.get(unique.key):
+            key = _hash("unique", unique.name, value)
+            keys.taken.append(key)
+            keys.checked.append((key, unique.name, value_in_use(value)))
+    for name, lookup in _own_lookups(diff):
+        if text := row.texts.get(name):
+            keys.named.append((name, text, _name_hashes(lookup.key(text))))
+    return keys
+
+
+def _own_lookups(diff: ChunkDiff) -> Iterator[tuple[str, Any]]:
+    """Yield the lookups of fields that name another row of the imported model."""
+    for name, lookup in diff.plan.lookups.items():
+        if lookup.model is diff.model:
+            yield name, lookup
+
+
+def _taken_names(diff: ChunkDiff, row: ImportRow, known: dict[int, int]) -> Iterator[int]:
+    """Yield the keys of the name that later rows can use for a row, and of one that is gone."""
+    for _name, lookup in _own_lookups(diff):
+        if row.outcome == "new" and row.values.get("name"):
+            first, second, _gone = _name_hashes(lookup.key(row.values["name"]))
+            yield second if first in known else first
+        elif "name" in row.changes:
+            yield _name_hashes(lookup.key(row.changes["name"][0]))[2]
+
+
+def _name_hashes(key: str) -> tuple[int, int, int]:
+    return _hash("named", key), _hash("named twice", key), _hash("renamed", key)
+
+
+def _first_field(diff: ChunkDiff, row: ImportRow) -> str:
+    rules = {rule.name: rule for rule in diff.plan.rules}
+    return rules[row.rule].required_fields[0] if row.rule in rules else ""
+
+
+def _hash(*parts: Any) -> int:
+    """Return 63 bits that are the same in every process, other than those of ``hash``."""
+    text = "\x1f".join(map(str, parts))
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,152 @@
+"""What can be defined, what is refused, and what becomes of fields that are removed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import inspect, select
+
+from app.customfields import loading, periodic
+from app.customfields.models import CustomField
+from app.extensions import db
+from app.fieldtypes import ExpiringDate
+from app.i18n.clock import today
+from app.jobs.models import Job
+from app.jobs.runner import run_now
+from app.log.models import LogEntry
+from app.types import now
+from tests.customfields.fields import a_field
+from tests.customfields.test_everywhere import SIZES, names, reload
+from tests.factories import a_contact
+from tests.people import ALICIA, BRUNO, api_key_header
+
+
+def test_the_last_slot_of_a_kind_is_the_last_field(client_as, session):
+    browser, headers = client_as(None), api_key_header(ALICIA.user.id)
+    replies = [
+        browser.post(
+            "/api/v1/custom-fields/", headers=headers,
+            json={"subject": "contact", "kind": "lines", "label_en": f"Field {number}"},
+        )
+        for number in range(7)
+    ]  # fmt: skip
+    assert [reply.status_code for reply in replies] == [201] * 6 + [422], replies[0].json
+    assert "All 6 fields" in replies[-1].json["fields"]["kind"][0]
+    for address in ("/contacts/list/", "/contacts/add"):
+        assert client_as(BRUNO).get(address).status_code == 200
+    page = client_as(ALICIA).get("/custom-fields/list/").text
+    assert "6 of 6" in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"kind": "choice"}, "options"),
+        ({"kind": "lines", "is_sortable": True}, "is_sortable"),
+        ({"label_en": "Licence"}, "label_en"),
+        ({"validity_months": 12}, "validity_months"),
+        ({"kind": "date", "validity_months": -1}, "validity_months"),
+    ],
+)
+def test_what_cannot_be_is_explained_beside_its_field(client_as, session, wrong, field):
+    a_field(label="Licence")
+    sent = {"subject": "contact", "kind": "text", "label_en": "Size"} | wrong
+    reply = client_as(None).post(
+        "/api/v1/custom-fields/", headers=api_key_header(ALICIA.user.id), json=sent
+    )
+    assert reply.status_code == 422
+    assert list(reply.json["fields"]) == [field], reply.json
+
+
+def test_only_administrators_define_fields(client_as, session):
+    browser = client_as(BRUNO)
+    assert browser.get("/custom-fields/add").status_code in (302, 403)
+    browser.post("/custom-fields/add", data={"kind": "text", "label_en": "Size"})
+    assert session.scalar(select(CustomField.id)) is None
+
+
+def test_an_option_in_use_cannot_be_removed_but_is_offered_no_more(client_as, session):
+    field = a_field("choice", "Size", options=SIZES)
+    small, large = field.options
+    contact = a_contact(**{field.name: str(large.id)})
+    field.options[1].is_active = False
+    field.updated_at = now()
+    session.commit()
+    browser = client_as(BRUNO)
+    assert "Large" in browser.get(f"/contacts/edit/{contact.id}").text
+    assert "Large" not in browser.get("/contacts/add").text
+    assert "Small" in browser.get("/contacts/add").text
+    reply = client_as(None).patch(
+        f"/api/v1/custom-fields/{field.id}", headers=api_key_header(ALICIA.user.id),
+        json={"version": field.version, "options": [{"id": small.id, "label_en": "Small"}]},
+    )  # fmt: skip
+    assert reply.status_code == 422
+    assert "in use" in reply.json["fields"]["options"][0]
+
+
+@pytest.mark.both_databases
+def test_expired_dates_are_filtered_and_shown(client_as, session):
+    field = a_field("date", "Certificate", validity_months=12, warn_days=30)
+    past, soon, far = (today() - timedelta(days=days) for days in (400, 350, 10))
+    a_contact(last_name="Peña", **{field.name: past})
+    a_contact(last_name="Ruiz", **{field.name: soon})
+    a_contact(last_name="Sola", **{field.name: far})
+    browser = client_as(BRUNO)
+    shown = browser.get(f"/contacts/list/?cols=name,{field.name}").text
+    assert "expired on" in shown
+    assert "expires on" in shown
+    for query, found in {"expired=1": ["Peña"], "within=30": ["Ruiz"]}.items():
+        page = browser.get(f"/contacts/list/?{field.name}__{query}").text
+        assert names(page) == found, query
+
+
+@pytest.mark.parametrize("months", [0, 1, 12, 13])
+def test_the_first_valid_date_is_the_first_one_that_still_holds(months):
+    field_type = ExpiringDate()
+    field_type.column = type("Column", (), {"info": {"validity_months": months}})()
+    for number in range(0, 800, 7):
+        day = date(2023, 12, 25) + timedelta(days=number)
+        first = field_type.first_valid(day)
+        assert field_type.last_day(first) >= day > field_type.last_day(first - timedelta(days=1))
+
+
+@pytest.mark.both_databases
+def test_a_job_makes_the_index_that_lists_are_sorted_by(client_as, session, app):
+    field = a_field("number", "Height")
+    sent = {"version": str(field.version), "label_en": "Height", "is_sortable": "1"}
+    client_as(ALICIA).post(f"/custom-fields/edit/{field.id}", data=sent)
+    job = session.scalars(select(Job).where(Job.kind == "custom-field-index")).one()
+    if session.get_bind().dialect.name == "postgresql":
+        # Its index is made outside of the test's transaction, which nobody else can see.
+        return
+    assert run_now(job.id) == "done"
+    indexes = {one["name"] for one in inspect(session.connection()).get_indexes("contact")}
+    assert "ix_custom_n01_contact" in indexes
+    assert db.session.get(CustomField, field.id, populate_existing=True).is_indexed
+    contact = a_contact(last_name="Peña", **{field.name: 2})
+    page = client_as(BRUNO).get(f"/contacts/list/?sort={field.name}&cols=name,{field.name}").text
+    assert names(page) == [contact.last_name]
+
+
+@pytest.mark.both_databases
+def test_the_values_of_a_field_removed_long_ago_are_deleted_and_logged(client_as, session, app):
+    field = a_field(label="Licence")
+    rows = [a_contact(**{field.name: f"AB-{number}"}) for number in range(3)]
+    name = field.name
+    field.trashed_at = now() - timedelta(days=31)
+    session.commit()
+    loading.refresh()
+    periodic.EmptyRemovedFields().run(app)
+    periodic.EmptyRemovedFields().run(app)
+    job = session.scalars(select(Job).where(Job.kind == "custom-field-empty")).one()
+    assert run_now(job.id) == "done"
+    entries = session.scalars(
+        select(LogEntry).where(
+            LogEntry.subject_type == "contact", LogEntry.subject_id == rows[1].id
+        )
+    ).all()
+    assert entries[-1].changes == {name: ["AB-1", None]}
+    again = a_field(label="Licence")
+    assert again.slot == "t01"
+    assert getattr(reload(rows[1]), again.name) is None

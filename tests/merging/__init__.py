@@ -1,0 +1,1 @@
+"""Tests of merging two rows, and of undoing it."""
