@@ -22,19 +22,24 @@ from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
+from app.caches import LatestOnly
 from app.crud.basepage import menu_groups
 from app.crud.columns import initials
 from app.crud.counting import show_capped
+from app.crud.formfields import plain_field
+from app.crud.listing import ListPage, ListState
 from app.crud.screens import Screen, count_views, find_screen, new_screens, screens, show_url
 from app.crud.submissions import form_key
+from app.crud.tablerows import table_rows
 from app.crud.views import searchable_screens
 from app.extensions import db
-from app.i18n.formats import FILTERS, date_pattern, is_day_first
+from app.i18n.formats import FILTERS, date_pattern, is_day_first, show_number
 from app.i18n.languages import LANGUAGES, current_language
 from app.jobs.queries import live_job_ids
 from app.jobs.views import badge_label
 from app.security.actor import current_actor
 from app.security.areas import Level
+from app.security.headers import csp_nonce
 from app.security.rights import current_rights, has_permission
 from app.security.roles import LEVELS
 from app.staff.rights_table import rights_by_area
@@ -53,7 +58,10 @@ def init_app(app: Flask) -> None:
         url_for=page_url,
         sidebar=sidebar,
         tools=tools,
-        preferences=preferences,
+        head=head,
+        actions_of=actions_of,
+        action_bar=action_bar,
+        topbar=topbar,
         dialogs=dialogs,
         form_key=form_key,
         has_permission=has_permission,
@@ -61,11 +69,12 @@ def init_app(app: Flask) -> None:
         show_url=show_url,
         searchable_screens=searchable_screens,
         new_screens=new_screens,
-        running_jobs=running_jobs,
         badge_label=badge_label,
         role_rights=role_rights,
         level_choices=level_choices,
         initials=initials,
+        table_rows=table_rows,
+        plain_field=plain_field,
         date_pattern=date_pattern,
         is_day_first=is_day_first,
     )
@@ -130,19 +139,6 @@ def _part(template: str, **values: Any) -> Markup:
     return Markup(render_template(template, **values))
 
 
-class LatestOnly(dict[Any, Any]):
-    """A dictionary that is emptied when it is full."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if len(self) >= self.size:
-            self.clear()
-        super().__setitem__(key, value)
-
-
 def _reader() -> tuple[Any, ...]:
     """Return what a part of a page depends on that is the same on every page, to cache it by."""
     return (current_language(), current_rights(), count_views())
@@ -163,19 +159,56 @@ def _cached_part(template: str) -> Markup:
 
 
 # Take the place, in a cached part, of what differs from page to page.
-_TOKEN, _URL = "[[csrf-token]]", "[[current-url]]"
+_TOKEN, _URL, _NONCE, _TOTAL = "[[csrf-token]]", "[[url]]", "[[csp-nonce]]", "[[total]]"
 
 
-def preferences(theme: str, current_url: str) -> Markup:
-    """Return the rendered forms for language and theme, cached but for token and address."""
-    cache = current_app.extensions.setdefault("preferences", {})
-    key = (current_language(), theme)
+def head() -> Markup:
+    """Return the rendered links of the head of every page, cached but for the nonce."""
+    cache = current_app.extensions.setdefault("heads", {})
+    root = request.script_root
+    if root not in cache or current_app.debug:
+        cache[root] = render_template("layout/head.html", csp_nonce=lambda: _NONCE)
+    return Markup(cache[root].replace(_NONCE, csp_nonce()))
+
+
+def topbar(theme: str, current_url: str) -> Markup:
+    """Return the rendered top bar, cached by user and running jobs but for token and address."""
+    cache = current_app.extensions.setdefault("topbars", LatestOnly(1_000))
+    user, running = current_user._get_current_object(), running_jobs()
+    who = (user.id, user.first_name, user.last_name, user.email)
+    key = (_reader(), request.script_root, theme, who, tuple(running))
+    page = cache.get(key)
+    if page is None:
+        page = cache[key] = render_template(
+            "layout/topbar.html", running=running, theme=theme, csrf_token=lambda: _TOKEN,
+            current_url=_URL,
+        )  # fmt: skip
+    return Markup(page.replace(_TOKEN, generate_csrf()).replace(_URL, str(escape(current_url))))
+
+
+def actions_of(view: Any) -> list[Any]:
+    """Return the actions of a list that the user may run."""
+    cache = current_app.extensions.setdefault("list_actions", LatestOnly(1_000))
+    key = (view, _reader())
     if key not in cache:
-        cache[key] = render_template(
-            "layout/preferences.html", theme=theme, csrf_token=lambda: _TOKEN, current_url=_URL
-        )
-    page = cache[key].replace(_TOKEN, generate_csrf()).replace(_URL, str(escape(current_url)))
-    return Markup(page)
+        cache[key] = [one for name, one in view.actions.items() if view.can_run_action(name)]
+    return cache[key]
+
+
+def action_bar(view: Any, page: ListPage, state: ListState) -> Markup:
+    """Return the rendered actions of a list, cached but for token, selection and total."""
+    cache = current_app.extensions.setdefault("action_bars", LatestOnly(1_000))
+    is_filtered, is_whole = bool(state.filters or state.q), not (page.next or page.previous)
+    key = (view, _reader(), request.script_root, current_user.id, is_filtered, is_whole)
+    bar = cache.get(key)
+    if bar is None:
+        bar = cache[key] = render_template(
+            "crud/action_bar.html", view=view, acts=actions_of(view), total=_TOTAL, query=_URL,
+            is_filtered=is_filtered, is_whole=is_whole, csrf_token=lambda: _TOKEN,
+        )  # fmt: skip
+    total = show_number(page.count) + ("+" if page.is_capped else "")
+    bar = bar.replace(_TOKEN, generate_csrf()).replace(_TOTAL, total)
+    return Markup(bar.replace(_URL, str(escape(state.filter_query()))))
 
 
 def dialogs() -> Markup:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
+from babel.support import Translations
 from flask import Request, request
+from flask_babel import get_locale
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.utils import cached_property
+from wtforms.i18n import messages_path
 
 # A NUL cannot be stored in a database column, a lone surrogate not be encoded.
 _INVALID = re.compile("[\x00\ud800-\udfff]")
@@ -43,11 +47,21 @@ class CleanRequest(Request):
         """Return the parameters of the query string."""
         return _without_invalid(super().args)
 
+    @property
+    def wtforms_translations(self) -> Any:
+        """Return the catalogue of WTForms, which Flask-WTF would read from its file each time."""
+        return _translations(str(get_locale()))
+
     def _load_form_data(self) -> None:
         is_loaded = "form" in self.__dict__
         super()._load_form_data()
         if not is_loaded:
             self.__dict__["form"] = _without_invalid(self.__dict__["form"])
+
+
+@lru_cache(maxsize=8)
+def _translations(language: str) -> Any:
+    return Translations.load(messages_path(), [language], domain="wtforms")
 
 
 def is_api_request() -> bool:

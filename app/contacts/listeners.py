@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.security.actor import Actor, current_actor
@@ -22,8 +23,7 @@ def _check_linked_users(session: Session, _context, _instances) -> None:
     contacts = [row for row in (*session.new, *session.dirty) if isinstance(row, Contact)]
     with session.no_autoflush:
         for contact in contacts:
-            attributes = inspect(contact).attrs
-            if any(attributes[n].history.has_changes() for n in ("user", "user_id")):
+            if is_changed(contact, ("user", "user_id")):
                 _check_link(session, contact, current_actor())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.added_fields import AddedField, StoredField, computed_fields, stored_fields
+from app.crud.prepared import forget_statements
 from app.crud.screens import registered
 
 _MORE = _l("More details")
@@ -17,6 +18,7 @@ Fieldsets = list[tuple[Any, dict[str, Any]]]
 
 def rebuild_screens(models: Collection[Any]) -> None:
     """Let screens and API resources show the fields that models have now."""
+    forget_statements()
     for view in registered(object):
         # A resource is registered after its screen.
         if hasattr(view, "rebuild") and view.datamodel.obj in models:

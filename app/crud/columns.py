@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Select, and_, func, or_, select
+from sqlalchemy import JSON, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.crud.columnvalues import is_indexed, is_stored_in_order, list_values
 from app.crud.interface import ScopedInterface
+from app.crud.prepared import prepared
 from app.crud.sorting import GroupSort, KeySort, Sort
 from app.extensions import db
 from app.fieldtypes import FieldType
@@ -272,21 +273,24 @@ class ChipsColumn(ListColumn):
 
     def load(self, ids: list[int]) -> dict[int, list[tuple[str, str]]]:
         """Return the (label, colour) pairs of each row."""
+        chips_by_row: dict[int, list[tuple[str, str]]] = {}
+        # Plain tables cost half as much; repositories have no scope to apply.
+        query = prepared(None, (self,), self._select_chips)
+        for row_id, label, colour in db.session.connection().execute(query, {"ids": ids}):
+            chips_by_row.setdefault(row_id, []).append((label, colour))
+        return chips_by_row
+
+    def _select_chips(self) -> Select:
         relation = self.datamodel.list_properties[self.name]
         target = relation.mapper.class_.__table__.c
         near = relation.secondary.c[relation.synchronize_pairs[0][1].name]
         far = relation.secondary.c[relation.secondary_synchronize_pairs[0][1].name]
-        chips_by_row: dict[int, list[tuple[str, str]]] = {}
-        # Plain tables cost half as much; repositories have no scope to apply.
-        rows = db.session.connection().execute(
+        return (
             select(near, label_expression(target), target.colour)
             .join_from(relation.secondary, target.id.table, far == target.id)
-            .where(near.in_(ids))
+            .where(near.in_(bindparam("ids", expanding=True)))
             .order_by(target.position, target.id)
         )
-        for row_id, label, colour in rows:
-            chips_by_row.setdefault(row_id, []).append((label, colour))
-        return chips_by_row
 
     def cell(self, values: tuple) -> Cell:
         return Cell("chips", extra=values[0]) if values and values[0] else EMPTY_CELL

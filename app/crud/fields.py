@@ -9,7 +9,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from wtforms import Field, FileField
 from wtforms.validators import ValidationError
-from wtforms.widgets import TextArea
 
 from app import organisation
 from app.crud.widgets import (
@@ -19,6 +18,7 @@ from app.crud.widgets import (
     OptionWidget,
     ProvinceWidget,
     SwitchWidget,
+    TextArea,
     TypedInput,
 )
 from app.errors import DomainError

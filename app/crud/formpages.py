@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.changed import is_changed
 from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
 from app.crud.forms import RowForm
@@ -28,7 +29,6 @@ from app.i18n.languages import current_language
 from app.repositories.models import Repository
 from app.security.actor import current_actor
 from app.security.scope import Scoped
-from app.states.conditions import is_changed
 from app.storage.models import photo_fields
 from app.text import clean
 
@@ -250,7 +250,8 @@ class FormPages:
             claim_submission(db.session())
         with db.session.no_autoflush:
             for name in self.add_columns if is_new else self.edit_columns:
-                if name in form:
+                # A new row is given every value: one left empty takes no default.
+                if name in form and (is_new or form[name].data != getattr(row, name)):
                     form[name].populate_obj(row, name)
             assign_photos(form, row)
             self.before_save(row, form)

@@ -6,23 +6,38 @@ from typing import Any
 
 from flask_appbuilder.forms import GeneralModelConverter
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from sqlalchemy import Column, inspect
-from wtforms import HiddenField
+from wtforms import HiddenField, widgets
 
 from app.crud.fields import PhotoField, SwitchField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import LinesField, line_form_of
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
+from app.crud.widgets import HiddenInput
 from app.fieldtypes import FieldType, get_field_type
 from app.lines import line_column, line_relations
 from app.numbers.models import Numbered
 from app.repositories.models import Repository
 
 NO_TYPE = FieldType()
+_hidden_input = HiddenInput()
 
 
 class LookupForm(FlaskForm):
     """A form whose model fields can be searched by a button, without JavaScript."""
+
+    def hidden_tag(self, *fields: Any) -> Markup:
+        """Return the hidden fields as WTForms does, which takes most of a millisecond for two."""
+        if fields:
+            return super().hidden_tag(*fields)
+        hidden = (field for field in self if isinstance(field.widget, widgets.HiddenInput))
+        return Markup("\n".join(_hidden_input(field) for field in hidden))
+
+    @property
+    def has_required(self) -> bool:
+        """Return True if one of the fields must be filled in."""
+        return any(field.flags.required for field in self)
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Validate the form; if it was sent to search in a field, report only that field."""

@@ -7,16 +7,18 @@ from copy import copy
 from typing import Any, Self
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import Column, ColumnElement, Select, and_, inspect, select
+from sqlalchemy import Column, ColumnElement, Select, and_, bindparam, inspect, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.added_fields import AddedField, ComputedField, added_fields, computed_fields
 from app.crud.filters import FilterConverter
+from app.crud.prepared import prepared
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
 from app.lines import Line
+from app.repositories.models import Repository
 from app.security.actor import current_actor
-from app.security.scope import check_scope, scope_condition, visible
+from app.security.scope import check_scope, not_trashed, scope_condition, visible
 from app.trash.services import select_trashed
 
 
@@ -74,24 +76,41 @@ class ScopedInterface(SQLAInterface):
         number = parse_id(id)
         if number is None:
             return None
-        query = self.visible().where(self.obj.id == number)
         if filters is not None:
-            query = filters.apply_all(query)
-        if linked:
-            query = query.options(*(joinedload(getattr(self.obj, name)) for name in linked))
-        return self.session.scalar(query)
+            query = filters.apply_all(self.visible().where(self.obj.id == number))
+            return self.session.scalar(query)
+        actor, key = current_actor(), (self.obj, self.with_trash, linked)
+        query = (
+            prepared(actor, key, lambda: self._select_one(linked))
+            if self.condition is None
+            else self._select_one(linked)
+        )
+        return self.session.scalars(query, {"row_id": number}).unique().one_or_none()
+
+    def _select_one(self, linked: Iterable[str]) -> Select:
+        """Select a visible row by its id; the statement itself hides the trash, once for all."""
+        query = self.visible().where(self.obj.id == bindparam("row_id"))
+        if not self.with_trash:
+            query = query.where(not_trashed(self.obj)).execution_options(with_trash=True)
+        return query.options(*(joinedload(getattr(self.obj, name)) for name in linked))
 
     def links(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the many-to-one relations among some attributes that ``get`` may read with a row.
+        """Return the relations among some attributes that ``get`` may read with a row.
 
-        Rows that have a trash are left out: whether they are hidden depends on how they are read.
+        These are links to one row, and to values of a repository, of which a row has few. Rows
+        that have a trash are left out: whether they are hidden depends on how they are read.
         """
         return tuple(
             name
             for name in dict.fromkeys(names)
             if name in self.list_properties
-            and self.is_relation_many_to_one(name)
+            and (self.is_relation_many_to_one(name) or self._has_values(name))
             and not hasattr(self.get_related_model(name), "trashed_at")
+        )
+
+    def _has_values(self, name: str) -> bool:
+        return self.is_relation_many_to_many(name) and issubclass(
+            self.get_related_model(name), Repository
         )
 
     def get_trashed(self, id: Any) -> Any:

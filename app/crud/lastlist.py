@@ -15,10 +15,14 @@ URL_SAFE = "%=&+,;:!*'()@/?$-._~"
 
 def remember_list(key: str, query: str) -> None:
     """Remember the query string of a list: its filters, order and page."""
-    lists = {name: old for name, old in session.get("lists", {}).items() if name != key}
+    before = session.get("lists", {})
+    lists = {name: old for name, old in before.items() if name != key}
     if len(query) <= MAX_LENGTH:
         lists[key] = quote(query, safe=URL_SAFE)
-    session["lists"] = dict(list(lists.items())[-MAX_LISTS:])
+    lists = dict(list(lists.items())[-MAX_LISTS:])
+    # What the cookie says already is not signed and sent again.
+    if list(lists.items()) != list(before.items()):
+        session["lists"] = lists
 
 
 def last_list_url(key: str, route_base: str) -> str:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, literal, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, literal, select, tuple_
 
 from app.errors import DomainError
 from app.fieldtypes import to_json
@@ -208,7 +208,9 @@ def _ranges(order: Order, cursor: Cursor | None, backwards: bool) -> list[_Range
         without = _Range((blank, past), without.order)
         ranges = [without, with_value] if backwards else [without]
     elif cursor is not None:
-        value = literal(_storable(cursor.value, attribute.type), attribute.type)
+        value = cursor.value
+        if not isinstance(value, BindParameter):
+            value = literal(_storable(value, attribute.type), attribute.type)
         here, there = tuple_(attribute, key), tuple_(value, cursor.id)
         past = here < there if down else here > there
         if order.link is not None:

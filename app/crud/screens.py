@@ -96,9 +96,13 @@ def screens() -> list[Screen]:
 
 def find_screen(model: type) -> Screen | None:
     """Return the screen over the rows of a model that are not in the trash, or None."""
-    found = [screen for screen in screens() if screen.table.model is model and not screen.is_trash]
-    # A screen over all rows comes before those over a part of them.
-    return min(found, key=lambda one: one.datamodel.condition is not None, default=None)
+    known = current_app.extensions.setdefault("screens", {})
+    key = (model, count_views())
+    if key not in known:
+        found = [one for one in screens() if one.table.model is model and not one.is_trash]
+        # A screen over all rows comes before those over a part of them.
+        known[key] = min(found, key=lambda one: one.datamodel.condition is not None, default=None)
+    return known[key]
 
 
 def screen_of(model: type) -> Screen:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from werkzeug.datastructures import MultiDict
 
 from app.bulk import has_id
@@ -16,14 +16,16 @@ from app.crud.filterbase import SEPARATOR, Filter, InvalidFilter
 from app.crud.filters import FilterConverter
 from app.crud.interface import ScopedInterface
 from app.crud.listing import SIZES, ActiveFilter, ListPage, ListState, limited
-from app.crud.paging import MAX_COUNT, Cursor, InvalidPage, Order, Slice, fetch
-from app.crud.sorting import GroupSort, KeySort, Sort, fetch_groups
+from app.crud.pageloader import PageLoader
+from app.crud.paging import MAX_COUNT, Cursor, InvalidPage
+from app.crud.prepared import finished, prepared, read
+from app.crud.sorting import KeySort, Sort
 from app.errors import DomainError
 from app.extensions import db
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH, parse_query
 from app.search.queries import search_condition
-from app.security.actor import Actor
+from app.security.actor import Actor, current_actor
 from app.text import clean
 
 # Filters that read every row; each folds a text of every row.
@@ -188,12 +190,15 @@ class Table:
             return self._count(state, cap)
 
     def _count(self, state: ListState, cap: int) -> int:
-        ids = self.select_ids(state)
-        count = db.session.scalar(
-            select(func.count()).select_from(ids.limit(cap + 1).subquery()),
-            execution_options=ids.get_execution_options(),
-        )
-        return count or 0
+        def build() -> Select:
+            ids = self.select_ids(state)
+            query = select(func.count()).select_from(ids.limit(cap + 1).subquery())
+            return finished(query.execution_options(**ids.get_execution_options()))
+
+        is_whole = not (state.filters or state.q or self.is_part)
+        key = (self.datamodel, cap)
+        query = prepared(current_actor(), key, build) if is_whole else build()
+        return read(query)[0][0]
 
     def load_page(
         self, state: ListState, actor: Actor, columns: Sequence[ListColumn] | None = None
@@ -225,9 +230,10 @@ class Table:
         is_filtered = bool(state.filters or state.q)
         is_sought = is_filtered and is_capped and _dialect().name == "postgresql"
         unfiltered = self.datamodel.visible() if is_sought else None
-        loader = _PageLoader(
-            self.model, base, plan, actor, state, size, after, before, is_walked, unfiltered
-        )
+        loader = PageLoader(
+            self.datamodel, base, plan, actor, state, size, after, before,
+            is_whole and columns is None, is_walked, unfiltered,
+        )  # fmt: skip
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
             state,
@@ -275,85 +281,3 @@ def _read_size(requested: str | None, preferred: Any) -> int:
     if requested not in {str(size) for size in SIZES}:
         raise InvalidPage("size")
     return int(requested)
-
-
-@dataclass(frozen=True)
-class _PageLoader:
-    """Fetches the rows of one page."""
-
-    model: Any
-    base: Select
-    plan: ColumnPlan
-    actor: Actor
-    state: ListState
-    size: int
-    after: Cursor | None
-    before: Cursor | None
-    is_walked: bool
-    # Of a filtered list with many rows: those among which the filter finds them.
-    unfiltered: Select | None
-
-    def _run(self, statement: Select) -> Sequence[Row]:
-        options = self.base.get_execution_options()
-        return db.session.execute(statement, execution_options=options).all()
-
-    def by_key(self, sort: KeySort) -> Slice:
-        """Return the rows of a page that the database sorts."""
-
-        def run(statement: Select, descending: bool) -> Sequence[Row]:
-            # The ids come from an index alone; then the columns of just those rows are read.
-            ids = statement.subquery()
-            outer = select(ids.c.row_id, ids.c.sort).join(
-                self.model, self.model.id == ids.c.row_id
-            )
-            keys = (ids.c.sort, ids.c.row_id)
-            outer = self.plan.apply(outer, self.actor)
-            return self._run(outer.order_by(*(k.desc() if descending else k for k in keys)))
-
-        base = self.base if sort.join is None else sort.join(self.base, self.actor)
-        unlinked = None if sort.unlinked is None else sort.unlinked(self.actor)
-        attribute = sort.expression()
-        order = Order(
-            attribute,
-            self.model.id,
-            self.state.descending,
-            sort.nullable,
-            sort.link,
-            unlinked,
-        )
-        query = base.with_only_columns(self.model.id.label("row_id"), attribute.label("sort"))
-        return fetch(
-            run, query, order, self.size,
-            after=self.after, before=self.before, last=self.state.last,
-            unfiltered=None if sort.join is not None or sort.is_scan else self.unfiltered,
-        )  # fmt: skip
-
-    def by_group(self, sort: GroupSort) -> Slice:
-        """Return the rows of a page that is sorted value by value: first the ids, then the rows."""
-        found = fetch_groups(
-            self._run, self.base, self.model.id, sort, self.actor, self.size,
-            descending=self.state.descending,
-            after=self.after, before=self.before, last=self.state.last,
-            is_walked=self.is_walked,
-        )  # fmt: skip
-        if not found.rows:
-            return found
-        row_ids = [row_id for row_id, _value in found.rows]
-        query = select(self.model.id, self.model.id).where(self.model.id.in_(row_ids))
-        by_id = {row[0]: tuple(row) for row in self._run(self.plan.apply(query, self.actor))}
-        # A row may be deleted between the two statements.
-        rows = [
-            (row_id, value, *by_id[row_id][2:]) for row_id, value in found.rows if row_id in by_id
-        ]
-        return replace(found, rows=rows)
-
-    def first_position(self, row_count: int, count: int | None) -> int | None:
-        """Return the position in the list of the first row of the page, or None if unknown."""
-        if self.after is not None:
-            return None if self.after.position is None else self.after.position + 1
-        if self.before is not None:
-            position = self.before.position
-            return None if position is None else max(position - row_count, 1)
-        if self.state.last:
-            return None if count is None else count - row_count + 1
-        return 1 if row_count else 0

@@ -11,17 +11,18 @@ from flask_appbuilder.security.decorators import permission_name
 from flask_appbuilder.security.sqla.models import User
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from werkzeug.datastructures import MultiDict
 
 from app.crud.interface import parse_id
 from app.crud.listing import ListState, decode_query, encode_query
 from app.crud.models import SavedView
+from app.crud.prepared import finished, prepared, read
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.crud.table import Table
 from app.errors import DomainError
 from app.extensions import db
-from app.security.actor import current_actor
+from app.security.actor import Actor, current_actor
 from app.security.roles import role_label
 from app.security.scope import scope_condition, visible
 from app.text import clean, fold, sort_key
@@ -40,11 +41,9 @@ class SavedViewPages:
 
     def saved_views(self) -> Sequence[Any]:
         """Return (id, name, query, owner_id, role_id) of the views the user sees as tabs."""
-        query = visible(SavedView, current_actor()).where(SavedView.list_name == self.key)
-        query = query.with_only_columns(
-            SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
-        )
-        rows = db.session.connection().execute(query).all()
+        actor = current_actor()
+        query = prepared(actor, (SavedView,), lambda: finished(_select_views(actor)))
+        rows = read(query, {"key": self.key})
         return sorted(rows, key=lambda row: (sort_key(row.name), row.id))
 
     @expose("/views/")
@@ -187,6 +186,16 @@ class SavedViewPages:
             row=row, roles=sorted(roles, key=lambda role: sort_key(role[1])),
         )  # fmt: skip
         return page, 422 if error else 200
+
+
+def _select_views(actor: Actor) -> Select:
+    return (
+        visible(SavedView, actor)
+        .where(SavedView.list_name == bindparam("key"))
+        .with_only_columns(
+            SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
+        )
+    )
 
 
 def _names(user_ids: set[int]) -> dict[int, str]:

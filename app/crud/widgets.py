@@ -53,6 +53,26 @@ class TextInput(widgets.TextInput):
         return Markup(f"<input {html_params(name=field.name, **kwargs)}>")
 
 
+class HiddenInput(widgets.HiddenInput):
+    """An ``<input>`` that is not shown."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        values = {"id": field.id, "type": "hidden", "value": field._value()} | kwargs
+        return Markup(f"<input {html_params(name=field.name, **values)}>")
+
+
+class TextArea(widgets.TextArea):
+    """A ``<textarea>`` with the limits of its field."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        kwargs.setdefault("id", field.id)
+        for flag, value in vars(field.flags).items():
+            if flag in self.validation_attrs and flag not in kwargs:
+                kwargs[flag] = value
+        params = html_params(name=field.name, **kwargs)
+        return Markup(f"<textarea {params}>\r\n{escape(field._value())}</textarea>")
+
+
 class NumberInput(TextInput):
     """An ``<input>`` for whole numbers."""
 

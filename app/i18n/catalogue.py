@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import Domain, get_locale
+from flask_babel import Domain
+
+from app.i18n.languages import current_locale
 
 
 class CachedDomain(Domain):
@@ -16,7 +18,7 @@ class CachedDomain(Domain):
 
     def get_translations(self) -> Any:
         """Return the catalogue of the current language."""
-        locale = get_locale()
+        locale = current_locale()
         if locale is None:
             return super().get_translations()
         catalogue = self._catalogues.get(locale.language)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flask import has_request_context, request, session
+from babel import Locale
+from flask import g, has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
@@ -28,7 +29,17 @@ def choose_language() -> str:
     return accepted or organisation.language()
 
 
+def current_locale() -> Locale | None:
+    """Return what ``get_locale`` does, which takes four times as long to find it."""
+    try:
+        found = g._get_current_object()._flask_babel.babel_locale
+    except (AttributeError, RuntimeError):
+        # Not chosen yet, or outside of a request.
+        found = None
+    return get_locale() if found is None else found
+
+
 def current_language() -> Language:
     """Return the current language: ``en`` or ``es``."""
-    locale = get_locale()
+    locale = current_locale()
     return "es" if locale is not None and locale.language == "es" else "en"

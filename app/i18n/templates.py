@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from flask_babel import Domain, get_locale
+from flask_babel import Domain
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
+
+from app.i18n.languages import current_locale
 
 # The messages of all templates are fewer; a template may also translate a text of the database.
 MAX_MESSAGES = 5_000
@@ -28,7 +30,7 @@ def _translator(messages: Domain) -> Callable[..., str]:
     @pass_eval_context
     def translate(context: EvalContext, message: Any, **variables: Any) -> str:
         """Return a message in the language of the reader; it is always a format."""
-        locale = get_locale()
+        locale = current_locale()
         key = ("" if locale is None else locale.language, str(message))
         if not context.autoescape:
             return messages.get_translations().ugettext(key[1]) % variables

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.fieldtypes import get_field_type, to_json
 from app.lines import MAX_LINES, Line, line_column, line_key, line_relations
 from app.log.values import foreign_keys, link_to_json
@@ -52,12 +53,16 @@ def changed_lines(session: Session, row: Any) -> dict[str, list[list[LineJson]]]
 
 def owners_of_changed_lines(session: Session) -> set[Any]:
     """Return the rows of which the session adds, changes or deletes lines."""
-    written: Any = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
-    lines: Any = [row for row in (*written, *session.deleted) if isinstance(row, Line)]
-    owners = [line.owner for line in lines]
+    lines: Any = [
+        row
+        for row in (*session.new, *session.dirty)
+        if isinstance(row, Line) and session.is_modified(row)
+    ]
+    owners = [line.owner for line in (*lines, *session.deleted) if isinstance(line, Line)]
     for row in session.dirty:
         relations = line_relations(type(row)) if not isinstance(row, Line) else {}
-        owners += [row for name in relations if inspect(row).attrs[name].history.has_changes()]
+        if relations and is_changed(row, relations):
+            owners.append(row)
     return {owner for owner in owners if owner is not None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
+from app.changed import changed_attributes
 from app.search.models import Searchable
 from app.search.services import index_rows, update_linked_names
 
@@ -26,9 +27,8 @@ def _update_search_texts(session: Session, _context) -> None:
 
 
 def _has_changed_columns(row: Searchable) -> bool:
-    state = inspect(row)
-    names = row.search_columns
-    if names is None:
-        names = tuple(attribute.key for attribute in state.mapper.column_attrs)
-    attributes = state.attrs
-    return any(attributes[name].history.has_changes() for name in names if name not in _NEVER)
+    changed = changed_attributes(row) - _NEVER
+    if row.search_columns is None:
+        columns = inspect(type(row)).column_attrs
+        return any(name in columns for name in changed)
+    return not changed.isdisjoint(row.search_columns)

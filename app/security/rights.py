@@ -57,11 +57,13 @@ def has_permission(permission: str, resource: str) -> bool:
 
 def current_rights() -> Rights:
     """Return the rights of the current user, found out once in a request."""
-    rights_of, rights = g.get("rights", (None, NO_RIGHTS))
-    if rights_of is None or rights_of is not g.get("_login_user"):
+    # Asked thirty times for each page: what stands for ``g`` is looked up once.
+    context = g._get_current_object()
+    rights_of, rights = context.get("rights", (None, NO_RIGHTS))
+    if rights_of is None or rights_of is not context.get("_login_user"):
         user = current_user._get_current_object()  # type: ignore[attr-defined]
         rights = _rights_of(user)
-        g.rights = (user, rights)
+        context.rights = (user, rights)
     return rights
 
 

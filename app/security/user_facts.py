@@ -29,6 +29,14 @@ class UserFact(Plug):
         read_for, texts = g.get("user_facts", NOT_READ)
         return texts[cls] or "" if user_id is not None and read_for == user_id else None
 
+    @classmethod
+    def take(cls) -> str | None:
+        """Return the text that was read with the user of the request, whoever that is, but once.
+
+        For what is not about the user, and is asked again after the request has changed it.
+        """
+        return g.get("user_facts", NOT_READ)[1].pop(cls, None) if has_request_context() else None
+
     # The column of the statement.
     column: ClassVar[str]
 

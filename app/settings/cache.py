@@ -1,7 +1,7 @@
 """The values of all settings, cached by the process and compared with the database when used.
 
 A request, or a transaction outside of one, asks the database at most once whether anything has
-changed: the sum of the versions grows with every change, in whatever process it is made.
+changed: the sum of the versions grows with every change. A page reads it with its user.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, current_app, g, has_app_context, has_request_context
-from sqlalchemy import Connection, event, func, inspect, select
+from sqlalchemy import Connection, String, cast, event, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import connection_to_read
 from app.extensions import db
+from app.security.user_facts import UserFact
 from app.settings.kinds import Setting
 from app.settings.models import StoredSetting
-
-Stamp = tuple[Any, ...]
 
 
 class SettingsCache:
@@ -27,7 +26,7 @@ class SettingsCache:
 
     def __init__(self) -> None:
         # Replaced as a whole: threads need no lock.
-        self._cached: tuple[Stamp | None, dict[str, Any]] = (None, {})
+        self._cached: tuple[str | None, dict[str, Any]] = (None, {})
 
     def get(self, key: str) -> Any:
         """Return the value of a setting."""
@@ -37,6 +36,8 @@ class SettingsCache:
 
     def _current(self) -> Mapping[str, Any]:
         session = db.session()
+        if (stamp := Stamp.take()) is not None and stamp == self._cached[0]:
+            return self._cached[1]
         try:
             with connection_to_read(session) as connection:
                 if session.info.get("settings_changed"):
@@ -44,7 +45,7 @@ class SettingsCache:
                     return _load(connection)[1]
                 if self._cached[0] is None and not inspect(connection).has_table("setting"):
                     return _with_defaults({})
-                if self._cached[0] is None or self._cached[0] != _stamp(connection):
+                if self._cached[0] is None or self._cached[0] != connection.scalar(_STAMP):
                     self._cached = _load(connection)
         except SQLAlchemyError:
             # The page that reports the error needs a language and a time zone too.
@@ -62,23 +63,30 @@ def get_setting(key: str) -> Any:
     return current_app.extensions["settings"].get(key)
 
 
-def _stamp(connection: Connection) -> Stamp:
-    table = StoredSetting.__table__
-    query = select(func.sum(table.c.version), func.max(table.c.updated_at))
-    return tuple(connection.execute(query).one())
+class Stamp(UserFact):
+    """What every change of a setting changes, in whatever process it is made."""
+
+    @classmethod
+    def expression(cls, user: Any) -> Any:
+        """Return the sum of the versions and the time of the last change."""
+        column = StoredSetting.__table__.alias("stamped").c
+        versions, changed = func.sum(column.version), func.max(column.updated_at)
+        return select(
+            func.coalesce(cast(versions, String).concat(" ").concat(cast(changed, String)), "")
+        ).scalar_subquery()
 
 
-def _load(connection: Connection) -> tuple[Stamp, dict[str, Any]]:
+_STAMP = select(Stamp.expression(None))
+_ROWS = select(
+    StoredSetting.__table__.c.key, StoredSetting.__table__.c.value, Stamp.expression(None)
+)
+
+
+def _load(connection: Connection) -> tuple[str, dict[str, Any]]:
     """Read every setting and the stamp, in one statement."""
-    table = StoredSetting.__table__
-    query = select(table.c.key, table.c.value, table.c.version, table.c.updated_at)
-    rows = connection.execute(query).all()
-    stamp = (
-        sum(row.version for row in rows) or None,
-        max((row.updated_at for row in rows), default=None),
-    )
-    stored = {row.key: row.value for row in rows if row.value is not None}
-    return stamp, _with_defaults(stored)
+    rows = connection.execute(_ROWS).all()
+    stored = {key: value for key, value, _stamp in rows if value is not None}
+    return rows[0][2] if rows else "", _with_defaults(stored)
 
 
 def _with_defaults(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,4 +116,5 @@ def _forget_after_transaction(session: Session, transaction) -> None:
 
 def _forget() -> None:
     if has_app_context():
+        Stamp.take()
         g.pop("settings", None)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.entities.models import Entity
 from app.errors import DomainError
 from app.i18n.clock import today
@@ -218,9 +219,10 @@ def _refuse_bypasses(session: Session, written: list[Any], actor: Actor) -> None
     if actor.is_system:
         return
     for row in written:
-        is_changed = _is_new_or_deleted(session, row) or session.is_modified(row)
         is_plain = isinstance(row, User) and not isinstance(row, StaffUser)
-        if (is_plain or isinstance(row, Group)) and is_changed:
+        if not (is_plain or isinstance(row, Group)):
+            continue
+        if _is_new_or_deleted(session, row) or session.is_modified(row):
             raise DomainError(_("Rights can only be given through roles."))
 
 
@@ -300,11 +302,8 @@ def _holder_ids(session: Session, role: Role) -> list[int]:
 
 
 def _has_changes(row: Any, names: tuple[str, ...]) -> bool:
-    attributes = inspect(row).attrs
-    return any(attributes[name].history.has_changes() for name in names) or (
-        # An entity assigned as an object changes the foreign key only during the flush.
-        "entity_id" in names and attributes["entity"].history.has_changes()
-    )
+    # An entity assigned as an object changes the foreign key only during the flush.
+    return is_changed(row, (*names, "entity") if "entity_id" in names else names)
 
 
 def _stored_value(session: Session, row: Any, attribute: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, false, inspect, literal, select, true
 from sqlalchemy.orm import RelationshipDirection, Session
 
+from app.changed import changed_attributes
+
 # A condition that refuses a row, and the sentence that says why.
 Reason = tuple[Any, Any]
 
@@ -37,21 +39,17 @@ def as_condition(condition: Any) -> ColumnElement[bool]:
     return condition
 
 
-def is_changed(row: Any, names: Iterable[str]) -> bool:
-    """Return True if a flush writes one of the attributes of a row."""
-    attributes = inspect(row).attrs
-    return any(name in attributes and attributes[name].history.has_changes() for name in names)
-
-
 def is_written(row: Any) -> bool:
     """Return True if a flush writes a column of a row, or a link that the row holds."""
-    mapper = inspect(type(row))
-    names = [attribute.key for attribute in mapper.column_attrs] + [
-        relation.key
-        for relation in mapper.relationships
-        if not relation.viewonly and relation.direction is not RelationshipDirection.ONETOMANY
-    ]
-    return is_changed(row, names)
+    relations = inspect(type(row)).relationships
+    return any(
+        name not in relations
+        or not (
+            relations[name].viewonly
+            or relations[name].direction is RelationshipDirection.ONETOMANY
+        )
+        for name in changed_attributes(row)
+    )
 
 
 def first_reason(

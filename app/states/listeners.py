@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import RelationshipDirection, Session
 
+from app.changed import is_changed
 from app.errors import DomainError
 from app.lines import Line
 from app.security.actor import current_actor
-from app.states.conditions import is_changed, is_written
+from app.states.conditions import is_written
 from app.states.locks import Guarded, Lock, check_locks
 from app.states.rules import check_rules
 from app.states.stateful import STATE_NOT_EDITED, Stateful
@@ -22,11 +23,11 @@ def _link_rows_to_themselves_by_id(session: Session, _context, _instances) -> No
     """Write a link of a row to itself as an id: SQLAlchemy cannot sort such a row after itself."""
     for row in session.dirty:
         for relation in _links_to_own_model(type(row)):
-            attribute = inspect(row).attrs[relation.key]
-            if attribute.history.has_changes() and attribute.value is row:
+            name = relation.key
+            if is_changed(row, (name,)) and getattr(row, name) is row:
                 (column,) = relation.local_columns
                 key = inspect(type(row)).get_property_by_column(column).key
-                session.expire(row, [relation.key])
+                session.expire(row, [name])
                 setattr(row, key, row.id)
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, Integer, case, inspect, select
 from sqlalchemy.orm import Session
 
 from app.bulk import given_rows
+from app.changed import is_changed
 from app.errors import DomainError
 from app.registry import Plug
 from app.security.actor import Actor
-from app.states.conditions import NewValues, as_condition, first_reason, is_changed
+from app.states.conditions import NewValues, as_condition, first_reason
 
 # Before the name of a rule, in the reasons of an operation's items.
 REASON_PREFIX = "rule:"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.storage.files import delete_from_disk
 from app.storage.models import photo_fields
 from app.storage.services import TO_DELETE, assign_files, forget_files_of, release_files
@@ -17,6 +18,8 @@ def _follow_rows(session: Session, _context) -> None:
     released: set[str] = set()
     for row in (*session.new, *session.dirty):
         for field in photo_fields(type(row)):
+            if not is_changed(row, (field,)):
+                continue
             history = inspect(row).attrs[field].history
             released.update(key for key in history.deleted if key)
             if keys := {key for key in history.added if key}:
