@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
@@ -14,8 +14,9 @@ from app.extensions import db
 from app.search.queries import search_condition
 from app.search.services import rebuild
 from app.security.actor import acting_as
+from app.security.scope import visible
 from app.trash.services import move_to_trash, restore
-from tests.factories import a_contact, an_account
+from tests.factories import a_contact, an_account, the_entity
 from tests.people import ALICIA, BRUNO
 
 pytestmark = pytest.mark.both_databases
@@ -158,6 +159,45 @@ def test_a_search_within_a_scope_reads_no_text_but_those_that_match(session):
     else:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
         assert "SCAN contact_search" not in plan
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+@pytest.mark.parametrize("model", [Contact, Account], ids=lambda model: model.__name__)
+def test_the_texts_of_a_scope_are_found_by_an_index_of_their_entities(model, session):
+    with acting_as(BRUNO.as_actor()):
+        query = select(model.id).where(search_condition(db.session(), model, "garcia"))
+    connection = db.session.connection()
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    connection.exec_driver_sql(f"DROP INDEX ix_{model.__tablename__}_search_text")
+    statement = query.compile(connection, compile_kwargs={"literal_binds": True})
+    plan = "".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}"))
+    assert f"ix_{model.__tablename__}_search_entity_id" in plan
+
+
+def test_a_row_is_found_in_its_entity_whatever_moved_it(session):
+    contact, account = a_contact(last_name="Lejano"), an_account(name="Lejano")
+    db.session.commit()
+
+    def found() -> list[str]:
+        with acting_as(BRUNO.as_actor()):
+            rows = [
+                db.session.scalars(
+                    visible(model, BRUNO.as_actor()).where(
+                        search_condition(db.session(), model, "lejano")
+                    )
+                ).all()
+                for model in (Contact, Account)
+            ]
+        return [str(row) for some in rows for row in some]
+
+    north, south = the_entity("Norte"), the_entity("Sur")
+    assert found() == ["Ana Lejano", "Lejano"]
+    contact.entity = account.entity = south
+    db.session.commit()
+    assert found() == []
+    for model in (Contact, Account):
+        db.session.execute(update(model).values(entity_id=north.id))
+    assert found() == ["Ana Lejano", "Lejano"]
 
 
 def test_the_global_search_finds_nothing_out_of_scope(client_as):

@@ -91,7 +91,7 @@ class Contact(
         *photo_index("contact", "photo"),
     )
     series = "contact"
-    search_table = search_table("contact")
+    search_table = search_table("contact", is_scoped=True)
     search_linked = "account"
     search_columns = (*SEARCHED_COLUMNS, "account_id")
     search_dates = ("birth_date",)
