@@ -8,7 +8,7 @@ from alembic import op
 from app.search.schema import entity_statements, no_entity_statements
 
 revision = "0052"
-down_revision = "0041"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 

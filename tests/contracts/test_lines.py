@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app import types
+from app.accounts.models import Account
 from app.contacts.models import ContactType
 from app.crud.api.resource import ModelApi
 from app.crud.interface import ScopedInterface
@@ -25,11 +26,11 @@ from app.models import VersionedRow
 from app.security.actor import contact_actor
 from app.security.areas import Area
 from app.security.scope import Scoped, visible
-from tests.factories import the_entity, the_value
+from tests.factories import an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 from tests.sample import sample_app
 
-FIELDS = ("text", "quantity", "price", "type")
+FIELDS = ("text", "quantity", "price", "type", "account")
 
 
 def declare() -> dict[str, Any]:
@@ -58,6 +59,8 @@ def declare() -> dict[str, Any]:
         )
         type_id: Mapped[int | None] = mapped_column(ForeignKey("contact_type.id"))
         type: Mapped[ContactType | None] = relationship(info={"label": _l("Type")})
+        account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+        account: Mapped[Account | None] = relationship(info={"label": _l("Account")})
 
     class SampleOrderView(ModelView):
         datamodel = ScopedInterface(SampleOrder)
@@ -118,6 +121,11 @@ def rows_of(page: str) -> list[tuple[str, str]]:
     inputs = re.findall(r'<input[^>]*name="lines-(\d+)-text"[^>]*>', body)
     values = re.findall(r'<input[^>]*name="lines-\d+-text"[^>]*value="([^"]*)"', body)
     return list(zip(inputs, values, strict=True))
+
+
+def select_of(page: str, name: str) -> str:
+    """Return the options of a select."""
+    return page.partition(f'name="{name}"')[2].partition("</select>")[0]
 
 
 @pytest.mark.both_databases
@@ -193,6 +201,31 @@ def test_a_new_line_of_which_all_that_was_typed_is_wrong_is_kept(client_as, orde
     assert reply.status_code == 422
     assert f'id="lines-0-{next(iter(wrong))}-error"' in reply.text
     assert 'id="lines-1-text-error"' not in reply.text
+
+
+@pytest.mark.parametrize("sent_by", [{"_find": "lines-2-account"}, {}], ids=["button", "Enter"])
+def test_a_search_in_a_new_line_without_a_script_finds_and_saves_nothing(
+    client_as, order, sent_by
+):
+    an_account(name="Imprenta Luz")
+    an_account(name="Luz del Sur", entity="Sur")
+    same = [{"id": line.id, "text": line.text} for line in order.lines]
+    new = {"text": "", "quantity": "1", "price": "", "type": "", "account": ""}
+    search = {"account_find": "luz", "account_found": ""}
+    browser, url = client_as(BRUNO), f"/sample-orders/edit/{order.id}"
+    reply = browser.post(url, data=typed(order, *same, new | search, name="Otro", **sent_by))
+    assert reply.status_code == 422
+    assert order.name == "Pedido"
+    chosen = re.findall(r'<option value="(\d+)">([^<]+)', select_of(reply.text, "lines-2-account"))
+    assert [label for _id, label in chosen] == ["Imprenta Luz"]
+    # What else the line needs is asked for when the form is saved.
+    assert re.findall(r'id="(lines-[^"]*)-error"', reply.text) == ["lines-2-account"]
+
+    found = {"text": "Cartel", "account_find": "luz", "account_found": "luz"}
+    data = typed(order, *same, new | found | {"account": chosen[0][0]})
+    assert browser.post(url, data=data).status_code == 302
+    db.session.expire_all()
+    assert str(order.lines[2].account) == "Imprenta Luz"
 
 
 def test_too_many_lines_are_refused_and_kept(client_as, order):
