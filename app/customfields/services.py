@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.customfields.kinds import COLUMN_PREFIX, KINDS, MAX_INDEXES
 from app.customfields.models import CustomConversion, CustomField
 from app.errors import DomainError
@@ -15,7 +16,6 @@ from app.i18n.formats import show_number
 from app.i18n.localized import localize
 from app.jobs.services import enqueue
 from app.security.actor import Actor
-from app.states.conditions import is_changed
 from app.subjects import model_named
 
 MAX_MONTHS, MAX_WARN_DAYS = 1_200, 366
