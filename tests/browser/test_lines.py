@@ -11,9 +11,9 @@ from app.security.rights import ADMINISTRATOR
 from tests.browser.context_pool import ContextPool
 from tests.browser.live_server import ENGLISH, LiveServer
 from tests.browser.playwright import expect
-from tests.contracts.test_lines import declare
 from tests.factories import an_account, the_entity
 from tests.sample import sample_app
+from tests.sample.orders import declare
 from tests.servers import running
 
 WIDTHS = "all => all.map((one) => [one.name || one.id, one.offsetWidth])"
