@@ -32,7 +32,7 @@ from app.subjects import Customizable, marked
 # The stamp of a database without custom fields.
 NO_FIELDS = "0--"
 # How long a process waits for its other requests to end before it changes its fields all the same.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 
 
 def _stamp() -> Any:
@@ -73,11 +73,11 @@ class _Requests:
             self._condition.notify_all()
 
     @contextmanager
-    def alone(self, own: int) -> Iterator[None]:
-        """Wait until none but the caller's ``own`` request (0 or 1) is served."""
+    def alone(self) -> Iterator[None]:
+        """Wait until no request is served; those that come wait."""
         with self._condition:
             self._is_closed = True
-            self._condition.wait_for(lambda: self._count <= own, PATIENCE_SECONDS)
+            self._condition.wait_for(lambda: self._count <= 0, PATIENCE_SECONDS)
         try:
             yield
         finally:
@@ -118,11 +118,19 @@ def refresh(stamp: str | None = None) -> None:
     stamp = stamp or _read_stamp(db.session())
     if stamp == _registered == current_app.extensions["custom_fields"]:
         return
-    with _lock, _requests.alone(int(g.get("is_counted_request", False))):
-        _register(db.session(), stamp)
-        if current_app.extensions["custom_fields"] != stamp:
-            _follow()
-            current_app.extensions["custom_fields"] = stamp
+    # A request that waits for another one to do the same does nothing meanwhile.
+    is_counted = g.get("is_counted_request", False)
+    if is_counted:
+        _requests.end()
+    try:
+        with _lock, _requests.alone():
+            _register(db.session(), stamp)
+            if current_app.extensions["custom_fields"] != stamp:
+                _follow()
+                current_app.extensions["custom_fields"] = stamp
+    finally:
+        if is_counted:
+            _requests.begin()
 
 
 def load(app: Flask) -> None:
