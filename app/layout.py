@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 
 from app.caches import LatestOnly
 from app.crud.basepage import menu_groups
-from app.crud.columns import initials
+from app.crud.columns import ListColumn, initials
 from app.crud.counting import show_capped
 from app.crud.formfields import plain_field
 from app.crud.listing import ListPage, ListState
@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         head=head,
         actions_of=actions_of,
         action_bar=action_bar,
+        table_head=table_head,
         topbar=topbar,
         dialogs=dialogs,
         form_key=form_key,
@@ -209,6 +210,17 @@ def action_bar(view: Any, page: ListPage, state: ListState) -> Markup:
     total = show_number(page.count) + ("+" if page.is_capped else "")
     bar = bar.replace(_TOKEN, generate_csrf()).replace(_TOTAL, total)
     return Markup(bar.replace(_URL, str(escape(state.filter_query()))))
+
+
+def table_head(view: Any, columns: list[ListColumn], state: ListState, can_tick: bool) -> Markup:
+    """Return the rendered head of a list, cached by what its links keep of the state."""
+    cache = current_app.extensions.setdefault("table_heads", LatestOnly(1_000))
+    key = (view, *columns, state.sort, state.descending, can_tick, state.url(), _reader())
+    if key not in cache:
+        cache[key] = _part(
+            "crud/table_head.html", view=view, columns=columns, state=state, can_tick=can_tick
+        )
+    return cache[key]
 
 
 def dialogs() -> Markup:

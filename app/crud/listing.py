@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -78,8 +79,7 @@ class ListState:
         if self.view_id and "view" not in changes:
             pairs.append(("view", self.view_id))
         pairs += [(name, str(value)) for name, value in changes.items() if value is not None]
-        pairs = [*self.page_pairs, *pairs]
-        return "?" + urlencode(pairs)
+        return "?" + _encoded((*self.page_pairs, *pairs))
 
     def full_query(self) -> str:
         """Return the query string with sort, size and columns spelled out, for a saved view."""
@@ -116,6 +116,11 @@ class ListState:
         """Return the query string that sorts by a column, or reverses its order."""
         down = self.sort == column and not self.descending
         return self.url(sort=("-" if down else "") + column)
+
+
+@lru_cache(maxsize=4_096)
+def _encoded(pairs: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(pairs)
 
 
 def encode_query(args: MultiDict) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale, dates
 from flask import has_request_context, request
@@ -108,7 +109,14 @@ def show_ago(value: datetime | None) -> str:
 
 def show_number(value: int | float | Decimal | None) -> str:
     """Format a number: 12,480 in English, 12.480 in Spanish."""
+    if isinstance(value, int):
+        return _show_whole(value, current_language())
     return "" if value is None else format_decimal(value)
+
+
+@lru_cache(maxsize=2_048)
+def _show_whole(value: int, _language: str) -> str:
+    return format_decimal(value)
 
 
 def decimal_sign() -> str:
