@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
+from app.crud import firstrows, paging
 from app.extensions import db
 from app.search.queries import search_condition
 from app.search.services import rebuild
@@ -221,6 +222,23 @@ def test_the_global_search_finds_nothing_out_of_scope(client_as):
     reply = client_as(BRUNO).get("/search?q=lejano", headers={"X-Fragment": "1"})
     (group,) = reply.get_json()["groups"]
     assert [row["label"] for row in group["rows"]] == ["Ana Lejano Cerca"]
+
+
+@pytest.mark.parametrize("most", [1, 1_000])
+def test_the_first_that_are_found_are_the_first_in_order(session, client_as, monkeypatch, most):
+    monkeypatch.setattr(firstrows, "MAX_SORTED", most)
+    monkeypatch.setattr(paging, "WALKED", (2, 4))
+    for name in ("Abad", "Zurbano", "Yuste", "Xirau"):
+        a_contact(first_name="Lejano", last_name=name)
+    an_account(name="Lejano")
+    browser = client_as(BRUNO)
+    fragment = {"X-Fragment": "1"}
+    found = browser.get("/search?q=lejano", headers=fragment).get_json()["groups"]
+    rows = {group["label"]: [row["label"] for row in group["rows"]] for group in found}
+    names = ["Lejano Abad", "Lejano Xirau", "Lejano Yuste", "Lejano Zurbano"]
+    assert rows == {"Contacts": names, "Accounts": ["Lejano"]}
+    picked = browser.get("/contacts/lookup/manager?q=lejano", headers=fragment).get_json()
+    assert [row["label"] for row in picked["results"]] == names
 
 
 def test_the_global_search_works_without_javascript(ana, client_as):
