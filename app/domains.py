@@ -34,6 +34,7 @@ DOMAINS = (
     "staff",
     "accounts",
     "contacts",
+    "duplicates",
 )
 
 # Modules that register something when imported, in import order: all models before any listener,
@@ -41,7 +42,7 @@ DOMAINS = (
 MODULES = (
     "models", "added_fields", "rules", "merge_rules", "transitions", "reactions", "settings",
     "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs",
-    "tabs", "header_actions", "cards", "views", "api", "commands", "checks",
+    "tabs", "header_actions", "cards", "form_parts", "views", "api", "commands", "checks",
 )  # fmt: skip
 
 
