@@ -18,6 +18,7 @@ from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
+from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
 from app.importexport.uploads import store_upload
@@ -295,6 +296,18 @@ def _mergeable_pairs(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Cas
     yield "missing", {"pk": own, "other_id": MISSING_ID}
 
 
+def _pairs(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    own = rows.row_id(Contact, "own")
+    for which in ("own", "foreign", "trashed"):
+        other = rows.row_id(Contact, which) if which != "own" else a_row(Contact, "Norte").id
+        low, high = sorted((own, other))
+        pair = DuplicatePair(low_id=low, high_id=high, score=60, reasons=1)
+        db.session.add(pair)
+        db.session.commit()
+        yield which, {"low_id": low, "high_id": high}
+    yield "missing", {"low_id": own, "high_id": MISSING_ID}
+
+
 def _merges(_rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     model = view.datamodel.obj
     for which, entity in (("own", "Norte"), ("foreign", "Sur")):
@@ -317,6 +330,7 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("card", "name"): _cards,
     ("other_id", "pk"): _mergeable_pairs,
     ("merge_id",): _merges,
+    ("high_id", "low_id"): _pairs,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
     ("name", "pk"): _transitions,
