@@ -57,7 +57,7 @@ migration: $(VENV)/.installed-dev ## Write a migration of what the models change
 demo: $(VENV)/.installed $(COMPILED) ## Fill an empty database with demo data
 	@$(FLASK) setup --demo
 
-bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite; WHAT=operations shows what an action spends its time on
+bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite; WHAT=operations shows what an action spends its time on, WHAT=customfields what 60 custom fields cost
 	@$(BIN)/python -m bench$(if $(WHAT),.$(WHAT)) $(N) $(DB)
 
 permissions: $(VENV)/.installed-dev ## Write the permission matrix again, to be reviewed

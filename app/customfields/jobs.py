@@ -34,7 +34,7 @@ class IndexJob(JobKind):
         field = session.get(CustomField, job.payload["field_id"])
         if field is not None and field.slot is not None:
             is_wanted = field.is_sortable
-            _make_or_drop(session, field, is_wanted=is_wanted)
+            make_or_drop_index(session, field, is_wanted=is_wanted)
             # A new version, so that every process registers the field anew.
             session.execute(
                 update(CustomField)
@@ -44,7 +44,7 @@ class IndexJob(JobKind):
         return Step(cursor=1, count=1, is_last=True)
 
 
-def _make_or_drop(session: Session, field: CustomField, *, is_wanted: bool) -> None:
+def make_or_drop_index(session: Session, field: CustomField, *, is_wanted: bool) -> None:
     table = model_named(field.subject).__table__
     column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
     index = next(

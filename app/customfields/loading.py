@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 from flask_login import current_user
 from sqlalchemy import String, cast, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +26,7 @@ from app.customfields.models import CustomField
 from app.customfields.slots import FOLLOWERS, SlotField, register, remember
 from app.database import connection_to_read
 from app.extensions import db
+from app.security.guard import is_public
 from app.security.user_facts import UserFact
 from app.subjects import Customizable, marked
 
@@ -99,6 +100,9 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def refresh_fields() -> None:
+        if request.endpoint is None or is_public(app, request.endpoint):
+            # A visitor's page, or a static file: nobody's user is loaded for it.
+            return
         _requests.begin()
         g.is_counted_request = True
         if current_user and current_user.is_authenticated:

@@ -9,6 +9,7 @@ import pytest
 from flask import g
 
 from app.customfields import loading
+from tests.people import ALICIA
 
 
 def test_whoever_changes_the_fields_waits_for_requests_and_they_for_it():
@@ -62,3 +63,11 @@ def test_requests_that_find_the_same_change_do_not_wait_for_each_other(app):
             thread.join(10)
     assert len(finished) == 2
     assert max(finished) < loading.PATIENCE_SECONDS
+
+
+def test_a_static_file_asks_the_database_nothing(client_as, session, counting):
+    browser = client_as(ALICIA)
+    browser.get("/static/css/padron.css")
+    with counting() as statements:
+        assert browser.get("/static/css/padron.css").status_code == 200
+    assert not statements
