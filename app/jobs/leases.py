@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     type_coerce,
     update,
 )
@@ -107,14 +108,15 @@ def claim(session: Session, job_id: int, owner: str, *, ignore_run_at: bool = Fa
     return job
 
 
-def lock_leased(session: Session, job_id: int, owner: str, cursor: int) -> Job:
+def lock_leased(session: Session, job_id: int, owner: str, cursor: int | None = None) -> Job:
     """Lock a job we have the lease on until the transaction ends; return its current row.
 
-    Raises LeaseLost if it is not ours any more.
+    Raises LeaseLost if it is not ours any more, or is not at ``cursor``.
     """
+    is_at_cursor = true() if cursor is None else Job.cursor == cursor
     job = session.scalar(
         select(Job)
-        .where(Job.id == job_id, Job.owner == owner, Job.cursor == cursor, Job.state == "running")
+        .where(Job.id == job_id, Job.owner == owner, is_at_cursor, Job.state == "running")
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
