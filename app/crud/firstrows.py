@@ -35,5 +35,6 @@ def first_ids(
         Order(order, model.id, False, bool(order.expression.nullable)),
         limit,
         unfiltered=None if is_short or dialect.name != "postgresql" else seen,
+        are_few=is_short and dialect.name == "postgresql",
     )
     return [row[0] for row in page.rows]

@@ -224,10 +224,22 @@ class Table:
         is_whole = not (state.filters or state.q or self.is_part)
         is_walked = is_whole and count > MAX_FILTERED_COUNT
         is_filtered = bool(state.filters or state.q)
-        is_sought = is_filtered and is_capped and _dialect().name == "postgresql"
+        is_postgres = _dialect().name == "postgresql"
+        is_sought = is_filtered and is_capped and is_postgres
         unfiltered = self.datamodel.visible() if is_sought else None
+        are_few = not is_whole and not is_capped and is_postgres
         loader = _PageLoader(
-            self.model, base, plan, actor, state, size, after, before, is_walked, unfiltered
+            self.model,
+            base,
+            plan,
+            actor,
+            state,
+            size,
+            after,
+            before,
+            is_walked,
+            unfiltered,
+            are_few,
         )
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
@@ -304,6 +316,8 @@ class _PageLoader:
     is_walked: bool
     # Of a filtered list with many rows: those among which the filter finds them.
     unfiltered: Select | None
+    # Whether those are all sorted, whatever the order.
+    are_few: bool
 
     def _run(self, statement: Select) -> Sequence[Row]:
         options = self.base.get_execution_options()
@@ -338,6 +352,7 @@ class _PageLoader:
             run, query, order, self.size,
             after=self.after, before=self.before, last=self.state.last,
             unfiltered=None if sort.join is not None or sort.is_scan else self.unfiltered,
+            are_few=self.are_few,
         )  # fmt: skip
 
     def by_group(self, sort: GroupSort) -> Slice:
