@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    TypeDecorator,
     and_,
     any_,
     bindparam,
@@ -64,12 +65,22 @@ def is_one_of(dialect: Any, attribute: Any, values: Iterable[Any]) -> Any:
     return attribute.in_(select(given.c.value))
 
 
-def has_id(dialect: Any, key: Any, ids: Iterable[int]) -> Any:
+class _Ids(TypeDecorator[Any]):
+    """Ids as one parameter, which PostgreSQL knows when it makes the plan of a statement."""
+
+    impl = ARRAY(Integer)
+    cache_ok = True
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Return what writes the array: the driver would write it id by id."""
+        return lambda ids: "{" + ",".join(map(str, ids)) + "}"
+
+
+def has_id(dialect: Any, key: Any, ids: Sequence[int]) -> Any:
     """Return the condition that an id is one of many, which PostgreSQL's planner can count."""
     if dialect.name != "postgresql":
         return key.in_(list(ids))
-    listed = literal("{" + ",".join(map(str, ids)) + "}", Text)
-    return key == any_(cast(listed, ARRAY(Integer)))
+    return key == any_(bindparam(None, ids, type_=_Ids()))
 
 
 def to_json(dialect: Any, types: Mapping[str, Any], rows: Iterable[Row]) -> str:

@@ -50,10 +50,11 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     if not may_name(model):
         return []
     query = seen = visible(model, current_actor())
-    is_searched = bool(typed and parse_query(typed)) and issubclass(model, Searchable)
+    is_typed = bool(typed and parse_query(typed))
+    is_searched = is_typed and issubclass(model, Searchable)
     if is_searched:
         query = query.where(search_condition(db.session(), model, typed))
-    elif typed and parse_query(typed):
+    elif is_typed:
         pattern = f"%{escape_like(fold(typed))}%"
         names = (
             (model.label_en, model.label_es)
@@ -75,6 +76,8 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
         query = query.order_by(model.id)
     with time_limit(db.session):
         if is_searched and hasattr(model, "sort_name"):
-            ids = first_ids(db.session(), model, seen, query, model.sort_name, limit)
+            ids = first_ids(
+                db.session(), model, typed, seen, model.sort_name, limit, current_actor()
+            )
             query = seen.where(model.id.in_(ids)).order_by(model.sort_name, model.id)
         return db.session.scalars(query.limit(limit)).unique().all()

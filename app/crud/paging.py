@@ -134,6 +134,7 @@ def fetch(
     before: Cursor | None = None,
     last: bool = False,
     unfiltered: Select | None = None,
+    are_few: bool = False,
 ) -> Slice:
     """Fetch one page with at most two statements, or a few more of a filtered list.
 
@@ -141,7 +142,8 @@ def fetch(
     ``unfiltered`` selects the rows among which ``query`` filters: the first ``WALKED`` of these
     are looked at, and all that ``query`` finds are sorted only if these do not fill the page.
     Left to itself, PostgreSQL takes the rows of a filter to be spread evenly, and walks through
-    nearly all others to find those that stand at the end.
+    nearly all others to find those that stand at the end. ``are_few`` says that all that ``query``
+    finds are soon sorted.
     """
     backwards = last or before is not None
     cursor = after or before
@@ -151,6 +153,9 @@ def fetch(
         if wanted <= 0:
             break
         down = order.descending != backwards
+        if are_few:
+            rows += run(_gathered(query, range_, down).limit(wanted), down)
+            continue
         if unfiltered is None:
             statement = query.where(*range_.conditions).order_by(*range_.order).limit(wanted)
             rows += run(statement, down)

@@ -32,13 +32,13 @@ def quick_search(table: Table, typed: str, limit: int, actor: Actor) -> list[Qui
     """Return the first rows of a searchable list that match ``typed``."""
     model = table.model
     seen = table.datamodel.visible()
-    found = seen.where(search_condition(db.session(), model, typed))
     order = getattr(model, "sort_name", None)
-    if order is None:
-        order = getattr(model, name_parts(model)[-1])
-        query = found.order_by(order, model.id).limit(limit)
+    if order is None or table.datamodel.condition is not None:
+        order = getattr(model, name_parts(model)[-1]) if order is None else order
+        query = seen.where(search_condition(db.session(), model, typed))
+        query = query.order_by(order, model.id).limit(limit)
     else:
-        ids = first_ids(db.session(), model, seen, found, order, limit)
+        ids = first_ids(db.session(), model, typed, seen, order, limit, actor)
         query = seen.where(model.id.in_(ids)).order_by(order, model.id)
     query = query.with_only_columns(model.id, model.id)
     plan = ColumnPlan([table.title, *(table.columns[name] for name in table.quick_columns)])

@@ -229,11 +229,13 @@ class Table:
         is_whole = not (state.filters or state.q or self.is_part)
         is_walked = is_whole and count > MAX_FILTERED_COUNT
         is_filtered = bool(state.filters or state.q)
-        is_sought = is_filtered and is_capped and _dialect().name == "postgresql"
+        is_postgres = _dialect().name == "postgresql"
+        is_sought = is_filtered and is_capped and is_postgres
         unfiltered = self.datamodel.visible() if is_sought else None
+        are_few = not is_whole and not is_capped and is_postgres
         loader = PageLoader(
             self.datamodel, base, plan, actor, state, size, after, before,
-            is_whole and columns is None, is_walked, unfiltered,
+            is_whole and columns is None, is_walked, unfiltered, are_few,
         )  # fmt: skip
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
