@@ -107,8 +107,8 @@ class DuplicateScan(JobKind):
             if len(pairs) >= PAIRS_PER_ROW * size:
                 break
         self._write(session, pairs)
-        done = DuplicateKey.key <= last
-        session.execute(delete(DuplicateKey).where(DuplicateKey.scan_id == self.scan_id, done))
+        # With both ends: else the deleted keys of all chunks before would be read again.
+        session.execute(delete(DuplicateKey).where(*mine, DuplicateKey.key <= last))
         is_end = len(rows) < limit and (not blocks or last == blocks[-1][0])
         position = _CLEANING if is_end else _COMPARING + last
         before, now = (self.contacts * one // KEY_END for one in (after, last))

@@ -39,6 +39,18 @@ def reason_labels(reasons: int) -> list[Any]:
     return [label for bit, label in REASONS.items() if reasons & bit]
 
 
+def read_place() -> tuple[int, int, int] | None:
+    """Return the (score, low id, high id) after which a page begins; abort with 400."""
+    typed = request.args.get("after", "")
+    if not typed:
+        return None
+    parts = [parse_id(part) for part in typed.split("-")]
+    found = [part for part in parts if part is not None]
+    if len(parts) != 3 or len(found) != 3:
+        abort(400)
+    return found[0], found[1], found[2]
+
+
 class DuplicatesView(Page):
     """The pairs of contacts that may be the same person; it takes the permissions of contacts."""
 
@@ -89,15 +101,9 @@ class DuplicatesView(Page):
         """Return state, reason and place of the list; abort with 400 if the address is wrong."""
         state = request.args.get("state", OPEN)
         reason = parse_id(request.args.get("reason") or "0")
-        parts = request.args.get("after", "").split("-")
-        after = [parse_id(part) for part in parts] if parts != [""] else None
         if state not in STATES or reason is None or (reason and reason not in REASONS):
             abort(400)
-        if after is None:
-            return state, reason, None
-        if len(after) != 3 or None in after:
-            abort(400)
-        return state, reason, (after[0] or 0, after[1] or 0, after[2] or 0)
+        return state, reason, read_place()
 
     @expose("/scan", methods=["POST"])
     @has_access

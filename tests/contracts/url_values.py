@@ -320,6 +320,11 @@ def _merges(_rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", {"merge_id": MISSING_ID}
 
 
+def _merges_of_contacts(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
+    for which, arguments in _merges(rows, screen_named("contacts"), user):
+        yield which, {"pk": arguments["merge_id"]}
+
+
 # Keyed by the arguments of the rule, preceded by the view or the method if it needs its own.
 CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("pk",): _rows,
@@ -330,6 +335,7 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("card", "name"): _cards,
     ("other_id", "pk"): _mergeable_pairs,
     ("merge_id",): _merges,
+    ("MergesApi", "pk"): _merges_of_contacts,
     ("high_id", "low_id"): _pairs,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,

@@ -17,7 +17,7 @@ from app.jobs.runner import run_now
 from app.trash.services import move_to_trash
 from tests.contracts.fingerprint import changed_tables, fingerprint
 from tests.factories import a_contact
-from tests.people import ALICIA, BRUNO, CLARA
+from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("session")]
 BORN = date(1980, 3, 2)
@@ -181,3 +181,17 @@ def test_a_hint_takes_few_statements_however_many_contacts_there_are(client_as, 
         )  # fmt: skip
     read = [one for one in statements if Contact.__tablename__ in one]
     assert 0 < len(read) <= 6
+
+
+def test_programs_read_the_pairs_page_by_page(client_as):
+    own = [two(email=f"{n}@example.org", last_name=f"Goikoetxea Urrutia{n}") for n in range(2)]
+    two("Norte", "Sur")
+    scan()
+    browser, key = client_as(None), api_key_header(BRUNO.user.id)
+    read = browser.get("/api/v1/duplicates/?size=25", headers=key).get_json()
+    assert {(pair["low_id"], pair["high_id"]) for pair in read["results"]} == {
+        (one.id, other.id) for one, other in own
+    }
+    assert read["results"][0]["reasons"] == ["Same e-mail", "Same name"]
+    assert read["next"] is None
+    assert browser.get("/api/v1/duplicates/?state=x", headers=key).status_code == 400
