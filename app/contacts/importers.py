@@ -21,9 +21,9 @@ from app.importexport.fields import (
     computed_value_fields,
     stored_value_fields,
 )
-from app.importexport.importer import Importer, MatchRule
+from app.importexport.importer import Importer
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
-from app.importexport.matching import Agreement
+from app.importexport.matchrules import Agreement, MatchRule
 from app.text import fold
 
 

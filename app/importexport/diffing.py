@@ -18,7 +18,7 @@ from app.importexport.matching import Matcher
 from app.importexport.parsing import parse_rows
 from app.importexport.planning import ImportPlan
 from app.importexport.reading import SourceRow
-from app.importexport.report import ACCEPTED, MAX_SAMPLES, Report
+from app.importexport.report import ACCEPTED, MAX_NEW_SAMPLES, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
 from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
 from app.security.actor import Actor
@@ -71,8 +71,8 @@ class ChunkDiff:
 
     def _compare(self) -> None:
         """Set the outcome and the changes of each row."""
-        self._load_stored()
-        self._reject_taken_values()
+        self.load_stored()
+        self.reject_taken_values()
         open_rows = [row for row in self.rows if not row.outcome]
         for name, lookup in self.plan.lookups.items():
             if lookup.model is self.model:
@@ -80,7 +80,7 @@ class ChunkDiff:
                 lookup.forget_loaded()
             if isinstance(self.fields[name], ForeignKeyField):
                 lookup.load(row.texts[name] for row in open_rows if name in row.texts)
-        self._load_stored_many(open_rows)
+        self.load_stored_many(open_rows)
         required = [self.importer.field(name) for name in self.importer.required_fields]
         for row in open_rows:
             self._resolve_links(row)
@@ -112,7 +112,7 @@ class ChunkDiff:
             return field.name not in row.texts
         return row.values.get(field.key) in (None, "")
 
-    def _load_stored(self) -> None:
+    def load_stored(self) -> None:
         """Read the stored rows that the rows of the file are about, in one statement."""
         matched = [row for row in self.rows if row.row_id and not row.outcome]
         if not matched:
@@ -129,6 +129,7 @@ class ChunkDiff:
                 row.reject("skipped", "", _("It is in the trash."))
             else:
                 row.stored = stored
+                row.was_version = stored.get("version", 0)
                 for key in unique:
                     if key in row.values and self.importer.is_same(
                         key, stored[key], row.values[key]
@@ -155,7 +156,7 @@ class ChunkDiff:
         rows = self.session.execute(query.where(chosen), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
-    def _reject_taken_values(self) -> None:
+    def reject_taken_values(self) -> None:
         """Reject rows whose value of a unique column belongs to another row."""
         for field in self.unique_fields():
             attribute, key = getattr(self.model, field.key), field.key
@@ -193,7 +194,7 @@ class ChunkDiff:
             if isinstance(field, ValueField) and field.column.unique
         ]
 
-    def _load_stored_many(self, rows: list[ImportRow]) -> None:
+    def load_stored_many(self, rows: list[ImportRow]) -> None:
         ids = [row.row_id for row in rows if row.row_id]
         for field in self.plan.fields:
             if isinstance(field, ManyToManyField):
@@ -281,6 +282,8 @@ class ChunkDiff:
                 report.add_error(row.source.number, name, reason)
             if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:
                 report.samples.append(self._sample(row))
+            elif row.outcome == "new" and len(report.new_samples) < MAX_NEW_SAMPLES:
+                report.new_samples.append(self._new_sample(row))
 
     def _add_created_values(self, row: ImportRow, report: Report) -> None:
         """Add the values that do not exist yet, and will be created with the row."""
@@ -290,6 +293,19 @@ class ChunkDiff:
                 values = report.created_values.setdefault(str(self.fields[name].label), [])
                 if linked.label not in values:
                     values.append(linked.label)
+
+    def _new_sample(self, row: ImportRow) -> dict[str, Any]:
+        """Return a new row as it would be stored, for the preview."""
+        shown: dict[str, str] = {}
+        for field in self.plan.fields:
+            value = row.many.get(field.name) or row.links.get(field.name)
+            if isinstance(field, ValueField) and row.values.get(field.key) is not None:
+                shown[str(field.label)] = _display(row.values[field.key], field.field_type)
+            elif value:
+                shown[str(field.label)] = _display(value, None)
+        values = [{"field": label, "value": text} for label, text in shown.items()]
+        title = self.importer.title({**row.values, **row.links})
+        return {"row": row.source.number, "name": title, "values": values}
 
     def _sample(self, row: ImportRow) -> dict[str, Any]:
         fields: dict[str, CsvField] = {field.key: field for field in self.plan.fields}

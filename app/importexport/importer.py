@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.i18n.localized import localize
 from app.importexport.fields import ComputedValueField, CsvField, ManyToManyField
-from app.importexport.matching import Agreement
+from app.importexport.matchrules import Agreement, MatchRule
 from app.importexport.modelfields import model_fields
 from app.importexport.rowvalues import RowValues
 from app.numbers.models import Numbered
@@ -23,18 +22,6 @@ from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
 from app.text import sort_key
-
-
-@dataclass(frozen=True)
-class MatchRule:
-    """A rule by which a row of the file finds the stored row it updates."""
-
-    name: str
-    label: Any
-    # Names of the fields that must be mapped.
-    required_fields: tuple[str, ...]
-    # Whether a row of the file that names an entity finds only rows of that entity.
-    within_entity: bool = False
 
 
 class Importer(Plug):
@@ -193,8 +180,18 @@ class Importer(Plug):
             return None
         if actor.home_id is not None:
             return actor.home_id
-        tree = inspect(self.model).relationships["entity"].mapper.class_
+        tree = self._tree
         return session.scalar(select(tree.id).where(tree.parent_id.is_(None)).order_by(tree.id))
+
+    def entity_labels(self, session: Session) -> dict[int, str]:
+        """Return the names of the entities that rows belong to, by id."""
+        if not issubclass(self.model, Scoped):
+            return {}
+        return dict(session.execute(select(self._tree.id, self._tree.name)).all())  # type: ignore[arg-type]
+
+    @property
+    def _tree(self) -> Any:
+        return inspect(self.model).relationships["entity"].mapper.class_
 
     @property
     def _is_numbered(self) -> bool:

@@ -21,8 +21,9 @@ from app.importexport.column_mapping import (
     profile_columns,
 )
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
-from app.importexport.importer import Importer, MatchRule
+from app.importexport.importer import Importer
 from app.importexport.lookups import EntityLookup, Lookup
+from app.importexport.matchrules import MatchRule
 from app.importexport.reading import Source
 from app.security.actor import Actor
 

@@ -10,6 +10,7 @@ OUTCOMES = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
 ACCEPTED = frozenset({"new", "updated", "unchanged"})
 MAX_ERRORS = 10_000
 MAX_SAMPLES = 20
+MAX_NEW_SAMPLES = 5
 
 
 @dataclass
@@ -31,6 +32,13 @@ class Report:
     samples: list[dict[str, Any]] = field(default_factory=list)
     # Label of a field → values that are, or would be, created.
     created_values: dict[str, list[str]] = field(default_factory=dict)
+
+    # The first new rows as they would be stored: {row, name, values: [{field, value}]}.
+    new_samples: list[dict[str, Any]] = field(default_factory=list)
+    # Rows whose stored row was changed by somebody else since the check.
+    changed_since: int = 0
+    # The greatest id of a stored row when the check began.
+    last_id: int = 0
 
     @property
     def rows(self) -> int:
@@ -67,3 +75,13 @@ class Report:
         if self.matched:
             data["matched"] = self.matched
         return data
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads: all but the errors."""
+        names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values")
+        return {name: getattr(self, name) for name in (*names, "changed_since", "last_id")}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Report:
+        """Return the report that ``to_json`` wrote."""
+        return cls(**data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from flask import current_app
@@ -21,7 +22,8 @@ from app.crud.screens import screen_named
 from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
-from app.importexport.uploads import store_upload
+from app.imports.files import store_upload
+from app.imports.services import create_run
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
 from app.merging.services import merge_rows
@@ -173,17 +175,16 @@ def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
-    folder = current_app.config["DATA_DIR"]
-    importer, other = view.importer.name, "another"
-    for name, whose, owner_id in (
-        ("own", importer, user.id),
-        ("foreign", importer, ALICIA.user.id),
-        ("crossed", other, user.id),
+    for name, importer, owner in (
+        ("own", view.importer, user),
+        ("foreign", view.importer, ALICIA.user),
+        ("crossed", SimpleNamespace(name="another"), user),
     ):
-        upload = store_upload(
-            io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n"), "a.csv", whose, owner_id, folder
-        )
-        yield name, {"token": upload.token}
+        stream = io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n")
+        stored, lines = store_upload(stream, "a.csv", 1_000)
+        run = create_run(db.session(), importer, stored, lines, owner.as_actor())
+        db.session.commit()
+        yield name, {"token": run.token}
     yield "missing", {"token": "A" * 32}
 
 
