@@ -116,6 +116,17 @@ def take_ids(connection: Connection, table: Table, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
+def name_columns(table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows with the names of columns, where their keys are attributes called otherwise.
+
+    Such are the custom fields: ``table.info["attributes"]`` holds the names of their columns.
+    """
+    names = table.info.get("attributes")
+    if not names or not rows or names.keys().isdisjoint(rows[0]):
+        return rows
+    return [{names.get(key, key): value for key, value in row.items()} for row in rows]
+
+
 def insert_rows(
     connection: Connection,
     table: Table,
@@ -130,7 +141,7 @@ def insert_rows(
     """
     if not rows:
         return
-    common = common or {}
+    rows, common = name_columns(table, rows), common or {}
     keys = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         given = given_rows(connection.dialect, {key: table.c[key].type for key in keys}, rows)
@@ -165,7 +176,7 @@ def update_rows(
     """
     if not rows:
         return 0
-    common = common or {}
+    rows, common = name_columns(table, rows), common or {}
     keys = [key for key in rows[0] if key not in by.values()]
     if connection.dialect.name == "postgresql":
         types = {key: table.c[key].type for key in keys}

@@ -194,11 +194,8 @@ class ContactImporter(Importer):
 
     def match_attribute(self, match: MatchRule) -> Any:
         """Return number, e-mail or sort key of the name."""
-        return {
-            "member_number": Contact.number,
-            "email": Contact.email,
-            "name": Contact.sort_name,
-        }[match.name]
+        own = {"member_number": Contact.number, "email": Contact.email, "name": Contact.sort_name}
+        return own[match.name] if match.name in own else super().match_attribute(match)
 
     def identifying_columns(self) -> set[str]:
         """Return the columns of the rules, and the rest of the name."""
@@ -216,9 +213,11 @@ class ContactImporter(Importer):
         Families share addresses, and lists that count their rows share numbers: a name that
         contradicts makes both doubtful.
         """
-        if match.name == "member_number":
+        if match.name not in ("email", "name"):
             if not (_is_same_first_name(values, stored) or _shares_surname(values, stored)):
                 return Agreement.DOUBTFUL
+            if match.name != "member_number":
+                return Agreement.LIKELY
             is_same = values["number"] == stored["number"]
             return Agreement.EXACT if is_same else Agreement.LIKELY
         born, known_born = values.get("birth_date"), stored["birth_date"]
@@ -254,6 +253,8 @@ class ContactImporter(Importer):
             return _(
                 "This e-mail address belongs to somebody with another name, birth date or number."
             )
+        if match.name != "name":
+            return super().doubt(match)
         return _("Somebody with this name and birth date has another member number.")
 
     def file_keys(self, match: MatchRule, values: dict[str, Any]) -> tuple[list, list]:
@@ -271,6 +272,8 @@ class ContactImporter(Importer):
             # A birth date contradicts only another one.
             other = (key[0], name, None) if born else (key[0], name, "any")
             return [whole, (key[0], name, "any")], [whole, other]
+        if match.name != "name":
+            return [key], [key]
         name, born = key
         return [(name, born and born.isoformat())], [(name, born and born.isoformat())]
 

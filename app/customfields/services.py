@@ -95,6 +95,10 @@ def complete_field(session: Session, field: CustomField) -> None:
             )
         # The start page counts what has expired.
         field.is_sortable = True
+    if field.identifies:
+        if field.kind != "text":
+            raise DomainError(_("Only a text can identify."), field="identifies")
+        field.is_sortable = True
     if field.warn_days is not None and not 0 <= field.warn_days <= MAX_WARN_DAYS:
         raise DomainError(
             _("Enter a number from 0 to %(most)s.", most=MAX_WARN_DAYS), field="warn_days"

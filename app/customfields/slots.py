@@ -42,6 +42,7 @@ class SlotField(StoredField, abstract=True):
                 _unmap(mapper, prop)
         cls.slot_column.info.clear()
         cls.slot_column.info.update(cls.info)
+        cls.slot_column.table.info.setdefault("attributes", {})[cls.name] = cls.slot_column.name
         mapper.add_property(cls.name, column_property(cls.slot_column, active_history=True))
 
     @classmethod
@@ -52,6 +53,7 @@ class SlotField(StoredField, abstract=True):
         if (prop := mapper.column_attrs.get(cls.name)) is not None:
             _unmap(mapper, prop)
         cls.slot_column.info.clear()
+        cls.slot_column.table.info.get("attributes", {}).pop(cls.name, None)
         for index in list(cls.slot_column.table.indexes):
             if index.name == index_name(cls.model.__tablename__, cls.slot_column.name):
                 cls.slot_column.table.indexes.discard(index)
@@ -90,6 +92,7 @@ def register(definition: CustomField) -> type[SlotField]:
         "why_not_sorted": "" if definition.is_sortable else NOT_SORTED,
         "slot_column": column,
         "is_indexed": definition.is_indexed,
+        "identifies": definition.identifies and definition.is_indexed,
         "info": _info(definition) | {"label": label},
     }
     FORMER_FIELDS.pop((definition.subject, definition.name), None)

@@ -83,6 +83,7 @@ class CustomFieldView(ModelView):
             "Fields with the same section stand together. Without one they stand under “More details”."
         ),
         "is_sortable": _l("Needs an index, which makes saving a little slower."),
+        "identifies": _l("Such as a licence number, which no two have. Needs an index, too."),
         "validity_months": _l(
             "For dates: 0 if the date itself is the last day; 12 if it holds for a year from then."
         ),
@@ -110,6 +111,7 @@ class CustomFieldView(ModelView):
     shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {
         "options": {"kind": tuple(name for name, kind in KINDS.items() if kind.has_options)},
         "is_sortable": {"kind": tuple(name for name, kind in KINDS.items() if kind.is_sortable)},
+        "identifies": {"kind": ("text",)},
         "validity_months": {"kind": ("date",)},
         "warn_days": {"kind": ("date",)},
         "contact_types": {"subject": ("contact",)},

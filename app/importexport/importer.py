@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from app.added_fields import stored_fields
 from app.i18n.localized import localize
 from app.importexport.fields import ComputedValueField, CsvField, ManyToManyField
 from app.importexport.matchrules import Agreement, MatchRule
@@ -76,6 +77,16 @@ class Importer(Plug):
             known = self._known_fields = (fields, {field.name: field for field in fields})
         return known[1][name]
 
+    @property
+    def rules(self) -> tuple[MatchRule, ...]:
+        """Return the rules, the strongest first: after the first, the added fields that identify."""
+        added = (
+            MatchRule(field.name, field.label, (field.name,), only_live=True)
+            for field in stored_fields(self.model)
+            if field.identifies
+        )
+        return (*self.match_rules[:1], *added, *self.match_rules[1:])
+
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
         """Return the tuple a row is matched by, or None if the values are missing.
 
@@ -103,7 +114,7 @@ class Importer(Plug):
 
     def identifying_columns(self) -> set[str]:
         """Return the names of the columns that ``match_key`` and ``agreement`` read."""
-        return {self.field(name).key for rule in self.match_rules for name in rule.required_fields}
+        return {self.field(name).key for rule in self.rules for name in rule.required_fields}
 
     def agreement(
         self,
@@ -120,7 +131,7 @@ class Importer(Plug):
         if match.within_entity and values.get("entity_id") not in (None, stored["entity_id"]):
             return Agreement.OTHER
         how = Agreement.EXACT
-        for rule in self.match_rules:
+        for rule in self.rules:
             if rule.name == match.name:
                 return how
             if rule.name not in rules:

@@ -116,6 +116,8 @@ class Matcher:
             *(getattr(model, name) for name in sorted(names) if name in known),
             scope_condition(model, self.actor).label("is_visible"),
         ).where(is_one_of(self.session.get_bind().dialect, attribute, values))
+        if rule.only_live:
+            query = query.where(model.trashed_at.is_(None))
         if self.only is not None:
             query = query.where(self.only)
         rows = self.session.execute(query, execution_options={"with_trash": True})

@@ -17,6 +17,8 @@ class MatchRule:
     required_fields: tuple[str, ...]
     # Whether a row of the file that names an entity finds only rows of that entity.
     within_entity: bool = False
+    # Whether rows in the trash are not found: its index is without them.
+    only_live: bool = False
 
 
 class Agreement(IntEnum):

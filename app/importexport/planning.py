@@ -200,7 +200,7 @@ def _chosen_mapping(
 
 def _match_rules(importer: Importer, name: str, mapped: set[str]) -> tuple[MatchRule, ...]:
     """Return the rules that the columns allow, from the one of this name on."""
-    rules = importer.match_rules
+    rules = importer.rules
     if name:
         found = [
             place

@@ -59,7 +59,7 @@ def make_group(importer: Importer) -> click.Group:
 
 
 def _import_command(importer: Importer, things: str) -> click.Command:
-    rules = ", ".join(rule.name for rule in importer.match_rules)
+    rules = ", ".join(rule.name for rule in importer.rules)
 
     @click.command(
         "import", help=f"Create and update {things} from a CSV file; print one JSON object."

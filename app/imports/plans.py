@@ -63,7 +63,7 @@ def load_plan(session: Session, run: ImportRun, actor: Actor) -> ImportPlan:
         for field in named.values()
         if isinstance(field, ForeignKeyField | ManyToManyField)
     }
-    rules = {rule.name: rule for rule in importer.match_rules}
+    rules = {rule.name: rule for rule in importer.rules}
     return ImportPlan(
         importer=importer,
         columns=[ColumnProfile(header) for header in stored["headers"]],

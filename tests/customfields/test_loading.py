@@ -67,7 +67,6 @@ def test_requests_that_find_the_same_change_do_not_wait_for_each_other(app):
 
 def test_a_static_file_asks_the_database_nothing(client_as, session, counting):
     browser = client_as(ALICIA)
-    browser.get("/static/css/padron.css")
-    with counting() as statements:
-        assert browser.get("/static/css/padron.css").status_code == 200
+    with counting() as statements, browser.get("/static/css/padron.css") as reply:
+        assert reply.status_code == 200
     assert not statements

@@ -159,7 +159,7 @@ class ImportExportPages(ExportPages):
                 for column in plan.columns
             ],
             fields=self.importer.fields(),
-            match_rules=self.importer.match_rules,
+            match_rules=self.importer.rules,
             encodings=dict.fromkeys([source.encoding, *ENCODINGS]),
             entities=self._entities(actor),
             linked_labels=[
