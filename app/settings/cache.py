@@ -36,7 +36,8 @@ class SettingsCache:
 
     def _current(self) -> Mapping[str, Any]:
         session = db.session()
-        if (stamp := Stamp.take()) is not None and stamp == self._cached[0]:
+        stamp = Stamp.take()
+        if stamp is not None and stamp == self._cached[0]:
             return self._cached[1]
         try:
             with connection_to_read(session) as connection:
@@ -45,7 +46,10 @@ class SettingsCache:
                     return _load(connection)[1]
                 if self._cached[0] is None and not inspect(connection).has_table("setting"):
                     return _with_defaults({})
-                if self._cached[0] is None or self._cached[0] != connection.scalar(_STAMP):
+                if (
+                    self._cached[0] is None
+                    or (stamp or connection.scalar(_STAMP)) != self._cached[0]
+                ):
                     self._cached = _load(connection)
         except SQLAlchemyError:
             # The page that reports the error needs a language and a time zone too.
