@@ -27,10 +27,13 @@ TABLES = ("contact", "contact_tag", "contact_search", "operation", "operation_it
 
 def clean_up(engine: Engine) -> None:
     """Vacuum and write everything to disk, so that each measurement starts from the same state."""
+    if engine.dialect.name == "sqlite":
+        # Outside of any transaction.
+        line = engine.raw_connection()
+        line.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        line.close()
+        return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            return
         for table in TABLES:
             connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
         connection.exec_driver_sql("CHECKPOINT")

@@ -60,6 +60,8 @@ class ChunkedRun:
         self.session, self.model, self.verbs, self.actor = session, model, verbs, actor
         self.operation_id, self.action = operation.id, operation.action
         self.json = JsonFunctions(session)
+        # The statements that add to the counts, by the outcomes they count.
+        self._count_updates: dict[tuple[str, ...], Executable] = {}
         # The column of an item that holds the outcome.
         self.outcome = next(iter(self.gone))
         # Selects the ids of the rows that a statement is for.
@@ -160,7 +162,7 @@ class ChunkedRun:
         if self.json.is_postgres:
             outcomes = {outcome: numbers for outcome, numbers in written}  # noqa: C416
         else:
-            for outcome, number in written:
+            for outcome, number in written.all():
                 outcomes.setdefault(outcome, []).append(number)
         if sum(map(len, outcomes.values())) < len(ids):
             missing = sorted(set(ids).difference(*outcomes.values()))
@@ -308,8 +310,13 @@ class ChunkedRun:
 
     def _add_counts(self, outcomes: dict[str, list[int]]) -> None:
         """Add the outcomes of a chunk to the operation's counts."""
-        raised = {name: getattr(Operation, name) + len(ids) for name, ids in outcomes.items()}
-        self._execute(update(Operation).where(Operation.id == self.operation_id).values(raised))
+        numbers = {f"more_{name}": len(ids) for name, ids in outcomes.items()}
+        names = tuple(sorted(outcomes))
+        if names not in self._count_updates:
+            raised = {name: getattr(Operation, name) + bindparam(f"more_{name}") for name in names}
+            statement = update(Operation).where(Operation.id == self.operation_id)
+            self._count_updates[names] = statement.values(raised)
+        self._execute(self._count_updates[names], **numbers)
 
 
 def main_verb(verbs: list[Verb]) -> Verb:
