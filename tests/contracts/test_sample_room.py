@@ -29,6 +29,8 @@ def test_it_is_written_in_few_lines_and_in_no_file_of_the_program():
     assert [path for path in (ROOT / "app").rglob("*.py") if names.search(path.read_text())] == []
 
 
+# A hundred tests, beside the other workers.
+@pytest.mark.timeout(1200)
 def test_it_passes_every_contract_test():
     environ = os.environ | {"PADRON_TEST_SAMPLE_ROOM": "1"}
     environ.pop("PYTEST_XDIST_WORKER", None)
