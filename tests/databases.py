@@ -34,6 +34,8 @@ SERVER = os.environ.get(
     "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
 )
 BOTH = ("sqlite", "postgres")
+# What a process can declare besides the program; its databases are not those of the others.
+DECLARED = ("SAMPLE_ROOM", "ADDED_FIELDS")
 # Templates of pages, compiled once in a run.
 COMPILED = FileSystemBytecodeCache(str(FOLDER))
 # Before PostgreSQL drops a database it writes all others to disk; nobody has to wait for that.
@@ -114,18 +116,18 @@ class Templates:
 
     def url(self, kind: str, with_people: bool) -> str:
         """Return the address of a database with all tables, perhaps with people in them."""
-        has_room = bool(os.environ.get("PADRON_TEST_SAMPLE_ROOM"))
-        name = "-".join([kind, *["people"] * with_people, *["room"] * has_room])
+        more = [name.lower() for name in DECLARED if os.environ.get(f"PADRON_TEST_{name}")]
+        name = "-".join([kind, *["people"] * with_people, *more])
         if name not in self._urls:
             with only_one(name) as file:
                 if not file.exists():
                     folder = FOLDER / f"{name}.data"
                     folder.mkdir(exist_ok=True)
-                    file.write_text(self._make(kind, with_people, has_room, folder))
+                    file.write_text(self._make(kind, with_people, folder))
                 self._urls[name] = file.read_text()
         return self._urls[name]
 
-    def _make(self, kind: str, with_people: bool, has_room: bool, folder: Path) -> str:
+    def _make(self, kind: str, with_people: bool, folder: Path) -> str:
         url = create_database(kind, folder, self.url(kind, False) if with_people else "")
         app = make_app(url, folder)
         with app.app_context():
@@ -133,7 +135,7 @@ class Templates:
                 seed_people(app.appbuilder.grants())
             else:
                 upgrade()
-                if has_room:
+                if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
                     _make_missing_tables()
             db.session.remove()
             # The last connection that is closed takes SQLite's -wal with it.
