@@ -1,4 +1,4 @@
-"""Parts that rooms add to the forms of a model, above the button that saves: a plug each."""
+"""Parts that rooms add to the form of a new row, below its first group of fields: a plug each."""
 
 from __future__ import annotations
 

@@ -40,6 +40,9 @@ KEYS_PER_ROW, PAIRS_PER_ROW = 4, 1
 _COMPARING, _CLEANING = 1 << 61, 1 << 62
 # Surnames are counted among so many contacts; one is frequent from a part of them on.
 SAMPLE_SIZE, _FREQUENT_PART, _FREQUENT_FROM, _RARE_TO = 5_000, 1_000, 20, 2
+# Of the search that this process works on: the surnames of the sample, and how many there are.
+# The runner begins again every few seconds.
+_samples: dict[int, tuple[Counter[str], int]] = {}
 # Words of a name that is rare if only two have it: a first name and two surnames.
 _RARE_WORDS = 3
 
@@ -61,7 +64,10 @@ class DuplicateScan(JobKind):
         if job.total is None:
             job.total = 2 * (session.scalar(select(func.count(Contact.id))) or 0)
         self.scan_id, self.contacts = job.id, job.total // 2
-        self.surnames, self.sampled = _sample_surnames(session, self.contacts, job.id)
+        if job.id not in _samples:
+            _samples.clear()
+            _samples[job.id] = _sample_surnames(session, self.contacts, job.id)
+        self.surnames, self.sampled = _samples[job.id]
 
     def step(self, session: Session, job: Job, size: int) -> Step:
         if job.cursor < _COMPARING:

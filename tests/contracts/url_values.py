@@ -302,8 +302,7 @@ def _pairs(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
     for which in ("own", "foreign", "trashed"):
         other = rows.row_id(Contact, which) if which != "own" else a_row(Contact, "Norte").id
         low, high = sorted((own, other))
-        pair = DuplicatePair(low_id=low, high_id=high, score=60, reasons=1)
-        db.session.add(pair)
+        db.session.merge(DuplicatePair(low_id=low, high_id=high, score=60, reasons=1))
         db.session.commit()
         yield which, {"low_id": low, "high_id": high}
     yield "missing", {"low_id": own, "high_id": MISSING_ID}
