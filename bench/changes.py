@@ -173,7 +173,9 @@ def make_file(engine: Engine, rows: int) -> bytes:
         lines.append(",".join(str(cell) for cell in cells))
         first, last = dice.choice(FIRST), f"{dice.choice(LAST)} {dice.choice(LAST)}"
         phone = f"+346{dice.randrange(10**8):08d}"
-        born = f"{dice.randrange(1940, 2005)}-{dice.randrange(1, 13):02d}-{dice.randrange(1, 29):02d}"
+        born = (
+            f"{dice.randrange(1940, 2005)}-{dice.randrange(1, 13):02d}-{dice.randrange(1, 29):02d}"
+        )
         lines.append(f"{first},{last},{run}.{number}@example.net,{phone},{city},{born},es")
     return "\n".join(lines).encode() + b"\n"
 
@@ -215,3 +217,28 @@ def _import(browser: Browser, content: bytes) -> float:
         sys.exit("the import cannot be run")
     wait_for(browser, browser.submit(f"{place}/run", form_with(page, "plan_hash")))
     return time.perf_counter() - start
+
+
+def measure_export(report: Report, site: Site, server: Server, rounds: int) -> None:
+    """Measure the export of every field of every contact."""
+    whole: list[float] = []
+    first: list[float] = []
+    raw: list[float] = []
+    raw_first: list[float] = []
+    memory = 0.0
+    download: Callable[[], Any] = lambda: site.ours.download(  # noqa: E731
+        f"/contacts/export.csv?{quote('sort=name', safe='=')}",
+        [("csrf_token", site.ours.token("/contacts/export")), ("fields", "all")],
+    )
+    for _round in range(rounds):
+        begun, seconds, size = site.raw.download("/export")
+        raw.append(seconds)
+        raw_first.append(begun * 1000)
+        server.forget_memory()
+        begun, seconds, size = download()
+        memory = max(memory, server.most_memory())
+        whole.append(seconds)
+        first.append(begun * 1000)
+    report.add("export, all fields", "s", whole, raw, at_most(4), notes=f"{size / 2**20:.0f} MiB")
+    report.add("  first byte of it", "ms", first, raw_first, below(200))
+    report.add("  memory of it", "MiB", [memory], [], below(150))
