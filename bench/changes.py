@@ -8,6 +8,9 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, text
 
