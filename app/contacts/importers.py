@@ -181,11 +181,10 @@ class ContactImporter(Importer):
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
         """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""
         if match.name != "name":
-            value = values.get(self.field(match.name).key)
+            value = values.get("email" if match.name == "email" else "number")
             return (value,) if value else None
-        if not values.get("last_name"):
-            return None
-        name = contact_sort_name(values["last_name"], values.get("first_name"))
+        last_name = values.get("last_name")
+        name = last_name and _sort_name(last_name, values.get("first_name"))
         return (name, values.get("birth_date")) if name else None
 
     def key_values(self, match: MatchRule, key: Any) -> tuple[Any, ...]:
@@ -231,7 +230,7 @@ class ContactImporter(Importer):
         if match.name == "email":
             if has_other_number or not _is_same_name(values, stored):
                 return Agreement.DOUBTFUL
-            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            name = _sort_name(values.get("last_name"), values.get("first_name"))
             is_exact = name == stored["sort_name"] and born == known_born
             return Agreement.EXACT if is_exact else Agreement.LIKELY
         if has_other_number:
@@ -266,7 +265,7 @@ class ContactImporter(Importer):
             bare = key[0].lstrip("0") if key[0].isdigit() else key[0]
             return [bare], [bare]
         if match.name == "email":
-            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            name = _sort_name(values.get("last_name"), values.get("first_name"))
             born = values.get("birth_date")
             whole = (key[0], name, born and born.isoformat())
             # A birth date contradicts only another one.
@@ -279,7 +278,7 @@ class ContactImporter(Importer):
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""
-        return {"sort_name": contact_sort_name(values["last_name"], values.get("first_name"))}
+        return {"sort_name": _sort_name(values["last_name"], values.get("first_name"))}
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a contact by."""
@@ -289,6 +288,10 @@ class ContactImporter(Importer):
         """Return the name of the contact."""
         parts = (values.get("first_name"), values.get("last_name"))
         return " ".join(part for part in parts if part)
+
+
+# A row is asked for its name several times.
+_sort_name = lru_cache(maxsize=8192)(contact_sort_name)
 
 
 def number_spellings(number: str) -> tuple[str, ...]:

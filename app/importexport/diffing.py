@@ -17,6 +17,7 @@ from app.importexport.lookups import LinkedRow, UnknownName, split_list
 from app.importexport.matching import Matcher
 from app.importexport.parsing import parse_rows
 from app.importexport.planning import ImportPlan
+from app.importexport.policies import apply_policies, count_erased, merge_links
 from app.importexport.reading import SourceRow
 from app.importexport.report import ACCEPTED, MAX_NEW_SAMPLES, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
@@ -130,8 +131,9 @@ class ChunkDiff:
             else:
                 row.stored = stored
                 row.was_version = stored.get("version", 0)
+                apply_policies(self.plan.policies, self.fields, row)
                 for key in unique:
-                    if key in row.values and self.importer.is_same(
+                    if row.values.get(key) and self.importer.is_same(
                         key, stored[key], row.values[key]
                     ):
                         row.values[key] = stored[key]
@@ -209,7 +211,7 @@ class ChunkDiff:
     def _resolve_links(self, row: ImportRow) -> None:
         """Turn the names of other rows into those rows."""
         stored = row.stored or {}
-        for name, text in row.texts.items():
+        for name, text in list(row.texts.items()):
             field, lookup = self.fields[name], self.plan.lookups[name]
             try:
                 if isinstance(field, ManyToManyField):
@@ -231,6 +233,17 @@ class ChunkDiff:
                     row.reject("invalid", name, error)
             except DomainError as error:
                 row.reject("invalid", name, error)
+        if row.stored is not None:
+            self._merge_many(row)
+
+    def _merge_many(self, row: ImportRow) -> None:
+        """Apply the policies of columns of several values."""
+        for name, policy in self.plan.policies.items():
+            if isinstance(self.fields[name], ManyToManyField):
+                links, labels = self.stored_links(name, row.row_id), self.plan.lookups[name].labels
+                merged = merge_links(policy, links, labels, row.many.pop(name, None))
+                if merged is not None:
+                    row.many[name] = merged
 
     def _set_outcome(self, row: ImportRow) -> None:
         """Set the changes and the outcome of a row without problems."""
@@ -241,6 +254,9 @@ class ChunkDiff:
         for key, value in row.values.items():
             if stored[key] != value:
                 row.changes[key] = (stored[key], value)
+        for name, field in self.fields.items():
+            if isinstance(field, ForeignKeyField) and field.key in row.changes:
+                row.changes[field.key] = (self._old_link(name, stored), None)
         for name, linked in row.links.items():
             key = self.fields[name].key
             if linked.id is None or stored[key] != linked.id:
@@ -278,6 +294,7 @@ class ChunkDiff:
                 report.matched[row.rule] = report.matched.get(row.rule, 0) + 1
             if row.outcome in ("new", "updated"):
                 self._add_created_values(row, report)
+                report.erased += count_erased(row.changes)
             for name, reason in row.problems:
                 report.add_error(row.source.number, name, reason)
             if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:

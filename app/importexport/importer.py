@@ -70,12 +70,7 @@ class Importer(Plug):
 
     def field(self, name: str) -> CsvField:
         """Return one field by its name."""
-        fields = self.fields()
-        known = getattr(self, "_known_fields", None)
-        # Fields may be added while the program runs.
-        if known is None or known[0] is not fields:
-            known = self._known_fields = (fields, {field.name: field for field in fields})
-        return known[1][name]
+        return _by_name(self.fields())[name]
 
     @property
     def rules(self) -> tuple[MatchRule, ...]:
@@ -220,6 +215,11 @@ class Importer(Plug):
 @lru_cache(maxsize=64)
 def _without_computed(fields: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
     return tuple(field_ for field_ in fields if not isinstance(field_, ComputedValueField))
+
+
+@lru_cache(maxsize=64)
+def _by_name(fields: tuple[CsvField, ...]) -> dict[str, CsvField]:
+    return {field_.name: field_ for field_ in fields}
 
 
 def find_importer(model: Any) -> Importer | None:

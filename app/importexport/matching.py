@@ -44,6 +44,8 @@ class Matcher:
             if open_rows:
                 self._match_by(rule, open_rows, doubts)
         for row in rows:
+            if self.plan.doubtful_as_new:
+                break
             if not row.outcome and not row.row_id and id(row) in doubts:
                 row.reject("conflict", *doubts[id(row)])
 

@@ -35,6 +35,8 @@ class Report:
 
     # The first new rows as they would be stored: {row, name, values: [{field, value}]}.
     new_samples: list[dict[str, Any]] = field(default_factory=list)
+    # Fields that an empty cell erases.
+    erased: int = 0
     # Rows whose stored row was changed by somebody else since the check.
     changed_since: int = 0
     # The greatest id of a stored row when the check began.
@@ -72,6 +74,8 @@ class Report:
             data["errors_left_off"] = self.errors_left_off
         if self.created_values:
             data["created_values"] = self.created_values
+        if self.erased:
+            data["erased"] = self.erased
         if self.matched:
             data["matched"] = self.matched
         return data
@@ -79,7 +83,9 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads: all but the errors."""
         names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values")
-        return {name: getattr(self, name) for name in (*names, "changed_since", "last_id")}
+        return {
+            name: getattr(self, name) for name in (*names, "erased", "changed_since", "last_id")
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:

@@ -26,7 +26,7 @@ from app.importexport.conditions import describe_conditions, fields_named, selec
 from app.importexport.copying import export_snapshot
 from app.importexport.exporter import Exporter
 from app.importexport.importer import Importer
-from app.importexport.planning import ImportOptions, ImportPlan, build_plan
+from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports.files import store_upload
@@ -79,6 +79,19 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     )
     @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
     @click.option("--create-values", is_flag=True, help="Create unknown types, tags, accounts…")
+    @click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="HEADER=POLICY",
+        help=f"What a column does to what is there: {', '.join(POLICIES)}. Default: overwrite.",
+    )
+    @click.option(
+        "--doubtful",
+        type=click.Choice(["leave", "new"]),
+        default="leave",
+        help="Rows that contradict what they match: leave them out, or add them.",
+    )
     @click.option("--entity", default="", help="Name or number of the entity new rows go to.")
     @click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
     @click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
@@ -89,15 +102,24 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         maps: tuple[str, ...],
         dry_run: bool,
         create_values: bool,
+        policies: tuple[str, ...],
+        doubtful: str,
         entity: str,
         delimiter: str | None,
         encoding: str | None,
     ) -> None:
         session = db.session()
         try:
-            run, plan = _check(
-                importer, path, encoding, delimiter, match, maps, create_values, entity
+            options = ImportOptions(
+                country=organisation.country(),
+                mapping=dict(_parse_mapping(text) for text in maps),
+                match=match,
+                create_values=create_values,
+                policies=dict(_parse_mapping(text) for text in policies),
+                doubtful_as_new=doubtful == "new",
+                entity=entity,
             )
+            run, plan = _check(importer, path, encoding, delimiter, options)
             if not dry_run:
                 job = confirm(
                     session, run, run.plan_hash or "", screen_of(importer.model).key, SYSTEM,
@@ -135,15 +157,11 @@ def _check(
     path: str,
     encoding: str | None,
     delimiter: str | None,
-    match: str,
-    maps: tuple[str, ...],
-    create_values: bool,
-    entity: str,
+    options: ImportOptions,
 ) -> tuple[ImportRun, ImportPlan]:
     """Store a file and check it."""
     session = db.session()
-    mapping = dict(_parse_mapping(text) for text in maps)
-    # What is wrong with the options is said before the file is stored.
+    # A file that cannot be read is not stored.
     Source(path, encoding=encoding, delimiter=delimiter)
     with open(path, "rb") as content:
         file, lines = store_upload(content, Path(path).name, sys.maxsize)
@@ -152,13 +170,6 @@ def _check(
     stored = find_file(file.key)
     assert stored is not None
     source = Source(stored, encoding=encoding, delimiter=delimiter)
-    options = ImportOptions(
-        country=organisation.country(),
-        mapping=mapping,
-        match=match,
-        create_values=create_values,
-        entity=entity,
-    )
     try:
         plan = build_plan(importer, session, source, SYSTEM, options)
         plan.check()

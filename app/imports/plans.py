@@ -41,6 +41,8 @@ def plan_to_json(plan: ImportPlan, source: Source) -> dict[str, Any]:
         "entity_id": plan.entity_id,
         "country": plan.country,
         "home": plan.home,
+        "doubtful_as_new": plan.doubtful_as_new,
+        "policies": plan.policies,
         "day_first": {str(place): is_first for place, is_first in plan.day_first.items()},
     }
 
@@ -75,6 +77,8 @@ def load_plan(session: Session, run: ImportRun, actor: Actor) -> ImportPlan:
         home=stored["home"],
         day_first={int(place): is_first for place, is_first in stored["day_first"].items()},
         lookups=lookups,
+        doubtful_as_new=stored["doubtful_as_new"],
+        policies=stored["policies"],
         entity_labels=importer.entity_labels(session),
     )
 

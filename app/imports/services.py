@@ -35,6 +35,11 @@ ACTION = "import"
 DRAFT_LIFETIME, FILE_LIFETIME = timedelta(days=1), timedelta(days=7)
 
 
+# What is chosen anew for each file is left out: where it goes, and how it is read.
+_RECALLED = ("mapping", "policies", "match", "create_values", "doubtful", "country", "day_order")
+_RECALLED_RUNS = 50
+
+
 class PlanChanged(DomainError):
     """What was checked is not what would run."""
 
@@ -75,6 +80,25 @@ def find_run(session: Session, token: str, importer: str, actor: Actor) -> Impor
     own = ImportRun.actor_id == actor.id
     named = (ImportRun.token == token, ImportRun.importer == importer)
     return session.scalar(select(ImportRun).where(*named, own))
+
+
+def recall_choices(session: Session, run: ImportRun, headers: list[str]) -> bool:
+    """Take over what the actor chose for their last file with the same headers, in any order."""
+    earlier = (
+        select(ImportRun.plan, ImportRun.choices)
+        .where(
+            ImportRun.actor_id == run.actor_id,
+            ImportRun.importer == run.importer,
+            ImportRun.operation_id.is_not(None),
+        )
+        .order_by(ImportRun.id.desc())
+        .limit(_RECALLED_RUNS)
+    )
+    for plan, choices in session.execute(earlier):
+        if plan and sorted(plan["headers"]) == sorted(headers):
+            run.choices = {name: choices[name] for name in _RECALLED if name in choices}
+            return True
+    return False
 
 
 def start_check(

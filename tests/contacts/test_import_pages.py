@@ -128,6 +128,20 @@ def test_a_value_that_changed_since_the_check_asks_for_another_one(client_as, se
     assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
 
 
+def test_what_was_chosen_is_remembered_for_the_same_headers(client_as, session):
+    browser = client_as(BRUNO)
+    at = upload(browser, "x;Nombre\nPeña;Ana\n").location
+    chosen = {"field": ["last_name", "first_name"], "policy": ["overwrite", "fill"]}
+    submit_columns(browser, at, **chosen)
+    assert 'value="last_name" selected' not in browser.get(upload(browser, "x;y\n").location).text
+    run_import(browser, at)
+    again = browser.get(upload(browser, "Nombre;x\nEva;Ruiz\n").location).text
+    assert 'value="last_name" selected' in again
+    assert again.count('value="fill" selected') == 1
+    other = browser.get(upload(browser, "Nombre;z\nEva;Ruiz\n").location).text
+    assert 'value="last_name" selected' not in other
+
+
 def test_invalid_choices_are_kept_in_the_form(client_as, session):
     browser = client_as(BRUNO)
     at = upload(browser).location

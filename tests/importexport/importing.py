@@ -19,6 +19,7 @@ from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports import services
 from app.imports.files import store_upload
+from app.imports.jobs.base import ImportJob
 from app.imports.models import ImportIssue, ImportRun
 from app.imports.plans import get_importer
 from app.jobs.chunk_sizing import ChunkSizer
@@ -81,7 +82,8 @@ def run_job(job: Job, size: int) -> None:
     number = job.id
     db.session.commit()
     clamp = patch.object(ChunkSizer, "_clamp", lambda _self, _size: size)
-    with clamp, patch.object(ChunkSizer, "pause", lambda _self: None):
+    is_small = patch.object(ImportJob, "min_chunk_size", 1)
+    with clamp, is_small, patch.object(ChunkSizer, "pause", lambda _self: None):
         run_now(number)
     job = db.session.get_one(Job, number, populate_existing=True)
     if job.state == "failed":

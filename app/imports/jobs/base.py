@@ -47,6 +47,8 @@ class ImportJob(JobKind, abstract=True):
     success_outcomes = frozenset(ACCEPTED)
     # What the actor must be allowed to do, besides importing.
     permissions: ClassVar[tuple[str, ...]] = ()
+    # On PostgreSQL, which locks rows alone: however busy the machine is, a chunk has so many.
+    min_chunk_size: ClassVar[int] = 500
 
     def begin(self, session: Session, job: Job) -> None:
         run = get_run(session, job)
@@ -59,6 +61,12 @@ class ImportJob(JobKind, abstract=True):
         self.actor = self.acting(job, run)
         with acting_as(self.actor):
             self.prepare(session, job, run)
+
+    def rows_of_chunk(self, session: Session, size: int) -> int:
+        """Return how many rows to do, of which others would like to see ``size``."""
+        if session.get_bind().dialect.name == "sqlite":
+            return size
+        return max(size, min(self.min_chunk_size, self.max_chunk_size))
 
     def acting(self, job: Job, run: ImportRun) -> Actor:
         """Return the actor of the changes."""

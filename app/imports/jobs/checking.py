@@ -53,7 +53,7 @@ class ImportCheck(ImportJob):
     def step(self, session: Session, job: Job, size: int) -> Step:
         run = session.get_one(ImportRun, self.run_id, with_for_update=True, populate_existing=True)
         self._check_is_current(run, job)
-        state = self.state
+        state, size = self.state, self.rows_of_chunk(session, size)
         state.cursor = -1
         start = state.reader.position
         rows = list(islice(state.reader, size))

@@ -52,7 +52,7 @@ class ImportRows(ImportJob):
             self.found = Report.from_json(run.result)
 
     def step(self, session: Session, job: Job, size: int) -> Step:
-        state = self.state
+        state, size = self.state, self.rows_of_chunk(session, size)
         state.cursor, cursor = -1, job.cursor
         read_planned(session, self.run_id, state, cursor, size)
         planned, state.planned = state.planned[:size], state.planned[size:]

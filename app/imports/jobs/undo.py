@@ -33,7 +33,7 @@ class ImportUndo(ImportJob):
         self.plan = load_plan(session, run, self.actor)
 
     def step(self, session: Session, job: Job, size: int) -> Step:
-        item = OperationItem
+        item, size = OperationItem, self.rows_of_chunk(session, size)
         items = session.execute(
             select(item.row_id, item.outcome, item.before)
             .where(

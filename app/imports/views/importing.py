@@ -21,7 +21,7 @@ from app.i18n.places import countries
 from app.importexport.csv_response import csv_lines, csv_response
 from app.importexport.fields import ForeignKeyField, ManyToManyField
 from app.importexport.lookups import EntityLookup
-from app.importexport.planning import IGNORE
+from app.importexport.planning import IGNORE, POLICIES
 from app.imports import services
 from app.imports.files import store_upload
 from app.imports.models import ImportIssue, ImportRun
@@ -43,6 +43,12 @@ from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
 from app.text import clean
 
+POLICY_LABELS = {
+    "overwrite": _l("Overwrite"),
+    "fill": _l("Fill in blanks only"),
+    "add": _l("Add to what is there"),
+    "erase": _l("Overwrite; empty cells erase"),
+}
 ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
 
 
@@ -103,6 +109,8 @@ class ImportExportPages(ExportPages):
         most = current_app.config["MAX_CONTENT_LENGTH"]
         stored, lines = store_upload(file.stream, clean(file.filename), most)
         run = services.create_run(db.session(), self.importer, stored, lines, actor)
+        if services.recall_choices(db.session(), run, open_source(run).headers):
+            flash(_("The columns are matched as in your last file with these headers."), "info")
         db.session.commit()
         return run
 
@@ -155,7 +163,11 @@ class ImportExportPages(ExportPages):
             source=source,
             plan=plan,
             rows=[
-                (column, chosen.get(column.header, plan.mapped.get(column.header, IGNORE)))
+                (
+                    column,
+                    chosen.get(column.header, plan.mapped.get(column.header, IGNORE)),
+                    choices.get("policies", {}).get(column.header, POLICIES[0]),
+                )
                 for column in plan.columns
             ],
             fields=self.importer.fields(),
@@ -174,6 +186,8 @@ class ImportExportPages(ExportPages):
             create_values=choices.get("create_values", False),
             countries=countries(current_language()),
             country=choices.get("country") or plan.country,
+            policies=POLICY_LABELS,
+            doubtful=choices.get("doubtful", ""),
             day_order=choices.get("day_order", ""),
             ignore=IGNORE,
             error=error,

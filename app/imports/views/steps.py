@@ -30,6 +30,8 @@ def read_choices() -> dict[str, Any]:
     fields = request.form.getlist("field")
     return {
         "mapping": dict(zip(headers, fields, strict=False)),
+        "policies": dict(zip(headers, request.form.getlist("policy"), strict=False)),
+        "doubtful": request.form.get("doubtful", ""),
         "match": request.form.get("match", ""),
         "create_values": bool(request.form.get("create_values")),
         "entity": request.form.get("entity", ""),
@@ -64,6 +66,8 @@ def make_plan(
         entity=choices.get("entity", ""),
         phone_country=choices.get("country", ""),
         day_first={"dmy": True, "mdy": False}.get(choices.get("day_order", "")),
+        doubtful_as_new=choices.get("doubtful") == "new",
+        policies=choices.get("policies", {}),
         may_create=lambda model: get_add_view(model) is not None,
     )
     # End the transaction: while the file is read, this request must not hold the write lock.
@@ -79,6 +83,7 @@ def report_data(run: ImportRun, plan: ImportPlan, problems: list[Any]) -> dict[s
         "errors": [{"row": one.row, "field": one.field, "reason": one.reason} for one in problems],
         "samples": report.samples,
         "new_samples": report.new_samples,
+        "erased": report.erased,
         "ignored": plan.ignored,
         "matched_by": [
             f"{rule.label} {show_number(report.matched[rule.name])}"
