@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Text, inspect
 from sqlalchemy.orm import RelationshipDirection
 
-from app.added_fields import stored_fields
-from app.fieldtypes import get_field_type, to_json
+from app.fieldtypes import Choices, get_field_type, to_json
 from app.numbers.models import Numbered
 
 # Whose value the row that stays gets.
@@ -28,7 +27,7 @@ class MergeField:
 
     @property
     def is_long(self) -> bool:
-        """Return True for a text of several lines, of which both may be kept."""
+        """Return True for a text of several lines, or several choices: both may be kept."""
         return isinstance(self.column.type, Text)
 
     @property
@@ -69,6 +68,9 @@ class MergeField:
         """Return the value that the row that stays gets by a choice."""
         own, other = getattr(survivor, self.name), getattr(merged, self.name)
         if choice == BOTH:
+            field_type = get_field_type(self.column)
+            if isinstance(field_type, Choices):
+                return field_type.store([*field_type.codes(own), *field_type.codes(other)])
             return f"{own}{SEPARATOR}{other}"
         value = other if choice == OTHER else own
         is_own_model = any(
@@ -106,8 +108,6 @@ def merge_fields(model: Any) -> list[MergeField]:
         for attribute in mapper.column_attrs
         if attribute.key not in left_out and not attribute.columns[0].primary_key
     }
-    for field in stored_fields(model):
-        columns.setdefault(field.name, field.column.column)
     return [
         MergeField(name, links.get(column, name), column)
         for name, column in columns.items()

@@ -211,7 +211,9 @@ def test_an_import_finds_rows_by_a_field_that_identifies(client_as, session, tmp
     ana = a_contact(last_name="Peña", **{name: "AB-1"})
     other = a_contact(last_name="Ruiz", first_name="Eva", **{name: "AB-2"})
     path = tmp_path / "licences.csv"
-    path.write_text("Nombre,Apellidos,Licence,Ciudad\nAna,Peña,AB-1,Lugo\nAna,Sola,AB-2,Lugo\nEva,Nueva,AB-9,Vigo\n")
+    path.write_text(
+        "Nombre,Apellidos,Licence,Ciudad\nAna,Peña,AB-1,Lugo\nAna,Sola,AB-2,Lugo\nEva,Nueva,AB-9,Vigo\n"
+    )
     report = import_file(path)
     assert reload(ana).city == "Lugo"
     # Somebody else with that licence: a conflict, not a guess.
