@@ -11,7 +11,7 @@ DB ?= postgres
 # Each process that the tests start would otherwise compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run worker setup test check fix translations migration demo bench permissions
+.PHONY: help run worker setup ready test check fix translations migration demo bench permissions
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -28,6 +28,8 @@ setup: $(VENV)/.installed $(COMPILED) ## Prepare the database without starting t
 
 test: $(VENV)/.installed-dev $(COMPILED) ## Run the tests; ARGS="-k search" chooses among them
 	@$(BIN)/python -m pytest $(or $(ARGS),-n auto --maxprocesses 8)
+
+ready: $(VENV)/.installed-dev $(COMPILED) ## Install what tests and checks need, and compile the catalogues
 
 check: $(VENV)/.installed-dev $(COMPILED) ## Check form, types, walls, catalogues and migrations
 	$(BIN)/ruff format --check .
@@ -57,7 +59,7 @@ migration: $(VENV)/.installed-dev ## Write a migration of what the models change
 demo: $(VENV)/.installed $(COMPILED) ## Fill an empty database with demo data
 	@$(FLASK) setup --demo
 
-bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite; WHAT=operations shows what an action spends its time on
+bench: $(VENV)/.installed $(COMPILED) ## Measure the speed: N=100000 contacts, DB=postgres or sqlite; WHAT=operations shows what an action spends its time on, WHAT=customfields what 60 custom fields cost
 	@$(BIN)/python -m bench$(if $(WHAT),.$(WHAT)) $(N) $(DB)
 
 permissions: $(VENV)/.installed-dev ## Write the permission matrix again, to be reviewed

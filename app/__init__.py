@@ -18,6 +18,7 @@ from app.i18n.languages import choose_language
 from app.request import CleanRequest
 from app.security import guard, headers, origins, populations
 from app.settings import cache as settings_cache
+from app.urlrules import LazyRule
 from config import settings
 
 
@@ -28,7 +29,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     """
     logs.hide_values()
     app = Flask(__name__)
-    app.request_class = CleanRequest
+    app.request_class, app.url_rule_class = CleanRequest, LazyRule
     app.config.from_mapping(settings() if config is None else config)
     if app.config["PROXIES"]:
         hops = app.config["PROXIES"]

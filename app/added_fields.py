@@ -76,6 +76,8 @@ class StoredField(AddedField, abstract=True):
     """
 
     column: ClassVar[MappedColumn]
+    # Whether imports find rows by it; it then has an index that begins with it.
+    identifies: ClassVar[bool] = False
     # Whether a collective action changes it.
     has_action: ClassVar[bool] = True
 

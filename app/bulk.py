@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    TypeDecorator,
     and_,
     any_,
     bindparam,
@@ -64,12 +65,22 @@ def is_one_of(dialect: Any, attribute: Any, values: Iterable[Any]) -> Any:
     return attribute.in_(select(given.c.value))
 
 
-def has_id(dialect: Any, key: Any, ids: Iterable[int]) -> Any:
+class _Ids(TypeDecorator[Any]):
+    """Ids as one parameter, which PostgreSQL knows when it makes the plan of a statement."""
+
+    impl = ARRAY(Integer)
+    cache_ok = True
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """Return what writes the array: the driver would write it id by id."""
+        return lambda ids: "{" + ",".join(map(str, ids)) + "}"
+
+
+def has_id(dialect: Any, key: Any, ids: Sequence[int]) -> Any:
     """Return the condition that an id is one of many, which PostgreSQL's planner can count."""
     if dialect.name != "postgresql":
         return key.in_(list(ids))
-    listed = literal("{" + ",".join(map(str, ids)) + "}", Text)
-    return key == any_(cast(listed, ARRAY(Integer)))
+    return key == any_(bindparam(None, ids, type_=_Ids()))
 
 
 def to_json(dialect: Any, types: Mapping[str, Any], rows: Iterable[Row]) -> str:
@@ -105,6 +116,17 @@ def take_ids(connection: Connection, table: Table, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
+def name_columns(table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows with the names of columns, where their keys are attributes called otherwise.
+
+    Such are the custom fields: ``table.info["attributes"]`` holds the names of their columns.
+    """
+    names = table.info.get("attributes")
+    if not names or not rows or names.keys().isdisjoint(rows[0]):
+        return rows
+    return [{names.get(key, key): value for key, value in row.items()} for row in rows]
+
+
 def insert_rows(
     connection: Connection,
     table: Table,
@@ -119,7 +141,7 @@ def insert_rows(
     """
     if not rows:
         return
-    common = common or {}
+    rows, common = name_columns(table, rows), common or {}
     keys = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         given = given_rows(connection.dialect, {key: table.c[key].type for key in keys}, rows)
@@ -154,7 +176,7 @@ def update_rows(
     """
     if not rows:
         return 0
-    common = common or {}
+    rows, common = name_columns(table, rows), common or {}
     keys = [key for key in rows[0] if key not in by.values()]
     if connection.dialect.name == "postgresql":
         types = {key: table.c[key].type for key in keys}

@@ -35,6 +35,7 @@ DOMAINS = (
     "accounts",
     "contacts",
     "customfields",
+    "duplicates",
 )
 
 # Modules that register something when imported, in import order: all models before any listener,
@@ -42,7 +43,7 @@ DOMAINS = (
 MODULES = (
     "models", "added_fields", "rules", "merge_rules", "transitions", "reactions", "settings",
     "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs",
-    "tabs", "header_actions", "cards", "views", "api", "commands", "checks",
+    "tabs", "header_actions", "cards", "form_parts", "views", "api", "commands", "checks",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Several server processes that share one socket: one that dies is replaced, all end together."""
+"""Several child processes, such as servers that share a socket: one that dies is replaced, all end together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -23,10 +23,19 @@ STOP_SECONDS = 20.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
+@dataclass(frozen=True)
+class Child:
+    """What a child process runs, and what messages call it: server, worker."""
+
+    name: str
+    run: Callable[[], None]
+
+
 @dataclass
 class _Slot:
     """The place of one process."""
 
+    child: Child
     pid: int | None = None
     started_at: float = 0.0
     # When to start it (again), and how long to wait the next time.
@@ -35,15 +44,14 @@ class _Slot:
 
 
 class Supervisor:
-    """Keep a number of child processes running until SIGTERM or SIGINT.
+    """Keep child processes running until SIGTERM or SIGINT.
 
     If this process is killed, so that it cannot end them, the children notice and end by
     themselves: each reads from a pipe that only this process has open for writing.
     """
 
-    def __init__(self, processes: int, run_child: Callable[[], None]) -> None:
-        self.run_child = run_child
-        self.slots = [_Slot() for _number in range(processes)]
+    def __init__(self, children: Iterable[Child]) -> None:
+        self.slots = [_Slot(child) for child in children]
         self._stop_by: float | None = None
 
     def run(self) -> None:
@@ -101,7 +109,8 @@ class Supervisor:
             slot.wait = RESTART_SECONDS[0]
         slot.due_at = monotonic() + slot.wait
         logger.error(
-            "The server process %d ended (%s); another one starts in %.1f s.",
+            "The %s process %d ended (%s); another one starts in %.1f s.",
+            slot.child.name,
             pid,
             f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}",
             slot.wait,
@@ -117,16 +126,18 @@ class Supervisor:
             try:
                 pid = os.fork()
                 if pid == 0:
-                    self._be_child()
+                    self._be_child(slot.child)
                 slot.pid, slot.started_at = pid, monotonic()
             except OSError as error:
                 slot.due_at = monotonic() + RESTART_SECONDS[1]
-                logger.error("No server process could be started: %s.", error.strerror)
+                logger.error(
+                    "No %s process could be started: %s.", slot.child.name, error.strerror
+                )
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _be_child(self) -> None:
-        """Run in a new child; never return."""
+    def _be_child(self, child: Child) -> None:
+        """Run in a new process; never return."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -135,12 +146,12 @@ class Supervisor:
             os.close(self._lifeline_end)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
-            self.run_child()
+            child.run()
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1
         except BaseException:
-            logger.exception("A server process ended with an error.")
+            logger.exception("A %s process ended with an error.", child.name)
         finally:
             logging.shutdown()
             os._exit(status)

@@ -27,10 +27,13 @@ TABLES = ("contact", "contact_tag", "contact_search", "operation", "operation_it
 
 def clean_up(engine: Engine) -> None:
     """Vacuum and write everything to disk, so that each measurement starts from the same state."""
+    if engine.dialect.name == "sqlite":
+        # Outside of any transaction.
+        line = engine.raw_connection()
+        line.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        line.close()
+        return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            return
         for table in TABLES:
             connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
         connection.exec_driver_sql("CHECKPOINT")
@@ -176,14 +179,17 @@ def make_file(engine: Engine, rows: int) -> bytes:
         lines.append(",".join(str(cell) for cell in cells))
         first, last = dice.choice(FIRST), f"{dice.choice(LAST)} {dice.choice(LAST)}"
         phone = f"+346{dice.randrange(10**8):08d}"
-        lines.append(f"{first},{last},{run}.{number}@example.net,{phone},{city},1980-02-03,es")
+        born = (
+            f"{dice.randrange(1940, 2005)}-{dice.randrange(1, 13):02d}-{dice.randrange(1, 29):02d}"
+        )
+        lines.append(f"{first},{last},{run}.{number}@example.net,{phone},{city},{born},es")
     return "\n".join(lines).encode() + b"\n"
 
 
 def measure_import(
     report: Report, site: Site, server: Server, engine: Engine, rows: int, rounds: int
 ) -> None:
-    """Measure an import, its preview left out as the raw one has none; in rows a second."""
+    """Measure an import, from the check to the end of its job; in rows a second."""
     ours: list[float] = []
     raw: list[float] = []
     memory = 0.0
@@ -199,24 +205,24 @@ def measure_import(
         server.forget_memory()
         ours.append(rows / _import(site.ours, content))
         memory = max(memory, server.most_memory())
-    report.add(f"import {rows:,}, half update", "rows/s", ours, raw, at_least(0.4))
+    report.add(f"import {rows:,}, half update", "rows/s", ours, raw, at_least(0.3))
     report.add("  memory of it", "MiB", [memory], [], below(200))
 
 
 def _import(browser: Browser, content: bytes) -> float:
-    """Upload a file, map its columns, see what it would do, run it; return the seconds of that."""
+    """Upload a file, map its columns, check it, run it; return the seconds of the check and the run."""
     token = browser.token("/contacts/import")
     place = browser.upload("/contacts/import", token, "contacts.csv", content)
     form = changed(form_with(browser.page(place), "match"), match="email")
+    start = time.perf_counter()
     checked = browser.submit(place, form)
+    if job := browser.leads_to(checked):
+        wait_for(browser, job)
     page = browser.page(checked)
     if not re.search(r"/run\"", page):
         sys.exit("the import cannot be run")
-    start = time.perf_counter()
-    result = browser.submit(f"{place}/run", [("csrf_token", token)])
-    seconds = time.perf_counter() - start
-    browser.page(result)
-    return seconds
+    wait_for(browser, browser.submit(f"{place}/run", form_with(page, "plan_hash")))
+    return time.perf_counter() - start
 
 
 def measure_export(report: Report, site: Site, server: Server, rounds: int) -> None:

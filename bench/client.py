@@ -69,6 +69,11 @@ class Browser:
             sys.exit(f"{path} answered {status}: {text[:300]}")
         return text
 
+    def leads_to(self, path: str) -> str:
+        """Return where a page leads to; "" if it is shown itself."""
+        status, location, _text, _seconds = self.send("GET", path)
+        return location if status in (302, 303) else ""
+
     def submit(self, path: str, form: Form) -> str:
         """Send a form; return where it leads to, or stop the run."""
         status, location, text, _seconds = self.send("POST", path, urlencode(form).encode())

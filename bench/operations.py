@@ -39,8 +39,10 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 NO_LIMIT = 10**9
 # The purpose of a statement, by its beginning.
 PARTS = {
-    "INSERT INTO operation_item": "freeze",
-    "UPDATE operation_item": "judge",
+    "INSERT INTO frozen_rows": "freeze",
+    "WITH written AS": "items",
+    "INSERT INTO operation_item": "items",
+    "UPDATE operation_item": "items",
     "INSERT INTO log_entry": "log",
     "UPDATE contact ": "contacts",
     "INSERT INTO contact_tag": "links",

@@ -8,9 +8,8 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import psycopg
@@ -20,6 +19,7 @@ from flask.testing import FlaskClient
 from flask_appbuilder import Model
 from flask_migrate import upgrade
 from flask_sqlalchemy.session import Session
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Connection, inspect, text
 
 from app import create_app
@@ -28,11 +28,16 @@ from app.search.models import searchables
 from app.search.schema import index_statements
 from config import settings
 from tests.people import seed_people
+from tests.shared import FOLDER, is_owner, only_one
 
 SERVER = os.environ.get(
     "PADRON_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
 )
 BOTH = ("sqlite", "postgres")
+# What a process can declare besides the program; its databases are not those of the others.
+DECLARED = ("SAMPLE_ROOM", "ADDED_FIELDS")
+# Templates of pages, compiled once in a run.
+COMPILED = FileSystemBytecodeCache(str(FOLDER))
 # Before PostgreSQL drops a database it writes all others to disk; nobody has to wait for that.
 _background = ThreadPoolExecutor(1, thread_name_prefix="drop-databases")
 _drops: list[Future] = []
@@ -48,24 +53,34 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def _made(kind: str, folder: Path, template: str = "") -> Iterator[str]:
     """Make a database, empty or as a copy; give its address; drop it when the block ends."""
+    url = create_database(kind, folder, template)
+    try:
+        yield url
+    finally:
+        if kind != "sqlite":
+            _drops.append(_background.submit(drop_database, url))
+
+
+def create_database(kind: str, folder: Path, template: str = "") -> str:
+    """Make a database, empty or as a copy of another; return its address."""
     name = f"padron_test_{secrets.token_hex(6)}"
     if kind == "sqlite":
         file = folder / f"{name}.sqlite3"
         if template:
             shutil.copyfile(template.removeprefix("sqlite:///"), file)
-        yield f"sqlite:///{file}"
-        return
+        return f"sqlite:///{file}"
     source = f'TEMPLATE "{template.rpartition("/")[2]}"' if template else ""
     _ask_server(
         f'CREATE DATABASE "{name}" {source}',
         # A commit survives the death of a process all the same, if not that of the server.
         f'ALTER DATABASE "{name}" SET synchronous_commit = off',
     )
-    try:
-        yield f"{SERVER.rpartition('/')[0]}/{name}"
-    finally:
-        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
-        _drops.append(_background.submit(_ask_server, drop))
+    return f"{SERVER.rpartition('/')[0]}/{name}"
+
+
+def drop_database(url: str) -> None:
+    """Drop a database of PostgreSQL."""
+    _ask_server(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
 
 def _ask_server(*statements: str) -> None:
@@ -94,36 +109,47 @@ def _make_missing_tables() -> None:
 
 
 class Templates:
-    """Databases to be copied, each made by the migrations when it is first asked for."""
+    """Databases to be copied, each made by the migrations once in a run, by who needs it first."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._urls: dict[tuple[str, bool], str] = {}
+        self._urls: dict[str, str] = {}
 
     def url(self, kind: str, with_people: bool) -> str:
         """Return the address of a database with all tables, perhaps with people in them."""
-        if (kind, with_people) not in self._urls:
-            template = self.url(kind, False) if with_people else ""
-            folder = Path(self._stack.enter_context(TemporaryDirectory()))
-            url = self._stack.enter_context(_made(kind, folder, template))
-            app = make_app(url, folder)
-            with app.app_context():
-                if with_people:
-                    seed_people(app.appbuilder.grants())
-                else:
-                    upgrade()
-                    if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
-                        _make_missing_tables()
-                db.session.remove()
-                # The last connection that is closed takes SQLite's -wal with it.
-                db.engine.dispose()
-            self._urls[kind, with_people] = url
-        return self._urls[kind, with_people]
+        more = [name.lower() for name in DECLARED if os.environ.get(f"PADRON_TEST_{name}")]
+        name = "-".join([kind, *["people"] * with_people, *more])
+        if name not in self._urls:
+            with only_one(name) as file:
+                if not file.exists():
+                    folder = FOLDER / f"{name}.data"
+                    folder.mkdir(exist_ok=True)
+                    file.write_text(self._make(kind, with_people, folder))
+                self._urls[name] = file.read_text()
+        return self._urls[name]
+
+    def _make(self, kind: str, with_people: bool, folder: Path) -> str:
+        url = create_database(kind, folder, self.url(kind, False) if with_people else "")
+        app = make_app(url, folder)
+        with app.app_context():
+            if with_people:
+                seed_people(app.appbuilder.grants())
+            else:
+                upgrade()
+                if os.environ.get("PADRON_TEST_SAMPLE_ROOM"):
+                    _make_missing_tables()
+            db.session.remove()
+            # The last connection that is closed takes SQLite's -wal with it.
+            db.engine.dispose()
+        return url
 
     def close(self) -> None:
-        """Drop them, and wait for whatever else is being dropped."""
+        """Wait for whatever is being dropped; at the end of the run drop them too."""
         self._urls.clear()
-        self._stack.close()
+        if is_owner():
+            for file in FOLDER.glob("postgres*"):
+                if not file.suffix:
+                    drop_database(file.read_text())
+                    file.unlink()
         while _drops:
             _drops.pop().result()
 
@@ -189,6 +215,7 @@ def make_app(url: str, folder: Path, **more) -> Flask:
     }
     app = create_app(config | cheap | {"TESTING": True} | more)
     app.test_client_class = Browser
+    app.jinja_env.bytecode_cache = COMPILED
     return app
 
 

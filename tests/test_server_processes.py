@@ -105,7 +105,9 @@ def is_running(pid: int) -> bool:
 def test_a_killed_process_is_replaced_and_none_survives_its_parent(tmp_path):
     port = free_port()
     with migrated_app("postgres", tmp_path) as app:
-        settings = process_settings(app, PADRON_PORT=str(port), PADRON_PROCESSES="2")
+        settings = process_settings(
+            app, PADRON_PORT=str(port), PADRON_PROCESSES="2", PADRON_WORKERS="0"
+        )
         with running(settings, "serve", start=start) as parent:
             output = Output(parent)
             wait_until(lambda: len(children_of(parent.pid)) == 2)
@@ -131,8 +133,37 @@ def test_all_processes_end_together(tmp_path):
     with migrated_app("postgres", tmp_path) as app:
         settings = process_settings(app, PADRON_PORT=str(free_port()), PADRON_PROCESSES="2")
         with running(settings, "serve", start=patient) as parent:
-            wait_until(lambda: len(children_of(parent.pid)) == 2)
+            wait_until(lambda: len(children_of(parent.pid)) == 3)
             children = children_of(parent.pid)
             parent.send_signal(signal.SIGTERM)
             assert parent.wait(60) == 0
             assert not any(is_running(pid) for pid in children)
+
+
+def worker_of(job_id: int) -> int | None:
+    """Return the process that runs a job now."""
+    owner = load_job(job_id).owner
+    return int(owner.rsplit(":", 3)[1]) if owner else None
+
+
+def test_one_process_more_runs_the_jobs_and_is_replaced_when_killed(tmp_path):
+    with migrated_app("postgres", tmp_path) as app, app.app_context():
+        make_table()
+        app.config["JOB_QUEUE_ENABLED"] = True
+        settings = process_settings(app, PADRON_PORT=str(free_port()), PADRON_PROCESSES="2")
+        with running(settings, "serve", start=start) as parent:
+            output = Output(parent)
+            jobs = [enqueue_tally(100_000) for _each in range(2)]
+            wait_until(lambda: all(map(worker_of, jobs)))
+            (killed,) = set(map(worker_of, jobs))
+            servers = children_of(parent.pid) - {killed}
+            assert len(servers) == 2
+            os.kill(killed, signal.SIGKILL)
+            later = enqueue_tally(100_000)
+            wait_until(lambda: worker_of(later))
+            assert f"The worker process {killed} ended (killed by SIGKILL)" in str(output)
+            assert worker_of(later) in children_of(parent.pid) - servers
+            parent.send_signal(signal.SIGTERM)
+            assert parent.wait(60) == 0
+        assert load_job(later).state == "queued", "given back at once"
+        app.extensions["jobs"][1].huey.storage.close()

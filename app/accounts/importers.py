@@ -7,7 +7,8 @@ from typing import ClassVar
 from flask_babel import lazy_gettext as _l
 
 from app.accounts.models import Account
-from app.importexport.importer import Importer, MatchRule
+from app.importexport.importer import Importer
+from app.importexport.matchrules import MatchRule
 
 
 class AccountImporter(Importer):

@@ -82,7 +82,7 @@ class Account(
         Index("ix_account_tax_number", "tax_number"),
         Index("ix_account_name", "sort_name"),
     )
-    search_table = search_table("account")
+    search_table = search_table("account", is_scoped=True)
 
     name: Mapped[str] = mapped_column(
         String(160),

@@ -63,7 +63,7 @@ POSITIONS = (
 
 
 def fill_with_demo(session: Session) -> None:
-    """Create demo entities, accounts, tags and 160 contacts."""
+    """Create demo entities, accounts, tags and 160 contacts, one of them twice."""
     rng = random.Random(7)
     top = get_root(session)
     entities = [top]
@@ -103,6 +103,7 @@ def fill_with_demo(session: Session) -> None:
     types = list(session.scalars(select(ContactType).order_by(ContactType.position)))
     statuses = list(session.scalars(select(Status).order_by(Status.position)))
     categories = list(session.scalars(select(Category)))
+    known: Contact | None = None
     for _number in range(160):
         first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
         if rng.random() < 0.5 and " " not in last:
@@ -133,6 +134,23 @@ def fill_with_demo(session: Session) -> None:
         )
         session.add(contact)
         session.flush()
+        if (
+            known is None
+            and contact.mobile
+            and contact.last_name != fold(contact.last_name).title()
+        ):
+            known = contact
+    if known is not None:
+        session.add(_twice(known))
+        session.flush()
+
+
+def _twice(contact: Contact) -> Contact:
+    """Return a contact again, as somebody types it who does not look first: a duplicate."""
+    copied = ("first_name", "salutation", "mobile", "birth_date", "city", "province", "postcode",
+              "country", "language", "entity", "type", "status")  # fmt: skip
+    values = {name: getattr(contact, name) for name in copied}
+    return Contact(last_name=fold(contact.last_name).title(), **values)
 
 
 def _email(taken: set[str], *names: str) -> str:

@@ -21,9 +21,9 @@ from app.importexport.fields import (
     computed_value_fields,
     stored_value_fields,
 )
-from app.importexport.importer import Importer, MatchRule
+from app.importexport.importer import Importer
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
-from app.importexport.matching import Agreement
+from app.importexport.matchrules import Agreement, MatchRule
 from app.text import fold
 
 
@@ -181,11 +181,10 @@ class ContactImporter(Importer):
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
         """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""
         if match.name != "name":
-            value = values.get(self.field(match.name).key)
+            value = values.get("email" if match.name == "email" else "number")
             return (value,) if value else None
-        if not values.get("last_name"):
-            return None
-        name = contact_sort_name(values["last_name"], values.get("first_name"))
+        last_name = values.get("last_name")
+        name = last_name and _sort_name(last_name, values.get("first_name"))
         return (name, values.get("birth_date")) if name else None
 
     def key_values(self, match: MatchRule, key: Any) -> tuple[Any, ...]:
@@ -194,11 +193,8 @@ class ContactImporter(Importer):
 
     def match_attribute(self, match: MatchRule) -> Any:
         """Return number, e-mail or sort key of the name."""
-        return {
-            "member_number": Contact.number,
-            "email": Contact.email,
-            "name": Contact.sort_name,
-        }[match.name]
+        own = {"member_number": Contact.number, "email": Contact.email, "name": Contact.sort_name}
+        return own[match.name] if match.name in own else super().match_attribute(match)
 
     def identifying_columns(self) -> set[str]:
         """Return the columns of the rules, and the rest of the name."""
@@ -216,9 +212,11 @@ class ContactImporter(Importer):
         Families share addresses, and lists that count their rows share numbers: a name that
         contradicts makes both doubtful.
         """
-        if match.name == "member_number":
+        if match.name not in ("email", "name"):
             if not (_is_same_first_name(values, stored) or _shares_surname(values, stored)):
                 return Agreement.DOUBTFUL
+            if match.name != "member_number":
+                return Agreement.LIKELY
             is_same = values["number"] == stored["number"]
             return Agreement.EXACT if is_same else Agreement.LIKELY
         born, known_born = values.get("birth_date"), stored["birth_date"]
@@ -232,7 +230,7 @@ class ContactImporter(Importer):
         if match.name == "email":
             if has_other_number or not _is_same_name(values, stored):
                 return Agreement.DOUBTFUL
-            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            name = _sort_name(values.get("last_name"), values.get("first_name"))
             is_exact = name == stored["sort_name"] and born == known_born
             return Agreement.EXACT if is_exact else Agreement.LIKELY
         if has_other_number:
@@ -254,6 +252,8 @@ class ContactImporter(Importer):
             return _(
                 "This e-mail address belongs to somebody with another name, birth date or number."
             )
+        if match.name != "name":
+            return super().doubt(match)
         return _("Somebody with this name and birth date has another member number.")
 
     def file_keys(self, match: MatchRule, values: dict[str, Any]) -> tuple[list, list]:
@@ -265,18 +265,20 @@ class ContactImporter(Importer):
             bare = key[0].lstrip("0") if key[0].isdigit() else key[0]
             return [bare], [bare]
         if match.name == "email":
-            name = contact_sort_name(values.get("last_name"), values.get("first_name"))
+            name = _sort_name(values.get("last_name"), values.get("first_name"))
             born = values.get("birth_date")
             whole = (key[0], name, born and born.isoformat())
             # A birth date contradicts only another one.
             other = (key[0], name, None) if born else (key[0], name, "any")
             return [whole, (key[0], name, "any")], [whole, other]
+        if match.name != "name":
+            return [key], [key]
         name, born = key
         return [(name, born and born.isoformat())], [(name, born and born.isoformat())]
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""
-        return {"sort_name": contact_sort_name(values["last_name"], values.get("first_name"))}
+        return {"sort_name": _sort_name(values["last_name"], values.get("first_name"))}
 
     def search_text(self, values: dict[str, Any]) -> str:
         """Return the folded text that the search finds a contact by."""
@@ -286,6 +288,10 @@ class ContactImporter(Importer):
         """Return the name of the contact."""
         parts = (values.get("first_name"), values.get("last_name"))
         return " ".join(part for part in parts if part)
+
+
+# A row is asked for its name several times.
+_sort_name = lru_cache(maxsize=8192)(contact_sort_name)
 
 
 def number_spellings(number: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.changed import is_changed
 from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
+from app.crud.formparts import form_parts
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.linesfield import was_rearranged
@@ -306,6 +307,7 @@ class FormPages:
             row=row,
             fieldsets=self.add_fieldsets if is_new else self.edit_fieldsets,
             columns=self.add_columns if is_new else self.edit_columns,
+            parts=form_parts(self.datamodel.obj) if is_new else (),
             **extra,
         )
         return page, status

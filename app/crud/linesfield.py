@@ -134,6 +134,12 @@ class LinesField(Field):
         return self.entries
 
     @property
+    def is_lookup(self) -> bool:
+        """Return True if the form was sent to search in a field of a line, not to be saved."""
+        fields = (field for entry in self.entries for field in entry.fields)
+        return any(getattr(field, "is_lookup", False) for field in fields)
+
+    @property
     def filled(self) -> list[LineEntry]:
         """Return the lines without those left blank."""
         return [entry for entry in self.entries if not entry.is_blank]
@@ -143,9 +149,14 @@ class LinesField(Field):
         self.errors = []
         if self.raw_data is None:
             return True
+        # A form that was sent to search in a field reports nothing else.
+        is_search = any(getattr(field, "is_lookup", False) for field in form)
         filled = []
         for entry in self.entries:
             is_valid = entry.form.validate()
+            if is_search:
+                for field in entry.fields:
+                    field.errors = field.errors if getattr(field, "is_lookup", False) else []
             if entry.is_blank:
                 for field in entry.form:
                     field.errors = []

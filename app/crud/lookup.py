@@ -9,6 +9,7 @@ from flask import has_request_context
 from sqlalchemy import false, func, or_
 
 from app.crud.columns import name_parts
+from app.crud.firstrows import first_ids
 from app.crud.limits import time_limit
 from app.crud.screens import Screen, find_screen
 from app.extensions import db
@@ -48,24 +49,25 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     """Return the first rows in the actor's scope whose name contains ``typed``."""
     if not may_name(model):
         return []
-    query = visible(model, current_actor())
-    if typed and parse_query(typed):
-        if issubclass(model, Searchable):
-            query = query.where(search_condition(db.session(), model, typed))
-        else:
-            pattern = f"%{escape_like(fold(typed))}%"
-            names = (
-                (model.label_en, model.label_es)
-                if issubclass(model, Repository)
-                else [getattr(model, part) for part in name_parts(model) if hasattr(model, part)]
+    query = seen = visible(model, current_actor())
+    is_typed = bool(typed and parse_query(typed))
+    is_searched = is_typed and issubclass(model, Searchable)
+    if is_searched:
+        query = query.where(search_condition(db.session(), model, typed))
+    elif is_typed:
+        pattern = f"%{escape_like(fold(typed))}%"
+        names = (
+            (model.label_en, model.label_es)
+            if issubclass(model, Repository)
+            else [getattr(model, part) for part in name_parts(model) if hasattr(model, part)]
+        )
+        query = query.where(
+            or_(
+                # A model without a name column matches nothing.
+                false(),
+                *(func.padron_fold(name).like(pattern, escape="\\") for name in names),
             )
-            query = query.where(
-                or_(
-                    # A model without a name column matches nothing.
-                    false(),
-                    *(func.padron_fold(name).like(pattern, escape="\\") for name in names),
-                )
-            )
+        )
     if hasattr(model, "sort_name"):
         query = query.order_by(model.sort_name, model.id)
     elif hasattr(model, "path"):
@@ -73,4 +75,9 @@ def lookup_rows(model: Any, typed: str, limit: int) -> Sequence[Any]:
     else:
         query = query.order_by(model.id)
     with time_limit(db.session):
+        if is_searched and hasattr(model, "sort_name"):
+            ids = first_ids(
+                db.session(), model, typed, seen, model.sort_name, limit, current_actor()
+            )
+            query = seen.where(model.id.in_(ids)).order_by(model.sort_name, model.id)
         return db.session.scalars(query.limit(limit)).unique().all()

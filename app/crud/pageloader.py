@@ -34,6 +34,8 @@ class PageLoader:
     is_walked: bool
     # Of a filtered list with many rows: those among which the filter finds them.
     unfiltered: Select | None
+    # Whether those are all sorted, whatever the order.
+    are_few: bool
 
     @property
     def model(self) -> Any:
@@ -117,6 +119,7 @@ class PageLoader:
         return fetch(
             run, query, order, self.size, after=after, before=before, last=self.state.last,
             unfiltered=None if sort.join is not None or sort.is_scan else self.unfiltered,
+            are_few=self.are_few,
         )  # fmt: skip
 
     def by_group(self, sort: GroupSort) -> Slice:

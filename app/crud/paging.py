@@ -22,8 +22,9 @@ from app.fieldtypes import to_json
 from app.types import Scaled
 
 MAX_COUNT = 10_000
-# How many rows of a filtered list are looked at before all that the filter finds are sorted.
-WALKED = 5_000
+# How many rows of a filtered list are looked at before all that the filter finds are sorted: first,
+# and if these show that the others should do.
+WALKED = (10_000, 40_000)
 
 
 class InvalidPage(DomainError):
@@ -133,14 +134,16 @@ def fetch(
     before: Cursor | None = None,
     last: bool = False,
     unfiltered: Select | None = None,
+    are_few: bool = False,
 ) -> Slice:
-    """Fetch one page with at most two statements, or four of a filtered list.
+    """Fetch one page with at most two statements, or a few more of a filtered list.
 
     ``run`` executes a statement; its second argument is True for descending order.
     ``unfiltered`` selects the rows among which ``query`` filters: the first ``WALKED`` of these
     are looked at, and all that ``query`` finds are sorted only if these do not fill the page.
     Left to itself, PostgreSQL takes the rows of a filter to be spread evenly, and walks through
-    nearly all others to find those that stand at the end.
+    nearly all others to find those that stand at the end. ``are_few`` says that all that ``query``
+    finds are soon sorted.
     """
     backwards = last or before is not None
     cursor = after or before
@@ -150,11 +153,18 @@ def fetch(
         if wanted <= 0:
             break
         down = order.descending != backwards
+        if are_few:
+            rows += run(_gathered(query, range_, down).limit(wanted), down)
+            continue
         if unfiltered is None:
             statement = query.where(*range_.conditions).order_by(*range_.order).limit(wanted)
             rows += run(statement, down)
             continue
-        found = run(_near(query, unfiltered, order, range_, down).limit(wanted), down)
+        for walked in WALKED:
+            near = _near(query, unfiltered.limit(walked), order, range_, down)
+            found = run(near.limit(wanted), down)
+            if len(found) >= wanted or len(found) * WALKED[1] < wanted * WALKED[0]:
+                break
         if len(found) < wanted:
             found = run(_gathered(query, range_, down).limit(wanted), down)
         rows += found
@@ -173,7 +183,7 @@ class _Range:
 
 def _near(query: Select, unfiltered: Select, order: Order, range_: _Range, down: bool) -> Select:
     """Select those of the first rows of a range that ``query`` finds, in order."""
-    first = unfiltered.where(*range_.conditions).order_by(*range_.order).limit(WALKED)
+    first = unfiltered.where(*range_.conditions).order_by(*range_.order)
     columns = (order.key.label("row_id"), order.attribute.label("sort"))
     walked = first.with_only_columns(*columns).subquery("walked")
     return query.join(walked, walked.c.row_id == order.key).order_by(*_keys(walked, down))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from app.crud.columns import ColumnPlan, name_parts
+from app.crud.firstrows import first_ids
 from app.crud.limits import time_limit
 from app.crud.screens import find_screen
 from app.crud.table import Table
@@ -30,11 +31,18 @@ class QuickResult(NamedTuple):
 def quick_search(table: Table, typed: str, limit: int, actor: Actor) -> list[QuickResult]:
     """Return the first rows of a searchable list that match ``typed``."""
     model = table.model
-    query = table.datamodel.visible().where(search_condition(db.session(), model, typed))
-    order = getattr(model, "sort_name", getattr(model, name_parts(model)[-1]))
-    query = query.with_only_columns(model.id, model.id).order_by(order, model.id)
+    seen = table.datamodel.visible()
+    order = getattr(model, "sort_name", None)
+    if order is None or table.datamodel.condition is not None:
+        order = getattr(model, name_parts(model)[-1]) if order is None else order
+        query = seen.where(search_condition(db.session(), model, typed))
+        query = query.order_by(order, model.id).limit(limit)
+    else:
+        ids = first_ids(db.session(), model, typed, seen, order, limit, actor)
+        query = seen.where(model.id.in_(ids)).order_by(order, model.id)
+    query = query.with_only_columns(model.id, model.id)
     plan = ColumnPlan([table.title, *(table.columns[name] for name in table.quick_columns)])
-    rows = plan.cells(list(db.session.execute(plan.apply(query.limit(limit), actor))))
+    rows = plan.cells(list(db.session.execute(plan.apply(query, actor))))
     hints = row_hints(table, [row_id for row_id, _cells in rows], actor)
     results = []
     for row_id, (title, *quick) in rows:

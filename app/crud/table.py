@@ -24,8 +24,9 @@ from app.errors import DomainError
 from app.extensions import db
 from app.search.models import Searchable
 from app.search.parsing import MAX_QUERY_LENGTH, parse_query
-from app.search.queries import search_condition
+from app.search.queries import search_condition, select_matching_ids
 from app.security.actor import Actor, current_actor
+from app.security.scope import sees_every_row
 from app.text import clean
 
 # Filters that read every row; each folds a text of every row.
@@ -216,7 +217,7 @@ class Table:
     def _load_page(
         self, state: ListState, actor: Actor, columns: Sequence[ListColumn] | None
     ) -> ListPage:
-        base, count, is_capped = self._count_page(state)
+        base, count, is_capped = self._count_page(state, actor)
         plan = ColumnPlan(list(columns or [self.columns[name] for name in state.cols]))
         size = state.size
         if state.last and not is_capped and count % size:
@@ -228,11 +229,13 @@ class Table:
         is_whole = not (state.filters or state.q or self.is_part)
         is_walked = is_whole and count > MAX_FILTERED_COUNT
         is_filtered = bool(state.filters or state.q)
-        is_sought = is_filtered and is_capped and _dialect().name == "postgresql"
+        is_postgres = _dialect().name == "postgresql"
+        is_sought = is_filtered and is_capped and is_postgres
         unfiltered = self.datamodel.visible() if is_sought else None
+        are_few = not is_whole and not is_capped and is_postgres
         loader = PageLoader(
             self.datamodel, base, plan, actor, state, size, after, before,
-            is_whole and columns is None, is_walked, unfiltered,
+            is_whole and columns is None, is_walked, unfiltered, are_few,
         )  # fmt: skip
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
         page = ListPage(
@@ -252,7 +255,7 @@ class Table:
             page.next = state.url(after=Cursor(found.rows[-1][1], found.rows[-1][0], page.last))
         return page
 
-    def _count_page(self, state: ListState) -> tuple[Select, int, bool]:
+    def _count_page(self, state: ListState, actor: Actor) -> tuple[Select, int, bool]:
         """Return the rows of a list, how many there are, and whether there are more than that.
 
         A filtered list with few rows becomes one of their ids.
@@ -260,7 +263,8 @@ class Table:
         if not (state.filters or state.q or self.is_part):
             count = self._count(state, MAX_COUNT)
             return self.select(state), min(count, MAX_COUNT), count > MAX_COUNT
-        few = self.select_ids(state).limit(MAX_FILTERED_COUNT + 1)
+        found = self._select_searched_ids(state, actor)
+        few = (self.select_ids(state) if found is None else found).limit(MAX_FILTERED_COUNT + 1)
         ids = db.session.scalars(few).all()
         if len(ids) > MAX_FILTERED_COUNT:
             return self.select(state), MAX_FILTERED_COUNT, True
@@ -269,6 +273,16 @@ class Table:
             len(ids),
             False,
         )
+
+    def _select_searched_ids(self, state: ListState, actor: Actor) -> Select | None:
+        """Select the ids that a search finds among all rows, without reading these."""
+        interface = self.datamodel
+        is_limited = state.filters or interface.with_trash or interface.condition is not None
+        if not state.q or is_limited or not issubclass(self.model, Searchable):
+            return None
+        if not sees_every_row(self.model, actor):
+            return None
+        return select_matching_ids(db.session(), self.model, state.q)
 
 
 def _dialect() -> Any:

@@ -305,4 +305,8 @@ def _format_value(model: type, field: str, value: Any, labels: LinkLabels) -> st
         return former[1](value) if former else str(value)
     column = model.__mapper__.column_attrs[field].columns[0]
     field_type = get_field_type(column)
-    return field_type.show(field_type.from_json(value))
+    try:
+        return field_type.show(field_type.from_json(value))
+    except (ValueError, TypeError, AttributeError):
+        # A custom field may have been of another kind then.
+        return str(value)

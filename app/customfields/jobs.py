@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateIndex, DropIndex
 
+from app.customfields.conversion import empty_rows, fill, prepare_options, sweep_late
 from app.customfields.kinds import COLUMN_PREFIX
-from app.customfields.models import CustomField
+from app.customfields.models import CustomConversion, CustomField
 from app.customfields.slots import custom_index, index_name
+from app.errors import DomainError
 from app.fieldtypes import to_json
 from app.jobs.kinds import JobKind, Step
 from app.jobs.models import Job
@@ -31,7 +34,7 @@ class IndexJob(JobKind):
         field = session.get(CustomField, job.payload["field_id"])
         if field is not None and field.slot is not None:
             is_wanted = field.is_sortable
-            _make_or_drop(session, field, is_wanted=is_wanted)
+            make_or_drop_index(session, field, is_wanted=is_wanted)
             # A new version, so that every process registers the field anew.
             session.execute(
                 update(CustomField)
@@ -41,7 +44,7 @@ class IndexJob(JobKind):
         return Step(cursor=1, count=1, is_last=True)
 
 
-def _make_or_drop(session: Session, field: CustomField, *, is_wanted: bool) -> None:
+def make_or_drop_index(session: Session, field: CustomField, *, is_wanted: bool) -> None:
     table = model_named(field.subject).__table__
     column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
     index = next(
@@ -123,3 +126,67 @@ class EmptyJob(JobKind):
                 .values(slot=None, version=field.version + 1, updated_at=now())
             )
         return Step(ids[-1] if ids else job.cursor, len(rows), is_last=is_last)
+
+
+class ConvertJob(JobKind):
+    """Fills the new slot of a field that is converted; then somebody decides."""
+
+    name = "custom-field-convert"
+    label = _l("Convert a custom field")
+    template = "customfields/conversion_job.html"
+
+    def begin(self, session: Session, job: Job) -> None:
+        conversion = session.get(CustomConversion, job.payload["conversion_id"])
+        if conversion is None or conversion.state != "filling":
+            raise DomainError(_("This has been decided already."))
+        if job.cursor == 0:
+            prepare_options(session, conversion)
+
+    def step(self, session: Session, job: Job, size: int) -> Step:
+        conversion = session.get(CustomConversion, job.payload["conversion_id"])
+        assert conversion is not None
+        table = model_named(conversion.field.subject).__table__
+        column = table.c[f"{COLUMN_PREFIX}{conversion.from_slot}"]
+        query = select(table.c.id).where(table.c.id > job.cursor, column.is_not(None))
+        ids = list(session.scalars(query.order_by(table.c.id).limit(size)))
+        fits, misfits = fill(session, conversion, ids)
+        conversion.fits += fits
+        conversion.misfits += misfits
+        is_last = len(ids) < size
+        if is_last:
+            conversion.state = "filled"
+        return Step(ids[-1] if ids else job.cursor, len(ids), is_last=is_last)
+
+    @classmethod
+    def content(cls, session: Session, job: Job) -> dict[str, Any]:
+        return {"conversion": session.get(CustomConversion, job.payload["conversion_id"])}
+
+
+class SweepJob(JobKind):
+    """Converts what other processes have saved in the moment of a conversion."""
+
+    name = "custom-field-sweep"
+    label = _l("Convert a custom field")
+
+    def step(self, session: Session, job: Job, size: int) -> Step:
+        conversion = session.get(CustomConversion, job.payload["conversion_id"])
+        if conversion is not None and conversion.state == "converted":
+            sweep_late(session, conversion)
+        return Step(1, 1, is_last=True)
+
+
+class EmptySlotJob(JobKind):
+    """Empties the slot that a conversion uses no more; its field keeps its values in the other."""
+
+    name = "custom-slot-empty"
+    label = _l("Free a column of a custom field")
+
+    def step(self, session: Session, job: Job, size: int) -> Step:
+        conversion = session.get(CustomConversion, job.payload["conversion_id"])
+        if conversion is None or conversion.field.slot == job.payload["slot"]:
+            return Step(job.cursor, 0, is_last=True)
+        ids = empty_rows(session, conversion.field, job.payload["slot"], job.cursor, size)
+        is_last = len(ids) < size
+        if is_last:
+            conversion.state = "closed"
+        return Step(ids[-1] if ids else job.cursor, len(ids), is_last=is_last)

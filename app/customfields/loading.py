@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 from flask_login import current_user
 from sqlalchemy import String, cast, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,18 +22,18 @@ from sqlalchemy.orm import Session, selectinload
 from app import added_fields
 from app.added_fields import FORMER_FIELDS
 from app.crud.added import rebuild_screens
-from app.customfields.actions.set_custom_field import SetCustomField, follow_fields
 from app.customfields.models import CustomField
-from app.customfields.slots import SlotField, register, remember
+from app.customfields.slots import FOLLOWERS, SlotField, register, remember
 from app.database import connection_to_read
 from app.extensions import db
+from app.security.guard import is_public
 from app.security.user_facts import UserFact
 from app.subjects import Customizable, marked
 
 # The stamp of a database without custom fields.
 NO_FIELDS = "0--"
 # How long a process waits for its other requests to end before it changes its fields all the same.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 
 
 def _stamp() -> Any:
@@ -74,11 +74,11 @@ class _Requests:
             self._condition.notify_all()
 
     @contextmanager
-    def alone(self, own: int) -> Iterator[None]:
-        """Wait until none but the caller's ``own`` request (0 or 1) is served."""
+    def alone(self) -> Iterator[None]:
+        """Wait until no request is served; those that come wait."""
         with self._condition:
             self._is_closed = True
-            self._condition.wait_for(lambda: self._count <= own, PATIENCE_SECONDS)
+            self._condition.wait_for(lambda: self._count <= 0, PATIENCE_SECONDS)
         try:
             yield
         finally:
@@ -100,6 +100,9 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def refresh_fields() -> None:
+        if request.endpoint is None or is_public(app, request.endpoint):
+            # A visitor's page, or a static file: nobody's user is loaded for it.
+            return
         _requests.begin()
         g.is_counted_request = True
         if current_user and current_user.is_authenticated:
@@ -119,11 +122,19 @@ def refresh(stamp: str | None = None) -> None:
     stamp = stamp or _read_stamp(db.session())
     if stamp == _registered == current_app.extensions["custom_fields"]:
         return
-    with _lock, _requests.alone(int(g.get("is_counted_request", False))):
-        _register(db.session(), stamp)
-        if current_app.extensions["custom_fields"] != stamp:
-            _follow()
-            current_app.extensions["custom_fields"] = stamp
+    # A request that waits for another one to do the same does nothing meanwhile.
+    is_counted = g.get("is_counted_request", False)
+    if is_counted:
+        _requests.end()
+    try:
+        with _lock, _requests.alone():
+            _register(db.session(), stamp)
+            if current_app.extensions["custom_fields"] != stamp:
+                _follow()
+                current_app.extensions["custom_fields"] = stamp
+    finally:
+        if is_counted:
+            _requests.begin()
 
 
 def load(app: Flask) -> None:
@@ -156,10 +167,9 @@ def forget_all() -> None:
 
 def _follow() -> None:
     """Let screens, resources and the collective action have the fields that there are now."""
-    models = marked(Customizable)
-    rebuild_screens(models)
-    for model in models:
-        follow_fields(SetCustomField.on(model))
+    rebuild_screens(marked(Customizable))
+    for follow in FOLLOWERS:
+        follow()
 
 
 def _forget_statements() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     ForeignKey,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -27,6 +30,7 @@ from app.models import VersionedRow
 from app.security.actor import Actor
 from app.subjects import Customizable, marked
 from app.trash.models import Trashable
+from app.types import UTCDateTime
 
 # The tables whose rows may have custom fields → what they are called.
 SUBJECTS = {"contact": _l("Contacts"), "account": _l("Accounts")}
@@ -36,6 +40,10 @@ PORTAL = {
     "edit": _l("Can be edited"),
     "propose": _l("Changes are proposed"),
 }
+
+# Filling the new slot; filled, waiting for a decision; in force; while a job empties the slot that
+# is used no more: taken back, cancelled, too old to be taken back; both slots are no more its own.
+CONVERSION_STATES = ("filling", "filled", "converted", "undone", "cancelled", "closing", "closed")
 
 custom_field_type = Table(
     "custom_field_type",
@@ -139,8 +147,8 @@ class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
 
     @classmethod
     def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """Return the condition on fields whose values are still stored, for the staff."""
-        return cls.slot.is_not(None) if actor.is_staff else false()
+        """Return the condition on fields, for the staff; not those whose values were deleted."""
+        return or_(cls.slot.is_not(None), cls.trashed_at.is_(None)) if actor.is_staff else false()
 
     @property
     def name(self) -> str:
@@ -154,6 +162,34 @@ class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
 
     def __str__(self) -> str:
         return self.label
+
+
+class CustomConversion(Model, VersionedRow):
+    """The conversion of a custom field to another kind, whose values are kept in another slot.
+
+    First a job fills the new slot, which nobody sees. Then it is confirmed, and the field has the
+    new slot; or cancelled. The old slot is kept for some time, so that it can be undone.
+    """
+
+    __tablename__ = "custom_conversion"
+
+    field_id: Mapped[int] = mapped_column(
+        ForeignKey("custom_field.id", ondelete="CASCADE"), index=True
+    )
+    from_kind: Mapped[str] = mapped_column(String(12))
+    from_slot: Mapped[str] = mapped_column(String(4))
+    to_kind: Mapped[str] = mapped_column(String(12))
+    to_slot: Mapped[str] = mapped_column(String(4))
+    # One of CONVERSION_STATES.
+    state: Mapped[str] = mapped_column(String(12), default="filling")
+    fits: Mapped[int] = mapped_column(default=0)
+    misfits: Mapped[int] = mapped_column(default=0)
+    # Values that entries of the log after this one changed are converted again.
+    log_id: Mapped[int] = mapped_column(BigInteger, default=0)
+    job_id: Mapped[int | None]
+    undo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    field: Mapped[CustomField] = relationship()
 
 
 def _add_slots() -> None:

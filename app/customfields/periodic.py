@@ -9,6 +9,7 @@ from flask import Flask
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.customfields.conversion import close_old_conversions
 from app.customfields.models import CustomField
 from app.extensions import db
 from app.i18n.localized import localize
@@ -44,4 +45,5 @@ class EmptyRemovedFields(PeriodicTask):
                 title=localize(partial(_title, field)),
                 key=f"custom-field-empty-{field.id}-{field.version}",
             )
+        close_old_conversions(db.session(), SYSTEM)
         db.session.commit()

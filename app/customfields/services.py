@@ -8,8 +8,9 @@ from flask_babel import gettext as _
 from sqlalchemy import exists, func, inspect, select
 from sqlalchemy.orm import Session
 
+from app.changed import is_changed
 from app.customfields.kinds import COLUMN_PREFIX, KINDS, MAX_INDEXES
-from app.customfields.models import CustomField
+from app.customfields.models import CustomConversion, CustomField
 from app.errors import DomainError
 from app.i18n.formats import show_number
 from app.i18n.localized import localize
@@ -25,7 +26,16 @@ def used_slots(session: Session, subject: str) -> set[str]:
     query = select(CustomField.slot).where(
         CustomField.subject == subject, CustomField.slot.is_not(None)
     )
-    return set(session.scalars(query.execution_options(with_trash=True)))
+    used: set[str] = set(filter(None, session.scalars(query.execution_options(with_trash=True))))
+    # A conversion keeps two slots until it cannot be undone any more.
+    kept = (
+        select(CustomConversion.from_slot, CustomConversion.to_slot)
+        .join(CustomField)
+        .where(CustomField.subject == subject, CustomConversion.state != "closed")
+    )
+    for pair in session.execute(kept.execution_options(with_trash=True)):
+        used.update(pair)
+    return used
 
 
 def free_slot(session: Session, subject: str, kind_name: str) -> str:
@@ -59,7 +69,8 @@ def complete_field(session: Session, field: CustomField) -> None:
             select(func.max(CustomField.position)).where(CustomField.subject == field.subject)
         )
         field.position = (last or 0) + 1
-    if not (field.label_en or field.label_es):
+    is_named = field.label_en or field.label_es
+    if not is_named and is_changed(field, ("label_en", "label_es")):
         raise DomainError(_("Enter a name in at least one language."), field="label_en")
     _check_label(session, field)
     if kind.has_options and not field.options:
@@ -83,6 +94,10 @@ def complete_field(session: Session, field: CustomField) -> None:
                 _("Enter a number from 0 to %(most)s.", most=MAX_MONTHS), field="validity_months"
             )
         # The start page counts what has expired.
+        field.is_sortable = True
+    if field.identifies:
+        if field.kind != "text":
+            raise DomainError(_("Only a text can identify."), field="identifies")
         field.is_sortable = True
     if field.warn_days is not None and not 0 <= field.warn_days <= MAX_WARN_DAYS:
         raise DomainError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask_babel import LazyString
@@ -13,13 +14,15 @@ from sqlalchemy.orm import Mapper, column_property
 from app.added_fields import FORMER_FIELDS, StoredField
 from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomField
-from app.fieldtypes import get_field_type
+from app.fieldtypes import FieldType, get_field_type
 from app.i18n.labels import choose_label
 from app.subjects import model_named
 
 # What a list says that is not filtered, or sorted, by a field.
 NOT_FILTERED = _l("This field is not set to be in filters.")
 NOT_SORTED = _l("This field is not set to be sorted by.")
+# Called when fields were registered or withdrawn.
+FOLLOWERS: list[Callable[[], None]] = []
 _sections: dict[tuple[str, str], Any] = {}
 
 
@@ -39,6 +42,7 @@ class SlotField(StoredField, abstract=True):
                 _unmap(mapper, prop)
         cls.slot_column.info.clear()
         cls.slot_column.info.update(cls.info)
+        cls.slot_column.table.info.setdefault("attributes", {})[cls.name] = cls.slot_column.name
         mapper.add_property(cls.name, column_property(cls.slot_column, active_history=True))
 
     @classmethod
@@ -49,6 +53,7 @@ class SlotField(StoredField, abstract=True):
         if (prop := mapper.column_attrs.get(cls.name)) is not None:
             _unmap(mapper, prop)
         cls.slot_column.info.clear()
+        cls.slot_column.table.info.get("attributes", {}).pop(cls.name, None)
         for index in list(cls.slot_column.table.indexes):
             if index.name == index_name(cls.model.__tablename__, cls.slot_column.name):
                 cls.slot_column.table.indexes.discard(index)
@@ -87,6 +92,7 @@ def register(definition: CustomField) -> type[SlotField]:
         "why_not_sorted": "" if definition.is_sortable else NOT_SORTED,
         "slot_column": column,
         "is_indexed": definition.is_indexed,
+        "identifies": definition.identifies and definition.is_indexed,
         "info": _info(definition) | {"label": label},
     }
     FORMER_FIELDS.pop((definition.subject, definition.name), None)
@@ -98,8 +104,7 @@ def register(definition: CustomField) -> type[SlotField]:
 
 def remember(definition: CustomField) -> None:
     """Let the log show the values of a field that was removed."""
-    column: Column = Column("removed", KINDS[definition.kind].make_type(), info=_info(definition))
-    field_type = get_field_type(column)
+    field_type = field_type_of(definition, definition.kind)
     labels = (definition.label_en, definition.label_es)
     label = LazyString(lambda: _("%(field)s (removed)", field=choose_label(*labels)))
     FORMER_FIELDS[definition.subject, definition.name] = (
@@ -108,9 +113,15 @@ def remember(definition: CustomField) -> None:
     )
 
 
-def _info(definition: CustomField) -> dict[str, Any]:
+def field_type_of(definition: CustomField, kind_name: str) -> FieldType:
+    """Return the field type of the values of a definition, if it were of a kind."""
+    info = _info(definition, kind_name)
+    return get_field_type(Column("value", KINDS[kind_name].make_type(), info=info))
+
+
+def _info(definition: CustomField, kind_name: str = "") -> dict[str, Any]:
     """Return what the ``info`` of the column says, but the label."""
-    kind = KINDS[definition.kind]
+    kind = KINDS[kind_name or definition.kind]
     info: dict[str, Any] = {"required": definition.is_required}
     if kind.field_type:
         info["kind"] = kind.field_type
@@ -121,7 +132,7 @@ def _info(definition: CustomField) -> dict[str, Any]:
         info["choices"] = {code: _bilingual(*pair) for code, pair in labels.items()}
         info["hidden"] = {str(o.id) for o in definition.options if not o.is_active}
         info["also"] = {code: tuple(filter(None, pair)) for code, pair in labels.items()}
-    if definition.validity_months is not None:
+    if definition.validity_months is not None and kind.name == "date":
         info |= {
             "kind": "expiring",
             "validity_months": definition.validity_months,

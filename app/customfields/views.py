@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from flask import abort, redirect, request
+from flask_appbuilder import expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
+from app.customfields.conversion import (
+    cancel_conversion,
+    confirm_conversion,
+    misfit_lines,
+    open_conversion,
+    start_conversion,
+    undo_conversion,
+)
 from app.customfields.kinds import KINDS, MAX_INDEXES
 from app.customfields.models import SUBJECTS, CustomField
 from app.customfields.services import complete_field, follow_change, slot_counts
+from app.errors import DomainError
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.i18n.localized import localize
+from app.importexport.csv_response import csv_lines, csv_response, default_delimiter
+from app.log.services import record_security_event
 from app.security.actor import current_actor
 from app.security.areas import Area
+
+DECISIONS = {
+    "confirm": confirm_conversion, "cancel": cancel_conversion, "undo": undo_conversion,
+}  # fmt: skip
 
 
 class CustomFieldView(ModelView):
@@ -58,11 +78,12 @@ class CustomFieldView(ModelView):
     search_columns: ClassVar[Any] = ["subject", "kind", "label_en", "label_es", "portal"]
     description_columns: ClassVar[dict[str, Any]] = {
         "position": _l("Fields stand in this order. 0: after all others."),
-        "kind": _l("The kind cannot be changed afterwards."),
+        "kind": _l("It can be converted to another kind later."),
         "section_en": _l(
             "Fields with the same section stand together. Without one they stand under “More details”."
         ),
         "is_sortable": _l("Needs an index, which makes saving a little slower."),
+        "identifies": _l("Such as a licence number, which no two have. Needs an index, too."),
         "validity_months": _l(
             "For dates: 0 if the date itself is the last day; 12 if it holds for a year from then."
         ),
@@ -90,6 +111,7 @@ class CustomFieldView(ModelView):
     shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {
         "options": {"kind": tuple(name for name, kind in KINDS.items() if kind.has_options)},
         "is_sortable": {"kind": tuple(name for name, kind in KINDS.items() if kind.is_sortable)},
+        "identifies": {"kind": ("text",)},
         "validity_months": {"kind": ("date",)},
         "warn_days": {"kind": ("date",)},
         "contact_types": {"subject": ("contact",)},
@@ -111,6 +133,54 @@ class CustomFieldView(ModelView):
             if any(getattr(row, other) not in values for other, values in conditions.items()):
                 del form[name]
         return form
+
+    @expose("/convert/<pk>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("edit")
+    def convert(self, pk: str):
+        """Ask for another kind, and start the job that fills a slot of it; or decide on it."""
+        field, error = self.find(pk), ""
+        conversion = open_conversion(db.session(), field)
+        if request.method == "POST":
+            decide = DECISIONS.get(request.form.get("decision", ""))
+            try:
+                if decide is not None:
+                    if conversion is None:
+                        raise DomainError(_("This has been decided already."))
+                    decide(db.session(), conversion, current_actor())
+                    db.session.commit()
+                    return redirect(f"{self.route_base}/show/{field.id}")
+                conversion = start_conversion(
+                    db.session(), field, request.form.get("kind", ""), current_actor()
+                )
+                db.session.commit()
+                return redirect(f"{self.route_base}/convert/{field.id}")
+            except DomainError as refused:
+                db.session.rollback()
+                field, error = self.find(pk), str(refused)
+                conversion = open_conversion(db.session(), field)
+        page = self.render_template(
+            "customfields/convert.html", view=self, field=field, conversion=conversion, error=error,
+            title=_("Convert “%(field)s” to another kind", field=field.label),
+            kinds=[kind for kind in KINDS.values() if kind.name != field.kind], all_kinds=KINDS,
+        )  # fmt: skip
+        return page, 422 if error else 200
+
+    @expose("/misfits/<pk>", methods=["POST"])
+    @has_access
+    @permission_name("edit")
+    def misfits(self, pk: str):
+        """Download the values that do not fit the new kind."""
+        conversion = open_conversion(db.session(), self.find(pk))
+        if conversion is None:
+            abort(404)
+        lines = misfit_lines(db.session(), conversion)
+        record_security_event(
+            db.session(), "exported", current_actor(), name="CustomFields",
+            filter=localize(lambda: _("Values that do not fit")), columns=str(conversion.field.label),
+        )  # fmt: skip
+        db.session.commit()
+        return csv_response(csv_lines(lines, default_delimiter()), _("not-converted"))
 
     def before_save(self, row: CustomField, form: Any) -> None:
         """Give a new field its slot; refuse what cannot be."""

@@ -17,8 +17,9 @@ from app.importexport.lookups import LinkedRow, UnknownName, split_list
 from app.importexport.matching import Matcher
 from app.importexport.parsing import parse_rows
 from app.importexport.planning import ImportPlan
+from app.importexport.policies import apply_policies, count_erased, merge_links
 from app.importexport.reading import SourceRow
-from app.importexport.report import ACCEPTED, MAX_SAMPLES, Report
+from app.importexport.report import ACCEPTED, MAX_NEW_SAMPLES, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
 from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
 from app.security.actor import Actor
@@ -71,8 +72,8 @@ class ChunkDiff:
 
     def _compare(self) -> None:
         """Set the outcome and the changes of each row."""
-        self._load_stored()
-        self._reject_taken_values()
+        self.load_stored()
+        self.reject_taken_values()
         open_rows = [row for row in self.rows if not row.outcome]
         for name, lookup in self.plan.lookups.items():
             if lookup.model is self.model:
@@ -80,7 +81,7 @@ class ChunkDiff:
                 lookup.forget_loaded()
             if isinstance(self.fields[name], ForeignKeyField):
                 lookup.load(row.texts[name] for row in open_rows if name in row.texts)
-        self._load_stored_many(open_rows)
+        self.load_stored_many(open_rows)
         required = [self.importer.field(name) for name in self.importer.required_fields]
         for row in open_rows:
             self._resolve_links(row)
@@ -112,7 +113,7 @@ class ChunkDiff:
             return field.name not in row.texts
         return row.values.get(field.key) in (None, "")
 
-    def _load_stored(self) -> None:
+    def load_stored(self) -> None:
         """Read the stored rows that the rows of the file are about, in one statement."""
         matched = [row for row in self.rows if row.row_id and not row.outcome]
         if not matched:
@@ -129,8 +130,10 @@ class ChunkDiff:
                 row.reject("skipped", "", _("It is in the trash."))
             else:
                 row.stored = stored
+                row.was_version = stored.get("version", 0)
+                apply_policies(self.plan.policies, self.fields, row)
                 for key in unique:
-                    if key in row.values and self.importer.is_same(
+                    if row.values.get(key) and self.importer.is_same(
                         key, stored[key], row.values[key]
                     ):
                         row.values[key] = stored[key]
@@ -155,7 +158,7 @@ class ChunkDiff:
         rows = self.session.execute(query.where(chosen), execution_options={"with_trash": True})
         return [dict(row) for row in rows.mappings()]
 
-    def _reject_taken_values(self) -> None:
+    def reject_taken_values(self) -> None:
         """Reject rows whose value of a unique column belongs to another row."""
         for field in self.unique_fields():
             attribute, key = getattr(self.model, field.key), field.key
@@ -193,7 +196,7 @@ class ChunkDiff:
             if isinstance(field, ValueField) and field.column.unique
         ]
 
-    def _load_stored_many(self, rows: list[ImportRow]) -> None:
+    def load_stored_many(self, rows: list[ImportRow]) -> None:
         ids = [row.row_id for row in rows if row.row_id]
         for field in self.plan.fields:
             if isinstance(field, ManyToManyField):
@@ -208,7 +211,7 @@ class ChunkDiff:
     def _resolve_links(self, row: ImportRow) -> None:
         """Turn the names of other rows into those rows."""
         stored = row.stored or {}
-        for name, text in row.texts.items():
+        for name, text in list(row.texts.items()):
             field, lookup = self.fields[name], self.plan.lookups[name]
             try:
                 if isinstance(field, ManyToManyField):
@@ -230,6 +233,17 @@ class ChunkDiff:
                     row.reject("invalid", name, error)
             except DomainError as error:
                 row.reject("invalid", name, error)
+        if row.stored is not None:
+            self._merge_many(row)
+
+    def _merge_many(self, row: ImportRow) -> None:
+        """Apply the policies of columns of several values."""
+        for name, policy in self.plan.policies.items():
+            if isinstance(self.fields[name], ManyToManyField):
+                links, labels = self.stored_links(name, row.row_id), self.plan.lookups[name].labels
+                merged = merge_links(policy, links, labels, row.many.pop(name, None))
+                if merged is not None:
+                    row.many[name] = merged
 
     def _set_outcome(self, row: ImportRow) -> None:
         """Set the changes and the outcome of a row without problems."""
@@ -240,6 +254,9 @@ class ChunkDiff:
         for key, value in row.values.items():
             if stored[key] != value:
                 row.changes[key] = (stored[key], value)
+        for name, field in self.fields.items():
+            if isinstance(field, ForeignKeyField) and field.key in row.changes:
+                row.changes[field.key] = (self._old_link(name, stored), None)
         for name, linked in row.links.items():
             key = self.fields[name].key
             if linked.id is None or stored[key] != linked.id:
@@ -277,10 +294,13 @@ class ChunkDiff:
                 report.matched[row.rule] = report.matched.get(row.rule, 0) + 1
             if row.outcome in ("new", "updated"):
                 self._add_created_values(row, report)
+                report.erased += count_erased(row.changes)
             for name, reason in row.problems:
                 report.add_error(row.source.number, name, reason)
             if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:
                 report.samples.append(self._sample(row))
+            elif row.outcome == "new" and len(report.new_samples) < MAX_NEW_SAMPLES:
+                report.new_samples.append(self._new_sample(row))
 
     def _add_created_values(self, row: ImportRow, report: Report) -> None:
         """Add the values that do not exist yet, and will be created with the row."""
@@ -290,6 +310,19 @@ class ChunkDiff:
                 values = report.created_values.setdefault(str(self.fields[name].label), [])
                 if linked.label not in values:
                     values.append(linked.label)
+
+    def _new_sample(self, row: ImportRow) -> dict[str, Any]:
+        """Return a new row as it would be stored, for the preview."""
+        shown: dict[str, str] = {}
+        for field in self.plan.fields:
+            value = row.many.get(field.name) or row.links.get(field.name)
+            if isinstance(field, ValueField) and row.values.get(field.key) is not None:
+                shown[str(field.label)] = _display(row.values[field.key], field.field_type)
+            elif value:
+                shown[str(field.label)] = _display(value, None)
+        values = [{"field": label, "value": text} for label, text in shown.items()]
+        title = self.importer.title({**row.values, **row.links})
+        return {"row": row.source.number, "name": title, "values": values}
 
     def _sample(self, row: ImportRow) -> dict[str, Any]:
         fields: dict[str, CsvField] = {field.key: field for field in self.plan.fields}

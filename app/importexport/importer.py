@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -12,9 +11,10 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from app.added_fields import stored_fields
 from app.i18n.localized import localize
 from app.importexport.fields import ComputedValueField, CsvField, ManyToManyField
-from app.importexport.matching import Agreement
+from app.importexport.matchrules import Agreement, MatchRule
 from app.importexport.modelfields import model_fields
 from app.importexport.rowvalues import RowValues
 from app.numbers.models import Numbered
@@ -23,18 +23,6 @@ from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import Scoped
 from app.text import sort_key
-
-
-@dataclass(frozen=True)
-class MatchRule:
-    """A rule by which a row of the file finds the stored row it updates."""
-
-    name: str
-    label: Any
-    # Names of the fields that must be mapped.
-    required_fields: tuple[str, ...]
-    # Whether a row of the file that names an entity finds only rows of that entity.
-    within_entity: bool = False
 
 
 class Importer(Plug):
@@ -82,12 +70,17 @@ class Importer(Plug):
 
     def field(self, name: str) -> CsvField:
         """Return one field by its name."""
-        fields = self.fields()
-        known = getattr(self, "_known_fields", None)
-        # Fields may be added while the program runs.
-        if known is None or known[0] is not fields:
-            known = self._known_fields = (fields, {field.name: field for field in fields})
-        return known[1][name]
+        return _by_name(self.fields())[name]
+
+    @property
+    def rules(self) -> tuple[MatchRule, ...]:
+        """Return the rules, the strongest first: after the first, the added fields that identify."""
+        added = (
+            MatchRule(field.name, field.label, (field.name,), only_live=True)
+            for field in stored_fields(self.model)
+            if field.identifies
+        )
+        return (*self.match_rules[:1], *added, *self.match_rules[1:])
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
         """Return the tuple a row is matched by, or None if the values are missing.
@@ -116,7 +109,7 @@ class Importer(Plug):
 
     def identifying_columns(self) -> set[str]:
         """Return the names of the columns that ``match_key`` and ``agreement`` read."""
-        return {self.field(name).key for rule in self.match_rules for name in rule.required_fields}
+        return {self.field(name).key for rule in self.rules for name in rule.required_fields}
 
     def agreement(
         self,
@@ -133,7 +126,7 @@ class Importer(Plug):
         if match.within_entity and values.get("entity_id") not in (None, stored["entity_id"]):
             return Agreement.OTHER
         how = Agreement.EXACT
-        for rule in self.match_rules:
+        for rule in self.rules:
             if rule.name == match.name:
                 return how
             if rule.name not in rules:
@@ -193,8 +186,18 @@ class Importer(Plug):
             return None
         if actor.home_id is not None:
             return actor.home_id
-        tree = inspect(self.model).relationships["entity"].mapper.class_
+        tree = self._tree
         return session.scalar(select(tree.id).where(tree.parent_id.is_(None)).order_by(tree.id))
+
+    def entity_labels(self, session: Session) -> dict[int, str]:
+        """Return the names of the entities that rows belong to, by id."""
+        if not issubclass(self.model, Scoped):
+            return {}
+        return dict(session.execute(select(self._tree.id, self._tree.name)).all())  # type: ignore[arg-type]
+
+    @property
+    def _tree(self) -> Any:
+        return inspect(self.model).relationships["entity"].mapper.class_
 
     @property
     def _is_numbered(self) -> bool:
@@ -212,6 +215,11 @@ class Importer(Plug):
 @lru_cache(maxsize=64)
 def _without_computed(fields: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
     return tuple(field_ for field_ in fields if not isinstance(field_, ComputedValueField))
+
+
+@lru_cache(maxsize=64)
+def _by_name(fields: tuple[CsvField, ...]) -> dict[str, CsvField]:
+    return {field_.name: field_ for field_ in fields}
 
 
 def find_importer(model: Any) -> Importer | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -11,34 +10,21 @@ from sqlalchemy.orm import Session
 
 from app.bulk import is_one_of
 from app.importexport.fields import ValueField
+from app.importexport.matchrules import Agreement, MatchRule
+from app.importexport.planning import ImportPlan
 from app.importexport.rows import ImportRow
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 
-if TYPE_CHECKING:
-    from app.importexport.importer import ImportPlan, MatchRule
-
 Stored = dict[str, Any]
-
-
-class Agreement(IntEnum):
-    """What else a row of a file and a stored row with the same key say of each other."""
-
-    # They contradict each other: it is another one.
-    OTHER = 0
-    # They contradict each other, though the key should be theirs alone: somebody must decide.
-    DOUBTFUL = 1
-    # Nothing contradicts, but one knows more than the other.
-    LIKELY = 2
-    # All that identifies them is the same.
-    EXACT = 3
 
 
 class Matcher:
     """Match the rows of a chunk by the rules of a plan, in one statement for each rule."""
 
-    def __init__(self, session: Session, plan: ImportPlan, actor: Actor) -> None:
-        self.session, self.plan, self.actor = session, plan, actor
+    def __init__(self, session: Session, plan: ImportPlan, actor: Actor, only: Any = None) -> None:
+        """``only`` is a condition on the stored rows to be found."""
+        self.session, self.plan, self.actor, self.only = session, plan, actor, only
         self.importer, self.model = plan.importer, plan.importer.model
 
     def match(self, rows: list[ImportRow], values: list[dict[str, Any]]) -> None:
@@ -58,6 +44,8 @@ class Matcher:
             if open_rows:
                 self._match_by(rule, open_rows, doubts)
         for row in rows:
+            if self.plan.doubtful_as_new:
+                break
             if not row.outcome and not row.row_id and id(row) in doubts:
                 row.reject("conflict", *doubts[id(row)])
 
@@ -130,6 +118,10 @@ class Matcher:
             *(getattr(model, name) for name in sorted(names) if name in known),
             scope_condition(model, self.actor).label("is_visible"),
         ).where(is_one_of(self.session.get_bind().dialect, attribute, values))
+        if rule.only_live:
+            query = query.where(model.trashed_at.is_(None))
+        if self.only is not None:
+            query = query.where(self.only)
         rows = self.session.execute(query, execution_options={"with_trash": True})
         # In a fixed order: the first of several is the same on every database.
         return sorted((dict(row) for row in rows.mappings()), key=lambda stored: stored["id"])

@@ -21,13 +21,19 @@ from app.importexport.column_mapping import (
     profile_columns,
 )
 from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField
-from app.importexport.importer import Importer, MatchRule
+from app.importexport.importer import Importer
 from app.importexport.lookups import EntityLookup, Lookup
+from app.importexport.matchrules import MatchRule
 from app.importexport.reading import Source
 from app.security.actor import Actor
 
 # In a mapping of columns: the column is not imported.
 IGNORE = "-"
+
+
+# What a column does to stored rows: overwrite what they hold, fill in what they lack, add to
+# several values, or overwrite so that an empty cell erases.
+POLICIES = ("overwrite", "fill", "add", "erase")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,10 @@ class ImportOptions:
     # The country of telephone numbers without a prefix, and whether the day comes before the month.
     phone_country: str = ""
     day_first: bool | None = None
+    # Whether rows that nobody can match for sure become new ones; else they are left out.
+    doubtful_as_new: bool = False
+    # Header → one of POLICIES, where it is not the first.
+    policies: dict[str, str] = field(default_factory=dict)
     # Return True for the models of which the user may create rows.
     may_create: Callable[[type], bool] = lambda _model: True
 
@@ -67,6 +77,9 @@ class ImportPlan:
     day_first: dict[int, bool]
     lookups: dict[str, Lookup]
     entity_labels: dict[int, str]
+    doubtful_as_new: bool = False
+    # Name of a field → one of POLICIES, where it is not the first.
+    policies: dict[str, str] = field(default_factory=dict)
 
     @property
     def match(self) -> MatchRule:
@@ -170,6 +183,8 @@ def build_plan(
         day_first=day_first,
         lookups={name: lookup for name, lookup in lookups.items() if name in used},
         entity_labels={} if entities is None else entities.labels,
+        doubtful_as_new=options.doubtful_as_new,
+        policies=_chosen_policies(columns, mapping, options.policies),
     )
 
 
@@ -197,9 +212,25 @@ def _chosen_mapping(
     return mapping
 
 
+def _chosen_policies(
+    columns: Sequence[ColumnProfile], mapping: dict[int, CsvField | None], choices: dict[str, str]
+) -> dict[str, str]:
+    """Return name of a field → policy, where it is not the first; DomainError for an unknown one."""
+    policies = {}
+    for place, field_ in mapping.items():
+        policy = choices.get(columns[place].header) or POLICIES[0]
+        if policy not in POLICIES or (
+            policy == "add" and field_ is not None and not isinstance(field_, ManyToManyField)
+        ):
+            raise DomainError(_("“%(name)s” is not possible for this column.", name=policy[:40]))
+        if field_ is not None and policy != POLICIES[0]:
+            policies[field_.name] = policy
+    return policies
+
+
 def _match_rules(importer: Importer, name: str, mapped: set[str]) -> tuple[MatchRule, ...]:
     """Return the rules that the columns allow, from the one of this name on."""
-    rules = importer.match_rules
+    rules = importer.rules
     if name:
         found = [
             place

@@ -10,6 +10,7 @@ OUTCOMES = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
 ACCEPTED = frozenset({"new", "updated", "unchanged"})
 MAX_ERRORS = 10_000
 MAX_SAMPLES = 20
+MAX_NEW_SAMPLES = 5
 
 
 @dataclass
@@ -31,6 +32,15 @@ class Report:
     samples: list[dict[str, Any]] = field(default_factory=list)
     # Label of a field → values that are, or would be, created.
     created_values: dict[str, list[str]] = field(default_factory=dict)
+
+    # The first new rows as they would be stored: {row, name, values: [{field, value}]}.
+    new_samples: list[dict[str, Any]] = field(default_factory=list)
+    # Fields that an empty cell erases.
+    erased: int = 0
+    # Rows whose stored row was changed by somebody else since the check.
+    changed_since: int = 0
+    # The greatest id of a stored row when the check began.
+    last_id: int = 0
 
     @property
     def rows(self) -> int:
@@ -64,6 +74,20 @@ class Report:
             data["errors_left_off"] = self.errors_left_off
         if self.created_values:
             data["created_values"] = self.created_values
+        if self.erased:
+            data["erased"] = self.erased
         if self.matched:
             data["matched"] = self.matched
         return data
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads: all but the errors."""
+        names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values")
+        return {
+            name: getattr(self, name) for name in (*names, "erased", "changed_since", "last_id")
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Report:
+        """Return the report that ``to_json`` wrote."""
+        return cls(**data)

@@ -31,6 +31,8 @@ class ImportRow:
     unknown: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Any] | None = None
     row_id: int = 0
+    # The version of its stored row when it was compared; 0 for a new one.
+    was_version: int = 0
     # Field key → (old, new), as values, LinkedRows or lists of LinkedRows.
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 

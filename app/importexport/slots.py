@@ -1,4 +1,4 @@
-"""Limit how many imports and downloads a process works on: each keeps a thread for minutes."""
+"""Limit how many downloads a process works on: each keeps a thread for minutes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.errors import DomainError
 from app.security.actor import Actor
 
-MAX_AT_ONCE = 2
 # How many files a user may download at once, from each process.
 MAX_DOWNLOADS = 2
-_slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 _downloads: Counter[int | None] = Counter()
 _lock = threading.Lock()
 
@@ -30,17 +27,6 @@ class TooManyDownloads(DomainError):
 
     def __init__(self) -> None:
         super().__init__(_l("Wait until your other files have been downloaded, then try again."))
-
-
-@contextmanager
-def import_slot() -> Iterator[None]:
-    """Work on an import, or its dry run, inside the block; DomainError if too many do."""
-    if not _slots.acquire(blocking=False):
-        raise DomainError(_("Other files are being imported right now. Try again in a moment."))
-    try:
-        yield
-    finally:
-        _slots.release()
 
 
 @contextmanager

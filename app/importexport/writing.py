@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select
@@ -32,6 +33,7 @@ class ChunkWriter:
         self.plan = diff.plan
         self.importer = diff.importer
         self.model = diff.model
+        self.is_locked = False
         fields = self.plan.fields
         self.columns = [field.key for field in fields if not isinstance(field, ManyToManyField)]
         self.links = [
@@ -119,7 +121,7 @@ class ChunkWriter:
 
     def _update(self, rows: list[ImportRow]) -> None:
         connection, table = self.session.connection(), self.model.__table__
-        self._lock(rows)
+        self.lock(row.row_id for row in rows)
         updates = []
         for row in sorted(rows, key=lambda row: row.row_id):
             stored = row.stored or {}
@@ -134,14 +136,15 @@ class ChunkWriter:
         if found != len(updates):
             raise RowChangedError
 
-    def _lock(self, rows: list[ImportRow]) -> None:
+    def lock(self, row_ids: Iterable[int]) -> None:
         """Lock rows in the order of ids, as all bulk statements do: so they cannot deadlock."""
-        if self.session.get_bind().dialect.name == "postgresql":
+        if self.session.get_bind().dialect.name == "postgresql" and not self.is_locked:
             row_id = self.model.__table__.c.id
-            ids = sorted(row.row_id for row in rows)
+            ids = sorted(number for number in row_ids if number)
             chosen = is_one_of(self.session.get_bind().dialect, row_id, ids)
             query = select(row_id).where(chosen).order_by(row_id)
             self.session.connection().execute(query.with_for_update(key_share=True))
+        self.is_locked = True
 
     def _link_many(self, rows: list[ImportRow]) -> None:
         """Insert and delete the many-to-many links that changed."""

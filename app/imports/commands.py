@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import click
 from flask.cli import with_appcontext
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from app import organisation
 from app.cli import command_provider
+from app.crud.screens import screen_of
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -23,11 +26,21 @@ from app.importexport.conditions import describe_conditions, fields_named, selec
 from app.importexport.copying import export_snapshot
 from app.importexport.exporter import Exporter
 from app.importexport.importer import Importer
-from app.importexport.planning import ImportOptions, build_plan
+from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
-from app.importexport.running import run_import
+from app.importexport.report import Report
+from app.imports.files import store_upload
+from app.imports.models import ImportIssue, ImportRun
+from app.imports.services import confirm, create_run, discard, start_check
+from app.jobs.models import STATES, Job
+from app.jobs.runner import run_now
 from app.log.services import record_security_event
+from app.operations.services import FALLBACK_SECONDS
 from app.security.actor import SYSTEM
+from app.storage.files import find_file
+
+# A command runs its job itself, however many rows it has.
+NO_LIMIT = 2**31 - 1
 
 
 def exit_with_error(error: DomainError) -> NoReturn:
@@ -46,7 +59,7 @@ def make_group(importer: Importer) -> click.Group:
 
 
 def _import_command(importer: Importer, things: str) -> click.Command:
-    rules = ", ".join(rule.name for rule in importer.match_rules)
+    rules = ", ".join(rule.name for rule in importer.rules)
 
     @click.command(
         "import", help=f"Create and update {things} from a CSV file; print one JSON object."
@@ -66,6 +79,19 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     )
     @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
     @click.option("--create-values", is_flag=True, help="Create unknown types, tags, accounts…")
+    @click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="HEADER=POLICY",
+        help=f"What a column does to what is there: {', '.join(POLICIES)}. Default: overwrite.",
+    )
+    @click.option(
+        "--doubtful",
+        type=click.Choice(["leave", "new"]),
+        default="leave",
+        help="Rows that contradict what they match: leave them out, or add them.",
+    )
     @click.option("--entity", default="", help="Name or number of the entity new rows go to.")
     @click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
     @click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
@@ -76,26 +102,34 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         maps: tuple[str, ...],
         dry_run: bool,
         create_values: bool,
+        policies: tuple[str, ...],
+        doubtful: str,
         entity: str,
         delimiter: str | None,
         encoding: str | None,
     ) -> None:
         session = db.session()
         try:
-            source = Source(path, encoding=encoding, delimiter=delimiter)
             options = ImportOptions(
                 country=organisation.country(),
                 mapping=dict(_parse_mapping(text) for text in maps),
                 match=match,
                 create_values=create_values,
+                policies=dict(_parse_mapping(text) for text in policies),
+                doubtful_as_new=doubtful == "new",
                 entity=entity,
             )
-            plan = build_plan(importer, session, source, SYSTEM, options)
-            report = run_import(session, source, plan, SYSTEM, dry_run=dry_run)
+            run, plan = _check(importer, path, encoding, delimiter, options)
+            if not dry_run:
+                job = confirm(
+                    session, run, run.plan_hash or "", screen_of(importer.model).key, SYSTEM,
+                    at_once=NO_LIMIT,
+                )  # fmt: skip
+                _run(job)
         except DomainError as error:
             session.rollback()
             exit_with_error(error)
-        data: dict[str, Any] = report.to_dict()
+        data = _report(run)
         data |= {
             "file": path,
             "dry_run": dry_run,
@@ -104,13 +138,71 @@ def _import_command(importer: Importer, things: str) -> click.Command:
             "missing": plan.missing,
             "mapping": plan.mapped,
             "ignored": plan.ignored,
-            "encoding": source.encoding,
-            "delimiter": source.delimiter,
+            "encoding": (run.plan or {})["encoding"],
+            "delimiter": (run.plan or {})["delimiter"],
             "country": plan.country,
         }
+        if dry_run:
+            discard(session, run)
+            session.commit()
+        else:
+            data["operation"] = run.operation_id
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
 
     return import_
+
+
+def _check(
+    importer: Importer,
+    path: str,
+    encoding: str | None,
+    delimiter: str | None,
+    options: ImportOptions,
+) -> tuple[ImportRun, ImportPlan]:
+    """Store a file and check it."""
+    session = db.session()
+    # A file that cannot be read is not stored.
+    Source(path, encoding=encoding, delimiter=delimiter)
+    with open(path, "rb") as content:
+        file, lines = store_upload(content, Path(path).name, sys.maxsize)
+    run = create_run(session, importer, file, lines, SYSTEM)
+    session.commit()
+    stored = find_file(file.key)
+    assert stored is not None
+    source = Source(stored, encoding=encoding, delimiter=delimiter)
+    try:
+        plan = build_plan(importer, session, source, SYSTEM, options)
+        plan.check()
+    except DomainError:
+        session.rollback()
+        discard(session, run)
+        session.commit()
+        raise
+    _run(start_check(session, run, source, plan, SYSTEM, delay=FALLBACK_SECONDS))
+    return session.get_one(ImportRun, run.id, populate_existing=True), plan
+
+
+def _run(job: Job) -> None:
+    """Run a job to its end; DomainError if it failed."""
+    number = job.id
+    db.session.commit()
+    run_now(number, wait_seconds=None)
+    ended = db.session.get_one(Job, number, populate_existing=True)
+    if ended.state != "done":
+        raise DomainError(ended.error or str(STATES[ended.state]))
+
+
+def _report(run: ImportRun) -> dict[str, Any]:
+    """Return the report of an import, with everything that is wrong in the file."""
+    session = db.session()
+    session.refresh(run)
+    report = Report.from_json(run.result or run.checked or {})
+    issues = select(ImportIssue).where(ImportIssue.run_id == run.id)
+    report.errors = [
+        {"row": one.row, "field": one.field, "reason": one.reason}
+        for one in session.scalars(issues.order_by(ImportIssue.row, ImportIssue.id))
+    ]
+    return report.to_dict()
 
 
 def _parse_mapping(text: str) -> tuple[str, str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 from typing import Any
 
 import click
@@ -14,18 +12,15 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from app.cli import command
-from app.closing import close_database
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
 from app.jobs.kinds import job_title
 from app.jobs.models import STATES, Job
-from app.jobs.periodic import DeleteOldJobs, RequeueStalledJobs
-from app.jobs.queue import worker_pool
 from app.jobs.runner import run_now
 from app.jobs.services import cancel, retry
+from app.jobs.worker import run_worker
 from app.logs import configure_logging
-from app.periodic import PeriodicTaskRunner
 from app.security.actor import SYSTEM
 
 # Threads of a worker where PADRON_WORKERS is 0.
@@ -42,21 +37,13 @@ def worker(threads: int | None) -> None:
     threads = threads or app.config["WORKERS"] or DEFAULT_THREADS
     db.session.remove()
     configure_logging()
-    stop_requested = threading.Event()
-    # Other periodic tasks are left to the server: mails would be sent with the settings of this host.
-    periodic_tasks = PeriodicTaskRunner(app, (RequeueStalledJobs, DeleteOldJobs))
-    with worker_pool(app, threads) as workers:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _signal, _frame: stop_requested.set())
-        periodic_tasks.start()
+
+    def started() -> None:
         where = "Redis" if app.config["REDIS_URL"] else app.config["DATA_DIR"]
         click.echo(f"Padrón {app.config['VERSION']} does {threads} jobs at a time, from {where}")
         sys.stdout.flush()
-        stop_requested.wait()
-        if workers is not None:
-            workers.request_stop()
-        periodic_tasks.stop()
-    close_database(app)
+
+    run_worker(app, threads, started)
 
 
 jobs = command(AppGroup("jobs", help="Background jobs."))

@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Interval,
     and_,
+    bindparam,
     func,
     literal,
     or_,
@@ -107,20 +109,29 @@ def claim(session: Session, job_id: int, owner: str, *, ignore_run_at: bool = Fa
     return job
 
 
-def lock_leased(session: Session, job_id: int, owner: str, cursor: int) -> Job:
+def lock_leased(session: Session, job_id: int, owner: str, cursor: int | None = None) -> Job:
     """Lock a job we have the lease on until the transaction ends; return its current row.
 
-    Raises LeaseLost if it is not ours any more.
+    Raises LeaseLost if it is not ours any more, or is not at ``cursor``.
     """
-    job = session.scalar(
-        select(Job)
-        .where(Job.id == job_id, Job.owner == owner, Job.cursor == cursor, Job.state == "running")
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    job = session.scalar(_LOCK, {"id": job_id, "owner": owner, "cursor": cursor})
     if job is None:
         raise LeaseLost
     return job
+
+
+# Statements of every chunk are built once: building takes as long as executing.
+_LOCK = (
+    select(Job)
+    .where(
+        Job.id == bindparam("id"),
+        Job.owner == bindparam("owner"),
+        Job.state == "running",
+        Job.cursor == func.coalesce(bindparam("cursor", type_=BigInteger), Job.cursor),
+    )
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 def renew(session: Session, job: Job) -> None:
@@ -131,27 +142,32 @@ def renew(session: Session, job: Job) -> None:
 def advance(session: Session, job: Job, owner: str, cursor: int, step: Step) -> None:
     """Write the cursor a chunk reached; LeaseLost if the job is not ours any more or is cancelled."""
     session.flush()
+    values = {
+        "job_id": job.id, "job_owner": owner, "at_cursor": cursor,
+        "new_cursor": step.cursor, "count": step.count,
+    }  # fmt: skip
     moved = session.execute(
-        update(Job)
-        .where(
-            Job.id == job.id,
-            Job.owner == owner,
-            Job.cursor == cursor,
-            Job.state == "running",
-            Job.is_cancelled.is_(False),
-        )
-        .values(
-            cursor=step.cursor,
-            done=Job.done + step.count,
-            lease_until=database_now(session, LEASE_DURATION),
-            attempts=0,
-            error="",
-        )
-        .execution_options(synchronize_session=False)
+        _ADVANCE.values(lease_until=database_now(session, LEASE_DURATION)), values
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise LeaseLost
-    session.refresh(job)
+    session.expire(job)
+
+
+_ADVANCE = (
+    update(Job)
+    .where(
+        Job.id == bindparam("job_id"),
+        Job.owner == bindparam("job_owner"),
+        Job.cursor == bindparam("at_cursor"),
+        Job.state == "running",
+        Job.is_cancelled.is_(False),
+    )
+    .values(
+        cursor=bindparam("new_cursor"), done=Job.done + bindparam("count"), attempts=0, error=""
+    )
+    .execution_options(synchronize_session=False)
+)
 
 
 def finish(session: Session, job: Job, state: str, error: str = "") -> None:

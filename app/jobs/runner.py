@@ -286,7 +286,8 @@ class JobRun:
     def _leave(self, update: Callable[[Job], None]) -> str:
         """Write the outcome of this run if the lease is still ours; return the state of the job."""
         try:
-            job = self._lock()
+            # At whatever cursor: who is asked to end just after a commit has not noted it yet.
+            job = leases.lock_leased(self.session, self.id, self.owner)
             update(job)
             state = job.state
             self.session.commit()

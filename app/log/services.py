@@ -142,7 +142,14 @@ def _from_json(model: type, field: str, value: Any) -> Any:
     column = inspect(model).column_attrs[field].columns[0]
     if value is None:
         return None if column.nullable else ""
-    return get_field_type(column).from_json(value)
+    try:
+        restored = get_field_type(column).from_json(value)
+    except (ValueError, TypeError, ArithmeticError):
+        restored = None
+    # The field may have been of another kind then.
+    if not isinstance(restored, column.type.python_type):
+        raise DomainError(_("The previous value does not fit the field any more."))
+    return restored
 
 
 def get_entry(session: Session, entry_id: int) -> LogEntry | None:

@@ -237,7 +237,7 @@ class MergePages:
         moved = {rule.code(): rule for rule in merge_rules(self.datamodel.obj)}
         return self.render_template(
             "merging/merged.html",
-            title=_("Merge"),
+            title=_("A merge"),
             view=self,
             merge=merge,
             survivor=survivor,

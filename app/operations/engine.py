@@ -29,7 +29,7 @@ from app.log.reactions import notify
 from app.log.services import record_many
 from app.operations.models import Operation
 from app.operations.models import OperationItem as Item
-from app.operations.sql import JsonFunctions
+from app.operations.sql import CHUNK_ROWS, JsonFunctions
 from app.operations.verbbase import Effect, Verb
 from app.search.models import Searchable
 from app.search.services import index_rows
@@ -60,10 +60,12 @@ class ChunkedRun:
         self.session, self.model, self.verbs, self.actor = session, model, verbs, actor
         self.operation_id, self.action = operation.id, operation.action
         self.json = JsonFunctions(session)
+        # The statements that add to the counts, by the outcomes they count.
+        self._count_updates: dict[tuple[str, ...], Executable] = {}
         # The column of an item that holds the outcome.
         self.outcome = next(iter(self.gone))
         # Selects the ids of the rows that a statement is for.
-        self.rows = self.json.ids("chunk_rows")
+        self.rows = self.json.ids(CHUNK_ROWS)
         self.chunk = and_(Item.operation_id == self.operation_id, Item.row_id.between(FIRST, LAST))
         self.chosen = and_(self.chunk, getattr(Item, self.outcome) == self.done)
 
@@ -108,6 +110,9 @@ class ChunkedRun:
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         """Do what else belongs to a verb, once its rows are changed."""
 
+    def count_reasons(self, ids: list[int], outcomes: dict[str, list[int]]) -> None:
+        """Count the rows of a chunk that are left out, by reason."""
+
     def change_one_by_one(self, outcomes: dict[str, list[int]]) -> None:
         """Change the rows through the session, and correct their outcomes where one is refused."""
         raise NotImplementedError
@@ -130,6 +135,7 @@ class ChunkedRun:
         elif changed := outcomes.get(self.done):
             self._change_together(ids, changed)
         self._add_counts(outcomes)
+        self.count_reasons(ids, outcomes)
         return Step(ids[-1], len(ids), is_last=len(ids) < size)
 
     def _execute(self, statement: Executable, **parameters: Any) -> Any:
@@ -138,7 +144,9 @@ class ChunkedRun:
     @cached_property
     def _row_lock(self) -> Executable:
         """Lock the rows until the commit; on SQLite the transaction is the only writer anyway."""
-        rows = select(self.model.id).where(self.model.id.in_(self.rows)).order_by(self.model.id)
+        rows = (
+            select(self.model.id).where(self.json.is_one_of(self.model.id)).order_by(self.model.id)
+        )
         # Nobody needs the ids, so that the server only counts them.
         return select(func.count()).select_from(rows.with_for_update(key_share=True).subquery())
 
@@ -154,7 +162,7 @@ class ChunkedRun:
         if self.json.is_postgres:
             outcomes = {outcome: numbers for outcome, numbers in written}  # noqa: C416
         else:
-            for outcome, number in written:
+            for outcome, number in written.all():
                 outcomes.setdefault(outcome, []).append(number)
         if sum(map(len, outcomes.values())) < len(ids):
             missing = sorted(set(ids).difference(*outcomes.values()))
@@ -263,7 +271,7 @@ class ChunkedRun:
         """
         model, session, entries = self.model, self.session, []
         query = select(model, Item.before).join(Item, Item.row_id == model.id)
-        query = query.where(Item.operation_id == self.operation_id, model.id.in_(self.rows))
+        query = query.where(Item.operation_id == self.operation_id, self.json.is_one_of(model.id))
         done = outcomes.pop(self.done, [])
         changed = self.json.id_list(done)
         refused: dict[int, str] = {}
@@ -296,14 +304,19 @@ class ChunkedRun:
         if issubclass(self.model, Searchable) and any(
             verb.changes_search_text for verb in self.verbs
         ):
-            query = select(self.model).where(self.model.id.in_(self.rows))
+            query = select(self.model).where(self.json.is_one_of(self.model.id))
             query = query.execution_options(populate_existing=True)
             index_rows(self.session, self._execute(query, chunk_rows=rows).scalars().unique())
 
     def _add_counts(self, outcomes: dict[str, list[int]]) -> None:
         """Add the outcomes of a chunk to the operation's counts."""
-        raised = {name: getattr(Operation, name) + len(ids) for name, ids in outcomes.items()}
-        self._execute(update(Operation).where(Operation.id == self.operation_id).values(raised))
+        numbers = {f"more_{name}": len(ids) for name, ids in outcomes.items()}
+        names = tuple(sorted(outcomes))
+        if names not in self._count_updates:
+            raised = {name: getattr(Operation, name) + bindparam(f"more_{name}") for name in names}
+            statement = update(Operation).where(Operation.id == self.operation_id)
+            self._count_updates[names] = statement.values(raised)
+        self._execute(self._count_updates[names], **numbers)
 
 
 def main_verb(verbs: list[Verb]) -> Verb:

@@ -158,7 +158,7 @@ class Insert(Verb):
             .where(
                 Item.operation_id == actor.operation_id,
                 Item.row_id == link,
-                target.id.in_(json.ids("inserted")),
+                json.is_one_of(target.id, "inserted"),
             )
             .values(before=json.merge([before, kept])),
             {"inserted": json.id_list(list(inserted))},
@@ -167,7 +167,7 @@ class Insert(Verb):
         rows = self._rows(session, json, inserted)
         if is_logged(target):
             # What they link to is read at once, for the labels in the log.
-            sources = select(self.model).where(self.model.id.in_(json.ids("chunk_rows")))
+            sources = select(self.model).where(json.is_one_of(self.model.id, "chunk_rows"))
             sources = sources.execution_options(with_trash=True)
             loaded = session.scalars(sources, chunk).unique().all()
             entries = [_entry(row, _initial_changes(session, row)) for row in rows]
@@ -191,13 +191,13 @@ class Insert(Verb):
             else literal(value, column.type)
             for value, column in zip(self.values.values(), table_columns, strict=True)
         ]  # fmt: skip
-        rows = select(*values).where(self.model.id.in_(self.json.ids("chunk_rows")))
+        rows = select(*values).where(self.json.is_one_of(self.model.id, "chunk_rows"))
         table = target.__table__
         names = [column.name for column in table_columns]
         return insert(table).from_select(names, rows.order_by(self.model.id)).returning(table.c.id)
 
     def _rows(self, session: Session, json: JsonFunctions, ids: Sequence[int]) -> list[Any]:
-        query = select(self.target).where(self.target.id.in_(json.ids("inserted")))
+        query = select(self.target).where(json.is_one_of(self.target.id, "inserted"))
         query = query.order_by(self.target.id)
         query = query.execution_options(with_trash=True, populate_existing=True)
         return list(session.scalars(query, {"inserted": json.id_list(list(ids))}).unique())
@@ -207,7 +207,7 @@ class Insert(Verb):
         json = self._json(session)
         number = json.value(Item.before, self.key, 0, Integer())
         of_rows = and_(
-            Item.operation_id == actor.operation_id, Item.row_id.in_(json.ids("chunk_rows"))
+            Item.operation_id == actor.operation_id, json.is_one_of(Item.row_id, "chunk_rows")
         )
         inserted = session.scalars(
             select(number).where(of_rows), {"chunk_rows": json.id_list(ids)}
@@ -223,7 +223,7 @@ class Insert(Verb):
         result = session.execute(
             update(target)
             .where(
-                target.id.in_(json.ids("inserted")),
+                json.is_one_of(target.id, "inserted"),
                 target.trashed_at.is_(None),
                 target.version == 1,
             )

@@ -23,6 +23,8 @@ OUTCOMES = {
     "refused": _l("Not permitted"),
     "failed": _l("Failed"),
 }
+# The outcomes that have a reason.
+LEFT_OUT = ("refused", "skipped")
 # The outcome of rows that were not processed when the operation was cancelled.
 NOT_STARTED = "left"
 # The outcomes of a row when the operation is undone.
@@ -128,3 +130,19 @@ class OperationItem(Model):
     before: Mapped[dict[str, Any] | None] = mapped_column(Json)
     undone: Mapped[str | None] = mapped_column(String(8))
     undone_reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class OperationReason(Model):
+    """How many rows of an operation were left out for one reason, with one outcome.
+
+    Kept beside the items, which nobody has to count again, and deleted with them.
+    """
+
+    __tablename__ = "operation_reason"
+
+    operation_id: Mapped[int] = mapped_column(
+        ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    outcome: Mapped[str] = mapped_column(String(8), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(200), primary_key=True)
+    count: Mapped[int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from wtforms import SelectField
 
@@ -12,7 +12,7 @@ from app.crud.fields import SwitchField, TypedField
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
 from app.operations.action_input import dashed
 from app.operations.actionbase import NONE, Action, answer_fields, find_operation_action
-from app.operations.models import Operation, OperationItem
+from app.operations.models import Operation, OperationReason
 from app.operations.services import Preview
 
 # The names of outcomes outside of the database.
@@ -135,18 +135,14 @@ def operation_to_dict(operation: Operation) -> dict[str, Any]:
 
 
 def count_reasons(session: Session, operation: Operation) -> Reasons:
-    """Count the rows that were left out, by outcome and reason; without a statement if none was."""
+    """Return how many rows were left out, by outcome and reason; without a statement if none was."""
     if not operation.refused and not operation.skipped:
         return {"not_permitted": {}, "skipped": {}}
-    kind, item = find_operation_action(operation), OperationItem
-    query = (
-        select(item.outcome, item.reason, func.count())
-        .where(item.operation_id == operation.id, item.outcome.in_(("refused", "skipped")))
-        .group_by(item.outcome, item.reason)
-    )
+    kind, row = find_operation_action(operation), OperationReason
+    query = select(row.outcome, row.reason, row.count).where(row.operation_id == operation.id)
     refused: list[tuple[str, int]] = []
     skipped: list[tuple[str, int]] = []
-    for outcome, reason, number in session.execute(query):
-        text = kind.reason_text(reason) if kind else reason or ""
+    for outcome, reason, number in session.execute(query.order_by(row.outcome, row.reason)):
+        text = kind.reason_text(reason) if kind else reason
         (refused if outcome == "refused" else skipped).append((text, number))
     return {"not_permitted": _sum_by_reason(refused), "skipped": _sum_by_reason(skipped)}

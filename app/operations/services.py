@@ -18,7 +18,7 @@ from app.log.services import record_security_event
 from app.operations.batch import Batch
 from app.operations.engine import UNSYNCHRONISED
 from app.operations.frozen import freeze_selection
-from app.operations.models import FrozenRows, Operation
+from app.operations.models import FrozenRows, Operation, OperationReason
 from app.operations.models import OperationItem as Item
 from app.operations.permissions import may_request_undo, why_not_undone
 from app.operations.selection import Selection, get_screen
@@ -299,12 +299,15 @@ def delete_expired_items(session: Session, size: int) -> int:
     still_expired = exists().where(Operation.id == operation_id, *expired)
     # The lists come first: a frozen row without an item would be one that is not processed.
     lists = delete(FrozenRows).where(FrozenRows.operation_id == operation_id, still_expired)
+    reasons = delete(OperationReason).where(
+        OperationReason.operation_id == operation_id, still_expired
+    )
     some = select(Item.row_id).where(Item.operation_id == operation_id).limit(size)
     items = delete(Item).where(
         Item.operation_id == operation_id, Item.row_id.in_(some), still_expired
     )
     deleted = [
         session.execute(statement, execution_options=UNSYNCHRONISED).rowcount  # type: ignore[attr-defined]
-        for statement in (lists, items)
+        for statement in (lists, reasons, items)
     ]
-    return deleted[1] or deleted[0]
+    return deleted[-1] or deleted[0]

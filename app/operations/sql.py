@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    any_,
     bindparam,
     case,
     cast,
@@ -25,6 +26,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.types import Scaled, UTCDateTime
+
+# The bound parameter with the ids of the rows that a statement of a chunk is for.
+CHUNK_ROWS = "chunk_rows"
 
 
 class JsonFunctions:
@@ -42,6 +46,15 @@ class JsonFunctions:
         if self.is_postgres:
             return select(func.unnest(cast(bindparam(name, type_=Text), ARRAY(Integer))))
         return select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value)
+
+    def is_one_of(self, column: Any, name: str = CHUNK_ROWS) -> ColumnElement[bool]:
+        """Return the condition that a column holds one of the ids in a bound parameter.
+
+        PostgreSQL reads an index in the order of the ids of an array, those of a subquery in none.
+        """
+        if self.is_postgres:
+            return column == any_(cast(bindparam(name, type_=Text), ARRAY(Integer)))
+        return column.in_(self.ids(name))
 
     def id_list(self, ids: list[int]) -> Any:
         """Return any number of ids as the value of one parameter.

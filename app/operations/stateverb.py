@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 from app.fieldtypes import get_field_type, to_json
 from app.log.values import foreign_keys
 from app.operations.sql import JsonFunctions
-from app.operations.verbbase import BeforeValue, Effect, Verb, column_from_json, load_labels
+from app.operations.verbbase import (
+    BeforeValue,
+    Effect,
+    Verb,
+    column_from_json,
+    ids_for_labels,
+    load_labels,
+)
 from app.security.actor import Actor
 from app.states.locks import changing_locked_rows
 from app.states.transitions import UNDONE_EVENT, Transition, find_by_action_name
@@ -103,8 +110,8 @@ class Move(Verb):
     def effect(self, rows: Select, json: JsonFunctions) -> Effect:
         linked = None
         if self.link is not None:
-            linked = select(getattr(self.model, self.link)).where(self.model.id.in_(rows))
-            linked = linked.distinct().execution_options(with_trash=True)
+            of_rows = select(getattr(self.model, self.link)).where(json.is_one_of(self.model.id))
+            linked = ids_for_labels(self.target, of_rows)
         return Effect(
             lambda: {
                 name: (self._logged(json, name, getattr(self.model, name)), self._new(json, name))
@@ -124,7 +131,9 @@ class Move(Verb):
                 for name in self.values
             },
             old,
-            None if self.link is None else select(old[self.link]).where(items).distinct(),
+            None
+            if self.link is None
+            else ids_for_labels(self.target, select(old[self.link]).where(items)),
         )
 
     def changed(self, session: Session, ids: list[int], actor: Actor) -> None:

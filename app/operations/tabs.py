@@ -26,10 +26,11 @@ class OperationOrigins(LogOrigins):
         numbers = {entry.operation_id for entry in entries if entry.operation_id is not None}
         if not numbers:
             return {}
-        query = select(Operation).where(Operation.id.in_(numbers))
+        # Imports have origins of their own.
+        query = select(Operation).where(Operation.id.in_(numbers), Operation.action != "import")
         query = query.options(joinedload(Operation.job), joinedload(Operation.undo_job))
         known = {operation.id: operation for operation in session.scalars(query)}
-        seen = _visible_jobs(session, list(known.values()))
+        seen = visible_jobs(session, list(known.values()))
         found = {}
         for entry in entries:
             operation = known.get(entry.operation_id or 0)
@@ -51,7 +52,7 @@ def _origin(entry: LogEntry, operation: Operation, seen: set[int]) -> Origin:
     return Origin(text, f"/jobs/{job_id}/" if job_id in seen else "")
 
 
-def _visible_jobs(session: Session, operations: list[Operation]) -> set[int]:
+def visible_jobs(session: Session, operations: list[Operation]) -> set[int]:
     """Return the jobs of operations whose page the reader may open."""
     numbers = [o.job_id for o in operations] + [o.undo_job_id for o in operations]
     sees_all = sees_all_jobs()

@@ -70,7 +70,7 @@ class UndoRun(ChunkedRun):
         return items.values(self.item_values())
 
     def write_gone(self, ids: list[int]) -> None:
-        items = and_(Item.operation_id == self.operation_id, Item.row_id.in_(self.rows))
+        items = and_(Item.operation_id == self.operation_id, self.json.is_one_of(Item.row_id))
         statement = update(Item).where(items).values(self.gone)
         self._execute(statement, chunk_rows=self.json.id_list(ids))
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.log.values import link_to_json
 from app.operations.sql import JsonFunctions
+from app.repositories.models import Repository
 from app.security.actor import Actor
 
 
@@ -33,7 +34,7 @@ class Effect:
     log_changes: Callable[[], dict[str, tuple[Any, Any]]]
     # The columns that one UPDATE of the rows sets.
     values: dict[str, Any] = field(default_factory=dict)
-    # Selects the ids of linked rows whose labels go into the log.
+    # Selects the ids of linked rows whose labels go into the log, and perhaps of others.
     linked_ids: Select | None = None
     # Changes what is not a column of the rows themselves.
     side_statement: Executable | None = None
@@ -181,6 +182,14 @@ def column_from_json(model: Any, key: str, value: Any) -> Any:
 def moves_locked_rows(verbs: Sequence[Verb]) -> bool:
     """Return True if verbs may change rows that are locked."""
     return bool(verbs) and all(verb.moves_locked_rows for verb in verbs)
+
+
+def ids_for_labels(target: Any, linked: Select) -> Select:
+    """Select the ids of the linked rows of a chunk, or of all rows of a repository.
+
+    A repository has few rows: reading them takes less than reading those of the chunk.
+    """
+    return select(target.id) if issubclass(target, Repository) else linked.distinct()
 
 
 def load_labels(

@@ -30,7 +30,14 @@ from sqlalchemy.orm import Session
 from app.fieldtypes import get_field_type, to_json
 from app.log.values import foreign_keys
 from app.operations.sql import JsonFunctions
-from app.operations.verbbase import BeforeValue, Effect, Verb, column_from_json, load_labels
+from app.operations.verbbase import (
+    BeforeValue,
+    Effect,
+    Verb,
+    column_from_json,
+    ids_for_labels,
+    load_labels,
+)
 
 
 class Set(Verb):
@@ -85,8 +92,8 @@ class Set(Verb):
     def effect(self, rows: Select, json: JsonFunctions) -> Effect:
         linked = None
         if self.target is not None:
-            linked = select(self.attribute).where(self.model.id.in_(rows)).distinct()
-            linked = linked.execution_options(with_trash=True)
+            of_rows = select(self.attribute).where(json.is_one_of(self.model.id))
+            linked = ids_for_labels(self.target[1], of_rows)
         return Effect(
             lambda: {self.column: (self._logged(json, self.attribute), self._logged_new(json))},
             {self.column: self.value},
@@ -100,7 +107,9 @@ class Set(Verb):
         return Effect(
             lambda: {self.column: (self._logged_new(json), self._logged(json, old))},
             {self.column: old},
-            None if self.target is None else select(old).where(items).distinct(),
+            None
+            if self.target is None
+            else ids_for_labels(self.target[1], select(old).where(items)),
         )
 
     def _logged(self, json: JsonFunctions, value: Any) -> Any:
@@ -176,7 +185,7 @@ class _Linking(Verb):
     def unlinking(self, rows: Select, json: JsonFunctions) -> Effect:
         """Return the effect of removing the link from all rows."""
         statement = delete(self.table).where(
-            self.target_column == self.target_id, self.row_column.in_(rows)
+            self.target_column == self.target_id, json.is_one_of(self.row_column)
         )
         return self._effect(rows, json, statement, is_added=False)
 
@@ -190,7 +199,8 @@ class _Linking(Verb):
             lists = without, json.append(without, json.constant(self.labels[self.target_id]))
             return {self.relation: lists if is_added else lists[::-1]}
 
-        linked = select(self.target_column).where(self.row_column.in_(rows)).distinct()
+        of_rows = select(self.target_column).where(json.is_one_of(self.row_column))
+        linked = ids_for_labels(self.target, of_rows)
         return Effect(log_changes, linked_ids=linked, side_statement=statement, log_joins=joins)
 
     def _other_links(
@@ -204,7 +214,11 @@ class _Linking(Verb):
         if json.is_postgres:
             # Aggregating all rows of a chunk at once takes half of the time.
             together = others.add_columns(self.row_column.label("row_id"))
-            lists = together.where(self.row_column.in_(rows)).group_by(self.row_column).subquery()
+            lists = (
+                together.where(json.is_one_of(self.row_column))
+                .group_by(self.row_column)
+                .subquery()
+            )
             joins[:] = [(lists, lists.c.row_id == self.model.id)]
             return func.coalesce(lists.c.links, json.constant([]))
         of_row = others.where(self.row_column == self.model.id)

@@ -36,9 +36,14 @@ class Searchable:
         raise NotImplementedError
 
 
-def search_table(target: str) -> Table:
-    """Return the table of the search texts of the rows of table ``target``."""
+def search_table(target: str, *, is_scoped: bool = False) -> Table:
+    """Return the table of the search texts of the rows of table ``target``.
+
+    If these rows have an entity, which the scope depends on, it may stand beside the text: then
+    PostgreSQL reads the texts that are in the scope alone. See ``schema.entity_statements``.
+    """
     name = f"{target}_search"
+    columns = [Column("entity_id", Integer)] if is_scoped else []
     table = Table(
         name,
         Model.metadata,
@@ -50,6 +55,7 @@ def search_table(target: str) -> Table:
             autoincrement=False,
         ),
         Column("text", FoldedText(), nullable=False),
+        *columns,
     )
     Index(
         f"ix_{name}_text",
@@ -58,6 +64,9 @@ def search_table(target: str) -> Table:
         postgresql_ops={"text": "gin_trgm_ops"},
         info={"only": "postgresql"},
     ).ddl_if(dialect="postgresql")
+    for column in columns:
+        only = {"only": "postgresql"}
+        Index(f"ix_{name}_entity_id", column, info=only).ddl_if(dialect="postgresql")
     return table
 
 

@@ -68,7 +68,10 @@ def _is_unknown(session: Session, model: Any, word: str) -> bool:
 def _nearest(session: Session, model: Any, word: str, deadline: float) -> Iterator[str]:
     """Yield words of the index that are one letter away from ``word``, likeliest first."""
     spellings = _spellings(word)
-    while monotonic() < deadline and (batch := list(islice(spellings, _BATCH))):
+    # First those with the same letters but one: most words are misspelt so.
+    size = 3 * len(word)
+    while monotonic() < deadline and (batch := list(islice(spellings, size))):
+        size = _BATCH
         found = set(_words_in_index(session, model, batch))
         yield from (spelling for spelling in batch if spelling in found)
 

@@ -11,6 +11,7 @@ from flask.sessions import SessionMixin
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from app.database import kept_plan
 from app.extensions import db
 from app.registry import Plug
 from app.security import browser
@@ -56,7 +57,8 @@ class Population(Plug):
         token = browser.session_token()
         if token is None:
             return None
-        found = session.execute(_user_query(cls), session_values(token))  # type: ignore[arg-type]
+        with kept_plan(session):
+            found = session.execute(_user_query(cls), session_values(token))  # type: ignore[arg-type]
         row = found.unique().one_or_none()
         if row is None:
             return None

@@ -18,6 +18,7 @@ from app.entities.services import ensure_root
 from app.errors import DomainError
 from app.extensions import db
 from app.jobs.queue import worker_pool
+from app.jobs.worker import run_worker
 from app.log.services import record_security_event
 from app.logs import configure_logging
 from app.periodic import PeriodicTaskRunner
@@ -27,7 +28,7 @@ from app.staff.password_links import REQUESTED_LINK_MINUTES, create_link_path, f
 from app.staff.schema_version import is_current
 from app.staff.seeding import Seeder
 from app.staff.services import ensure_administrator
-from app.supervisor import Supervisor
+from app.supervisor import Child, Supervisor
 from app.webserver import make_server
 
 
@@ -100,10 +101,22 @@ def serve(prepares: bool, demo: bool) -> None:
     listener = _listen(config["HOST"], config["PORT"])
     click.echo(f"Padrón {config['VERSION']} is at http://{config['HOST']}:{config['PORT']}")
     sys.stdout.flush()
+    # With a Redis server, jobs are done by those who run “worker”.
+    jobs = 0 if config["REDIS_URL"] else config["WORKERS"]
+    # Objects made at start-up stay: exempt them from garbage collection. Forked processes then
+    # share their memory, which a collection would copy.
+    gc.collect()
+    gc.freeze()
+    # A page makes thousands, of which hardly any form rings: look for those more rarely.
+    gc.set_threshold(10_000, 20, 20)
     if processes == 1:
-        serve_requests(app, listener)
-    else:
-        Supervisor(processes, lambda: serve_requests(app, listener)).run()
+        serve_requests(app, listener, jobs)
+        return
+    children = [Child("server", lambda: serve_requests(app, listener))] * processes
+    if jobs:
+        # In a process of their own jobs do not share the interpreter of the pages.
+        children.append(Child("worker", lambda: work_beside(app, listener, jobs)))
+    Supervisor(children).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -123,18 +136,17 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_requests(app, listener: socket.socket) -> None:
+def work_beside(app, listener: socket.socket, jobs: int) -> None:
+    """Run jobs in a process beside those that serve, until SIGTERM or SIGINT."""
+    listener.close()
+    run_worker(app, jobs)
+
+
+def serve_requests(app, listener: socket.socket, jobs: int = 0) -> None:
     """Serve from this process, run jobs and periodic tasks, until SIGTERM or SIGINT."""
-    # Objects made at start-up stay: exempt them from garbage collection. A page makes thousands,
-    # of which hardly any form rings: look for those more rarely.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
     server = make_server(app, listener)
     periodic_tasks = PeriodicTaskRunner(app)
-    # With a Redis server, jobs are done by those who run “worker”.
-    threads = 0 if app.config["REDIS_URL"] else app.config["WORKERS"]
-    with worker_pool(app, threads) as workers:
+    with worker_pool(app, jobs) as workers:
 
         def stop(_signal, _frame):
             # Requests, jobs and periodic tasks all finish what they are in the middle of.

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from app.cli import command
 from app.extensions import db
 from app.security.actor import SYSTEM
-from app.trash.models import trashables
+from app.trash.models import purgeable_models
 from app.trash.services import count_trashed, purge_old
 from app.types import now
 
@@ -28,7 +28,7 @@ def purge(days: int, dry_run: bool) -> None:
     """
     before = now() - timedelta(days=days)
     purged = {}
-    for model in trashables():
+    for model in purgeable_models():
         if dry_run:
             purged[model.__tablename__] = count_trashed(db.session(), model, SYSTEM, before)
         else:

@@ -55,10 +55,11 @@ class Trashable:
 
 
 def trashables() -> list[Any]:
-    """Return every model whose trash can be emptied, in the order of their tables' names."""
-    models = [
-        m.class_
-        for m in Model.registry.mappers
-        if issubclass(m.class_, Trashable) and not m.class_.has_own_purge
-    ]
+    """Return every model that has a trash, in the order of their tables' names."""
+    models = [m.class_ for m in Model.registry.mappers if issubclass(m.class_, Trashable)]
     return sorted(models, key=lambda model: model.__tablename__)
+
+
+def purgeable_models() -> list[Any]:
+    """Return the models whose trash can be emptied."""
+    return [model for model in trashables() if not model.has_own_purge]

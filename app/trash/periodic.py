@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.periodic import PeriodicTask, is_stopping
-from app.trash.models import trashables
+from app.trash.models import purgeable_models
 from app.trash.services import purge_old
 from app.types import now
 
@@ -26,7 +26,7 @@ class PurgeOldTrash(PeriodicTask):
         if not days:
             return
         before = now() - timedelta(days=days)
-        for model in trashables():
+        for model in purgeable_models():
             for _count in purge_old(db.session(), model, before):
                 if is_stopping():
                     return

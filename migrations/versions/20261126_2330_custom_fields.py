@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060"
-down_revision = "0057"
+down_revision = "0058"
 branch_labels = None
 depends_on = None
 
@@ -101,6 +101,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("field_id", "type_id", name=op.f("pk_custom_field_type")),
     )
     op.create_index("ix_custom_field_type_type", "custom_field_type", ["type_id", "field_id"])
+    op.create_table(
+        "custom_conversion",
+        sa.Column("field_id", sa.Integer(), nullable=False),
+        sa.Column("from_kind", sa.String(12), nullable=False),
+        sa.Column("from_slot", sa.String(4), nullable=False),
+        sa.Column("to_kind", sa.String(12), nullable=False),
+        sa.Column("to_slot", sa.String(4), nullable=False),
+        sa.Column("state", sa.String(12), nullable=False),
+        sa.Column("fits", sa.Integer(), nullable=False),
+        sa.Column("misfits", sa.Integer(), nullable=False),
+        sa.Column("log_id", sa.BigInteger(), nullable=False),
+        sa.Column("job_id", sa.Integer()),
+        sa.Column("undo_until", sa.DateTime()),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["field_id"],
+            ["custom_field.id"],
+            name=op.f("fk_custom_conversion_field_id_custom_field"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_custom_conversion")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_custom_conversion_field_id", "custom_conversion", ["field_id"])
     # Without a default and nullable: neither database writes the rows anew.
     for table in TABLES:
         for name, type_ in _slots():
@@ -111,6 +138,7 @@ def downgrade() -> None:
     for table in TABLES:
         for name, _type in _slots():
             op.drop_column(table, name)
+    op.drop_table("custom_conversion")
     op.drop_table("custom_field_type")
     op.drop_table("custom_option")
     op.drop_table("custom_field")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 from waitress.server import create_server
 
+from app.crud.linesfield import LinesField
 from app.extensions import db
 from app.security.rights import ADMINISTRATOR
 from tests.browser.context_pool import ContextPool
 from tests.browser.live_server import ENGLISH, LiveServer
 from tests.browser.playwright import expect
-from tests.contracts.test_lines import declare
-from tests.factories import the_entity
+from tests.factories import an_account, the_entity
 from tests.sample import sample_app
+from tests.sample.orders import declare
 from tests.servers import running
+
+WIDTHS = "all => all.map((one) => [one.name || one.id, one.offsetWidth])"
 
 
 @pytest.fixture
@@ -66,3 +69,45 @@ def test_lines_are_added_moved_and_removed_by_keyboard(served):
         order = db.session.get(live.app.sample.SampleOrder, number)
         assert [line.text for line in order.lines] == ["Libro", "Ropa"]
         assert [line.position for line in order.lines] == [1, 2]
+
+
+def test_enter_at_the_last_line_there_can_be_adds_none_and_sends_nothing(served, monkeypatch):
+    _live, number, pool = served
+    monkeypatch.setattr(LinesField, "max_lines", 1)
+    page = pool.open_page(ENGLISH)
+    page.goto(f"/sample-orders/edit/{number}")
+    posts = []
+    page.on("request", lambda request: posts.append(request.method))
+    text = page.locator('tbody [name$="-text"]')
+    text.press("Enter")
+    page.keyboard.type("Mucha ")
+    expect(text).to_have_count(1)
+    expect(text).to_have_value("Mucha Ropa")
+    assert "POST" not in posts
+
+
+def test_enter_in_a_picker_of_a_line_chooses_and_adds_no_line(served):
+    live, number, pool = served
+    with live.app.app_context():
+        account = an_account(name="Imprenta Luz").id
+    page = pool.open_page(ENGLISH)
+    page.goto(f"/sample-orders/edit/{number}")
+    page.get_by_role("combobox", name="Account, line 1").press_sequentially("luz")
+    expect(page.get_by_role("option", name="Imprenta Luz")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator('tbody [name$="-account"]')).to_have_value(str(account))
+    expect(page.locator('tbody [name$="-text"]')).to_have_count(1)
+
+
+def test_inputs_of_lines_stay_legible_however_narrow_the_table(served):
+    _live, number, pool = served
+    page = pool.open_page(ENGLISH)
+    page.goto(f"/sample-orders/edit/{number}")
+    box = page.locator(".line-table-box")
+    box.evaluate("box => { box.style.width = '240px'; }")
+    widths = dict(box.locator("tbody tr :is(input, select):visible").evaluate_all(WIDTHS))
+    assert len(widths) == 5
+    assert {name: width for name, width in widths.items() if width < 80} == {}
+    assert widths["lines-0-text"] > 160
+    # The table scrolls in its box.
+    assert box.evaluate("box => [box.offsetWidth, box.scrollWidth > 500]") == [240, True]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import re
-from pathlib import Path
 
 import pytest
 from flask_appbuilder.security.sqla.models import Permission, PermissionView, Role, ViewMenu
@@ -13,7 +12,10 @@ from sqlalchemy import select
 
 from app.contacts.models import Contact, ContactType
 from app.extensions import db
+from app.imports.models import ImportRun
 from app.log.models import LogEntry
+from app.storage.files import find_file
+from app.storage.services import collect_unused_files
 from tests.factories import a_contact, the_value
 from tests.people import ALICIA, BRUNO, CLARA, DIEGO, Person, add_person
 
@@ -43,6 +45,19 @@ def submit_columns(browser, at: str, **changes):
     return browser.post(at, data=data | changes)
 
 
+def run_import(browser, at: str):
+    """Confirm what the page of the check shows."""
+    page = browser.get(f"{at}/check").text
+    digest = re.search('name="plan_hash" value="([0-9a-f]+)"', page)[1]
+    return browser.post(f"{at}/run", data={"plan_hash": digest})
+
+
+def rejected(browser, at: str) -> str:
+    """Download the rows that were not imported."""
+    with browser.get(f"{at}/failed.csv") as reply:
+        return reply.data.decode("utf-8-sig")
+
+
 def test_a_file_goes_through_all_the_steps(client_as, session):
     browser = client_as(BRUNO)
     at = upload(browser).location
@@ -53,10 +68,11 @@ def test_a_file_goes_through_all_the_steps(client_as, session):
     assert "Import 1 contact<" in page
     assert "no-mail" in page
     assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
-    done = browser.post(f"{at}/run")
-    assert done.location == f"{at}/result"
+    done = run_import(browser, at)
+    assert browser.get(f"{at}/result").location == done.location
     page = browser.get(done.location).text
-    assert "failed.csv" in page
+    assert "is not a valid e-mail address" in page
+    assert "failures.csv" in page
     contact = session.scalars(select(Contact).where(Contact.last_name == "Peña")).one()
     assert contact.entity.name == "Norte"
 
@@ -65,14 +81,13 @@ def test_the_rows_that_failed_can_be_corrected_and_imported(client_as, session):
     browser = client_as(BRUNO)
     at = upload(browser).location
     submit_columns(browser, at)
-    browser.post(f"{at}/run")
-    with browser.get(f"{at}/failed.csv") as reply:
-        failed = reply.text
+    run_import(browser, at)
+    failed = rejected(browser, at)
     assert "Ruiz;Eva;no-mail;" in failed
     assert "Peña" not in failed
     at = upload(browser, failed.replace("no-mail", "r@example.org")).location
     submit_columns(browser, at)
-    browser.post(f"{at}/run")
+    run_import(browser, at)
     assert session.scalars(select(Contact.email).where(Contact.last_name == "Ruiz")).one()
 
 
@@ -80,9 +95,51 @@ def test_an_import_submitted_twice_runs_once(client_as, session):
     browser = client_as(BRUNO)
     at = upload(browser, "Apellidos;Nombre\nPeña;Ana\n").location
     submit_columns(browser, at)
-    for _turn in range(2):
-        assert browser.post(f"{at}/run").location == f"{at}/result"
+    page = browser.get(f"{at}/check").text
+    data = {"plan_hash": re.search('name="plan_hash" value="([0-9a-f]+)"', page)[1]}
+    first, second = (browser.post(f"{at}/run", data=data).location for _turn in range(2))
+    assert first == second
     assert len(session.scalars(select(Contact).where(Contact.last_name == "Peña")).all()) == 1
+
+
+def test_what_was_checked_is_what_runs(client_as, session):
+    browser = client_as(BRUNO)
+    at = upload(browser).location
+    submit_columns(browser, at)
+    page = browser.get(f"{at}/check").text
+    data = {"plan_hash": re.search('name="plan_hash" value="([0-9a-f]+)"', page)[1]}
+    submit_columns(browser, at, field=["last_name", "-", "email"])
+    reply = browser.post(f"{at}/run", data=data, follow_redirects=True)
+    assert "Check the file again" in reply.text
+    submit_columns(browser, at, field=["last_name", "first_name", "email"])
+    the_value(ContactType, "Donor").label_en = "Patron"
+    session.commit()
+    assert run_import(browser, at).location.startswith("/jobs/"), "types are not in this file"
+    assert session.scalar(select(Contact.first_name).where(Contact.last_name == "Peña")) == "Ana"
+
+
+def test_a_value_that_changed_since_the_check_asks_for_another_one(client_as, session):
+    browser = client_as(BRUNO)
+    at = upload(browser, "Apellidos;Tipo\nPeña;Donante\n").location
+    submit_columns(browser, at)
+    the_value(ContactType, "Donor").label_es = "Mecenas"
+    session.commit()
+    assert run_import(browser, at).location == at
+    assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
+
+
+def test_what_was_chosen_is_remembered_for_the_same_headers(client_as, session):
+    browser = client_as(BRUNO)
+    at = upload(browser, "x;Nombre\nPeña;Ana\n").location
+    chosen = {"field": ["last_name", "first_name"], "policy": ["overwrite", "fill"]}
+    submit_columns(browser, at, **chosen)
+    assert 'value="last_name" selected' not in browser.get(upload(browser, "x;y\n").location).text
+    run_import(browser, at)
+    again = browser.get(upload(browser, "Nombre;x\nEva;Ruiz\n").location).text
+    assert 'value="last_name" selected' in again
+    assert again.count('value="fill" selected') == 1
+    other = browser.get(upload(browser, "Nombre;z\nEva;Ruiz\n").location).text
+    assert 'value="last_name" selected' not in other
 
 
 def test_invalid_choices_are_kept_in_the_form(client_as, session):
@@ -137,7 +194,7 @@ def test_the_upload_of_another_user_is_not_found(client_as, session):
     at = upload(client_as(BRUNO)).location
     for way in ("", "/check", "/result", "/failed.csv"):
         assert client_as(ALICIA).get(at + way).status_code == 404
-    for way in ("", "/run", "/cancel"):
+    for way in ("", "/run", "/cancel", "/undo"):
         assert client_as(ALICIA).post(at + way).status_code == 404
 
 
@@ -149,11 +206,12 @@ def test_an_invalid_token_is_not_found(client_as, session, token):
 def test_cancelling_removes_the_file(client_as, app, session):
     browser = client_as(BRUNO)
     at = upload(browser).location
-    folder = Path(app.config["DATA_DIR"], "imports", at.rpartition("/")[2])
-    assert folder.stat().st_mode & 0o077 == 0
+    run = session.scalars(select(ImportRun)).one()
+    path = find_file(run.file_key)
     browser.post(f"{at}/cancel")
-    assert not folder.exists()
     assert browser.get(at).status_code == 404
+    collect_unused_files(session())
+    assert not path.exists()
 
 
 def test_text_of_a_file_is_escaped_in_pages(client_as, session):
@@ -190,7 +248,7 @@ def test_importing_needs_the_permission_to_edit_contacts(client_as, session):
     at = upload(eva).location
     submit_columns(eva, at)
 
-    assert eva.post(f"{at}/run").status_code == 403
+    assert run_import(eva, at).status_code == 403
     assert session.scalar(select(Contact).where(Contact.last_name == "Peña")) is None
 
 

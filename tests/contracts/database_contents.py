@@ -10,7 +10,7 @@ from tests.contracts.fingerprint import tables
 
 # Tables that record changes.
 IGNORED_TABLES = {
-    "log_entry", "log_seal", "job", "operation", "operation_item", "frozen_rows",
+    "log_entry", "log_seal", "job", "operation", "operation_item", "frozen_rows", "operation_reason",
     "attempt_counter", "sign_in_session",
 }  # fmt: skip
 IGNORED_COLUMNS = {"version", "updated_at", "changed_on"}

@@ -12,16 +12,18 @@ before.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
+from flask_appbuilder.security.sqla.models import Role
+from sqlalchemy import Connection, select
 from werkzeug.routing import Rule
 
 from app.crud.modelview import ModelView
@@ -53,6 +55,7 @@ ROLES = (*AREA_ROLES, LIMITED_ADMINISTRATOR, ADMINISTRATOR)
 # Those whom the back-office treats as not signed in.
 SIGNED_OUT = (VISITOR, CONTACT, PENDING)
 ALL_ROLES = (*SIGNED_OUT, NO_ROLE, *ROLES)
+_ROLE = f"({'|'.join(map(re.escape, ALL_ROLES))})"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Matrix:
 
     app: Flask
     connection: Connection
+    # The roles that a request is expected to be open to; without it each role is asked alone.
+    expected: Callable[[MatrixRequest], list[str]] | None = None
     lines: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
@@ -96,10 +101,15 @@ class Matrix:
         db.session.commit()
         self.things = RowPool()
 
-    def _add_user(self, role: str) -> tuple[StaffUser, str]:
+    def _add_user(self, role: str, *others: str) -> tuple[StaffUser, str]:
         name = role.lower().replace(": ", "-").replace(" ", "-")
+        name += f"-and-others-{len(self.users)}" if others else ""
         held = None if role in (PENDING, NO_ROLE) else role
         user, browser = add_person(Person(name, "Norte", held)), self.app.test_client()
+        for other in others:
+            query = select(Role).where(Role.name == other)
+            user.roles.append(db.session.scalars(query).one())
+        db.session.flush()
         if role == PENDING:
             token = create_session(db.session(), SignInSession, user.id, is_full=False)
             with browser.session_transaction() as cookies:
@@ -109,7 +119,7 @@ class Matrix:
         cookie = browser.get_cookie(self.app.config["SESSION_COOKIE_NAME"])
         assert cookie is not None
         if role != PENDING:
-            self.keys[role] = api_key_header(user.id)
+            self.keys[" + ".join((role, *others))] = api_key_header(user.id)
         return user, cookie.value
 
     def _browser(self, role: str) -> FlaskClient:
@@ -131,10 +141,30 @@ class Matrix:
         return self
 
     def _allowed_roles(self, request: MatrixRequest) -> list[str]:
+        refused = self._refused_together(request)
+        asked = [role for role in ALL_ROLES if role not in refused]
         url = build_path(request.rule)
-        requests = [(role, role, url, request.form) for role in ALL_ROLES]
+        requests = [(role, role, url, request.form) for role in asked]
         replies = dict(self._send(request, requests, refused_as_none=True))
-        return [role for role in ALL_ROLES if replies[role] is not None]
+        return [role for role in asked if replies[role] is not None]
+
+    def _refused_together(self, request: MatrixRequest) -> list[str]:
+        """Return roles that are refused even to a user who holds all of them, if that is expected.
+
+        No role takes away what another gives: so each of them alone is refused too.
+        """
+        if self.expected is None:
+            return []
+        expected = self.expected(request)
+        roles = [role for role in ROLES if role not in expected]
+        if len(roles) < 2:
+            return []
+        together = " + ".join(roles)
+        if together not in self.users:
+            self.users[together], self.cookies[together] = self._add_user(*roles)
+        asked = [(together, together, build_path(request.rule), request.form)]
+        is_refused = dict(self._send(request, asked, refused_as_none=True))[together] is None
+        return roles if is_refused else []
 
     def _status_codes(self, request: MatrixRequest, may: list[str]) -> str:
         """Return the status codes for rows of each kind, by role where they differ."""
@@ -263,6 +293,15 @@ def _describe_roles(may: list[str]) -> str:
     if may == list(ROLES):
         return "whoever holds a role"
     return ", ".join(may) or "nobody"
+
+
+def roles_in(line: str) -> list[str]:
+    """Return the roles that a line of the file names; all, if it is no line."""
+    for roles in (list(ALL_ROLES), [NO_ROLE, *ROLES], list(ROLES), []):
+        if re.search(rf"  {_describe_roles(roles)}(  |$)", line):
+            return roles
+    found = re.search(rf"  ({_ROLE}(, {_ROLE})*)(  |$)", line)
+    return found[1].split(", ") if found else list(ALL_ROLES)
 
 
 def main(only: str) -> None:

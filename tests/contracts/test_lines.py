@@ -7,71 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask_appbuilder import Model
-from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, String, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import select
 
-from app import types
 from app.contacts.models import ContactType
-from app.crud.api.resource import ModelApi
-from app.crud.interface import ScopedInterface
-from app.crud.modelview import ModelView
-from app.entities.models import Entity
 from app.extensions import db
-from app.lines import Line, lines_of
-from app.log.models import LogEntry, Logged
-from app.models import VersionedRow
+from app.log.models import LogEntry
 from app.security.actor import contact_actor
-from app.security.areas import Area
-from app.security.scope import Scoped, visible
-from tests.factories import the_entity, the_value
+from app.security.scope import visible
+from tests.factories import an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO, CLARA, api_key_header
 from tests.sample import sample_app
-
-FIELDS = ("text", "quantity", "price", "type")
-
-
-def declare() -> dict[str, Any]:
-    class SampleOrder(Model, VersionedRow, Scoped, Logged):
-        __tablename__ = "sample_order"
-        name: Mapped[str] = mapped_column(String(40), info={"label": _l("Name")})
-        entity_id: Mapped[int] = mapped_column(ForeignKey("entity.id"))
-        entity: Mapped[Entity] = relationship(info={"label": _l("Entity")})
-        lines: Mapped[list[SampleLine]] = lines_of("SampleLine", _l("Lines"))
-
-        def __str__(self) -> str:
-            return self.name
-
-    class SampleLine(Model, Line):
-        __tablename__ = "sample_line"
-        fields = FIELDS
-        order_id: Mapped[int] = mapped_column(
-            ForeignKey("sample_order.id", ondelete="CASCADE"), index=True
-        )
-        text: Mapped[str] = mapped_column(String(80), info={"label": _l("Text")})
-        quantity: Mapped[Decimal] = mapped_column(
-            types.Quantity(), default=Decimal(1), info={"label": _l("Number"), "kind": "quantity"}
-        )
-        price: Mapped[Decimal | None] = mapped_column(
-            types.Money(), info={"label": _l("Amount"), "kind": "money"}
-        )
-        type_id: Mapped[int | None] = mapped_column(ForeignKey("contact_type.id"))
-        type: Mapped[ContactType | None] = relationship(info={"label": _l("Type")})
-
-    class SampleOrderView(ModelView):
-        datamodel = ScopedInterface(SampleOrder)
-        route_base = "/sample-orders"
-        label = singular = _l("Items")
-        area = Area.CONTACTS
-        list_columns = ["name", "entity"]
-        edit_columns = ["name", "entity", "lines"]
-        show_columns = ["name", "lines"]
-
-    class SampleOrderApi(ModelApi):
-        view = SampleOrderView
-
-    return locals()
+from tests.sample.orders import declare
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +64,11 @@ def rows_of(page: str) -> list[tuple[str, str]]:
     inputs = re.findall(r'<input[^>]*name="lines-(\d+)-text"[^>]*>', body)
     values = re.findall(r'<input[^>]*name="lines-\d+-text"[^>]*value="([^"]*)"', body)
     return list(zip(inputs, values, strict=True))
+
+
+def select_of(page: str, name: str) -> str:
+    """Return the options of a select."""
+    return page.partition(f'name="{name}"')[2].partition("</select>")[0]
 
 
 @pytest.mark.both_databases
@@ -193,6 +144,31 @@ def test_a_new_line_of_which_all_that_was_typed_is_wrong_is_kept(client_as, orde
     assert reply.status_code == 422
     assert f'id="lines-0-{next(iter(wrong))}-error"' in reply.text
     assert 'id="lines-1-text-error"' not in reply.text
+
+
+@pytest.mark.parametrize("sent_by", [{"_find": "lines-2-account"}, {}], ids=["button", "Enter"])
+def test_a_search_in_a_new_line_without_a_script_finds_and_saves_nothing(
+    client_as, order, sent_by
+):
+    an_account(name="Imprenta Luz")
+    an_account(name="Luz del Sur", entity="Sur")
+    same = [{"id": line.id, "text": line.text} for line in order.lines]
+    new = {"text": "", "quantity": "1", "price": "", "type": "", "account": ""}
+    search = {"account_find": "luz", "account_found": ""}
+    browser, url = client_as(BRUNO), f"/sample-orders/edit/{order.id}"
+    reply = browser.post(url, data=typed(order, *same, new | search, name="Otro", **sent_by))
+    assert reply.status_code == 422
+    assert order.name == "Pedido"
+    chosen = re.findall(r'<option value="(\d+)">([^<]+)', select_of(reply.text, "lines-2-account"))
+    assert [label for _id, label in chosen] == ["Imprenta Luz"]
+    # What else the line needs is asked for when the form is saved.
+    assert re.findall(r'id="(lines-[^"]*)-error"', reply.text) == ["lines-2-account"]
+
+    found = {"text": "Cartel", "account_find": "luz", "account_found": "luz"}
+    data = typed(order, *same, new | found | {"account": chosen[0][0]})
+    assert browser.post(url, data=data).status_code == 302
+    db.session.expire_all()
+    assert str(order.lines[2].account) == "Imprenta Luz"
 
 
 def test_too_many_lines_are_refused_and_kept(client_as, order):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from app.extensions import db
 from app.log.models import LogEntry
 from app.security.actor import SYSTEM
-from app.trash.models import trashables
+from app.trash.models import purgeable_models
 from app.trash.services import purge_all
 from app.types import now
 from tests.databases import migrated_app
@@ -61,7 +61,7 @@ def is_stored(model, row_id: int) -> bool:
     return db.session.scalar(select(table.c.id).where(table.c.id == row_id)) is not None
 
 
-@pytest.mark.parametrize("model", trashables(), ids=lambda model: model.__tablename__)
+@pytest.mark.parametrize("model", purgeable_models(), ids=lambda model: model.__tablename__)
 def test_a_row_restored_while_the_trash_is_emptied_survives(served, model):
     """Restore before each statement of the purge in turn; it succeeds or the row is purged."""
     outcomes = []

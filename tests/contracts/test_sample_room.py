@@ -29,10 +29,14 @@ def test_it_is_written_in_few_lines_and_in_no_file_of_the_program():
     assert [path for path in (ROOT / "app").rglob("*.py") if names.search(path.read_text())] == []
 
 
+# A hundred tests, beside the other workers.
+@pytest.mark.timeout(1200)
 def test_it_passes_every_contract_test():
     environ = os.environ | {"PADRON_TEST_SAMPLE_ROOM": "1"}
     environ.pop("PYTEST_XDIST_WORKER", None)
-    chosen = "boat and not hostile_addresses and not (sell_boat and postgres)"
+    # The hostile values do not depend on the model: other rooms meet them. The word “postgres”
+    # here would run every test on it.
+    chosen = "boat and not hostile"
     if os.environ.get("PADRON_TEST_FULL"):
         chosen = "boat"
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", chosen]

@@ -89,6 +89,8 @@ def _is_identity(condition: ast.expr) -> bool:
     elif isinstance(condition, ast.Call) and isinstance(condition.func, ast.Attribute):
         is_list = condition.func.attr == "in_" and "select(" not in ast.unparse(condition)
         compared = condition.func.value if is_list else None
+        if condition.func.attr == "is_one_of":
+            compared = condition.args[0]
     if isinstance(compared, ast.Name):
         return True
     return isinstance(compared, ast.Attribute) and compared.attr.endswith(("id", "key", "_column"))

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import flask_login.utils
 import pytest
+from sqlalchemy import Engine, event
 from wtforms.form import FormMeta
 
 from app.contacts.models import Contact
@@ -88,6 +89,26 @@ def test_a_list_finds_out_once_what_its_user_may_do(person, client_as):
     assert found_out.call_count == 1
     assert asked.call_count == 0
     assert looked.call_count <= MOST_LOOKUPS
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+def test_the_statement_that_loads_the_user_is_planned_once(client_as):
+    browser = client_as(BRUNO)
+    modes = set()
+
+    def note(connection, cursor, statement, parameters, context, many):
+        driver = connection.connection.driver_connection
+        mode = driver.execute("SHOW plan_cache_mode").fetchone()[0]
+        modes.add(("FROM ab_user" in statement, mode))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for page in ("/accounts/list/?size=25", "/contacts/list/?q=garcia"):
+            assert browser.get(page).status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    # What else a page asks depends on what is asked for: its plan does, too.
+    assert modes == {(True, "force_generic_plan"), (False, "force_custom_plan")}
 
 
 def _row_form(page) -> Form:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from flask import current_app
@@ -18,9 +19,11 @@ from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
+from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
-from app.importexport.uploads import store_upload
+from app.imports.files import store_upload
+from app.imports.services import create_run
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
 from app.merging.services import merge_rows
@@ -172,17 +175,16 @@ def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
-    folder = current_app.config["DATA_DIR"]
-    importer, other = view.importer.name, "another"
-    for name, whose, owner_id in (
-        ("own", importer, user.id),
-        ("foreign", importer, ALICIA.user.id),
-        ("crossed", other, user.id),
+    for name, importer, owner in (
+        ("own", view.importer, user),
+        ("foreign", view.importer, ALICIA.user),
+        ("crossed", SimpleNamespace(name="another"), user),
     ):
-        upload = store_upload(
-            io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n"), "a.csv", whose, owner_id, folder
-        )
-        yield name, {"token": upload.token}
+        stream = io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n")
+        stored, lines = store_upload(stream, "a.csv", 1_000)
+        run = create_run(db.session(), importer, stored, lines, owner.as_actor())
+        db.session.commit()
+        yield name, {"token": run.token}
     yield "missing", {"token": "A" * 32}
 
 
@@ -295,6 +297,17 @@ def _mergeable_pairs(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Cas
     yield "missing", {"pk": own, "other_id": MISSING_ID}
 
 
+def _pairs(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
+    own = rows.row_id(Contact, "own")
+    for which in ("own", "foreign", "trashed"):
+        other = rows.row_id(Contact, which) if which != "own" else a_row(Contact, "Norte").id
+        low, high = sorted((own, other))
+        db.session.merge(DuplicatePair(low_id=low, high_id=high, score=60, reasons=1))
+        db.session.commit()
+        yield which, {"low_id": low, "high_id": high}
+    yield "missing", {"low_id": own, "high_id": MISSING_ID}
+
+
 def _merges(_rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     model = view.datamodel.obj
     for which, entity in (("own", "Norte"), ("foreign", "Sur")):
@@ -307,6 +320,11 @@ def _merges(_rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", {"merge_id": MISSING_ID}
 
 
+def _merges_of_contacts(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
+    for which, arguments in _merges(rows, screen_named("contacts"), user):
+        yield which, {"pk": arguments["merge_id"]}
+
+
 # Keyed by the arguments of the rule, preceded by the view or the method if it needs its own.
 CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("pk",): _rows,
@@ -317,6 +335,8 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("card", "name"): _cards,
     ("other_id", "pk"): _mergeable_pairs,
     ("merge_id",): _merges,
+    ("MergesApi", "pk"): _merges_of_contacts,
+    ("high_id", "low_id"): _pairs,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
     ("name", "pk"): _transitions,

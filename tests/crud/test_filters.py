@@ -9,9 +9,11 @@ import pytest
 
 from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.crud import textfilters
+from app.crud.columns import make_column
+from app.crud.columnvalues import is_indexed
 from app.crud.filters import FilterConverter
 from app.crud.modelview import ModelView
-from app.crud.sorting import KeySort
+from app.crud.sorting import GroupSort, KeySort
 from app.extensions import db
 from tests.factories import a_contact, an_account, the_entity, the_value
 from tests.people import ALICIA, BRUNO
@@ -220,6 +222,28 @@ def test_every_sort_by_a_stored_key_has_an_index(app):
         }
         # Few contacts are in the trash.
         assert keys - {"trashed_at"} <= indexed | unique
+
+
+def test_every_sort_by_value_finds_the_rows_of_an_entity_in_the_index():
+    """Else the rows of all other entities are read where an entity has none with a value."""
+    (view,) = (one for one in ModelView.all() if one.__name__ == "ContactView")
+    table = Contact.__table__
+    indexed = {
+        next(iter(index.columns)).name
+        for index in table.indexes
+        if "entity_id"
+        in {*index.columns.keys(), *(index.dialect_options["postgresql"]["include"] or ())}
+    }
+    names = {*view.list_columns, *view.more_columns} - {"name"}
+    sorts = (make_column(view.datamodel, name, name, ()).sort() for name in names)
+    walked = {
+        sort.expression().key
+        for sort in sorts
+        if isinstance(sort, GroupSort) and sort.candidates is not None
+    }
+    by_index = {name for name in walked if is_indexed(table.columns[name])}
+    assert by_index >= {"type_id", "status_id", "city", "entity_id"}
+    assert by_index <= indexed
 
 
 def test_too_many_filters_at_once_are_refused(client_as):

@@ -150,3 +150,19 @@ def test_the_values_of_a_field_removed_long_ago_are_deleted_and_logged(client_as
     again = a_field(label="Licence")
     assert again.slot == "t01"
     assert getattr(reload(rows[1]), again.name) is None
+
+
+def test_a_list_that_showed_a_removed_field_shows_the_rest(client_as, session):
+    field, browser, admin = a_field(), client_as(BRUNO), client_as(ALICIA)
+    name = field.name
+    a_contact(last_name="Peña", **{name: "XL"})
+    browser.post("/contacts/preferences", data={"cols": ["name", name]})
+    assert "XL" in browser.get("/contacts/list/").text
+    admin.post(f"/custom-fields/delete/{field.id}", data={"version": field.version})
+    page = browser.get("/contacts/list/")
+    assert page.status_code == 200
+    assert names(page.text) == ["Peña"]
+    assert browser.get(f"/contacts/list/?cols=name,{name}").status_code < 500
+    # A filter that is dropped would show, and change, more than was meant.
+    refused = browser.get(f"/contacts/list/?{name}__is=XL")
+    assert refused.status_code == 400

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from app.contacts.models import Contact, ContactType
+from app.customfields import loading
 from app.customfields.actions.set_custom_field import SetCustomField
 from app.customfields.models import CustomField
 from app.extensions import db
 from app.log.models import LogEntry
+from app.types import now
 from tests.contacts.importing import export_text, import_file
 from tests.customfields.fields import a_field
 from tests.factories import a_contact, a_value
@@ -196,3 +198,24 @@ def test_a_field_for_some_types_is_required_of_them_alone(client_as, session):
     reply = browser.post(f"/contacts/edit/{contact.id}", data=sent)
     assert reply.status_code == 422
     assert f'id="{field.name}-error"' in reply.text
+
+
+@pytest.mark.both_databases
+def test_an_import_finds_rows_by_a_field_that_identifies(client_as, session, tmp_path):
+    field = a_field(label="Licence", identifies=True)
+    name = field.name
+    field.is_indexed = True
+    field.updated_at = now()
+    session.commit()
+    loading.refresh()
+    ana = a_contact(last_name="Peña", **{name: "AB-1"})
+    other = a_contact(last_name="Ruiz", first_name="Eva", **{name: "AB-2"})
+    path = tmp_path / "licences.csv"
+    path.write_text("Nombre,Apellidos,Licence,Ciudad\nAna,Peña,AB-1,Lugo\nAna,Sola,AB-2,Lugo\nEva,Nueva,AB-9,Vigo\n")
+    report = import_file(path)
+    assert reload(ana).city == "Lugo"
+    # Somebody else with that licence: a conflict, not a guess.
+    assert reload(other).city is None
+    assert (report.updated, report.new) == (1, 1)
+    new = session.scalars(select(Contact).where(Contact.last_name == "Nueva")).one()
+    assert getattr(new, name) == "AB-9"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from sqlalchemy import select
+
+from app.crud.screens import screen_of
+from app.errors import DomainError
 from app.extensions import db
 from app.importexport.conditions import fields_named, select_where
 from app.importexport.exporter import Exporter
@@ -12,19 +17,89 @@ from app.importexport.importer import Importer
 from app.importexport.planning import ImportOptions, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
-from app.importexport.running import run_import
-from app.security.actor import SYSTEM, Actor
+from app.imports import services
+from app.imports.files import store_upload
+from app.imports.jobs.base import ImportJob
+from app.imports.models import ImportIssue, ImportRun
+from app.imports.plans import get_importer
+from app.jobs.chunk_sizing import ChunkSizer
+from app.jobs.models import Job
+from app.jobs.runner import run_now
+from app.operations.models import Operation
+from app.security.actor import SYSTEM, Actor, acting_as
+
+NO_LIMIT = 10**9
 
 
 def import_file(
     importer: Importer, path: Path, actor: Actor = SYSTEM, *, dry_run: bool = False, **options: Any
 ) -> Report:
-    """Import a file."""
+    """Check a file, and import it unless it is a dry run; return the report with all errors."""
     size = options.pop("chunk_size", 1000)
-    source = Source(path)
+    run = check_file(importer, path, actor, size, **options)
+    if not dry_run:
+        run = run_checked(run, actor, size)
+    return report_of(run)
+
+
+def check_file(
+    importer: Importer, path: Path, actor: Actor = SYSTEM, size: int = 1000, **options: Any
+) -> ImportRun:
+    """Upload and check a file, so many rows at a time."""
     session = db.session()
-    plan = build_plan(importer, session, source, actor, ImportOptions(country="ES", **options))
-    return run_import(session, source, plan, actor, dry_run=dry_run, chunk_size=size)
+    with path.open("rb") as content:
+        stored, lines = store_upload(content, path.name, 10**9)
+    run = services.create_run(session, importer, stored, lines, actor)
+    session.commit()
+    with acting_as(actor):
+        source = Source(path)
+        plan = build_plan(importer, session, source, actor, ImportOptions(country="ES", **options))
+        plan.check()
+        run_job(services.start_check(session, run, source, plan, actor, delay=30), size)
+    return db.session.get_one(ImportRun, run.id, populate_existing=True)
+
+
+def run_checked(run: ImportRun, actor: Actor = SYSTEM, size: int = 1000) -> ImportRun:
+    """Import what was checked, so many rows at a time."""
+    with acting_as(actor):
+        key = screen_of(get_importer(run.importer).model).key
+        job = services.confirm(
+            db.session(), run, run.plan_hash or "", key, actor, at_once=NO_LIMIT
+        )
+        run_job(job, size)
+    return db.session.get_one(ImportRun, run.id, populate_existing=True)
+
+
+def undo(run: ImportRun, actor: Actor = SYSTEM, size: int = 1000) -> Operation:
+    """Undo an import, so many rows at a time."""
+    with acting_as(actor):
+        run_job(services.undo(db.session(), run, actor, at_once=NO_LIMIT), size)
+    return db.session.get_one(Operation, run.operation_id, populate_existing=True)
+
+
+def run_job(job: Job, size: int) -> None:
+    """Run a job to its end, in chunks of so many rows."""
+    number = job.id
+    db.session.commit()
+    clamp = patch.object(ChunkSizer, "_clamp", lambda _self, _size: size)
+    is_small = patch.object(ImportJob, "min_chunk_size", 1)
+    with clamp, is_small, patch.object(ChunkSizer, "pause", lambda _self: None):
+        run_now(number)
+    job = db.session.get_one(Job, number, populate_existing=True)
+    if job.state == "failed":
+        raise DomainError(job.error)
+    assert job.state == "done", (job.state, job.error)
+
+
+def report_of(run: ImportRun) -> Report:
+    """Return the report of an import, with its errors."""
+    report = Report.from_json(run.result or run.checked or {})
+    issues = select(ImportIssue).where(ImportIssue.run_id == run.id)
+    report.errors = [
+        {"row": one.row, "field": one.field, "reason": one.reason}
+        for one in db.session.scalars(issues.order_by(ImportIssue.row, ImportIssue.id))
+    ]
+    return report
 
 
 def export_text(

@@ -185,4 +185,4 @@ def wait_until(condition, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition never became true"
-        time.sleep(0.02)
+        time.sleep(0.05)

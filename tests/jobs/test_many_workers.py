@@ -121,7 +121,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(own_app, monkeypatch, mome
     assert written_numbers(job_id) == list(range(1, 51))
 
 
-def get_without_lock(session, job_id, owner, cursor):
+def get_without_lock(session, job_id, owner, cursor=None):
     return session.get_one(Job, job_id, populate_existing=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.contacts.models import Contact, Status, Tag
 from app.extensions import db
@@ -13,6 +13,8 @@ from app.jobs import chunk_sizing
 from app.log.models import LogEntry
 from app.operations.batch import Batch
 from app.operations.jobs import OperationRun, OperationUndo
+from app.operations.models import OperationItem
+from app.operations.serializers import count_reasons
 from app.search.queries import search_condition
 from app.security.actor import SYSTEM
 from tests.contracts.database_contents import compare_contents, read_contents
@@ -217,6 +219,23 @@ def test_a_condition_that_is_null_leaves_no_row_out(plugs):
         done.id: ("already", None),
     }
     assert [row.department for row in rows] == ["all", None, None, None, "all"]
+
+
+def test_the_reasons_of_all_chunks_are_counted_once_and_not_from_the_items(plugs, monkeypatch):
+    monkeypatch.setattr(chunk_sizing, "MIN_CHUNK_SIZE", 2)
+    monkeypatch.setattr(OperationRun, "initial_chunk_sizes", (2, 2))
+    monkeypatch.setattr(OperationRun, "max_chunk_size", 2)
+    rows = [a_contact(position="boss") for _n in range(3)] + [a_contact()]
+    rows += [a_contact(birth_date=date(2015, 1, 1)) for _n in range(3)]
+
+    operation = do(plugs["Choosy"], ALICIA.as_actor(), rows)
+
+    assert (operation.changed, operation.refused, operation.skipped) == (1, 3, 3)
+    db.session.execute(delete(OperationItem))
+    assert count_reasons(db.session(), operation) == {
+        "not_permitted": {"The boss.": 3},
+        "skipped": {"Too young.": 3},
+    }
 
 
 def test_rows_changed_one_by_one_obey_the_listeners_and_have_one_log_entry_each(plugs, connection):

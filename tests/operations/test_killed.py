@@ -40,7 +40,7 @@ from tests.sampling import IS_FULL, chance
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.long]
 
-NORTHERN, SOUTHERN = (50_000, 1_000) if IS_FULL else (8_000, 500)
+NORTHERN, SOUTHERN = (50_000, 1_000) if IS_FULL else (4_000, 500)
 # Kills of an operation, and of its undoing.
 KILLS, KILLS_BACK = (10, 2) if IS_FULL else (4, 1)
 # Seconds after which a job counts as stuck, however busy the machine is.
@@ -91,7 +91,7 @@ class Deployment:
         until = time.monotonic() + MAX_SECONDS
         while not is_so(row := self.read_progress(job_id)) and row.state in LIVE_STATES:
             assert time.monotonic() < until, f"nothing happens any more: {row}"
-            time.sleep(0.01)
+            time.sleep(0.03)
         return row
 
     def start_workers(self) -> None:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.1
 # While a file of this name is in the data folder, a worker pauses after so many chunks of at most
 # so many rows: rows are left for the next worker, however late the signal comes.
-SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 200
+SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 100
 
 
 class WorkerProcesses:
@@ -120,7 +120,7 @@ def slowly(pause: Callable[[Any], None], slow_file: Path) -> Callable[[Any], Non
         pause(sizer)
         sizer.chunks = getattr(sizer, "chunks", 0) + 1
         while sizer.chunks >= MAX_CHUNKS and slow_file.exists() and not is_stopping():
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     return pause_slowly
 

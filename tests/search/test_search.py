@@ -6,16 +6,18 @@ import re
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.accounts.models import Account
 from app.contacts.models import Contact
+from app.crud import firstrows, paging
 from app.extensions import db
 from app.search.queries import search_condition
 from app.search.services import rebuild
 from app.security.actor import acting_as
+from app.security.scope import visible
 from app.trash.services import move_to_trash, restore
-from tests.factories import a_contact, an_account
+from tests.factories import a_contact, an_account, the_entity
 from tests.people import ALICIA, BRUNO
 
 pytestmark = pytest.mark.both_databases
@@ -160,12 +162,83 @@ def test_a_search_within_a_scope_reads_no_text_but_those_that_match(session):
         assert "SCAN contact_search" not in plan
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+def test_who_sees_every_row_has_them_counted_without_reading_them(client_as, counting):
+    contacts = [a_contact(entity, last_name="Lejano") for entity in ("Norte", "Sur", "Sur")]
+    move_to_trash(contacts[0], ALICIA.as_actor())
+    db.session.commit()
+    browser = client_as(ALICIA)
+    with counting() as statements:
+        page = browser.get("/contacts/list/?q=lejano").text
+    (count,) = (one for one in statements if one.startswith("SELECT contact_search.row_id"))
+    assert "IN (SELECT" not in count
+    shown = set(re.findall(r"/contacts/show/(\d+)", page))
+    assert shown == {str(contact.id) for contact in contacts[1:]}
+    assert re.search(r'<p class="count">.*\b2\b.*</p>', page)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+@pytest.mark.parametrize("model", [Contact, Account], ids=lambda model: model.__name__)
+def test_the_texts_of_a_scope_are_found_by_an_index_of_their_entities(model, session):
+    with acting_as(BRUNO.as_actor()):
+        query = select(model.id).where(search_condition(db.session(), model, "garcia"))
+    connection = db.session.connection()
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    connection.exec_driver_sql(f"DROP INDEX ix_{model.__tablename__}_search_text")
+    statement = query.compile(connection, compile_kwargs={"literal_binds": True})
+    plan = "".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}"))
+    assert f"ix_{model.__tablename__}_search_entity_id" in plan
+
+
+def test_a_row_is_found_in_its_entity_whatever_moved_it(session):
+    contact, account = a_contact(last_name="Lejano"), an_account(name="Lejano")
+    db.session.commit()
+
+    def found() -> list[str]:
+        with acting_as(BRUNO.as_actor()):
+            rows = [
+                db.session.scalars(
+                    visible(model, BRUNO.as_actor()).where(
+                        search_condition(db.session(), model, "lejano")
+                    )
+                ).all()
+                for model in (Contact, Account)
+            ]
+        return [str(row) for some in rows for row in some]
+
+    north, south = the_entity("Norte"), the_entity("Sur")
+    assert found() == ["Ana Lejano", "Lejano"]
+    contact.entity = account.entity = south
+    db.session.commit()
+    assert found() == []
+    for model in (Contact, Account):
+        db.session.execute(update(model).values(entity_id=north.id))
+    assert found() == ["Ana Lejano", "Lejano"]
+
+
 def test_the_global_search_finds_nothing_out_of_scope(client_as):
     a_contact(entity="Sur", last_name="Lejano")
     a_contact(entity="Bilbao", last_name="Lejano Cerca")
     reply = client_as(BRUNO).get("/search?q=lejano", headers={"X-Fragment": "1"})
     (group,) = reply.get_json()["groups"]
     assert [row["label"] for row in group["rows"]] == ["Ana Lejano Cerca"]
+
+
+@pytest.mark.parametrize("most", [1, 1_000])
+def test_the_first_that_are_found_are_the_first_in_order(session, client_as, monkeypatch, most):
+    monkeypatch.setattr(firstrows, "MAX_SORTED", most)
+    monkeypatch.setattr(paging, "WALKED", (2, 4))
+    for name in ("Abad", "Zurbano", "Yuste", "Xirau"):
+        a_contact(first_name="Lejano", last_name=name)
+    an_account(name="Lejano")
+    browser = client_as(BRUNO)
+    fragment = {"X-Fragment": "1"}
+    found = browser.get("/search?q=lejano", headers=fragment).get_json()["groups"]
+    rows = {group["label"]: [row["label"] for row in group["rows"]] for group in found}
+    names = ["Lejano Abad", "Lejano Xirau", "Lejano Yuste", "Lejano Zurbano"]
+    assert rows == {"Contacts": names, "Accounts": ["Lejano"]}
+    picked = browser.get("/contacts/lookup/manager?q=lejano", headers=fragment).get_json()
+    assert [row["label"] for row in picked["results"]] == names
 
 
 def test_the_global_search_works_without_javascript(ana, client_as):

@@ -44,10 +44,6 @@ def _sort_index(column: str) -> Index:
     return Index(f"ix_contact_{column}", column, "id", postgresql_include=include)
 
 
-def _index(column: str) -> Index:
-    return Index(f"ix_contact_{column}", column, "id")
-
-
 class Contact(
     Model,
     VersionedRow,
@@ -76,6 +72,8 @@ class Contact(
             include=("type_id", "status_id", "account_id"),
         ),
         *(_sort_index(name) for name in ("email", "birth_date", "created_at")),
+        # The rows of an entity are found among those of a value without reading these.
+        *(_sort_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         # Their values are read one by one, in the reader's alphabet.
         *(
             index
@@ -84,14 +82,13 @@ class Contact(
                 f"ix_contact_{name}", name, "id", include=("entity_id",)
             )
         ),
-        *(_index(f"{name}_id") for name in ("type", "category", "status", "account")),
         Index("ix_contact_user", "user_id", unique=True),
         *Trashable.trash_index("contact"),
         *Mergeable.merged_index("contact"),
         *photo_index("contact", "photo"),
     )
     series = "contact"
-    search_table = search_table("contact")
+    search_table = search_table("contact", is_scoped=True)
     search_linked = "account"
     search_columns = (*SEARCHED_COLUMNS, "account_id")
     search_dates = ("birth_date",)

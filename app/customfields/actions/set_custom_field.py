@@ -8,10 +8,10 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Column, String
 
 from app.crud.forms import make_column_field
-from app.customfields.slots import SlotField
+from app.customfields.slots import FOLLOWERS, SlotField
 from app.operations.actionbase import Action, ActionForm
 from app.operations.batch import Batch
-from app.subjects import Customizable
+from app.subjects import Customizable, marked
 
 # The field of the form that says which custom field is set.
 FIELD = "field"
@@ -72,3 +72,11 @@ def follow_fields(action: Any) -> None:
     names = {FIELD: make_column_field(chooser, _l("Custom field"), is_optional=False), **values}
     body = {"model": action.model, "__module__": __name__, **names}
     action.Form = type("Form", (CustomValueForm,), body)
+
+
+def _follow_all() -> None:
+    for model in marked(Customizable):
+        follow_fields(SetCustomField.on(model))
+
+
+FOLLOWERS.append(_follow_all)

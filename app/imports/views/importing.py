@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from flask import (
-    abort,
-    current_app,
-    flash,
-    redirect,
-    request,
-    send_file,
-)
+from flask import abort, current_app, flash, redirect, request
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 
 from app.crud.basepage import ListLink, PageMeta
+from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
+from app.i18n.languages import current_language
+from app.i18n.places import countries
+from app.importexport.csv_response import csv_lines, csv_response
 from app.importexport.fields import ForeignKeyField, ManyToManyField
 from app.importexport.lookups import EntityLookup
-from app.importexport.planning import IGNORE
-from app.importexport.progress import ImportProgress
-from app.importexport.reading import Source
-from app.importexport.rejected_rows import RejectedRowsFile
-from app.importexport.running import run_import
-from app.importexport.slots import import_slot
-from app.importexport.uploads import NotWritable, Upload, find_upload, store_upload
+from app.importexport.planning import IGNORE, POLICIES
+from app.imports import services
+from app.imports.files import store_upload
+from app.imports.models import ImportIssue, ImportRun
+from app.imports.plans import load_plan
+from app.imports.rows import rejected_rows
+from app.imports.services import PlanChanged
 from app.imports.views.exporting import ExportPages
 from app.imports.views.steps import (
-    build_plan,
-    end_reason,
-    error_status,
-    interrupted_report,
+    MAX_SHOWN_ERRORS,
+    make_plan,
     open_source,
     read_choices,
     report_data,
 )
+from app.jobs.models import Job
+from app.operations.services import FALLBACK_SECONDS
+from app.operations.transactions import background_limit, commit_and_run
 from app.security.actor import Actor, current_actor
+from app.storage.files import find_file
 from app.text import clean
-from app.types import now
 
+POLICY_LABELS = {
+    "overwrite": _l("Overwrite"),
+    "fill": _l("Fill in blanks only"),
+    "add": _l("Add to what is there"),
+    "erase": _l("Overwrite; empty cells erase"),
+}
 ENCODINGS = ("utf-8", "cp1252", "iso8859-15", "mac-roman", "utf-16")
 
 
@@ -56,8 +59,10 @@ class ImportExportPages(ExportPages):
     """
 
     route_base: str
+    key: str
     render_template: Any
     state: Any
+    can: Any
     read_permissions = PageMeta.read_permissions | {"can_export"}
 
     @property
@@ -72,7 +77,7 @@ class ImportExportPages(ExportPages):
             ListLink(_l("Export"), export_url, "download", "can_export", keeps_query=True),
         )  # fmt: skip
 
-    # Import: upload, map the columns, preview, run
+    # Import: upload, map the columns, check, run
 
     @expose("/import", methods=["GET", "POST"])
     @has_access
@@ -92,90 +97,102 @@ class ImportExportPages(ExportPages):
             error=error,
             most=current_app.config["MAX_CONTENT_LENGTH"] // (1024 * 1024),
         )
-        return page, error_status(error)
+        return page, 200 if error is None else 422
 
-    def _store_upload(self) -> Upload:
+    def _store_upload(self) -> ImportRun:
         file = request.files.get("file")
         if not isinstance(file, FileStorage) or not file.filename:
             raise DomainError(_("Choose a file."))
+        # No transaction is open while the file is written.
         actor = current_actor()
-        folder = current_app.config["DATA_DIR"]
-        name = clean(file.filename)
-        upload = store_upload(file.stream, name, self.importer.name, actor.id or 0, folder)
-        try:
-            Source(upload.path)
-        except DomainError:
-            upload.remove()
-            raise
-        return upload
+        db.session.commit()
+        most = current_app.config["MAX_CONTENT_LENGTH"]
+        stored, lines = store_upload(file.stream, clean(file.filename), most)
+        run = services.create_run(db.session(), self.importer, stored, lines, actor)
+        if services.recall_choices(db.session(), run, open_source(run).headers):
+            flash(_("The columns are matched as in your last file with these headers."), "info")
+        db.session.commit()
+        return run
 
     @expose("/import/<string:token>", methods=["GET", "POST"])
     @has_access
     @permission_name("import")
     def import_columns(self, token: str):
-        """Map the columns to fields; then run the import as a dry run."""
-        upload = self._upload(token)
-        if not upload.path.exists():
+        """Map the columns to fields; then check the file."""
+        run = self._find_run(token)
+        if run.operation_id is not None or find_file(run.file_key) is None:
             return redirect(f"{self.route_base}/import/{token}/result")
         error: DomainError | None = None
         if request.method == "POST":
-            upload.state["choices"] = read_choices()
-            try:
-                upload.save()
-                if "reread" not in request.form:
-                    with import_slot():
-                        self._dry_run(upload)
+            run.choices = read_choices()
+            db.session.commit()
+            if "reread" not in request.form:
+                try:
+                    self._start_check(run)
                     return redirect(f"{self.route_base}/import/{token}/check")
-            except OSError:
-                db.session.rollback()
-                error = NotWritable()
-            except DomainError as exception:
-                db.session.rollback()
-                error = exception
-        return self._columns_page(upload, error)
+                except DomainError as exception:
+                    db.session.rollback()
+                    error = exception
+        return self._columns_page(run, error)
 
-    def _columns_page(self, upload: Upload, error: DomainError | None):
-        actor = current_actor()
-        choices = upload.state.get("choices", {})
+    def _start_check(self, run: ImportRun) -> None:
+        source = open_source(run)
+        plan = make_plan(self.importer, source, current_actor(), run.choices)
+        plan.check()
+        # A small file is checked by this very request.
+        delay = FALLBACK_SECONDS if run.lines <= background_limit() else 0
+        job = services.start_check(db.session(), run, source, plan, current_actor(), delay=delay)
+        commit_and_run(job, background_limit() if delay else 0)
+
+    def _columns_page(self, run: ImportRun, error: DomainError | None):
+        actor, choices = current_actor(), run.choices
         try:
-            source = open_source(upload)
+            source = open_source(run)
         except DomainError as exception:
             # The chosen encoding or delimiter does not fit the file: go back to the detected ones.
             error = exception
-            choices |= {"encoding": "", "delimiter": ""}
-            upload.save()
-            source = open_source(upload)
-        plan = build_plan(self.importer, source, actor, {})
-        entities = self._entities(actor)
+            run.choices = choices | {"encoding": "", "delimiter": ""}
+            source = open_source(run)
+        plan = make_plan(self.importer, source, actor, {})
         chosen = choices.get("mapping", {}) if "reread" not in request.form else {}
         page = self.render_template(
             "importexport/columns.html",
             title=self.importer.import_label,
             view=self,
-            upload=upload,
+            run=run,
             source=source,
             plan=plan,
             rows=[
-                (column, chosen.get(column.header, plan.mapped.get(column.header, IGNORE)))
+                (
+                    column,
+                    chosen.get(column.header, plan.mapped.get(column.header, IGNORE)),
+                    choices.get("policies", {}).get(column.header, POLICIES[0]),
+                )
                 for column in plan.columns
             ],
             fields=self.importer.fields(),
-            match_rules=self.importer.match_rules,
+            match_rules=self.importer.rules,
             encodings=dict.fromkeys([source.encoding, *ENCODINGS]),
-            entities=entities,
+            entities=self._entities(actor),
             linked_labels=[
                 str(field.label)
                 for field in self.importer.fields()
                 if isinstance(field, ForeignKeyField | ManyToManyField)
                 and field.lookup is not EntityLookup
+                and field.model is not self.importer.model
             ],
             entity=choices.get("entity") or str(plan.entity_id),
-            match=choices.get("match", plan.match.name),
+            match=choices.get("match", ""),
             create_values=choices.get("create_values", False),
+            countries=countries(current_language()),
+            country=choices.get("country") or plan.country,
+            policies=POLICY_LABELS,
+            doubtful=choices.get("doubtful", ""),
+            day_order=choices.get("day_order", ""),
             ignore=IGNORE,
             error=error,
         )
-        return page, error_status(error)
+        return page, 200 if error is None else 422
 
     def _entities(self, actor: Actor) -> list[tuple[int, str]]:
         """Return (id, text) of the entities that new rows may belong to; none if to none at all."""
@@ -187,152 +204,127 @@ class ImportExportPages(ExportPages):
                 return sorted(visible, key=lambda pair: pair[1])
         return []
 
-    def _dry_run(self, upload: Upload) -> None:
-        actor = current_actor()
-        source = open_source(upload)
-        plan = build_plan(self.importer, source, actor, upload.state["choices"])
-        session = db.session()
-        with RejectedRowsFile(upload.rejected_path, source.headers, source.delimiter) as rejected:
-            report = run_import(
-                session, source, plan, actor, dry_run=True, on_rejected=rejected.add
-            )
-        if not (self.can("can_show") or self.can("can_edit")):
-            # The examples name stored rows and what they hold.
-            report.samples = []
-        upload.state["report"] = report_data(report, plan)
-        upload.save()
-
     @expose("/import/<string:token>/check")
     @has_access
     @permission_name("import")
     def import_check(self, token: str):
-        """Show the result of the dry run."""
-        upload = self._upload(token)
-        if not upload.path.exists() or "report" not in upload.state:
+        """Show what the check found, or how far it is."""
+        run = self._find_run(token)
+        job = run.check_job
+        if run.operation_id is not None or job is None:
             return redirect(f"{self.route_base}/import/{token}")
-        return self._report_page("importexport/preview.html", upload)
+        if job.state != "done":
+            return redirect(f"/jobs/{job.id}/")
+        plan = load_plan(db.session(), run, current_actor())
+        wrong = select(ImportIssue).where(ImportIssue.run_id == run.id)
+        first = wrong.order_by(ImportIssue.row, ImportIssue.id).limit(MAX_SHOWN_ERRORS)
+        problems = list(db.session.scalars(first))
+        report = report_data(run, plan, problems)
+        report["problems"] = db.session.scalar(select(func.count()).select_from(wrong.subquery()))
+        if not (self.can("can_show") or self.can("can_edit")):
+            # The examples name stored rows and what they hold.
+            report["samples"] = []
+        return self.render_template(
+            "importexport/preview.html",
+            title=self.importer.import_label,
+            view=self,
+            run=run,
+            report=report,
+            labels={field.name: str(field.label) for field in self.importer.fields()},
+        )
 
     @expose("/import/<string:token>/run", methods=["POST"])
     @has_access
     @permission_name("import")
     def import_run(self, token: str):
-        """Run the import; a second request for the same upload does nothing."""
+        """Import what was checked; a second request leads to the same job."""
         # An import creates and edits rows, so it needs the permissions to do so.
         if not (self.can("can_add") and self.can("can_edit")):
             abort(403)
-        upload = self._upload(token)
-        if "report" not in upload.state:
+        run = self._find_run(token)
+        if run.checked is None:
             return redirect(f"{self.route_base}/import/{token}")
-        if upload.path.exists():
-            try:
-                with import_slot(), upload.running():
-                    self._run(upload)
-            except DomainError as error:
-                flash(str(error), "danger")
-                return redirect(f"{self.route_base}/import/{token}/check")
-        return redirect(f"{self.route_base}/import/{token}/result")
-
-    def _run(self, upload: Upload) -> None:
-        """Import the file unless another request has taken it; store the result.
-
-        Whatever ends the import after its first chunk is stored as its result. Raise
-        DomainError if no row was imported: the file waits again.
-        """
-        if not upload.claim():
-            return
-        progress = ImportProgress(upload.save_progress)
+        given, limit = request.form.get("plan_hash", ""), background_limit()
         try:
-            source = open_source(upload, upload.claimed_path)
-            plan = build_plan(self.importer, source, current_actor(), upload.state["choices"])
-            with RejectedRowsFile(
-                upload.rejected_path, source.headers, source.delimiter
-            ) as rejected:
-                report = run_import(
-                    db.session(), source, plan, current_actor(),
-                    on_rejected=rejected.add, progress=progress,
-                )  # fmt: skip
-            upload.state["result"] = report_data(report, plan)
-            upload.save()
-            upload.claimed_path.unlink(missing_ok=True)
-        except BaseException as error:
-            db.session.rollback()
-            if not isinstance(error, OperationalError):
-                # A connection that is lost during the commit leaves it open whether it was done.
-                progress.until = progress.row
-            if isinstance(error, DomainError) and not progress.has_begun:
-                upload.claimed_path.rename(upload.path)
-                raise
-            upload.state["result"] = interrupted_report(
-                upload, progress.to_dict(), end_reason(error)
+            job = services.confirm(
+                db.session(), run, given, self.key, current_actor(), at_once=limit
             )
-            with suppress(OSError):
-                upload.save()
-            if not isinstance(error, Exception):
-                raise
+        except PlanChanged as error:
+            db.session.rollback()
+            flash(str(error), "warning")
+            return redirect(f"{self.route_base}/import/{token}")
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(f"{self.route_base}/import/{token}/check")
+        return redirect(f"/jobs/{commit_and_run(job, limit).id}/")
 
     @expose("/import/<string:token>/result")
     @has_access
     @permission_name("import")
     def import_result(self, token: str):
-        """Show the result of the import."""
-        upload = self._upload(token)
-        if "result" not in upload.state:
-            if upload.path.exists():
-                return redirect(f"{self.route_base}/import/{token}")
-            if upload.is_running():
-                flash(_("This import is still running. Reload the page in a moment."), "info")
-                return redirect(f"{self.route_base}/list/")
-            # Its process was ended, or could not write the result.
-            upload.state["result"] = interrupted_report(upload, upload.load_progress(), "")
-        return self._report_page("importexport/result.html", upload)
+        """Lead to the page of the job that imports the file."""
+        run = self._find_run(token)
+        if run.operation is not None and run.operation.job_id is not None:
+            return redirect(f"/jobs/{run.operation.job_id}/")
+        if find_file(run.file_key) is None:
+            flash(_("The file of this import is gone. Upload it again."), "warning")
+            return redirect(f"{self.route_base}/import")
+        return redirect(f"{self.route_base}/import/{token}")
 
     @expose("/import/<string:token>/failed.csv")
     @has_access
     @permission_name("import")
     def import_failed(self, token: str):
         """Download the rejected rows, to be corrected and imported again."""
-        upload = self._upload(token)
-        if not upload.rejected_path.exists():
+        run = self._find_run(token)
+        has_any = select(ImportIssue.id).where(ImportIssue.run_id == run.id).limit(1)
+        if find_file(run.file_key) is None or db.session.scalar(has_any) is None:
             abort(404)
-        stem = _("to-correct")
-        return send_file(
-            upload.rejected_path,
-            mimetype="text/csv",
-            as_attachment=True,
-            download_name=f"{stem}-{now():%Y-%m-%d}.csv",
-        )
+        with reading():
+            rows = rejected_rows(db.session(), run)
+            return csv_response(csv_lines(rows, (run.plan or {})["delimiter"]), _("to-correct"))
 
     @expose("/import/<string:token>/cancel", methods=["POST"])
     @has_access
     @permission_name("import")
     def import_cancel(self, token: str):
         """Delete the uploaded file without importing it."""
-        upload = self._upload(token)
-        # Taken, so that no other request can begin to import it.
-        if not upload.claim():
-            flash(_("This import has already started, so it can’t be cancelled."), "danger")
+        run = self._find_run(token)
+        try:
+            services.discard(db.session(), run)
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
             return redirect(f"{self.route_base}/import/{token}/result")
-        upload.remove()
+        db.session.commit()
         flash(_("Import cancelled. Nothing was changed."), "success")
         return redirect(f"{self.route_base}/list/")
 
-    def _upload(self, token: str) -> Upload:
-        owner_id, folder = current_actor().id or 0, current_app.config["DATA_DIR"]
-        upload = find_upload(token, self.importer.name, owner_id, folder)
-        if upload is None:
-            abort(404)
-        return upload
+    @expose("/import/<string:token>/undo", methods=["POST"])
+    @has_access
+    @permission_name("import")
+    def import_undo(self, token: str):
+        """Undo an import, one's own or, as an administrator, a colleague's."""
+        actor = current_actor()
+        named = (ImportRun.token == token, ImportRun.importer == self.importer.name)
+        run = db.session.scalar(select(ImportRun).where(*named))
+        if run is None or not services.may_undo_import(actor, run, self.importer.model):
+            if run is None or run.actor_id != actor.id:
+                abort(404)
+            flash(_("You no longer have permission to do this."), "danger")
+            return redirect(f"{self.route_base}/import/{token}/result")
+        limit = background_limit()
+        try:
+            job: Job = services.undo(db.session(), run, actor, at_once=limit)
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+            return redirect(f"{self.route_base}/import/{token}/result")
+        return redirect(f"/jobs/{commit_and_run(job, limit).id}/")
 
-    def _report_page(self, template: str, upload: Upload):
-        key = "result" if template.endswith("result.html") else "report"
-        report = upload.state[key]
-        labels = {field.name: str(field.label) for field in self.importer.fields()}
-        return self.render_template(
-            template,
-            title=self.importer.import_label,
-            view=self,
-            upload=upload,
-            report=report,
-            labels=labels,
-            has_rejected=upload.rejected_path.exists(),
-        )
+    def _find_run(self, token: str) -> ImportRun:
+        run = services.find_run(db.session(), token, self.importer.name, current_actor())
+        if run is None:
+            abort(404)
+        return run

@@ -1,4 +1,5 @@
 // Loads every behaviour; each is a module that finds its own elements.
+import "./alike.js";
 import "./badge.js";
 import "./cards.js";
 import "./confirm.js";
@@ -10,6 +11,7 @@ import "./forms.js";
 import "./jobs.js";
 import "./lines.js";
 import "./menus.js";
+import "./pairs.js";
 import "./palette.js";
 import "./panel.js";
 import "./password.js";

@@ -77,8 +77,8 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     move(row, event.key === "ArrowUp" ? "up" : "down");
     changed(row.closest("[data-lines]"));
-  } else if (event.key === "Enter" && event.target.matches("input") && !event.ctrlKey && !event.metaKey) {
-    // Enter goes on to the next line instead of saving a form that is half filled in.
+  } else if (event.key === "Enter" && event.target.matches("input") && !event.defaultPrevented && !event.ctrlKey && !event.metaKey) {
+    // Enter goes on to the next line instead of saving a form that is half filled in, unless a picker has used it.
     event.preventDefault();
     const following = row.nextElementSibling;
     if (following) following.querySelector("input:not([type=hidden]), select, textarea").focus();

@@ -1,0 +1,1 @@
+"""The jobs that check a file, import it, and undo the import."""

@@ -1,0 +1,130 @@
+"""A field is converted to another kind after a preview, and the conversion is undone."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from app.customfields import loading
+from app.customfields.conversion import open_conversion
+from app.customfields.models import CustomField
+from app.extensions import db
+from app.jobs.models import Job
+from app.jobs.runner import run_now
+from tests.customfields.fields import a_field
+from tests.customfields.test_everywhere import form_of, reload
+from tests.factories import a_contact
+from tests.people import ALICIA, BRUNO
+
+TEXTS = ("31/12/2025", "2026-01-15", "no sé", "=1+1")
+
+
+def run_jobs(kind: str) -> None:
+    for job in db.session.scalars(select(Job).where(Job.kind == kind)).all():
+        assert run_now(job.id) in ("done", "cancelled")
+
+
+def field_now(field_id: int) -> CustomField:
+    return db.session.get(CustomField, field_id, populate_existing=True)
+
+
+@pytest.mark.both_databases
+def test_texts_become_dates_and_texts_again_byte_for_byte(client_as, session):
+    field, admin = a_field(label="Certificate"), client_as(ALICIA)
+    name, number = field.name, field.id
+    rows = [a_contact(**{name: text}) for text in TEXTS]
+    address = f"/custom-fields/convert/{number}"
+    assert admin.get(address).status_code == 200
+    assert admin.post(address, data={"kind": "date"}).status_code == 302
+    run_jobs("custom-field-convert")
+    conversion = open_conversion(session, field_now(number))
+    assert (conversion.fits, conversion.misfits) == (2, 2)
+    assert "2" in admin.get(address).text
+    file = admin.post(f"/custom-fields/misfits/{number}").text
+    assert "no sé" in file
+    assert "'=1+1" in file
+    # Nothing has changed yet; somebody edits a value meanwhile.
+    assert [getattr(reload(row), name) for row in rows] == list(TEXTS)
+    browser = client_as(BRUNO)
+    browser.post(
+        f"/contacts/edit/{rows[2].id}", data=form_of(reload(rows[2]), **{name: "01/02/2026"})
+    )
+    assert admin.post(address, data={"decision": "confirm"}).status_code == 302
+    loading.refresh()
+    days = [date(2025, 12, 31), date(2026, 1, 15), date(2026, 2, 1), None]
+    assert [getattr(reload(row), name) for row in rows] == days
+    assert field_now(number).kind == "date"
+    log = browser.get(f"/contacts/show/{rows[2].id}?tab=log")
+    assert log.status_code == 200
+    assert "no sé" in log.text
+    # A date changed since is converted back, the others are as they were.
+    browser.post(
+        f"/contacts/edit/{rows[0].id}", data=form_of(reload(rows[0]), **{name: "24/12/2025"})
+    )
+    assert admin.post(address, data={"decision": "undo"}).status_code == 302
+    loading.refresh()
+    run_jobs("custom-slot-empty")
+    texts = [getattr(reload(row), name) for row in rows]
+    assert texts == ["2025-12-24", "2026-01-15", "01/02/2026", "=1+1"]
+    assert open_conversion(session, field_now(number)) is None
+    assert a_field("date", "Other").slot == "d01"
+
+
+def test_cancelling_leaves_everything_as_it_was(client_as, session):
+    field, admin = a_field(label="Certificate"), client_as(ALICIA)
+    row = a_contact(**{field.name: "31/12/2025"})
+    address = f"/custom-fields/convert/{field.id}"
+    admin.post(address, data={"kind": "choice"})
+    run_jobs("custom-field-convert")
+    admin.post(address, data={"decision": "cancel"})
+    assert admin.post(address, data={"decision": "confirm"}).status_code == 422
+    loading.refresh()
+    run_jobs("custom-slot-empty")
+    assert getattr(reload(row), field.name) == "31/12/2025"
+    assert not field_now(field.id).options
+    assert a_field("choice", "Other", options=[("A", "A")]).slot == "c01"
+
+
+def test_texts_become_the_options_of_a_choice(client_as, session):
+    field, admin = a_field(label="Size"), client_as(ALICIA)
+    rows = [a_contact(**{field.name: text}) for text in ("XL", "S", "XL")]
+    name = field.name
+    admin.post(f"/custom-fields/convert/{field.id}", data={"kind": "choice"})
+    run_jobs("custom-field-convert")
+    admin.post(f"/custom-fields/convert/{field.id}", data={"decision": "confirm"})
+    loading.refresh()
+    options = {option.label_en: str(option.id) for option in field_now(field.id).options}
+    assert sorted(options) == ["S", "XL"]
+    assert [getattr(reload(row), name) for row in rows] == [
+        options["XL"], options["S"], options["XL"]
+    ]  # fmt: skip
+    assert admin.post(f"/custom-fields/convert/{field.id}", data={"kind": "x"}).status_code == 422
+
+
+def test_a_value_of_another_kind_cannot_be_put_back(client_as, session):
+    field, admin = a_field(label="Certificate"), client_as(ALICIA)
+    contact, name = a_contact(**{field.name: "no sé"}), field.name
+    browser = client_as(BRUNO)
+    browser.post(
+        f"/contacts/edit/{contact.id}", data=form_of(reload(contact), **{name: "31/12/2025"})
+    )
+    admin.post(f"/custom-fields/convert/{field.id}", data={"kind": "date"})
+    run_jobs("custom-field-convert")
+    admin.post(f"/custom-fields/convert/{field.id}", data={"decision": "confirm"})
+    loading.refresh()
+    entry = contact_entries(contact)[-1]
+    page = browser.post(f"/contacts/putback/{contact.id}/{entry.id}/{name}", follow_redirects=True)
+    assert page.status_code == 200
+    assert "does not fit the field any more" in page.text
+    assert getattr(reload(contact), name) == date(2025, 12, 31)
+
+
+def contact_entries(contact):
+    from app.log.models import LogEntry
+
+    query = select(LogEntry).where(
+        LogEntry.subject_type == "contact", LogEntry.subject_id == contact.id
+    )
+    return db.session.scalars(query.order_by(LogEntry.id)).all()
