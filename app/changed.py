@@ -16,9 +16,10 @@ def changed_attributes(row: Any) -> frozenset[str]:
     history takes longer than writing the row. It says the same until the flush has ended.
     """
     state: Any = inspect(row)
-    touched = {*state.committed_state, *vars(state).get("_pending_mutations", ())}
     return frozenset(
-        name for name in touched if state.get_history(name, PASSIVE_NO_INITIALIZE).has_changes()
+        name
+        for name in state.committed_state
+        if state.get_history(name, PASSIVE_NO_INITIALIZE).has_changes()
     )
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.both_databases
 # The user with rights, reach, running jobs and settings; count, rows and chips; saved views.
 MOST = 5
 # Short lists, which are sorted value by value or whose uses in other tables are counted.
-MORE = {"RoleView": 8, "UserView": 6, "TagView": 6}
+MORE = {"RoleView": 8, "UserView": 6, "TagView": 6, "ContactTypeView": 6}
 # How often a page looks up its user: by whatever asks for ``current_user``.
 MOST_LOOKUPS = 40
 # Of the page of a row, its form, or saving that.
