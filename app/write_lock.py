@@ -79,14 +79,15 @@ class WriterConnection(sqlite3.Connection):
     def __init__(self, database, *args, **kwargs) -> None:
         super().__init__(database, *args, **kwargs)
         self._line = _line_of(str(database))
-        self._has_turn = False
+        # Whether it has its turn: from the beginning of a transaction to its end.
+        self.has_turn = False
 
     def begin_at_once(self) -> bool:
         """Wait for one's turn and begin a transaction that has the write lock.
 
         Return False, without a transaction, if another process has it: SQLite is to wait for it.
         """
-        self._has_turn = self._line.enter(MAX_WAIT_SECONDS)
+        self.has_turn = self._line.enter(MAX_WAIT_SECONDS)
         self.execute("PRAGMA busy_timeout=0")
         try:
             self.execute("BEGIN IMMEDIATE")
@@ -100,8 +101,8 @@ class WriterConnection(sqlite3.Connection):
         return True
 
     def _end_turn(self) -> None:
-        if self._has_turn:
-            self._has_turn = False
+        if self.has_turn:
+            self.has_turn = False
             self._line.leave()
 
     def commit(self) -> None:
@@ -126,5 +127,5 @@ class WriterConnection(sqlite3.Connection):
 
     def __del__(self) -> None:
         # A connection that was dropped rather than closed. If it was never opened it has no turn.
-        if getattr(self, "_has_turn", False):
+        if getattr(self, "has_turn", False):
             self._end_turn()

@@ -108,9 +108,13 @@ def measure_operations(
         report, site, engine, rounds, factor,
         "change status of {rows:,}", "change_status", f"entity__under={one}", "status", "status",
     )  # fmt: skip
+    # On SQLite all contacts get the tag: there are a tenth as many.
+    if engine.dialect.name == "sqlite":
+        kind = 0
     _measure_operation(
         report, site, engine, rounds, factor,
-        "add a tag to {rows:,}", "add_tag", f"type__is={kind}", "tag", "tag", type=str(kind),
+        "add a tag to {rows:,}", "add_tag", f"type__is={kind}" if kind else "", "tag", "tag",
+        type=str(kind),
     )  # fmt: skip
 
 

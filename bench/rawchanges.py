@@ -59,8 +59,8 @@ class Scripts:
         ]
 
     def add_tag(self, value: int, kind: int) -> list[str]:
-        """Return the statements that give the contacts of a type one more tag."""
-        where = f"c.trashed_at IS NULL AND c.type_id = {kind}"
+        """Return the statements that give the contacts of a type, or with 0 all, one more tag."""
+        where = "c.trashed_at IS NULL" + (f" AND c.type_id = {kind}" if kind else "")
         new = f"{self.array}({value}, 'fresh')"
         if self.is_sqlite:
             gather = "json_group_array(json_array(t.id, t.label_en))"

@@ -8,7 +8,7 @@ import threading
 from contextlib import closing, contextmanager
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from app import write_lock
@@ -71,17 +71,20 @@ def test_the_turn_ends_with_the_transaction(engine, end, monkeypatch):
         pass
     getattr(connection if end == "close" else transaction, end)()
     with engine.begin() as other:
-        other.execute(text("CREATE TABLE written (id INTEGER)"))
+        assert other.connection.dbapi_connection.has_turn
     connection.close()
 
 
-def test_the_turn_ends_with_a_connection_that_is_dropped(engine, tmp_path):
+def test_the_turn_ends_with_a_connection_that_is_dropped(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(write_lock, "MAX_WAIT_SECONDS", 0.2)
+    with engine.begin():
+        pass
     dropped = sqlite3.connect(tmp_path / "lock.sqlite3", factory=write_lock.WriterConnection)
     assert dropped.begin_at_once()
     del dropped
     gc.collect()
-    with engine.begin():
-        pass
+    with engine.begin() as other:
+        assert other.connection.dbapi_connection.has_turn
 
 
 def test_another_process_that_has_the_lock_is_waited_for_and_noticed(

@@ -75,7 +75,9 @@ class UndoRun(ChunkedRun):
         self._execute(statement, chunk_rows=self.json.id_list(ids))
 
     def logged_rows(self, entries: Select) -> Select:
-        return entries.join(Item, Item.row_id == self.model.id).where(self.chosen)
+        items = and_(Item.operation_id == self.operation_id, Item.row_id == self.model.id)
+        # The ids tell the planner how many rows there are; it has no statistics of the items yet.
+        return entries.join(Item, items).where(self.json.is_one_of(self.model.id))
 
     def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
