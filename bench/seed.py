@@ -98,12 +98,12 @@ def _seed(connection: Connection, contacts: int, accounts: int) -> None:
     for row in companies:
         names.append(fold(row[1]))
         rows.append(row)
-        texts.append((row[0], f"{fold(row[1])} {row[3]}{SEPARATOR}"))
+        texts.append((row[0], f"{fold(row[1])} {row[3]}{SEPARATOR}", row[6]))
     _write(
         connection, "account",
         "id name sort_name email city country entity_id version created_at updated_at", rows,
     )  # fmt: skip
-    _write(connection, "account_search", "row_id text", texts)
+    _write(connection, "account_search", "row_id text entity_id", texts)
     people = _contacts(dice, contacts, accounts, entities, small, lists, moment)
     while chunk := list(islice(people, 20_000)):
         _write(
@@ -116,9 +116,9 @@ def _seed(connection: Connection, contacts: int, accounts: int) -> None:
         _write(
             connection,
             "contact_search",
-            "row_id text",
+            "row_id text entity_id",
             [
-                (row[0], f"{own}{SEPARATOR}{names[row[13] - 1] if row[13] else ''}")
+                (row[0], f"{own}{SEPARATOR}{names[row[13] - 1] if row[13] else ''}", row[12])
                 for row, own in chunk
             ],
         )
