@@ -20,7 +20,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 # Leases expire and stalled jobs are requeued this fast, so that a test need not wait half a minute.
 # A live worker that takes longer for a chunk may lose its lease, and must cope with it.
-LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.1
+LEASE_DURATION, SWEEP = timedelta(seconds=0.5), 0.3
 # While a file of this name is in the data folder, a worker pauses after so many chunks of at most
 # so many rows: rows are left for the next worker, however late the signal comes.
 SLOW_FILE, MAX_CHUNKS, MAX_ROWS = "slow", 3, 100
