@@ -142,19 +142,22 @@ def compare(one: Facts, other: Facts, weight: int = 0) -> tuple[int, int]:
     ``weight`` is what the frequency of their surnames adds. Other first names at one address,
     or with one e-mail, are a family.
     """
+    has_email = bool(one.email) and one.email == other.email
+    has_phone = not one.phones.isdisjoint(other.phones)
+    added, bits = _compare_birth_dates(one.birth_date, other.birth_date)
+    if added == _OTHER_BIRTH_DATE and not (has_email or has_phone):
+        # Nothing else makes up for it: of most pairs the names need not be compared.
+        return 0, 0
     likeness = compare_names(one, other)
     if likeness == 0:
         return 0, 0
     # The weakest likeness of the name decides.
     score = min(worth for bit, worth in _NAME_SCORES.items() if likeness & bit)
-    score += weight
-    reasons = likeness
-    if one.email and one.email == other.email:
+    score, reasons = score + weight + added, likeness | bits
+    if has_email:
         score, reasons = score + _EMAIL, reasons | SAME_EMAIL
-    if one.phones & other.phones:
+    if has_phone:
         score, reasons = score + _PHONE, reasons | SAME_PHONE
-    added, bits = _compare_birth_dates(one.birth_date, other.birth_date)
-    score, reasons = score + added, reasons | bits
     added, bits = _compare_places(one, other)
     score, reasons = score + added, reasons | bits
     return (score, reasons) if score >= MIN_SCORE else (0, 0)
