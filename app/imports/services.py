@@ -253,7 +253,10 @@ def delete_expired(session: Session, size: int) -> int:
     old = ImportRun.created_at < now() - DRAFT_LIFETIME
     gone = select(ImportRun.id).where(~has_file, ~is_running, old)
     drafts = gone.where(ImportRun.operation_id.is_(None)).limit(size)
-    count = _deleted(session, delete(ImportRun).where(ImportRun.id.in_(drafts)))
+    count = _deleted(
+        session,
+        delete(ImportRun).where(ImportRun.id.in_(drafts), ImportRun.operation_id.is_(None)),
+    )
     kept = gone.where(ImportRun.operation_id.is_not(None))
     count += _deleted(session, delete(ImportChunk).where(ImportChunk.run_id.in_(kept)))
     some = select(ImportIssue.id).where(ImportIssue.run_id.in_(kept)).limit(size)

@@ -33,7 +33,7 @@ from app.security.scope import Scoped
 from app.text import fold, sort_key
 from app.trash.models import Trashable
 from app.types import SortKey
-from tests.contacts.test_import_pages import submit_columns
+from tests.contacts.test_import_pages import run_import, submit_columns
 from tests.contracts.pagereader import find_post_form
 from tests.factories import a_contact, the_entity
 from tests.people import BRUNO, CLARA, api_key_header
@@ -202,7 +202,7 @@ def test_many_are_changed_at_once_and_exported_and_imported(app, client_as):
     file = {"file": (io.BytesIO(b"Subject;Priority\nMany 1;Low\nNew;High\n"), "t.csv")}
     at = browser.post("/tickets/import", data=file).location
     submit_columns(browser, at, match="subject")
-    browser.post(f"{at}/run")
+    run_import(browser, at)
     listed = {
         row.subject: row.priority for row in db.session.scalars(select(app.sample.Ticket)).all()
     }
