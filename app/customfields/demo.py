@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from app.contacts.models import Contact
 from app.customfields import loading
 from app.customfields.models import CustomField, CustomOption
-from app.customfields.services import complete_field
+from app.customfields.services import complete_field, follow_change
 from app.i18n.clock import today
+from app.security.actor import SYSTEM
 
 SPORT = {"section_en": "Sport", "section_es": "Deporte"}
 SIZES = (("S", "S"), ("M", "M"), ("L", "L"), ("XL", "XL"))
@@ -45,10 +46,9 @@ def fill_with_demo(session: Session) -> None:
         ]
         with session.no_autoflush:
             complete_field(session, field)
-        # An empty database is indexed at once.
-        field.is_sortable = False
         session.add(field)
         session.flush()
+        follow_change(session, field, SYSTEM)
         fields.append(field)
     session.commit()
     loading.refresh()
