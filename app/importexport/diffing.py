@@ -307,9 +307,7 @@ class ChunkDiff:
         pairs = [*row.links.items(), *((name, one) for name in row.many for one in row.many[name])]
         for name, linked in pairs:
             if linked.id is None and self.plan.lookups[name].may_create:
-                values = report.created_values.setdefault(str(self.fields[name].label), [])
-                if linked.label not in values:
-                    values.append(linked.label)
+                report.add_created(str(self.fields[name].label), linked.label)
 
     def _new_sample(self, row: ImportRow) -> dict[str, Any]:
         """Return a new row as it would be stored, for the preview."""

@@ -11,6 +11,8 @@ ACCEPTED = frozenset({"new", "updated", "unchanged"})
 MAX_ERRORS = 10_000
 MAX_SAMPLES = 20
 MAX_NEW_SAMPLES = 5
+# Values to be created that are named for each field; of more it is only said that there are more.
+MAX_CREATED = 200
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Report:
     # Label of a field → values that are, or would be, created.
     created_values: dict[str, list[str]] = field(default_factory=dict)
 
+    # Labels of the fields of which more values are created than are named.
+    created_more: list[str] = field(default_factory=list)
     # The first new rows as they would be stored: {row, name, values: [{field, value}]}.
     new_samples: list[dict[str, Any]] = field(default_factory=list)
     # Fields that an empty cell erases.
@@ -58,6 +62,17 @@ class Report:
                 setattr(self, outcome, getattr(checked, outcome))
         self.errors, self.errors_left_off = checked.errors, checked.errors_left_off
         self.created_values, self.matched = checked.created_values, checked.matched
+        self.created_more, self.erased = checked.created_more, 0
+
+    def add_created(self, label: str, value: str) -> None:
+        """Name a value of a field that is, or would be, created."""
+        values = self.created_values.setdefault(label, [])
+        if value in values:
+            return
+        if len(values) < MAX_CREATED:
+            values.append(value)
+        elif label not in self.created_more:
+            self.created_more.append(label)
 
     def add_error(self, row: int, field_name: str, reason: str) -> None:
         """Add the reason why a row, or a cell of it, was rejected."""
@@ -74,6 +89,8 @@ class Report:
             data["errors_left_off"] = self.errors_left_off
         if self.created_values:
             data["created_values"] = self.created_values
+        if self.created_more:
+            data["created_more"] = self.created_more
         if self.erased:
             data["erased"] = self.erased
         if self.matched:
@@ -82,7 +99,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads: all but the errors."""
-        names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values")
+        names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values", "created_more")
         return {
             name: getattr(self, name) for name in (*names, "erased", "changed_since", "last_id")
         }

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from app.extensions import db
+from app.imports.models import ImportRun
 from tests.factories import a_contact
 
 DATA = Path(__file__).parent.parent / "data"
@@ -82,3 +85,23 @@ def test_an_export_is_printed_or_written(run, tmp_path):
     assert run(*words, "--output", path).exit_code == 0
     assert path.read_bytes().decode() == "Last name,First name\r\nPeña,Ana\r\n"
     assert json.loads(run("import", path).stdout)["unchanged"] == 1
+
+
+def test_policies_and_doubtful_rows_are_chosen_by_options(run, tmp_path):
+    a_contact(first_name="Ana", last_name="Peña", email="p@example.org", city="Irún")
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "first name,last name,email,city\nAna,Peña,p@example.org,Vigo\nEva,Ruiz,p@example.org,\n"
+    )
+    told = json.loads(run("import", path, "--policy", "city=fill").stdout)
+    assert (told["unchanged"], told["conflict"], bool(told["operation"])) == (1, 1, True)
+    told = json.loads(run("import", path, "--policy", "city=fill", "--doubtful", "new").stdout)
+    assert (told["unchanged"], told["new"]) == (1, 1)
+    refused = run("import", path, "--policy", "city=melt")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+
+
+def test_a_dry_run_leaves_nothing(run):
+    done = run("import", DATA / "congreso-es-cp1252.csv", "--dry-run")
+    assert json.loads(done.stdout)["new"] == 54
+    assert db.session.scalar(select(func.count(ImportRun.id))) == 0

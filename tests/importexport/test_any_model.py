@@ -15,6 +15,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.importexport.importer import Importer
 from app.importexport.matchrules import MatchRule
+from app.importexport.report import MAX_CREATED, Report
 from app.imports.views import ImportExportPages
 from app.log.models import LogEntry, Logged
 from app.models import VersionedRow
@@ -83,3 +84,13 @@ def test_its_pages_ask_for_no_entity_and_lead_to_the_end(app, client_as, session
     digest = re.search('name="plan_hash" value="([0-9a-f]+)"', browser.get(f"{at}/check").text)[1]
     job = browser.post(f"{at}/run", data={"plan_hash": digest}).location
     assert re.search(r'New <b data-count="new">1</b>', browser.get(job).text)
+
+
+def test_more_created_values_than_are_named_are_said_to_be_more():
+    report = Report()
+    for number in [*range(MAX_CREATED), 3, 4]:
+        report.add_created("Tags", f"tag {number}")
+    assert "created_more" not in report.to_dict()
+    report.add_created("Tags", "one more")
+    assert report.to_dict()["created_more"] == ["Tags"]
+    assert len(Report.from_json(report.to_json()).created_values["Tags"]) == MAX_CREATED
