@@ -17,12 +17,12 @@ _statements = LatestOnly(500)
 
 
 def prepared(actor: Actor | None, key: tuple[Any, ...], build: Callable[[], Any]) -> Any:
-    """Return what ``build`` returns for an actor and a key in the reader's language.
+    """Return what ``build`` returns for an actor, a key, the reader's language and the database.
 
     It must depend on nothing else: a scope and a computed field do not name a moment or a value
     that they read, but ask the database for it.
     """
-    whole = (current_language(), actor, *key)
+    whole = (db.engine.dialect.name, current_language(), actor, *key)
     found = _statements.get(whole)
     if found is None:
         found = _statements[whole] = build()
