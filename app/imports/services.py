@@ -36,7 +36,7 @@ DRAFT_LIFETIME, FILE_LIFETIME = timedelta(days=1), timedelta(days=7)
 
 
 # What is chosen anew for each file is left out: where it goes, and how it is read.
-_RECALLED = ("mapping", "policies", "match", "create_values", "doubtful", "country", "day_order")
+_RECALLED = ("mapping", "policies", "match", "create_values", "doubtful", "day_order")
 _RECALLED_RUNS = 50
 
 
