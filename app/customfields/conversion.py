@@ -23,6 +23,7 @@ from app.importexport.formula_escape import escape_formula
 from app.jobs.services import cancel, enqueue
 from app.log.models import LogEntry
 from app.security.actor import Actor
+from app.security.scope import visible
 from app.subjects import model_named
 from app.types import now
 
@@ -207,14 +208,20 @@ def sweep_late(session: Session, conversion: CustomConversion) -> None:
     _fill(session, conversion, list(session.scalars(late.order_by(table.c.id))), back=False)
 
 
-def misfit_lines(session: Session, conversion: CustomConversion) -> Iterator[list[str]]:
-    """Yield a header, then id, name and value of the rows whose value does not fit."""
+def misfit_lines(
+    session: Session, conversion: CustomConversion, actor: Actor
+) -> Iterator[list[str]]:
+    """Yield a header, then id, name and value of the rows whose value does not fit.
+
+    They are those that the actor may see.
+    """
     field = conversion.field
     model = model_named(field.subject)
     old, new = _column(field, conversion.from_slot), _column(field, conversion.to_slot)
     written = field_type_of(field, conversion.from_kind).write_label
     yield ["id", _("Name"), str(field.label)]
-    query = select(model, old).where(old.is_not(None), new.is_(None)).order_by(model.id)
+    query = visible(model, actor).add_columns(old).where(old.is_not(None), new.is_(None))
+    query = query.order_by(model.id)
     for row, value in session.execute(query.execution_options(yield_per=500)):
         yield [str(row.id), escape_formula(str(row)), escape_formula(written(value, None))]
 

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
+from app.crud.screens import may
 from app.customfields.conversion import (
     cancel_conversion,
     confirm_conversion,
@@ -32,6 +33,7 @@ from app.importexport.csv_response import csv_lines, csv_response, default_delim
 from app.log.services import record_security_event
 from app.security.actor import current_actor
 from app.security.areas import Area
+from app.subjects import model_named
 
 DECISIONS = {
     "confirm": confirm_conversion, "cancel": cancel_conversion, "undo": undo_conversion,
@@ -171,10 +173,11 @@ class CustomFieldView(ModelView):
     @permission_name("edit")
     def misfits(self, pk: str):
         """Download the values that do not fit the new kind."""
-        conversion = open_conversion(db.session(), self.find(pk))
-        if conversion is None:
+        field = self.find(pk)
+        conversion = open_conversion(db.session(), field)
+        if conversion is None or not may("can_list", model_named(field.subject)):
             abort(404)
-        lines = misfit_lines(db.session(), conversion)
+        lines = misfit_lines(db.session(), conversion, current_actor())
         record_security_event(
             db.session(), "exported", current_actor(), name="CustomFields",
             filter=localize(lambda: _("Values that do not fit")), columns=str(conversion.field.label),
