@@ -11,6 +11,8 @@ from flask import Flask, has_request_context, request
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
+from app.customfields import loading
+from app.customfields.slots import SlotField
 from app.database import is_read_only
 from app.domains import load_all
 from app.extensions import db
@@ -100,6 +102,9 @@ def connection(app):
     """Everything a test writes, commits included, goes through here and is undone."""
     with app.app_context(), undone() as connection:
         yield connection
+        if SlotField.all():
+            # The process has the custom fields of the test, the database no longer.
+            loading.forget_all()
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_the_api_describes_and_runs_the_actions_of_each_resource(client_as):
         "change-type",
         "delete",
         "remove-tag",
+        "set-custom-field",
     ]
     assert "change-category" in allowed["contacts"]
     sent = {"action": "change-type", "resource": "accounts", "ids": [row.id]}

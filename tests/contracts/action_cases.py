@@ -21,6 +21,7 @@ from app.crud.actions import get_list_actions
 from app.crud.fields import SwitchField, TypedField
 from app.crud.modelfields import ModelChoiceField
 from app.crud.modelview import ModelView
+from app.customfields.slots import SlotField
 from app.entities.models import Entity
 from app.extensions import db
 from app.operations.actionbase import Action, answer_fields
@@ -32,6 +33,7 @@ from app.repositories.models import Repository
 from app.security.actor import SYSTEM
 from app.staff.models import StaffUser
 from app.trash.services import restore
+from tests.customfields.fields import a_field
 from tests.factories import a_row, a_value, an_entity, the_entity
 from tests.operations.run_actions import action_with, screen_of, verbs_of
 from tests.people import READS_CONTACTS, Person, add_person
@@ -66,9 +68,17 @@ def _with_a_user(row: Any, entity: str) -> None:
     db.session.commit()
 
 
+def _custom_value(kind: type[Action]) -> dict[str, Any]:
+    """Return a value of a custom field of the model, which is defined if need be."""
+    defined = (field.name for field in SlotField.all() if field.model is kind.model)
+    name = next(defined, "") or a_field(subject=kind.model.__tablename__).name
+    return {"field": name, name: "XL"}
+
+
 # Answers that cannot be derived from the fields.
-ANSWERS: dict[str, Callable[[], dict[str, Any]]] = {
-    "change_rights": lambda: {"contacts": "read"},
+ANSWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "change_rights": lambda _kind: {"contacts": "read"},
+    "set_custom_field": _custom_value,
 }
 # Prepares a new row so that the action changes it.
 PREPARATIONS: dict[str, Callable[[Any, str], None]] = {"change_rights": _with_a_user}
@@ -94,7 +104,7 @@ def list_post_url(kind: type[Action]) -> str:
 def answers_for(kind: type[Action]) -> dict[str, Any]:
     """Return answers that change the rows of ``a_row_for``."""
     if made := ANSWERS.get(kind.action_name()):
-        return made()
+        return made(kind)
     return {field.name: _answer(field) for field in answer_fields(kind.build_form())}
 
 

@@ -14,6 +14,8 @@ APP = Path(__file__).parents[2] / "app"
 # Statements over ids alone, and why no change in between can mislead them.
 REASONS = {
     ("crud/submissions.py", "record_created_row"): "the key was claimed in the same transaction",
+    ("customfields/conversion.py", "empty_rows"): "the chunk was locked in the same transaction",
+    ("customfields/jobs.py", "step"): "the chunk was locked; the leased job alone says the rest",
     ("entities/listeners.py", "_update_paths"): "the root of the tree is locked",
     ("imports/jobs/checking.py", "step"): "the import was locked in the same transaction",
     ("imports/jobs/checking.py", "end"): "the leased job alone writes them",
