@@ -123,7 +123,7 @@ class EmptyJob(JobKind):
             session.execute(
                 update(CustomField.__table__)
                 .where(CustomField.__table__.c.id == field.id)
-                .values(slot=None, version=field.version + 1, updated_at=now())
+                .values(slot=None, is_emptied=True, version=field.version + 1, updated_at=now())
             )
         return Step(ids[-1] if ids else job.cursor, len(rows), is_last=is_last)
 

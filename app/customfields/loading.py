@@ -150,6 +150,9 @@ def load(app: Flask) -> None:
             pass
         finally:
             db.session.remove()
+            # Processes that are forked from this one must not share its connections.
+            for engine in db.engines.values():
+                engine.dispose()
 
 
 def forget_all() -> None:

@@ -10,14 +10,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     String,
     Table,
     UniqueConstraint,
-    false,
-    or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -27,7 +24,7 @@ from app.i18n.labels import Bilingual, choose_label
 from app.lines import Line, lines_of
 from app.log.models import Logged
 from app.models import VersionedRow
-from app.security.actor import Actor
+from app.security.scope import OpenToStaff
 from app.subjects import Customizable, marked
 from app.trash.models import Trashable
 from app.types import UTCDateTime
@@ -72,7 +69,7 @@ class CustomOption(Model, Line, Bilingual):
     is_active: Mapped[bool] = mapped_column(default=True, info={"label": _l("Available")})
 
 
-class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
+class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged, OpenToStaff):
     """A field that an administrator adds to contacts or accounts.
 
     In the program it is called ``custom_<id>``, for ever; ``slot`` says which column holds its
@@ -86,7 +83,9 @@ class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
         *Trashable.trash_index("custom_field"),
     )
     has_own_purge = True
-    __unlogged__ = Logged.__unlogged__ | {"slot", "is_indexed"}
+    # In SQL, too: ``name`` is what the program calls it.
+    name_parts: ClassVar[tuple[str, ...]] = ("label",)
+    __unlogged__ = Logged.__unlogged__ | {"slot", "is_indexed", "is_emptied"}
 
     label_en: Mapped[str] = mapped_column(
         String(120), default="", info={"label": _l("English name"), "kind": "text"}
@@ -124,6 +123,8 @@ class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
         default=False, info={"label": _l("Lists sort by it")}
     )
     is_indexed: Mapped[bool] = mapped_column(default=False)
+    # Whether its values were deleted: it stays so that the log can name it.
+    is_emptied: Mapped[bool] = mapped_column(default=False)
     portal: Mapped[str] = mapped_column(
         String(8),
         default="hidden",
@@ -144,11 +145,6 @@ class CustomField(Model, VersionedRow, Bilingual, Trashable, Logged):
     contact_types: Mapped[list[ContactType]] = relationship(
         secondary=custom_field_type, info={"label": _l("Only for contact types")}
     )
-
-    @classmethod
-    def scope(cls, actor: Actor) -> ColumnElement[bool]:
-        """Return the condition on fields, for the staff; not those whose values were deleted."""
-        return or_(cls.slot.is_not(None), cls.trashed_at.is_(None)) if actor.is_staff else false()
 
     @property
     def name(self) -> str:

@@ -62,9 +62,9 @@ def complete_field(session: Session, field: CustomField) -> None:
     Raise DomainError for what cannot be.
     """
     kind = KINDS[field.kind]
-    if field.slot is None:
+    if field.id is None:
         field.slot = free_slot(session, field.subject, field.kind)
-    if not field.position:
+    if field.id is None and not field.position:
         last = session.scalar(
             select(func.max(CustomField.position)).where(CustomField.subject == field.subject)
         )

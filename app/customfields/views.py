@@ -43,7 +43,7 @@ DECISIONS = {
 class CustomFieldView(ModelView):
     """Fields that the organisation adds to contacts and accounts."""
 
-    datamodel = ScopedInterface(CustomField)
+    datamodel = ScopedInterface(CustomField).where(CustomField.is_emptied.is_(False))
     route_base = "/custom-fields"
     api = trash = True
     list_template = "customfields/list.html"

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("in_filters", sa.Boolean(), nullable=False),
         sa.Column("is_sortable", sa.Boolean(), nullable=False),
         sa.Column("is_indexed", sa.Boolean(), nullable=False),
+        sa.Column("is_emptied", sa.Boolean(), nullable=False),
         sa.Column("portal", sa.String(8), nullable=False),
         sa.Column("is_personal", sa.Boolean(), nullable=False),
         sa.Column("identifies", sa.Boolean(), nullable=False),

@@ -47,6 +47,11 @@ of_an_entity = pytest.mark.parametrize(
     ids=lambda view: view.__name__,
 )
 every_trash = pytest.mark.parametrize("view", TRASHES, ids=lambda view: view.__name__)
+scoped_trash = pytest.mark.parametrize(
+    "view",
+    [view for view in TRASHES if hasattr(view.datamodel.obj, "scope")],
+    ids=lambda view: view.__name__,
+)
 every_view = pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
 scoped = pytest.mark.parametrize(
     "view",
@@ -141,7 +146,7 @@ def test_a_row_that_lives_is_not_in_the_trash(view, client_as):
     assert alicia.post(f"{base(view)}/restore/{row.id}").status_code == 404
 
 
-@every_trash
+@scoped_trash
 def test_the_trash_of_another_entity_is_out_of_reach(view, nora):
     row = a_row(view.datamodel.obj, "Sur")
     move_to_trash(row, ALICIA.as_actor())
@@ -160,7 +165,7 @@ def test_the_trash_of_another_entity_is_out_of_reach(view, nora):
     assert stored(row) == before
 
 
-@every_trash
+@scoped_trash
 def test_an_action_runs_on_all_ticked_rows_or_on_none(view, nora):
     ours, theirs = a_row(view.datamodel.obj), a_row(view.datamodel.obj, "Sur")
     for row in (ours, theirs):
