@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 from sqlalchemy import literal_column
 
@@ -10,6 +12,7 @@ import app.crud.lookup as lookup
 from app.crud.api import ModelApi
 from app.crud.limits import TooManySlowLists, slow_list
 from app.crud.modelview import ModelView
+from app.crud.prepared import forget_statements
 from app.crud.table import Table
 from app.text import fold
 from app.trash.services import move_to_trash
@@ -31,11 +34,27 @@ def select_slowly(table: Table, state, select=Table.select):
     return select(table, state).where(SLOW > 0)
 
 
+@contextmanager
+def slowed_lists():
+    """Make every list slow inside the block, and the limit short.
+
+    Statements that are kept are built anew: those from before are fast, those from inside slow.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "MAX_SECONDS", 0.02)
+        patch.setattr(Table, "select", select_slowly)
+        forget_statements()
+        try:
+            yield
+        finally:
+            forget_statements()
+
+
 @pytest.fixture
-def slow_lists(monkeypatch):
+def slow_lists():
     """Make every list slow, and the limit short."""
-    monkeypatch.setattr(limits, "MAX_SECONDS", 0.02)
-    monkeypatch.setattr(Table, "select", select_slowly)
+    with slowed_lists():
+        yield
 
 
 @pytest.mark.parametrize("view", ModelView.all(), ids=lambda view: view.__name__)
@@ -82,12 +101,10 @@ def test_a_slow_picker_asks_to_be_narrowed_down(client_as, monkeypatch):
     assert ADVICE in reply.json["error"]
 
 
-def test_the_next_list_is_not_limited_by_the_one_that_was_stopped(client_as, monkeypatch, app):
+def test_the_next_list_is_not_limited_by_the_one_that_was_stopped(client_as):
     contact = a_contact()
     browser = client_as(ALICIA)
-    with monkeypatch.context() as patch:
-        patch.setattr(limits, "MAX_SECONDS", 0.02)
-        patch.setattr(Table, "select", select_slowly)
+    with slowed_lists():
         assert browser.get("/contacts/list/").status_code == 503
     page = browser.get(f"/contacts/list/?last_name__contains={contact.last_name}")
     assert page.status_code == 200
