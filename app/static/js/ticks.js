@@ -57,11 +57,12 @@ if (table && bar) {
     return elsewhere ? words.elsewhere.replace("{}", format.format(elsewhere)) : "";
   };
   const hasSelection = () => chosen.all || chosen.ids.size > 0;
-  // Move the focus from the rows to the action bar.
+  // Move the focus from the rows to the action bar: to its menu rather than to a button before it,
+  // which a second Enter would press.
   const focusBar = () => {
     if (!hasSelection()) return;
-    const ways = bar.querySelector(".tickbar-ways :not([inert]) > summary, .tickbar-ways > button");
-    (ways ?? bar.querySelector("[data-untick]")).focus();
+    const ways = [".tickbar-ways :not([inert]) > summary", ".tickbar-ways > button", "[data-untick]"];
+    ways.map((way) => bar.querySelector(way)).find(Boolean).focus();
   };
   const show = () => {
     for (const box of boxes) {
