@@ -192,6 +192,8 @@ def change_by_hand(kind: type[Action], operation: Operation, row: Any) -> None:
         restore(row)
     elif isinstance(verb, Move):
         _set_state(row, verb.kind.from_[0])
+    elif isinstance(verb, Set) and verb.column.startswith("custom_"):
+        setattr(row, verb.column, "Another")
     elif isinstance(verb, Set):
         assert verb.target is not None, "say here what another value is"
         is_entity = verb.target[1] is Entity
