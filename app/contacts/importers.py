@@ -179,10 +179,9 @@ class ContactImporter(Importer):
         return contact_fields()
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> tuple | None:
-        """Return (member number,), (e-mail,) or (sort key of the name, birth date)."""
+        """Return (sort key of the name, birth date), or (value,) of another field."""
         if match.name != "name":
-            value = values.get("email" if match.name == "email" else "number")
-            return (value,) if value else None
+            return super().match_key(match, values)
         last_name = values.get("last_name")
         name = last_name and _sort_name(last_name, values.get("first_name"))
         return (name, values.get("birth_date")) if name else None

@@ -41,9 +41,9 @@ class Date(FieldType):
     is_escaped = True
 
     def read(self, value: str, hints: Hints) -> datetime.date:
-        # Only of a day in the past does a year of two digits say which one it is.
-        until = today() if self.info.get("is_past") else None
-        day = parse_date(value, hints.day_first, is_strict=hints.is_strict, until=until)
+        # Of a day in the past a year of two digits may say which one it is: 78, but not 08.
+        possible = (datetime.date(MIN_YEAR, 1, 1), today()) if self.info.get("is_past") else None
+        day = parse_date(value, hints.day_first, is_strict=hints.is_strict, between=possible)
         if day is None:
             raise DomainError(invalid_date(value))
         return day

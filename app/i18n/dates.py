@@ -28,14 +28,18 @@ _SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1\d{2}")
 
 
 def parse_date(
-    value: str, day_first: bool, *, is_strict: bool = False, until: date | None = None
+    value: str,
+    day_first: bool,
+    *,
+    is_strict: bool = False,
+    between: tuple[date, date] | None = None,
 ) -> date | None:
     """Parse a date: 2026-12-31, 31/12/2026, 12/31/2026, 31 Dec 2026; None if it is not one.
 
     ``is_strict``, for what a person types: refuse day and month in the other order, because it
     would pass unnoticed on the first twelve days of a month, and words after the date. Otherwise
-    20261231 is a date, too; with ``until``, the last day that is possible, so is one whose year has
-    two digits: it is the last such year.
+    20261231 is a date, too; with ``between``, the first and the last day that are possible, so is
+    one whose year has two digits if only one such year is possible.
     """
     if is_strict:
         value = _SPACED_SIGN.sub(r"\1", value)
@@ -46,10 +50,10 @@ def parse_date(
     if not is_strict:
         if match := _COMPACT.fullmatch(value):
             return _date_or_none(int(match["year"]), int(match["month"]), int(match["day"]))
-        if until and (match := _SHORT_WORDED.fullmatch(fold(value))):
+        if between and (match := _SHORT_WORDED.fullmatch(fold(value))):
             month = _month_numbers().get(match["month"])
             day = int(match["day"])
-            return _past_date(int(match["year"]), month, day, until) if month else None
+            return _only_date(int(match["year"]), month, day, *between) if month else None
     value, *time = re.split("[T ]", value, maxsplit=1)
     if is_strict and time and not _TIME.fullmatch(time[0]):
         return None
@@ -59,29 +63,30 @@ def parse_date(
     if len(parts[0]) == 4:
         return _date_or_none(*map(int, parts))
     first, second, year = map(int, parts)
-    has_two_digits = len(parts[2]) == 2 and len(parts[0]) <= 2 and until and not is_strict
+    has_two_digits = len(parts[2]) == 2 and len(parts[0]) <= 2 and between and not is_strict
     if len(parts[2]) != 4 and not has_two_digits:
         return None
     day, month = (first, second) if day_first else (second, first)
     if month > 12 and not is_strict:
         day, month = month, day
-    if has_two_digits and until:
-        return _past_date(year, month, day, until)
+    if has_two_digits and between:
+        return _only_date(year, month, day, *between)
     return _date_or_none(year, month, day)
 
 
 def has_short_year(value: str) -> bool:
     """Return True for a date whose year has two digits."""
+    if match := _SHORT_WORDED.fullmatch(fold(value)):
+        return match["month"] in _month_numbers()
     return bool(_SHORT_YEAR.fullmatch(_SPACED_SIGN.sub(r"\1", value)))
 
 
-def _past_date(year: int, month: int, day: int, until: date) -> date | None:
-    """Return the last day up to ``until`` whose year ends with two digits."""
-    for century in (until.year // 100, until.year // 100 - 1):
-        found = _date_or_none(100 * century + year, month, day)
-        if found is not None and found <= until:
-            return found
-    return None
+def _only_date(year: int, month: int, day: int, first: date, last: date) -> date | None:
+    """Return the day whose year ends with two digits; None if there are two, or none."""
+    centuries = range(first.year // 100, last.year // 100 + 1)
+    days = (_date_or_none(100 * century + year, month, day) for century in centuries)
+    possible = [found for found in days if found is not None and first <= found <= last]
+    return possible[0] if len(possible) == 1 else None
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:

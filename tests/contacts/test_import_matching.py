@@ -175,7 +175,7 @@ def test_county_is_a_province_only_where_there_is_no_state(load):
     ("cell", "day"),
     [
         ("1/2/81", date(1981, 2, 1)), ("12-mar-80", date(1980, 3, 12)),
-        ("01-Sep-08", date(2008, 9, 1)), ("20080901", date(2008, 9, 1)),
+        ("01-Sep-78", date(1978, 9, 1)), ("01-Sep-08", None), ("20080901", date(2008, 9, 1)),
         ("12 de marzo de 1980", date(1980, 3, 12)), ("September 12, 2008", date(2008, 9, 12)),
         ("31/12/99", date(1999, 12, 31)), ("29221", None), ("--05-06", None),
         ("2080-12-31", None), ("20081301", None),

@@ -200,14 +200,30 @@ def test_a_field_for_some_types_is_required_of_them_alone(client_as, session):
     assert f'id="{field.name}-error"' in reply.text
 
 
-@pytest.mark.both_databases
-def test_an_import_finds_rows_by_a_field_that_identifies(client_as, session, tmp_path):
+def a_licence(session) -> str:
+    """Define a field that identifies; return its name."""
     field = a_field(label="Licence", identifies=True)
-    name = field.name
     field.is_indexed = True
     field.updated_at = now()
     session.commit()
     loading.refresh()
+    return field.name
+
+
+def test_an_import_does_not_tell_who_has_a_licence_in_another_entity(session, tmp_path):
+    name = a_licence(session)
+    hidden = a_contact("Sur", first_name="Eva", last_name="Ruiz", **{name: "AB-1"})
+    path = tmp_path / "licences.csv"
+    for text in ("Ana,Sola,AB-1,Lugo", "Eva,Ruiz,AB-1,Lugo"):
+        path.write_text(f"Nombre,Apellidos,Licence,Ciudad\n{text}\n")
+        report = import_file(path, BRUNO.as_actor(), dry_run=True)
+        assert (report.new, report.rows) == (1, 1)
+    assert reload(hidden).city is None
+
+
+@pytest.mark.both_databases
+def test_an_import_finds_rows_by_a_field_that_identifies(session, tmp_path):
+    name = a_licence(session)
     ana = a_contact(last_name="Peña", **{name: "AB-1"})
     other = a_contact(last_name="Ruiz", first_name="Eva", **{name: "AB-2"})
     path = tmp_path / "licences.csv"
@@ -218,6 +234,7 @@ def test_an_import_finds_rows_by_a_field_that_identifies(client_as, session, tmp
     assert reload(ana).city == "Lugo"
     # Somebody else with that licence: a conflict, not a guess.
     assert reload(other).city is None
-    assert (report.updated, report.new) == (1, 1)
+    assert (report.updated, report.new, report.conflict) == (1, 1, 1)
+    assert report.matched == {name: 1}
     new = session.scalars(select(Contact).where(Contact.last_name == "Nueva")).one()
     assert getattr(new, name) == "AB-9"

@@ -99,6 +99,11 @@ def test_an_invalid_email_address_is_refused(typed):
         ("14/03/1978", STATES, date(1978, 3, 14)),
         ("1978-03-14 00:00:00", SPAIN, date(1978, 3, 14)),
         ("1978-03-14T00:00:00", SPAIN, date(1978, 3, 14)),
+        # Neither 1878 nor 2078 is possible.
+        ("14/03/78", SPAIN, date(1978, 3, 14)),
+        ("3/14/78", STATES, date(1978, 3, 14)),
+        # 1900 was no leap year.
+        ("29/2/00", SPAIN, date(2000, 2, 29)),
     ],
 )
 def test_a_date_is_parsed_in_the_usual_formats(typed, hints, day):
@@ -106,11 +111,22 @@ def test_a_date_is_parsed_in_the_usual_formats(typed, hints, day):
 
 
 @pytest.mark.parametrize(
-    "typed", ["31/02/1978", "14/03/78", "yesterday", "1978", "0/0/2000", "-1-2-3", "٣/٣/٢٠٠٠"]
+    "typed", ["31/02/1978", "31/02/78", "yesterday", "1978", "0/0/2000", "-1-2-3", "٣/٣/٢٠٠٠"]
 )
 def test_an_invalid_date_is_refused(typed):
     with pytest.raises(DomainError, match="date"):
         parse(CONTACT.birth_date, typed)
+
+
+@pytest.mark.parametrize("typed", ["14/03/08", "1.2.20", "01-Sep-08"])
+def test_the_century_of_a_date_is_not_guessed(typed):
+    with pytest.raises(DomainError, match="four digits"):
+        parse(CONTACT.birth_date, typed)
+
+
+def test_a_person_types_the_year_in_full():
+    with pytest.raises(DomainError, match="four digits"):
+        parse(CONTACT.birth_date, "14/03/78", Hints(country="ES", is_strict=True))
 
 
 @given(st.dates())

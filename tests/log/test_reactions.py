@@ -112,10 +112,12 @@ def test_actions_row_by_row_are_heard(heard):
 
 
 def test_an_import_is_heard_by_chunks(heard, tmp_path):
-    a_contact(email="a@example.org")
+    a_contact(email="a@example.org", last_name="Peña")
     heard.clear()
     path = tmp_path / "rows.csv"
-    path.write_text("email,last name\na@example.org,Peña\nb@example.org,Ruiz\nc@example.org,Gil\n")
+    path.write_text(
+        "email,last name,city\na@example.org,Peña,Lugo\nb@example.org,Ruiz,\nc@example.org,Gil,\n"
+    )
     import_file(path, dry_run=True)
     assert heard == []
     import_file(path)
