@@ -158,6 +158,7 @@ def test_a_connection_is_kept_for_further_requests(served):
     assert served.ask(client).endswith(b"well")
     served.pass_time(IDLE_SECONDS - 1)
     client.sendall(b"G")
+    served.wait_until(lambda: served.channel_of(client)._header_since is not None)
     served.pass_time(HEADER_SECONDS - 1)
     assert served.ask(client, REQUEST[1:]).endswith(b"well")
     served.wait_until(lambda: not served.channel_of(client).is_busy())

@@ -18,7 +18,7 @@ from app.contacts.views.contacts import ContactView
 from app.crud.columns import ChipsColumn
 from app.crud.modelview import ModelView
 from app.extensions import db
-from app.repositories.models import Repository
+from app.i18n.labels import Bilingual
 from app.security.actor import acting_as, current_actor
 from app.states.stateful import Stateful
 from app.text import sort_key
@@ -203,11 +203,12 @@ def make_rows(screen) -> None:
         for row, value in zip(rows, cycle(values_of(screen, name)), strict=False):
             if value is not None or is_nullable(screen, name):
                 setattr(row, name, value)
-    for part in getattr(model, "name_parts", ()):
+    # The label of a bilingual row is read from its two columns.
+    for part in () if issubclass(model, Bilingual) else getattr(model, "name_parts", ()):
         for row, value in zip(rows, cycle(TEXTS), strict=False):
             setattr(row, part, value or "X")
-    if issubclass(model, Repository):
-        # A value has a label in at least one language.
+    if issubclass(model, Bilingual):
+        # It has a label in at least one language.
         with db.session.no_autoflush:
             for row in rows:
                 row.label_en = row.label_en or row.label_es or "X"
@@ -236,7 +237,7 @@ def values_of(screen, name: str) -> list[Any]:
             return []
         rows = [a_row(target) for _number in range(3)]
         for row, text in zip(rows, ("Ñora", "Nz", "Ópera"), strict=True):
-            if isinstance(row, Repository):
+            if isinstance(row, Bilingual):
                 row.label_en, row.label_es = text, text[::-1]
             elif hasattr(row, "sort_name"):
                 setattr(row, "name" if not hasattr(row, "last_name") else "last_name", text)
