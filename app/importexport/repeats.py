@@ -24,6 +24,8 @@ class _Keys:
     taken: list[int] = field(default_factory=list)
     # (key that no earlier row may have, field name, sentence without the row).
     checked: list[tuple[int, str, str]] = field(default_factory=list)
+    # (key, field name): an earlier row that has the key may be meant instead of the stored row.
+    ambiguous: list[tuple[int, str]] = field(default_factory=list)
     # (name of a field, text, keys of the names, of those given twice and of those that are gone).
     named: list[tuple[str, str, tuple[int, int, int]]] = field(default_factory=list)
 
@@ -36,17 +38,15 @@ def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, i
     rows = [row for row in diff.rows if row.outcome in ACCEPTED]
     keys = [_keys(diff, row) for row in rows]
     asked = {key for one in keys for key, _name, _why in one.checked}
+    asked |= {key for one in keys for key, _name in one.ambiguous}
     asked |= {key for one in keys for _name, _text, names in one.named for key in names}
     asked |= {key for one in keys for key in one.taken}
     known = first_rows.find(asked)
     added: list[tuple[int, int]] = []
     for row, own in zip(rows, keys, strict=True):
         number = row.source.number
-        for key, name, why in own.checked:
-            if known.get(key, number) != number:
-                row.reject("invalid", name, why or _("Duplicate of row %(row)d.", row=known[key]))
-                break
-        else:
+        _check_keys(row, own, known)
+        if row.outcome in ACCEPTED:
             _check_names(diff, row, own, known)
         if row.outcome in ACCEPTED:
             taken = [*own.taken, *_taken_names(diff, row, known)]
@@ -54,6 +54,20 @@ def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, i
             for key in taken:
                 known.setdefault(key, number)
     return added
+
+
+def _check_keys(row: ImportRow, own: _Keys, known: dict[int, int]) -> None:
+    """Reject a row that has a key of an accepted row before it."""
+    number = row.source.number
+    for key, name, why in own.checked:
+        if known.get(key, number) != number:
+            row.reject("invalid", name, why or _("Duplicate of row %(row)d.", row=known[key]))
+            return
+    for key, name in own.ambiguous:
+        if known.get(key, number) != number:
+            reason = _("It matches an existing item, but also row %(row)d.", row=known[key])
+            row.reject("conflict", name, reason)
+            return
 
 
 def _check_names(diff: ChunkDiff, row: ImportRow, own: _Keys, known: dict[int, int]) -> None:
@@ -87,11 +101,16 @@ def _keys(diff: ChunkDiff, row: ImportRow) -> _Keys:
         keys.taken += [_hash(rule.name, has_stronger, key) for key in taken]
         # What one that is also known by a stronger key has in common with another one may be
         # chance: two members of one name.
-        if rule.name != row.rule:
-            for key in checked:
+        is_own = rule.name == row.rule
+        for key in checked:
+            if not is_own:
                 keys.checked.append((_hash(rule.name, False, key), name, ""))
-                if not has_stronger:
-                    keys.checked.append((_hash(rule.name, True, key), name, ""))
+            if has_stronger:
+                continue
+            if is_own:
+                keys.ambiguous.append((_hash(rule.name, True, key), name))
+            else:
+                keys.checked.append((_hash(rule.name, True, key), name, ""))
         has_stronger = True
     for unique in diff.unique_fields():
         if value := row.values.get(unique.key):

@@ -192,3 +192,12 @@ def test_dates_are_taken_as_people_write_them(load, cell, day):
 def test_a_file_without_names_is_refused_at_once_in_words(load):
     with pytest.raises(DomainError, match="No column is matched to “Last name”"):
         load("Provincia\nLugo\n")
+
+
+def test_a_row_that_finds_a_contact_and_an_earlier_row_is_a_question(load):
+    a_contact(first_name="Ana", last_name="Inventada", number="900", birth_date=None)
+    report = load(
+        "Nº socio,Nombre,Apellidos,Ciudad\n901,Ana,Inventada,Lugo\n,Ana,Inventada,Soria\n"
+    )
+    assert counts(report) == {"new": 1, "conflict": 1}
+    assert reasons(report) == ["It matches an existing item, but also row 2."]
