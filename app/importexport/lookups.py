@@ -36,7 +36,11 @@ class LinkedRow:
 
 
 class UnknownName(DomainError):
-    """No row has the name, and none may be created."""
+    """No row has the name, ``text``, and none may be created."""
+
+    def __init__(self, message: object, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class Lookup:
@@ -49,6 +53,8 @@ class Lookup:
         self.model = model
         self.actor = actor
         self.may_create = may_create
+        # Keys of names that may be created, whatever ``may_create`` says.
+        self.creatable: set[str] = set()
         # Rows with a greater id are younger than the check of the file; 0: there was none yet.
         self.last_id = 0
         # Key of a name → the rows that have it.
@@ -69,6 +75,10 @@ class Lookup:
     def key(self, text: str) -> str:
         """Return the key that names are compared by."""
         return fold(text)
+
+    def allow(self, names: Iterable[str]) -> None:
+        """Allow rows with these names to be created."""
+        self.creatable |= {self.key(clean(name)) for name in names}
 
     def has(self, text: str) -> bool:
         """Return True if there is a row with this name."""
@@ -96,8 +106,8 @@ class Lookup:
                     count=len(matches),
                 )
             )
-        if not self.may_create:
-            raise UnknownName(self.not_found_message(text))
+        if not (self.may_create or self.key(text) in self.creatable):
+            raise UnknownName(self.not_found_message(text), text)
         if len(text) > self.max_length:
             raise DomainError(
                 _("Too long. The maximum is %(count)s characters.", count=self.max_length)
@@ -199,6 +209,9 @@ class EntityLookup(Lookup):
                     if row.id == int(text):
                         return row
         return super().find(text, current)
+
+    def allow(self, names: Iterable[str]) -> None:
+        """Create no entity for a file."""
 
     def not_found_message(self, text: str) -> str:
         """Return the error message for an entity that does not exist or is out of scope."""

@@ -35,8 +35,9 @@ ACTION = "import"
 DRAFT_LIFETIME, FILE_LIFETIME = timedelta(days=1), timedelta(days=7)
 
 
-# What is chosen anew for each file is left out: where it goes, and how it is read.
+# What is chosen anew for each file is left out: where it goes, how it is read, its single cells.
 _RECALLED = ("mapping", "policies", "match", "create_values", "doubtful", "day_order")
+_RECALLED_REPAIRS = ("texts", "created")
 _RECALLED_RUNS = 50
 
 
@@ -97,6 +98,10 @@ def recall_choices(session: Session, run: ImportRun, headers: list[str]) -> bool
     for plan, choices in session.execute(earlier):
         if plan and sorted(plan["headers"]) == sorted(headers):
             run.choices = {name: choices[name] for name in _RECALLED if name in choices}
+            repairs = choices.get("repairs", {})
+            run.choices["repairs"] = {
+                name: repairs[name] for name in _RECALLED_REPAIRS if name in repairs
+            }
             return True
     return False
 

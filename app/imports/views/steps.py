@@ -18,10 +18,9 @@ from app.importexport.planning import ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports.models import ImportRun
+from app.imports.services import may_import
 from app.security.actor import Actor
 from app.storage.files import find_file
-
-MAX_SHOWN_ERRORS = 200
 
 
 def read_choices() -> dict[str, Any]:
@@ -68,6 +67,8 @@ def make_plan(
         day_first={"dmy": True, "mdy": False}.get(choices.get("day_order", "")),
         doubtful_as_new=choices.get("doubtful") == "new",
         policies=choices.get("policies", {}),
+        repairs=choices.get("repairs", {}),
+        may_restore=may_import(actor, importer.model, "can_delete"),
         may_create=lambda model: get_add_view(model) is not None,
     )
     # End the transaction: while the file is read, this request must not hold the write lock.
@@ -75,12 +76,11 @@ def make_plan(
     return build_plan(importer, db.session(), source, actor, options)
 
 
-def report_data(run: ImportRun, plan: ImportPlan, problems: list[Any]) -> dict[str, Any]:
+def report_data(run: ImportRun, plan: ImportPlan) -> dict[str, Any]:
     """Return the report of the check in the form the templates show."""
     report = Report.from_json(run.checked or {})
     encoding = (run.plan or {})["encoding"]
     return report.to_dict() | {
-        "errors": [{"row": one.row, "field": one.field, "reason": one.reason} for one in problems],
         "samples": report.samples,
         "new_samples": report.new_samples,
         "erased": report.erased,
