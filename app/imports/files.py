@@ -37,7 +37,8 @@ def store_upload(stream: IO[bytes], name: str, max_bytes: int) -> tuple[StoredFi
     path = find_file(file.key)
     assert path is not None
     try:
-        Source(path)
+        if next(Source(path).rows(), None) is None:
+            raise DomainError(_("This file has headers, but no rows below them."), field="file")
         with path.open("rb") as content:
             lines = sum(block.count(b"\n") for block in _blocks(content)) + 1
     except DomainError:
