@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from flask_babel import gettext as _
+from phonenumbers import SUPPORTED_REGIONS
 from sqlalchemy.orm import Session
 
 from app.database import reading
@@ -153,6 +154,11 @@ def build_plan(
     importer: Importer, session: Session, source: Source, actor: Actor, options: ImportOptions
 ) -> ImportPlan:
     """Decide how a file will be imported; raise DomainError if the options do not fit it."""
+    if options.phone_country and options.phone_country not in SUPPORTED_REGIONS:
+        raise DomainError(
+            _("“%(name)s” is not a country code.", name=options.phone_country[:40]),
+            field="country",
+        )
     with reading():
         columns = profile_columns(source)
         fields = importer.fields()

@@ -215,6 +215,14 @@ def undo(session: Session, run: ImportRun, actor: Actor, *, at_once: int) -> Job
     return enqueue_undo(session, operation, "import_undo", payload, actor, at_once=at_once)
 
 
+def split_mapping(text: str) -> tuple[str, str]:
+    """Split HEADER=VALUE at the last “=”: a header may hold one, a value never does."""
+    header, separator, value = text.rpartition("=")
+    if not separator:
+        raise DomainError(_("“%(text)s” must have the form HEADER=FIELD.", text=text[:80]))
+    return header, value
+
+
 def discard(session: Session, run: ImportRun) -> None:
     """Delete an import that was not confirmed, and its file; DomainError if it was."""
     session.refresh(run, with_for_update=True)

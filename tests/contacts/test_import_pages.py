@@ -133,7 +133,10 @@ def test_what_was_chosen_is_remembered_for_the_same_headers(client_as, session):
     at = upload(browser, "x;Nombre\nPeña;Ana\n").location
     chosen = {"field": ["last_name", "first_name"], "policy": ["overwrite", "fill"]}
     submit_columns(browser, at, **chosen)
-    assert 'value="last_name" selected' not in browser.get(upload(browser, "x;y\n1;2\n").location).text
+    assert (
+        'value="last_name" selected'
+        not in browser.get(upload(browser, "x;y\n1;2\n").location).text
+    )
     run_import(browser, at)
     again = browser.get(upload(browser, "Nombre;x\nEva;Ruiz\n").location).text
     assert 'value="last_name" selected' in again

@@ -38,13 +38,13 @@ from app.imports.rows import rejected_rows
 from app.imports.services import PlanChanged
 from app.imports.views.exporting import ExportPages
 from app.imports.views.steps import (
+    begin_check,
     make_plan,
     open_source,
     read_choices,
     report_data,
 )
 from app.jobs.models import Job
-from app.operations.services import FALLBACK_SECONDS
 from app.operations.transactions import background_limit, commit_and_run
 from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
@@ -135,21 +135,12 @@ class ImportExportPages(ExportPages):
             db.session.commit()
             if "reread" not in request.form:
                 try:
-                    self._start_check(run)
+                    begin_check(self.importer, run)
                     return redirect(f"{self.route_base}/import/{token}/check")
                 except DomainError as exception:
                     db.session.rollback()
                     error = exception
         return self._columns_page(run, error)
-
-    def _start_check(self, run: ImportRun) -> None:
-        source = open_source(run)
-        plan = make_plan(self.importer, source, current_actor(), run.choices)
-        plan.check()
-        # A small file is checked by this very request.
-        delay = FALLBACK_SECONDS if run.lines <= background_limit() else 0
-        job = services.start_check(db.session(), run, source, plan, current_actor(), delay=delay)
-        commit_and_run(job, background_limit() if delay else 0)
 
     def _columns_page(self, run: ImportRun, error: DomainError | None):
         actor, choices = current_actor(), run.choices
@@ -276,7 +267,7 @@ class ImportExportPages(ExportPages):
                     request.form, run.choices, plan, may_restore=may_restore
                 )
             db.session.commit()
-            self._start_check(run)
+            begin_check(self.importer, run)
         except DomainError as error:
             db.session.rollback()
             return self._check_page(run, error)

@@ -18,8 +18,11 @@ from app.importexport.planning import ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports.models import ImportRun
-from app.imports.services import may_import
-from app.security.actor import Actor
+from app.imports.services import may_import, start_check
+from app.jobs.models import Job
+from app.operations.services import FALLBACK_SECONDS
+from app.operations.transactions import background_limit, commit_and_run
+from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
 
 
@@ -74,6 +77,20 @@ def make_plan(
     # End the transaction: while the file is read, this request must not hold the write lock.
     db.session.commit()
     return build_plan(importer, db.session(), source, actor, options)
+
+
+def begin_check(importer: Importer, run: ImportRun) -> Job:
+    """Store the plan of an import's choices and check the file; DomainError if they do not fit.
+
+    A small file is checked by this very request.
+    """
+    actor, limit = current_actor(), background_limit()
+    source = open_source(run)
+    plan = make_plan(importer, source, actor, run.choices)
+    plan.check()
+    delay = FALLBACK_SECONDS if run.lines <= limit else 0
+    job = start_check(db.session(), run, source, plan, actor, delay=delay)
+    return commit_and_run(job, limit if delay else 0)
 
 
 def report_data(run: ImportRun, plan: ImportPlan) -> dict[str, Any]:
