@@ -22,9 +22,31 @@ from app.importexport.fields import (
     stored_value_fields,
 )
 from app.importexport.importer import Importer
+from app.importexport.key_lookup import ByKeys
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
 from app.importexport.matchrules import Agreement, MatchRule
 from app.text import fold
+
+
+class ContactLookup(ByKeys):
+    """Find a contact by member number or e-mail."""
+
+    own_columns = ("number", "email")
+
+    def spellings(self, text: str) -> tuple[str, ...]:
+        # Numbers are stored as they were typed.
+        return (*number_spellings(text), text.upper())
+
+    @property
+    def label_columns(self) -> tuple[Any, ...]:
+        return (Contact.first_name, Contact.last_name)
+
+    def row_label(self, row: Any) -> str:
+        return " ".join(part for part in (row.first_name, row.last_name) if part)
+
+    def not_found_message(self, text: str) -> str:
+        """Return the error message for a number or an address that nobody has."""
+        return _("No contact has the member number or e-mail “%(value)s”.", value=text[:80])
 
 
 @cached_until_fields_change
@@ -152,6 +174,11 @@ def _imported_fields(exported: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
             "second_last_name", _l("Second last name"), Contact.last_name,
             "second surname", "last name 2", "surname 2", "mother s maiden name",
             "segundo apellido", "apellido 2", "2 apellido", "2o apellido", "apellido materno",
+        ),
+        ForeignKeyField(
+            "manager", Contact.manager, ContactLookup,
+            "manager number", "manager e mail", "manager email", "reports to", "supervisor",
+            "responsable", "jefe", "superior", "jefe directo",
         ),
     )  # fmt: skip
 

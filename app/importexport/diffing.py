@@ -87,6 +87,10 @@ class ChunkDiff:
             if isinstance(self.fields[name], ForeignKeyField):
                 named = [row for row in (*open_rows, *broken) if name in row.texts]
                 lookup.load(row.texts[name] for row in named)
+                key = self.fields[name].key
+                lookup.load_labels(
+                    row.stored[key] for row in named if row.stored and row.stored[key]
+                )
         self.load_stored_many(open_rows)
         for row in broken:
             self._resolve_links(row)
@@ -113,7 +117,7 @@ class ChunkDiff:
                 if text and lookup.key(text) not in names:
                     row.reject("invalid", name, lookup.not_found_message(text))
                 if lookup.model is self.model and row.outcome == "new":
-                    names.add(lookup.key(row.values.get("name") or ""))
+                    names.update(lookup.own_keys(row.values))
 
     def _is_missing(self, row: ImportRow, field: CsvField) -> bool:
         """Return True if a row has no value for a field."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from app.security.actor import Actor
 from app.security.scope import scope_condition, visible
 from app.text import clean, fold, sort_key
 
-_MAX_CACHED_KEYS = 50_000
+MAX_CACHED_KEYS = 50_000
 
 
 class LinkedRow:
@@ -47,6 +47,8 @@ class Lookup:
     """Find rows of one model by the text of a cell."""
 
     max_length = 120
+    # What other rows of a file name a row of the same model by.
+    own_columns: ClassVar[tuple[str, ...]] = ("name",)
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         self.session = session
@@ -68,6 +70,13 @@ class Lookup:
 
     def load(self, texts: Iterable[str]) -> None:
         """Fetch the rows that these texts may name, in one statement at most."""
+
+    def load_labels(self, row_ids: Iterable[int]) -> None:
+        """Fetch the names of rows, in one statement at most."""
+
+    def own_keys(self, values: dict[str, Any]) -> list[str]:
+        """Return the keys by which other rows of a file may name a row of the same model."""
+        return [self.key(text) for name in self.own_columns if (text := values.get(name))]
 
     def forget_loaded(self) -> None:
         """Forget what ``load`` fetched, for a table whose rows change meanwhile."""
@@ -242,7 +251,7 @@ class ByName(Lookup):
         if not keys:
             return
         # Bound the cache: a file may name very many rows.
-        if len(self.loaded_keys) > _MAX_CACHED_KEYS:
+        if len(self.loaded_keys) > MAX_CACHED_KEYS:
             self.forget_loaded()
         self.loaded_keys |= keys
         model = self.model

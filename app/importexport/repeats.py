@@ -12,8 +12,14 @@ from flask_babel import gettext as _
 from app.importexport.diffing import ChunkDiff, value_in_use
 from app.importexport.first_rows import FirstRows
 from app.importexport.lookups import UnknownName
+from app.importexport.matchrules import MatchRule
 from app.importexport.report import ACCEPTED
 from app.importexport.rows import ImportRow
+
+_MASK = 2**63 - 1
+_ID_FACTOR = 0x5851F42D4C957F2D
+# Makes another key of one that a row has beside a stronger one.
+_WITH_STRONGER = 0x14057B7EF767814F
 
 
 @dataclass(slots=True)
@@ -36,7 +42,8 @@ def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, i
     Return (key, row number) of the accepted rows, for ``FirstRows.add``.
     """
     rows = [row for row in diff.rows if row.outcome in ACCEPTED]
-    keys = [_keys(diff, row) for row in rows]
+    maker = _KeyMaker(diff)
+    keys = [maker.keys(row) for row in rows]
     asked = {key for one in keys for key, _name, _why in one.checked}
     asked |= {key for one in keys for key, _name in one.ambiguous}
     asked |= {key for one in keys for _name, _text, names in one.named for key in names}
@@ -49,7 +56,7 @@ def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, i
         if row.outcome in ACCEPTED:
             _check_names(diff, row, own, known)
         if row.outcome in ACCEPTED:
-            taken = [*own.taken, *_taken_names(diff, row, known)]
+            taken = [*own.taken, *_taken_names(maker.own_lookups, row, known)]
             added += [(key, number) for key in taken]
             for key in taken:
                 known.setdefault(key, number)
@@ -85,42 +92,63 @@ def _check_names(diff: ChunkDiff, row: ImportRow, own: _Keys, known: dict[int, i
             row.reject("invalid", name, UnknownName(lookup.not_found_message(text)))
 
 
-def _keys(diff: ChunkDiff, row: ImportRow) -> _Keys:
-    importer, plan, keys = diff.importer, diff.plan, _Keys()
-    if row.row_id:
-        key = _hash("row", row.row_id)
-        keys.taken.append(key)
-        keys.checked.append((key, _first_field(diff, row), ""))
-    values = diff.match_values(row)
-    has_stronger = False
-    for rule in plan.rules:
-        taken, checked = importer.file_keys(rule, values)
-        if not taken:
-            continue
-        name = rule.required_fields[0]
-        keys.taken += [_hash(rule.name, has_stronger, key) for key in taken]
-        # What one that is also known by a stronger key has in common with another one may be
-        # chance: two members of one name.
-        is_own = rule.name == row.rule
-        for key in checked:
+class _KeyMaker:
+    """Make the keys of the rows of a chunk."""
+
+    def __init__(self, diff: ChunkDiff) -> None:
+        self.diff = diff
+        self.rules = diff.plan.rules
+        self.first_fields = {rule.name: rule.required_fields[0] for rule in self.rules}
+        self.unique_fields = diff.unique_fields()
+        self.own_lookups = list(_own_lookups(diff))
+
+    def keys(self, row: ImportRow) -> _Keys:
+        """Return the keys of a row."""
+        keys, importer = _Keys(), self.diff.importer
+        if row.row_id:
+            # An odd number: no two ids become the same.
+            key = (row.row_id * _ID_FACTOR) & _MASK
+            keys.taken.append(key)
+            keys.checked.append((key, self.first_fields.get(row.rule, ""), ""))
+        values = self.diff.match_values(row)
+        has_stronger = False
+        for rule in self.rules:
+            taken, checked = importer.file_keys(rule, values)
+            if not taken:
+                continue
+            hashes = {key: _hash(rule.name, key) for key in {*taken, *checked}}
+            mark = _WITH_STRONGER if has_stronger else 0
+            keys.taken += [hashes[key] ^ mark for key in taken]
+            self._check(keys, rule, row, [hashes[key] for key in checked], has_stronger)
+            has_stronger = True
+        for unique in self.unique_fields:
+            if value := row.values.get(unique.key):
+                key = _hash("unique", (unique.name, value))
+                keys.taken.append(key)
+                keys.checked.append((key, unique.name, value_in_use(value)))
+        for name, lookup in self.own_lookups:
+            if text := row.texts.get(name):
+                keys.named.append((name, text, _name_hashes(lookup.key(text))))
+        return keys
+
+    def _check(
+        self, keys: _Keys, rule: MatchRule, row: ImportRow, hashes: list[int], has_stronger: bool
+    ) -> None:
+        """Add what no earlier row may have of a rule's keys.
+
+        What one that is also known by a stronger key has in common with another one may be
+        chance: two members of one name.
+        """
+        name, is_own = self.first_fields[rule.name], rule.name == row.rule
+        for key in hashes:
             if not is_own:
-                keys.checked.append((_hash(rule.name, False, key), name, ""))
+                keys.checked.append((key, name, ""))
             if has_stronger:
                 continue
             if is_own:
-                keys.ambiguous.append((_hash(rule.name, True, key), name))
+                keys.ambiguous.append((key ^ _WITH_STRONGER, name))
             else:
-                keys.checked.append((_hash(rule.name, True, key), name, ""))
-        has_stronger = True
-    for unique in diff.unique_fields():
-        if value := row.values.get(unique.key):
-            key = _hash("unique", unique.name, value)
-            keys.taken.append(key)
-            keys.checked.append((key, unique.name, value_in_use(value)))
-    for name, lookup in _own_lookups(diff):
-        if text := row.texts.get(name):
-            keys.named.append((name, text, _name_hashes(lookup.key(text))))
-    return keys
+                keys.checked.append((key ^ _WITH_STRONGER, name, ""))
 
 
 def _own_lookups(diff: ChunkDiff) -> Iterator[tuple[str, Any]]:
@@ -130,27 +158,27 @@ def _own_lookups(diff: ChunkDiff) -> Iterator[tuple[str, Any]]:
             yield name, lookup
 
 
-def _taken_names(diff: ChunkDiff, row: ImportRow, known: dict[int, int]) -> Iterator[int]:
+def _taken_names(
+    own_lookups: list[tuple[str, Any]], row: ImportRow, known: dict[int, int]
+) -> Iterator[int]:
     """Yield the keys of the name that later rows can use for a row, and of one that is gone."""
-    for _name, lookup in _own_lookups(diff):
-        if row.outcome == "new" and row.values.get("name"):
-            first, second, _gone = _name_hashes(lookup.key(row.values["name"]))
-            yield second if first in known else first
-        elif "name" in row.changes:
-            yield _name_hashes(lookup.key(row.changes["name"][0]))[2]
+    for _name, lookup in own_lookups:
+        if row.outcome == "new":
+            for key in lookup.own_keys(row.values):
+                first, second, _gone = _name_hashes(key)
+                yield second if first in known else first
+            continue
+        before = {name: old for name, (old, _new) in row.changes.items()}
+        for key in lookup.own_keys(before):
+            yield _name_hashes(key)[2]
 
 
 def _name_hashes(key: str) -> tuple[int, int, int]:
     return _hash("named", key), _hash("named twice", key), _hash("renamed", key)
 
 
-def _first_field(diff: ChunkDiff, row: ImportRow) -> str:
-    rules = {rule.name: rule for rule in diff.plan.rules}
-    return rules[row.rule].required_fields[0] if row.rule in rules else ""
-
-
-def _hash(*parts: Any) -> int:
+def _hash(kind: str, key: Any) -> int:
     """Return 63 bits that are the same in every process, other than those of ``hash``."""
-    text = "\x1f".join(map(str, parts))
+    text = f"{kind}\x1f{key}"
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -66,7 +66,8 @@ class ChunkWriter:
             if naming:
                 ids: dict[str, int] = {}
                 for row in new:
-                    ids.setdefault(lookup.key(row.values.get("name") or ""), row.row_id)
+                    for key in lookup.own_keys(row.values):
+                        ids.setdefault(key, row.row_id)
                 for row in naming:
                     row.links[name].id = ids[lookup.key(row.unknown[name])]
 

@@ -40,6 +40,7 @@ def a_file(importer: Importer, path: Path, purpose: str, rows: int = 30) -> Path
     dice = chance(f"{importer.name} {purpose}")
     wanted = {name for rule in importer.match_rules for name in rule.required_fields}
     wanted |= {*importer.required_fields, "first_name", "birth_date", "country", "phone", "parent"}
+    wanted.add("manager")
     fields = [field for field in importer.fields() if field.name in wanted]
     dice.shuffle(fields)
     headers = [field.name for field in fields]
@@ -55,6 +56,8 @@ def a_file(importer: Importer, path: Path, purpose: str, rows: int = 30) -> Path
 
 
 def _pool(field: Any) -> list[str]:
+    if field.name == "manager":
+        return ["", "", "1", "7", "ana@example.org", "familia@example.org", "Nobody"]
     if isinstance(field, ForeignKeyField):
         return ["", "", "", "Luis", "Ana", "Nobody"]
     kind = field.field_type.name if isinstance(field, ValueField) else "text"

@@ -117,7 +117,8 @@ class ImportRows(ImportJob):
         values = [diff.match_values(row) for row in new]
         Matcher(session, self.state.plan, self.actor, only).match(probes, values)
         for row, probe in zip(new, probes, strict=True):
-            if probe.row_id:
+            # Several of them, or one that contradicts, is no reason to add another one.
+            if probe.row_id or probe.outcome:
                 row.reject("conflict", "", _("Somebody else has added this since the check."))
 
     def end(self, session: Session, job: Job) -> None:
