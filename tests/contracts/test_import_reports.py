@@ -57,7 +57,8 @@ def a_file(importer: Importer, path: Path, purpose: str, rows: int = 30) -> Path
 
 def _pool(field: Any) -> list[str]:
     if field.name == "manager":
-        return ["", "", "1", "7", "ana@example.org", "familia@example.org", "Nobody"]
+        # By numbers, which no row changes: who had an e-mail may have another one behind it.
+        return ["", "", "1", "7", "000001", "X-9", "Nobody"]
     if isinstance(field, ForeignKeyField):
         return ["", "", "", "Luis", "Ana", "Nobody"]
     kind = field.field_type.name if isinstance(field, ValueField) else "text"
@@ -112,7 +113,10 @@ def test_the_check_says_what_a_run_of_any_chunk_size_does(importer, run, connect
             lines = path.read_text().splitlines(keepends=True)
             kept = [line for number, line in enumerate(lines, 1) if number not in rejected]
             (tmp_path / "kept.csv").write_text("".join(kept))
+            if len(kept) == 1:
+                # A file without rows is refused.
+                continue
             again = import_file(importer, tmp_path / "kept.csv", chunk_size=size)
-            assert counts(again) == {"unchanged": len(kept) - 1}, again.errors
+            assert counts(again) == {"unchanged": len(kept) - 1}, again
     assert done == [(counts(checks[0]), sorted(map(str, checks[0].errors)))] * 4
     assert left == left[:1] * 4
