@@ -302,6 +302,15 @@ class ContactImporter(Importer):
         name, born = key
         return [(name, born and born.isoformat())], [(name, born and born.isoformat())]
 
+    def wide_key(self, match: MatchRule, values: dict[str, Any]) -> tuple[Any, bool]:
+        """Return the address alone or the name alone: parts of a name, and no birth date, fit many."""
+        if match.name == "email":
+            return values["email"], not (values.get("first_name") and values.get("last_name"))
+        if match.name == "name":
+            name, born = self.match_key(match, values) or ("", None)
+            return name, born is None
+        return None, False
+
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""
         return {"sort_name": _sort_name(values["last_name"], values.get("first_name"))}

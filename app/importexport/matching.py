@@ -100,6 +100,7 @@ class Matcher:
                 row.reject("conflict", name, reason)
                 return
             row.row_id, row.rule = matches[0]["id"], rule.name
+            row.is_exact = best == Agreement.EXACT
         elif any(how >= Agreement.LIKELY for how, _stored in in_scope):
             self._find_in_trash(rule, name, row, in_scope)
         elif len(in_scope) < len(judged) and self._is_unique(name):

@@ -20,6 +20,8 @@ _MASK = 2**63 - 1
 _ID_FACTOR = 0x5851F42D4C957F2D
 # Makes another key of one that a row has beside a stronger one.
 _WITH_STRONGER = 0x14057B7EF767814F
+# Makes the key of a row that says so little that it agrees with many.
+_UNCLEAR = 0x2545F4914F6CDD1D
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class _Keys:
     checked: list[tuple[int, str, str]] = field(default_factory=list)
     # (key, field name): an earlier row that has the key may be meant instead of the stored row.
     ambiguous: list[tuple[int, str]] = field(default_factory=list)
+    # (key, field name) of an earlier row that says so little that it may be about the same.
+    unclear: list[tuple[int, str]] = field(default_factory=list)
     # (name of a field, text, keys of the names, of those given twice and of those that are gone).
     named: list[tuple[str, str, tuple[int, int, int]]] = field(default_factory=list)
 
@@ -45,7 +49,7 @@ def reject_repeated(diff: ChunkDiff, first_rows: FirstRows) -> list[tuple[int, i
     maker = _KeyMaker(diff)
     keys = [maker.keys(row) for row in rows]
     asked = {key for one in keys for key, _name, _why in one.checked}
-    asked |= {key for one in keys for key, _name in one.ambiguous}
+    asked |= {key for one in keys for key, _name in (*one.ambiguous, *one.unclear)}
     asked |= {key for one in keys for _name, _text, names in one.named for key in names}
     asked |= {key for one in keys for key in one.taken}
     known = first_rows.find(asked)
@@ -73,6 +77,11 @@ def _check_keys(row: ImportRow, own: _Keys, known: dict[int, int]) -> None:
     for key, name in own.ambiguous:
         if known.get(key, number) != number:
             reason = _("It matches an existing item, but also row %(row)d.", row=known[key])
+            row.reject("conflict", name, reason)
+            return
+    for key, name in own.unclear:
+        if row.outcome == "new" and known.get(key, number) != number:
+            reason = _("Row %(row)d may be about the same item.", row=known[key])
             row.reject("conflict", name, reason)
             return
 
@@ -120,6 +129,11 @@ class _KeyMaker:
             mark = _WITH_STRONGER if has_stronger else 0
             keys.taken += [hashes[key] ^ mark for key in taken]
             self._check(keys, rule, row, [hashes[key] for key in checked], has_stronger)
+            wide_key, says_little = importer.wide_key(rule, values)
+            if wide_key is not None:
+                is_unclear = says_little and rule.name == row.rule and not row.is_exact
+                key = _hash(f"{rule.name} alone", wide_key)
+                self._add_wide_key(keys, rule, key, is_unclear=is_unclear)
             has_stronger = True
         for unique in self.unique_fields:
             if value := row.values.get(unique.key):
@@ -130,6 +144,16 @@ class _KeyMaker:
             if text := row.texts.get(name):
                 keys.named.append((name, text, _name_hashes(lookup.key(text))))
         return keys
+
+    def _add_wide_key(self, keys: _Keys, rule: MatchRule, key: int, *, is_unclear: bool) -> None:
+        """Let a row that says little, and others that it agrees with, not both be accepted."""
+        keys.taken.append(key)
+        name = self.first_fields[rule.name]
+        if is_unclear:
+            keys.taken.append(key ^ _UNCLEAR)
+            keys.ambiguous.append((key, name))
+        else:
+            keys.unclear.append((key ^ _UNCLEAR, name))
 
     def _check(
         self, keys: _Keys, rule: MatchRule, row: ImportRow, hashes: list[int], has_stronger: bool

@@ -32,6 +32,8 @@ class ImportRow:
     outcome: str = ""
     # The name of the rule by which it found its stored row; empty for a new one.
     rule: str = ""
+    # Whether the two agree in all that identifies them.
+    is_exact: bool = False
     # Field name → the text that names a row of the same model which no stored row has.
     unknown: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Any] | None = None
