@@ -50,13 +50,6 @@ class Repairs:
         }
         return [self._corrected(row, lists) for row in rows]
 
-    def corrected(self, rows: Iterable[SourceRow]) -> list[SourceRow]:
-        """Return the rows of a file with the single cells that were corrected."""
-        return [
-            self._with_cells(row, list(row.cells)) if row.number in self.cells else row
-            for row in rows
-        ]
-
     def _with_cells(self, row: SourceRow, cells: list[str]) -> SourceRow:
         for place, text in self.cells.get(row.number, {}).items():
             if place < len(cells):

@@ -109,7 +109,7 @@ def rejected_rows(session: Session, run: ImportRun) -> Iterator[list[str]]:
     with source.reader() as reader:
         while block := list(islice(reader, _BLOCK)):
             reasons = _reasons(session, run.id, block[0].number, block[-1].number)
-            for row in repairs.corrected(block):
+            for row in repairs.apply(block, {}, {}):
                 if row.number in reasons:
                     cells = [*row.cells, *[""] * (width - len(row.cells))]
                     # Cells beyond the last header follow the reasons.

@@ -88,6 +88,12 @@ def test_wrong_choices_are_refused_and_nothing_is_kept(call, session, query, bod
     assert session.scalar(select(func.count(ImportRun.id))) == 0
 
 
+def test_the_type_of_the_body_does_not_matter(call):
+    for kind in ("application/x-www-form-urlencoded", "application/octet-stream", "text/plain"):
+        reply = call(BRUNO, "POST", f"{AT}?resource=contacts", FILE, content_type=kind)
+        assert reply.status_code == 201, (kind, reply.text)
+
+
 def test_an_unknown_parameter_is_refused(call):
     assert upload(call, query="resource=contacts&nope=1").status_code == 400
 
