@@ -19,7 +19,7 @@ from app.importexport.lookups import EntityLookup
 from app.importexport.planning import ImportPlan
 from app.importexport.repairs import MAX_DECISIONS, MAX_TEXT
 from app.imports.models import ImportIssue, ImportRun
-from app.text import fold
+from app.text import clean, fold
 
 # Problems of a page, and groups of them: those of most rows.
 PAGE_SIZE, MAX_GROUPS = 50, 30
@@ -153,18 +153,18 @@ def _read_groups(
 ) -> None:
     given = [form.getlist(f"group_{name}") for name in ("header", "value", "do", "text")]
     for header, value, do, text in zip(*given, strict=False):
-        if header not in headers or not value or len(value) > MAX_TEXT:
+        if header not in headers or not value.isprintable() or not 0 < len(value) <= MAX_TEXT:
             continue
         field = plan.mapping.get(headers[header])
         if do == "create" and field is not None and _may_create(plan, field):
             names = repairs["created"].get(header, [])
             repairs["created"][header] = [*names, *({value} - set(names))]
             continue
-        typed = text.strip()[:MAX_TEXT]
+        typed = clean(text)[:MAX_TEXT]
         if do == "empty":
             instead: str | None = ""
         elif do.startswith("="):
-            instead = do[1 : MAX_TEXT + 1]
+            instead = clean(do[1:])[:MAX_TEXT]
         else:
             instead = typed if typed and typed != value else None
         if instead is not None:
@@ -183,4 +183,4 @@ def _read_cells(
             continue
         if row.isdecimal() and len(row) < 10:
             cells = dict(repairs["cells"].get(row, {}))
-            repairs["cells"][row] = {**cells, header: text.strip()[:MAX_TEXT]}
+            repairs["cells"][row] = {**cells, header: clean(text)[:MAX_TEXT]}

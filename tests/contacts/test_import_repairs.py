@@ -199,3 +199,17 @@ def test_undoing_moves_what_was_restored_back_to_the_trash(session, tmp_path, in
     query = select(Contact).where(Contact.id == number).execution_options(with_trash=True)
     found = db.session.scalars(query).one()
     assert (found.city, found.trashed_at) == ("Lugo", was)
+
+
+@pytest.mark.both_databases
+def test_nonsense_is_no_decision(client_as, session):
+    browser = client_as(ALICIA)
+    at = checked(browser)
+    for text in ("\0", "=\0", "\u202e", "x" * 70_000, "<b>", "\ud7ff", "²", "=" * 300):
+        data = a_group("Correo", "no-mail", do=f"={text}", text=text)
+        cell = {"cell_row": ["2", "²", "9" * 30, text], "cell_header": ["Nombre", text] * 2}
+        more = {"cell_old": [""] * 4, "cell_text": [text] * 4, "restore": [text, "7", "-1"]}
+        assert "Your corrections" in decide(browser, at, **data, **cell, **more)
+        nowhere = a_group(text, text, do=text, text=text)
+        assert decide(browser, at, **nowhere)
+    assert browser.post(f"{at}/repair").location == f"{at}/check"
