@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -201,8 +202,15 @@ def _name_hashes(key: str) -> tuple[int, int, int]:
     return _hash("named", key), _hash("named twice", key), _hash("renamed", key)
 
 
+@lru_cache(maxsize=64)
+def _hasher(kind: str) -> Any:
+    return blake2b(f"{kind}\x1f".encode(), digest_size=8)
+
+
 def _hash(kind: str, key: Any) -> int:
     """Return 63 bits that are the same in every process, other than those of ``hash``."""
-    text = f"{kind}\x1f{key}"
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    text = "\x1f".join(map(str, key)) if isinstance(key, tuple) else str(key)
+    # A copy takes half the time of a new one.
+    hasher = _hasher(kind).copy()
+    hasher.update(text.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hasher.digest(), "big") >> 1
