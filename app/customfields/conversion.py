@@ -14,7 +14,7 @@ from app import organisation
 from app.bulk import is_one_of, update_rows
 from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomConversion, CustomField, CustomOption
-from app.customfields.services import follow_change, free_slot
+from app.customfields.services import enqueue_indexing, free_slot
 from app.customfields.slots import field_type_of
 from app.errors import DomainError
 from app.fieldtypes import Hints
@@ -237,13 +237,16 @@ def _locked(session: Session, conversion: CustomConversion, state: str) -> Custo
 
 
 def _switch(session: Session, field: CustomField, kind: str, slot: str, actor: Actor) -> None:
+    was_indexed = field.is_indexed
     field.kind, field.slot = kind, slot
     field.is_indexed = False
     field.is_sortable = field.is_sortable and KINDS[kind].is_sortable
     if kind != "date":
         field.validity_months = None
     session.flush()
-    follow_change(session, field, actor)
+    # The index of the slot that it leaves is dropped by the same job.
+    if was_indexed or field.is_sortable:
+        enqueue_indexing(session, field, actor)
 
 
 def _sweep_later(session: Session, conversion: CustomConversion, actor: Actor) -> None:

@@ -107,6 +107,13 @@ def complete_field(session: Session, field: CustomField) -> None:
         raise DomainError(_("Only contacts have contact types."), field="contact_types")
 
 
+def check_restored(session: Session, field: CustomField) -> None:
+    """Raise DomainError if a field cannot come back from the trash beside those there are now."""
+    _check_label(session, field)
+    if field.is_sortable:
+        _check_number_of_indexes(session, field)
+
+
 def _check_removed_options(session: Session, field: CustomField) -> None:
     """Raise DomainError if an option that some row has was removed."""
     if field.id is None or field.slot is None:
@@ -162,14 +169,15 @@ def _check_number_of_indexes(session: Session, field: CustomField) -> None:
 def follow_change(session: Session, field: CustomField, actor: Actor) -> None:
     """Start the job that makes or drops the index of a field, if it has to."""
     if field.is_sortable != field.is_indexed:
-        enqueue(
-            session,
-            "custom-field-index",
-            {"field_id": field.id},
-            actor,
-            title=localize(lambda: _("Sort by “%(field)s”", field=field.label)),
-            total=1,
-        )
+        enqueue_indexing(session, field, actor)
+
+
+def enqueue_indexing(session: Session, field: CustomField, actor: Actor) -> None:
+    """Start the job that makes and drops indexes of a table as its fields want them."""
+    enqueue(
+        session, "custom-field-index", {"subject": field.subject}, actor,
+        title=localize(lambda: _("Sort by “%(field)s”", field=field.label)), total=1,
+    )  # fmt: skip
 
 
 def slot_counts(session: Session) -> list[dict[str, Any]]:
