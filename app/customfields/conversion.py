@@ -41,6 +41,10 @@ def start_conversion(
     """Let a job fill a slot of another kind; raise DomainError if that cannot be."""
     if kind not in KINDS or kind == field.kind:
         raise DomainError(_("Choose another kind."), field="kind")
+    if KINDS[kind].is_file or KINDS[field.kind].is_file:
+        raise DomainError(
+            _("Files can’t be converted, nor can anything become a file."), field="kind"
+        )
     if open_conversion(session, field) is not None:
         raise DomainError(_("This field is being converted already."))
     conversion = CustomConversion(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.customfields.conversion import empty_rows, fill, prepare_options, sweep_late
 from app.customfields.indexes import refresh_indexes
-from app.customfields.kinds import COLUMN_PREFIX
+from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomConversion, CustomField
 from app.customfields.services import enqueue_indexing
 from app.errors import DomainError
@@ -20,6 +20,8 @@ from app.jobs.kinds import JobKind, Step
 from app.jobs.models import Job
 from app.log.services import record_many
 from app.security.actor import current_actor
+from app.storage.models import key_of
+from app.storage.services import release_files
 from app.subjects import model_named
 from app.types import now
 
@@ -74,6 +76,8 @@ class EmptyJob(JobKind):
         ids = [row.id for row, _value in rows]
         if ids:
             session.execute(update(table).where(table.c.id.in_(ids)).values({column: None}))
+            if KINDS[field.kind].is_file:
+                release_files(session, {key_of(value) for _row, value in rows})
             record_many(session, "changed", field.subject, entries, current_actor())
         is_last = len(rows) < size
         if is_last:

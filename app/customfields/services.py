@@ -80,6 +80,10 @@ def complete_field(session: Session, field: CustomField) -> None:
     if any(not (option.label_en or option.label_es) for option in field.options):
         raise DomainError(_("Enter a name in at least one language."), field="options")
     _check_removed_options(session, field)
+    if kind.is_file and field.is_required:
+        raise DomainError(
+            _("A file can’t be required: an import could not bring it."), field="is_required"
+        )
     if field.is_sortable and not kind.is_sortable:
         raise DomainError(
             _("A list can’t be sorted by a field of this kind."), field="is_sortable"

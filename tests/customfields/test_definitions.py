@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from app.customfields import loading, periodic
 from app.customfields.models import CustomField
-from app.extensions import db
 from app.fieldtypes import ExpiringDate
 from app.i18n.clock import today
 from app.jobs.models import Job
