@@ -240,6 +240,8 @@ def undo_merge(session: Session, merge: Merge, survivor: Any, merged: Any, actor
             _write_former_numbers(session, row)
         session.flush()
     merge.kept, merge.undone_at, merge.undone_by = kept, now(), actor.name[:160]
+    operation = session.get_one(Operation, merge.operation_id)
+    operation.undone, operation.kept = operation.changed, len(kept)
     _record(session, run, "unmerged", "unmerged")
     session.flush()
 
