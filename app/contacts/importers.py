@@ -13,7 +13,6 @@ from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.importexport.fields import (
     AppendedField,
-    ComputedValueField,
     CsvField,
     ForeignKeyField,
     ManyToManyField,
@@ -147,7 +146,7 @@ def contact_fields() -> tuple[CsvField, ...]:
 @lru_cache(maxsize=4)
 def _imported_fields(exported: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
     return (
-        *(field for field in exported if not isinstance(field, ComputedValueField)),
+        *(field for field in exported if field.is_imported),
         AppendedField(
             "second_last_name", _l("Second last name"), Contact.last_name,
             "second surname", "last name 2", "surname 2", "mother s maiden name",

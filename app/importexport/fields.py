@@ -14,6 +14,9 @@ from app.importexport.lookups import ByName, Lookup
 class CsvField:
     """A column of a CSV file: its name on the command line, its label and its synonyms."""
 
+    # False for what an export writes and no import reads.
+    is_imported = True
+
     def __init__(self, name: str, label: Any, *synonyms: str, key: str | None = None) -> None:
         self.name = name
         self.label = label
@@ -35,6 +38,8 @@ class ValueField(CsvField):
         self.field_type: FieldType = get_field_type(self.column)
         # These have few distinct values: each is parsed once.
         self.is_cached = self.field_type.has_few_values
+        # A file has its name alone.
+        self.is_imported = self.field_type.form_field != "file"
 
     @property
     def country_name(self) -> str:
@@ -64,6 +69,7 @@ class ComputedValueField(ValueField):
         self.column = computed.column()
         self.field_type = get_field_type(self.column)
         self.is_cached = self.field_type.has_few_values
+        self.is_imported = False
 
     def attribute(self, model: Any, actor: Any) -> Any:
         return self.computed.expression(model, actor).label(self.key)

@@ -41,8 +41,8 @@ class Importer(Plug):
     export_label: ClassVar[Any] = _l("Export")
 
     def fields(self) -> tuple[CsvField, ...]:
-        """Return the fields that a file may have: all but computed ones."""
-        return _without_computed(self.export_fields())
+        """Return the fields that a file may have: all but computed ones and stored files."""
+        return _imported(self.export_fields())
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields that an export writes, in that order."""
@@ -213,8 +213,8 @@ class Importer(Plug):
 
 
 @lru_cache(maxsize=64)
-def _without_computed(fields: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
-    return tuple(field_ for field_ in fields if not isinstance(field_, ComputedValueField))
+def _imported(fields: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
+    return tuple(field_ for field_ in fields if field_.is_imported)
 
 
 @lru_cache(maxsize=64)
