@@ -29,9 +29,9 @@ from app.importexport.importer import Importer
 from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
-from app.imports.files import store_upload
+from app.imports.files import CONVERTED, store_any_upload
 from app.imports.models import ImportIssue, ImportRun
-from app.imports.services import confirm, create_run, discard, start_check
+from app.imports.services import confirm, create_run_of, discard, start_check
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now
 from app.log.services import record_security_event
@@ -62,7 +62,8 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     rules = ", ".join(rule.name for rule in importer.rules)
 
     @click.command(
-        "import", help=f"Create and update {things} from a CSV file; print one JSON object."
+        "import",
+        help=f"Create and update {things} from a CSV, XLSX, ODS, XLS or vCard file; print one JSON object.",
     )
     @click.argument("path", metavar="FILE", type=click.Path(allow_dash=False))
     @click.option(
@@ -95,6 +96,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     @click.option("--entity", default="", help="Name or number of the entity new rows go to.")
     @click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
     @click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
+    @click.option("--sheet", default="", help="Of a spreadsheet. Default: the first with rows.")
     @with_appcontext
     def import_(
         path: str,
@@ -107,6 +109,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         entity: str,
         delimiter: str | None,
         encoding: str | None,
+        sheet: str,
     ) -> None:
         session = db.session()
         try:
@@ -119,7 +122,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
                 doubtful_as_new=doubtful == "new",
                 entity=entity,
             )
-            run, plan = _check(importer, path, encoding, delimiter, options)
+            run, plan = _check(importer, path, encoding, delimiter, options, sheet)
             if not dry_run:
                 job = confirm(
                     session, run, run.plan_hash or "", screen_of(importer.model).key, SYSTEM,
@@ -158,19 +161,26 @@ def _check(
     encoding: str | None,
     delimiter: str | None,
     options: ImportOptions,
+    sheet: str = "",
 ) -> tuple[ImportRun, ImportPlan]:
     """Store a file and check it."""
     session = db.session()
-    # A file that cannot be read is not stored.
-    Source(path, encoding=encoding, delimiter=delimiter)
-    with open(path, "rb") as content:
-        file, lines = store_upload(content, Path(path).name, sys.maxsize)
-    run = create_run(session, importer, file, lines, SYSTEM)
-    session.commit()
-    stored = find_file(file.key)
-    assert stored is not None
-    source = Source(stored, encoding=encoding, delimiter=delimiter)
+    names = [field.name for field in importer.fields()]
     try:
+        with open(path, "rb") as content:
+            upload = store_any_upload(content, Path(path).name, sys.maxsize, names, sheet)
+    except OSError as error:
+        reason = error.strerror or ""
+        raise DomainError(_("The file can’t be read: %(reason)s.", reason=reason)) from None
+    run = create_run_of(session, importer, upload, SYSTEM)
+    session.commit()
+    stored = find_file(upload.file.key)
+    assert stored is not None
+    try:
+        if upload.original is not None:
+            source = Source(stored, **CONVERTED)
+        else:
+            source = Source(stored, encoding=encoding, delimiter=delimiter)
         plan = build_plan(importer, session, source, SYSTEM, options)
         plan.check()
     except DomainError:

@@ -35,6 +35,11 @@ class ImportRun(Model):
     # The stored file: its key, and SHA-256 of it.
     file_key: Mapped[str] = mapped_column(String(80))
     file_digest: Mapped[str] = mapped_column(String(64))
+    # The workbook or the vCards that the rows were read from; None if the file was CSV.
+    original_key: Mapped[str | None] = mapped_column(String(80))
+    # The names of the sheets of a workbook, and of the one that was read.
+    sheets: Mapped[list[str] | None] = mapped_column(Json)
+    sheet: Mapped[str | None] = mapped_column(String(200))
     # About how many rows it has, by its line ends.
     lines: Mapped[int] = mapped_column(default=0)
     choices: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
