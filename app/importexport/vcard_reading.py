@@ -152,6 +152,10 @@ def unescape(text: str) -> str:
 
 def split(value: str, mark: str) -> list[str]:
     """Split a value at the marks that are not escaped, and unescape its parts."""
+    return [unescape(part).strip() for part in _split_raw(value, mark)]
+
+
+def _split_raw(value: str, mark: str) -> list[str]:
     parts, current, is_escaped = [], "", False
     for character in value:
         if is_escaped or character != mark:
@@ -160,7 +164,12 @@ def split(value: str, mark: str) -> list[str]:
         else:
             parts.append(current)
             current = ""
-    return [unescape(part).strip() for part in (*parts, current)]
+    return [*parts, current]
+
+
+def _components(value: str, separator: str) -> list[str]:
+    """Return the parts of a structured value, each with its own values joined."""
+    return [separator.join(split(part, ",")) for part in _split_raw(value, ";")]
 
 
 def _fields_of(card: list[_Property], names: frozenset[str]) -> dict[str, str]:
@@ -184,7 +193,7 @@ def _fields_of(card: list[_Property], names: frozenset[str]) -> dict[str, str]:
     _put_ways(card, put)
     address = _preferred([one for one in card if one.name == "ADR"])
     if address is not None:
-        parts = [re.sub(r",\s*", ", ", part) for part in split(address.value, ";")] + [""] * 7
+        parts = [*_components(address.value, ", "), *[""] * 7]
         lines = ", ".join(part for part in (parts[2], parts[1], parts[0]) if part)
         for name, text in zip(_ADDRESS, (lines, *parts[3:7]), strict=True):
             put(name, text)
@@ -202,9 +211,8 @@ def _fields_of(card: list[_Property], names: frozenset[str]) -> dict[str, str]:
 
 def _put_name(name: _Property | None, formatted: str, put: _Put) -> None:
     """Take the parts of a name, or of a name in one piece its first word and the rest."""
-    parts = [] if name is None else split(name.value, ";")
-    parts += [""] * (5 - len(parts))
-    family, given, additional, prefix = (part.replace(",", " ") for part in parts[:4])
+    parts = [] if name is None else _components(name.value, " ")
+    family, given, additional, prefix = (*parts, *[""] * 4)[:4]
     if not family and not given:
         given, _space, family = formatted.partition(" ")
         given, family = (given, family) if family else ("", given)
