@@ -13,6 +13,8 @@ from app.errors import DomainError
 from app.extensions import db
 from app.importexport.conditions import fields_named, select_where
 from app.importexport.exporter import Exporter
+from app.importexport.fields import key_fields
+from app.importexport.formats import FORMATS
 from app.importexport.importer import Importer
 from app.importexport.planning import ImportOptions, build_plan
 from app.importexport.reading import Source
@@ -121,3 +123,20 @@ def counts(report: Report) -> dict[str, int]:
     """Return the outcomes of a report whose count is not zero."""
     names = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
+
+
+def export_file(
+    importer: Importer, path: Path, name: str = "csv", actor: Actor = SYSTEM, *, ids: bool = True
+) -> Path:
+    """Write all rows with all fields into a file of a format."""
+    session = db.session()
+    fields = (*(key_fields(importer.model) if ids else ()), *importer.export_fields())
+    fields = FORMATS[name].fields_of(fields, importer.export_fields())
+    exporter = Exporter(session, importer.model, fields, actor)
+    with path.open("wb") as file:
+        writer = FORMATS[name](file, fields, ";")
+        query = select_where(session, importer, (), actor, "ES")
+        for cells in exporter.cell_rows(exporter.select_ids(query)):
+            writer.write(cells)
+        writer.close()
+    return path

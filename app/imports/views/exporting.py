@@ -9,7 +9,7 @@ from functools import partial
 from typing import IO, Any, cast
 from urllib.parse import urlencode
 
-from flask import Response, abort, flash, redirect, request, send_file
+from flask import Response, abort, flash, redirect, render_template, request, send_file
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from sqlalchemy.orm import Session
@@ -33,7 +33,8 @@ from app.imports import exports
 from app.imports.exports import ExportChoice, FormState
 from app.imports.views.presets import ExportPresetPages, Preset
 from app.log.services import record_security_event
-from app.operations.selection import Selection
+from app.operations.selection import OutOfScope, Selection
+from app.operations.services import record_out_of_scope
 from app.security.actor import current_actor
 from app.storage.files import find_file
 
@@ -85,8 +86,17 @@ class ExportPages(ExportPresetPages):
         return self.export_page(selection, shown)
 
     def refuse_selection(self, error: DomainError) -> Any:
-        """Go back to the list, which says what is wrong with the selection."""
+        """Say that rows are out of scope, which is recorded; or what else is wrong on the list."""
         db.session.rollback()
+        if isinstance(error, OutOfScope):
+            ids = tuple(filter(None, map(parse_id, request.form.getlist("rowid"))))
+            selection = Selection(cast(Screen, self), ids)
+            record_out_of_scope(db.session(), "export", selection, current_actor())
+            db.session.commit()
+            page = render_template(
+                "operations/refused.html", text=str(error), list_url=f"{self.route_base}/list/"
+            )
+            return page, 403
         flash(str(error), "warning")
         return redirect(f"{self.route_base}/list/")
 

@@ -63,14 +63,14 @@ class ExportPresetPages:
 
     def presets(self) -> Sequence[SavedView]:
         """Return the presets that the user sees, by name."""
-        rows = db.session.scalars(self._manageable()).all()
+        rows = db.session.scalars(self._visible_presets()).all()
         return sorted(rows, key=lambda row: (sort_key(row.name), row.id))
 
     def find_preset(self, typed: str) -> Preset | None:
         """Return a preset by the id in an address; abort with 404 if the user sees none such."""
         if not typed:
             return None
-        row = db.session.scalar(self._manageable().where(SavedView.id == (parse_id(typed) or 0)))
+        row = db.session.scalar(self._visible_presets().where(SavedView.id == (parse_id(typed) or 0)))
         if row is None:
             abort(404)
         return Preset(row)
@@ -133,7 +133,7 @@ class ExportPresetPages:
         flash(_("Preset “%(name)s” deleted.", name=name), "success")
         return redirect(f"{self.route_base}/export")
 
-    def _manageable(self) -> Any:
+    def _visible_presets(self) -> Any:
         """Select the presets the user sees; for administrators all shared ones too."""
         actor = current_actor()
         seen = scope_condition(SavedView, actor)
