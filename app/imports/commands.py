@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import IO, Any, NoReturn
 
 import click
 from flask.cli import with_appcontext
@@ -24,7 +26,9 @@ from app.i18n.languages import LANGUAGES, current_language
 from app.i18n.localized import localize
 from app.importexport.conditions import describe_conditions, fields_named, select_where
 from app.importexport.copying import export_snapshot
-from app.importexport.exporter import Exporter
+from app.importexport.exporter import Chosen, Exporter
+from app.importexport.fields import key_fields
+from app.importexport.formats import FORMATS, formats_of
 from app.importexport.importer import Importer
 from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
@@ -224,7 +228,7 @@ def _parse_mapping(text: str) -> tuple[str, str]:
 
 
 def _export_command(importer: Importer, things: str) -> click.Command:
-    @click.command("export", help=f"Print {things} as CSV.")
+    @click.command("export", help=f"Print {things} as CSV, or write them as XLSX or vCard.")
     @click.option(
         "--where",
         multiple=True,
@@ -232,10 +236,24 @@ def _export_command(importer: Importer, things: str) -> click.Command:
         help="Such as type=member, tag=VIP, entity=North, q=words. Repeat as needed.",
     )
     @click.option("--columns", default="", help="Fields, separated by commas. Default: all.")
-    @click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+    @click.option(
+        "--format",
+        "name",
+        type=click.Choice([one.name for one in formats_of(importer.export_fields())]),
+        default="csv",
+    )
+    @click.option("--keys/--no-keys", default=False, help="With _id and _version of each row.")
+    @click.option("--output", type=click.File("wb", lazy=True), default="-")
     @click.option("--language", type=click.Choice(LANGUAGES), default=None)
     @with_appcontext
-    def export(where: tuple[str, ...], columns: str, output: TextIO, language: str | None) -> None:
+    def export(
+        where: tuple[str, ...],
+        columns: str,
+        name: str,
+        keys: bool,
+        output: IO[bytes],
+        language: str | None,
+    ) -> None:
         session = db.session()
         with ExitStack() as stack:
             with force_locale(language or current_language()), reading():
@@ -243,12 +261,13 @@ def _export_command(importer: Importer, things: str) -> click.Command:
                 try:
                     query = select_where(session, importer, where, SYSTEM, organisation.country())
                     fields = fields_named(importer, columns)
+                    if keys:
+                        fields = (*key_fields(importer.model), *fields)
+                    fields = FORMATS[name].fields_of(fields, importer.export_fields())
                     exporter = Exporter(reader, importer.model, fields, SYSTEM)
                 except DomainError as error:
                     exit_with_error(error)
-                if hasattr(output, "reconfigure"):
-                    output.reconfigure(encoding="utf-8", newline="")
-                chosen = exporter.choose(query, is_whole=not where)
+                chosen = exporter.choose(query, is_whole=not where and name == "csv")
                 # End the read-only transaction: the log entry below is written in another.
                 session.rollback()
             filters = localize(lambda: describe_conditions(importer, where)) if where else ""
@@ -258,10 +277,28 @@ def _export_command(importer: Importer, things: str) -> click.Command:
             )  # fmt: skip
             session.commit()
             with force_locale(language or current_language()), reading():
-                for block in exporter.blocks(chosen):
-                    output.write(block if isinstance(block, str) else block.decode())
+                try:
+                    _write(exporter, chosen, name, output)
+                except DomainError as error:
+                    exit_with_error(error)
 
     return export
+
+
+def _write(exporter: Exporter, chosen: Chosen, name: str, output: IO[bytes]) -> None:
+    """Write the rows in a format; CSV as it comes, without a byte order mark."""
+    if name == "csv":
+        for block in exporter.blocks(chosen):
+            output.write(block.encode() if isinstance(block, str) else block)
+        return
+    assert chosen.ids is not None
+    with tempfile.TemporaryFile() as file:
+        writer = FORMATS[name](file, exporter.fields)
+        for cells in exporter.cell_rows(chosen.ids):
+            writer.write(cells)
+        writer.close()
+        file.seek(0)
+        shutil.copyfileobj(file, output)
 
 
 @command_provider

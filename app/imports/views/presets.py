@@ -70,7 +70,9 @@ class ExportPresetPages:
         """Return a preset by the id in an address; abort with 404 if the user sees none such."""
         if not typed:
             return None
-        row = db.session.scalar(self._visible_presets().where(SavedView.id == (parse_id(typed) or 0)))
+        row = db.session.scalar(
+            self._visible_presets().where(SavedView.id == (parse_id(typed) or 0))
+        )
         if row is None:
             abort(404)
         return Preset(row)
