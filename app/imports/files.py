@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from flask_babel import gettext as _
 
@@ -94,7 +94,7 @@ def convert(original: StoredFile, field_names: Sequence[str], sheet: str = "") -
     reader = WorkbookReader(path, sheet) if is_workbook(head) else None
     blocks = vcard_csv(path, field_names) if reader is None else iter(reader)
     rules = ImportedFiles((CSV,), MAX_TEXT)
-    file = store_file(_BlockStream(blocks), original.name, rules, "file")
+    file = store_file(cast("IO[bytes]", _BlockStream(blocks)), original.name, rules, "file")
     try:
         lines = _check_csv(file.key, **CONVERTED)
     except DomainError:
