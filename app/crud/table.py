@@ -18,7 +18,7 @@ from app.crud.interface import ScopedInterface
 from app.crud.listing import SIZES, ActiveFilter, ListPage, ListState, limited
 from app.crud.pageloader import PageLoader
 from app.crud.paging import MAX_COUNT, Cursor, InvalidPage
-from app.crud.prepared import finished, prepared, read
+from app.crud.prepared import finished, finished_with_values, prepared, read
 from app.crud.sorting import KeySort, Sort
 from app.errors import DomainError
 from app.extensions import db
@@ -194,7 +194,8 @@ class Table:
         def build() -> Select:
             ids = self.select_ids(state)
             query = select(func.count()).select_from(ids.limit(cap + 1).subquery())
-            return finished(query.execution_options(**ids.get_execution_options()))
+            query = query.execution_options(**ids.get_execution_options())
+            return finished_with_values(query) if is_whole else finished(query)
 
         is_whole = not (state.filters or state.q or self.is_part)
         key = (self.datamodel, cap)
