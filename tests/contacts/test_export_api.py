@@ -48,7 +48,9 @@ def test_a_program_exports_the_rows_of_a_filter(client, session):
     assert reply.json["state"] == "queued"
     assert reply.json["file"] is None
     assert (
-        client.get(f"{BASE}{reply.json['export']}/file", headers=api_key_header(BRUNO.user.id)).status_code
+        client.get(
+            f"{BASE}{reply.json['export']}/file", headers=api_key_header(BRUNO.user.id)
+        ).status_code
         == 409
     )
     export = finish(reply)
@@ -59,7 +61,10 @@ def test_a_program_exports_the_rows_of_a_filter(client, session):
     assert rows == [["_id", "_version", "City", "Last name"], [str(one.id), "1", "Lugo", "Uno"]]
     for person in (ALICIA, DIEGO):
         for path in (f"{BASE}{export.id}", f"{BASE}{export.id}/file"):
-            assert client.get(path, headers=api_key_header(person.user.id)).status_code in (403, 404)
+            assert client.get(path, headers=api_key_header(person.user.id)).status_code in (
+                403,
+                404,
+            )
     entries = session.scalars(select(LogEntry).where(LogEntry.event == "exported")).all()
     assert [entry.channel for entry in entries] == ["api"]
 
