@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bulk import is_one_of
-from app.importexport.fields import ValueField
+from app.importexport.fields import ID, ValueField
 from app.importexport.importer import Importer
 from app.importexport.matchrules import Agreement, MatchRule
 from app.importexport.planning import ImportPlan
@@ -86,10 +86,7 @@ class Matcher:
         doubts: dict[int, tuple[str, str]],
     ) -> None:
         """Take the stored row that a row is surely about; reject the row if it is not clear."""
-        judged = [
-            (self.importer.agreement(rule, found, stored, self.plan.rule_names), stored)
-            for stored in candidates
-        ]
+        judged = [(self._agreement(rule, found, stored), stored) for stored in candidates]
         in_scope = [(how, stored) for how, stored in judged if stored["is_visible"]]
         live = [(how, stored) for how, stored in in_scope if stored.get("trashed_at") is None]
         best = max((how for how, _stored in live), default=Agreement.OTHER)
@@ -145,6 +142,11 @@ class Matcher:
             for number, row_id in former.items():
                 if row_id in stored_rows:
                     candidates.setdefault(number, []).append(stored_rows[row_id])
+
+    def _agreement(self, rule: MatchRule, found: dict[str, Any], stored: Stored) -> Agreement:
+        if rule.name == ID:
+            return self.importer.id_agreement(found, stored)
+        return self.importer.agreement(rule, found, stored, self.plan.rule_names)
 
     def _is_unique(self, name: str) -> bool:
         field = self.importer.field(name)

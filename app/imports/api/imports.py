@@ -19,8 +19,9 @@ from app.extensions import db
 from app.importexport.importer import Importer
 from app.importexport.planning import POLICIES
 from app.importexport.report import OUTCOMES, Report
-from app.imports import openapi, services
-from app.imports.files import store_upload
+from app.imports import services
+from app.imports.api import openapi
+from app.imports.files import store_any_upload
 from app.imports.models import ImportIssue, ImportRun
 from app.imports.plans import get_importer, load_plan
 from app.imports.views.steps import begin_check
@@ -71,8 +72,8 @@ class ImportsApi(Api):
         check_parameters(KNOWN)
         importer = allowed.get(request.args.get("resource", ""))
         if importer is None:
-            fields = {"resource": [_("Send one of: %(known)s.", known=", ".join(sorted(allowed)))]}
-            return problem(422, _("Nothing was changed. Check the fields."), fields)
+            wrong = {"resource": [_("Send one of: %(known)s.", known=", ".join(sorted(allowed)))]}
+            return problem(422, _("Nothing was changed. Check the fields."), wrong)
         run: ImportRun | None = None
         try:
             choices = _choices()
@@ -80,8 +81,9 @@ class ImportsApi(Api):
             # No transaction is open while the file is written.
             db.session.commit()
             name = clean(request.args.get("name", "import.csv"))
-            stored, lines = store_upload(request.stream, name, most)
-            run = services.create_run(db.session(), importer, stored, lines, actor)
+            fields = [field.name for field in importer.fields()]
+            upload = store_any_upload(request.stream, name, most, fields)
+            run = services.create_run_of(db.session(), importer, upload, actor)
             run.choices = choices
             db.session.commit()
             job = begin_check(importer, run)
