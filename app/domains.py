@@ -41,7 +41,7 @@ DOMAINS = (
 # Modules that register something when imported, in import order: all models before any listener,
 # all listeners before any view.
 MODULES = (
-    "models", "added_fields", "rules", "merge_rules", "transitions", "reactions", "settings",
+    "models", "added_fields", "rules", "merge_rules", "transitions", "undoers", "reactions", "settings",
     "channels", "emails", "periodic", "listeners", "importers", "exporters", "actions", "jobs",
     "tabs", "header_actions", "cards", "form_parts", "views", "api", "commands", "checks",
 )  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from app.customfields import loading
-from app.customfields.jobs import make_or_drop_index
+from app.customfields.indexes import refresh_indexes
 from app.customfields.models import CustomField, CustomOption
 from app.customfields.services import complete_field
 from app.extensions import db
@@ -118,11 +118,9 @@ def define(url: str, folder: str, count: int) -> dict[str, list[str]]:
                     add_field(kind, place, is_sortable=place < indexed)
             session.commit()
             fill(session)
-            for field in session.scalars(db.select(CustomField).where(CustomField.is_sortable)):
-                start = time.monotonic()
-                make_or_drop_index(session, field, is_wanted=True)
-                print(f"indexed {field.label_en} in {time.monotonic() - start:.1f} s", flush=True)
-                field.is_indexed = True
+            start = time.monotonic()
+            refresh_indexes(session, "contact")
+            print(f"made the indexes in {time.monotonic() - start:.1f} s", flush=True)
             session.commit()
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM (FULL, ANALYZE) contact"))

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.accounts.models import Account, AccountType
 from app.addresses import address_columns
+from app.crud.filepages import FilePages
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.crud.repositoryview import RepositoryView
@@ -19,7 +20,7 @@ from app.repositories.queries import first_value
 from app.security.areas import Area
 
 
-class AccountView(ImportExportPages, MergePages, ModelView):
+class AccountView(ImportExportPages, MergePages, FilePages, ModelView):
     """Companies and organisations."""
 
     datamodel = ScopedInterface(Account)

@@ -13,12 +13,12 @@ from app.contacts.models import Contact
 from app.contacts.models.contact import contact_search_text, contact_sort_name
 from app.importexport.fields import (
     AppendedField,
-    ComputedValueField,
     CsvField,
     ForeignKeyField,
     ManyToManyField,
     ValueField,
     computed_value_fields,
+    key_fields,
     stored_value_fields,
 )
 from app.importexport.importer import Importer
@@ -147,7 +147,7 @@ def contact_fields() -> tuple[CsvField, ...]:
 @lru_cache(maxsize=4)
 def _imported_fields(exported: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
     return (
-        *(field for field in exported if not isinstance(field, ComputedValueField)),
+        *(field for field in exported if field.is_imported),
         AppendedField(
             "second_last_name", _l("Second last name"), Contact.last_name,
             "second surname", "last name 2", "surname 2", "mother s maiden name",
@@ -172,7 +172,7 @@ class ContactImporter(Importer):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, and those that only files of other programs have."""
-        return _imported_fields(self.export_fields())
+        return (*_imported_fields(self.export_fields()), *key_fields(Contact))
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, in that order."""

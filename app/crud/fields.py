@@ -221,6 +221,30 @@ class PhotoField(FileField):
         """Do nothing: the view stores the file."""
 
 
+class UploadField(PhotoField):
+    """A file to upload. The form of a duplicate offers to copy that of the row it copies."""
+
+    def __init__(self, label: Any, *, field_type: FieldType, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.field_type = field_type
+
+    @property
+    def current_name(self) -> str:
+        """Return the name of the file there is."""
+        return self.field_type.show(self.current)
+
+    @property
+    def accept(self) -> str:
+        """Return which files a browser offers."""
+        types = self.field_type.info["file_rules"]().types
+        return ",".join(suffix for kind in types for suffix in kind.suffixes)
+
+    def limits(self) -> tuple[str, int]:
+        """Return which types are taken, and how many MB at most."""
+        rules = self.field_type.info["file_rules"]()
+        return ", ".join(kind.label for kind in rules.types), rules.max_bytes // 1_000_000
+
+
 # By the field type's ``form_field``: the class of the field and its widget.
 _FIELDS: dict[str, tuple[type[TypedField], Any]] = {
     "typed": (TypedField, TypedInput()),

@@ -17,12 +17,13 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.changed import is_changed
 from app.crud.columns import name_parts
 from app.crud.conflict import merge_stale_form
+from app.crud.fields import UploadField
 from app.crud.formparts import form_parts
 from app.crud.forms import RowForm
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.linesfield import was_rearranged
-from app.crud.photos import assign_photos, mark_saved, store_uploads
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
+from app.crud.uploads import assign_uploads, mark_saved, store_copies, store_uploads
 from app.database import commit_and_keep
 from app.errors import DomainError, Locked
 from app.extensions import db
@@ -81,7 +82,13 @@ class FormPages:
             data = self.defaults() | self._data_from_query()
             return self._form_page(self.add_form(data=data), None)
         store_uploads(self.datamodel.obj)
+        source = self._copied_row()
+        if source is not None:
+            store_copies(self.datamodel.obj, source)
         form = self.add_form()
+        for field in form if source is not None else ():
+            if isinstance(field, UploadField):
+                field.current = getattr(source, field.name)
         if was_rearranged(form):
             return self._form_page(form, None)
         row = self.datamodel.obj()
@@ -106,6 +113,11 @@ class FormPages:
             left_blank=left_blank,
         )  # fmt: skip
         return page
+
+    def _copied_row(self) -> Any:
+        """Return the row of which the form that was sent is a duplicate, or None."""
+        number = parse_id(request.form.get("_copied", ""))
+        return self.datamodel.get(number) if number and self.can("can_show") else None
 
     def _identifies(self, name: str) -> bool:
         """Return True for a field that a duplicate leaves blank: it belongs to one row alone."""
@@ -254,7 +266,7 @@ class FormPages:
                 # A new row is given every value: one left empty takes no default.
                 if name in form and (is_new or form[name].data != getattr(row, name)):
                     form[name].populate_obj(row, name)
-            assign_photos(form, row)
+            assign_uploads(form, row)
             self.before_save(row, form)
             self.check_unique(row, only_changed=not is_new)
         db.session.add(row)

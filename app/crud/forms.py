@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sqlalchemy import Column, inspect
 from wtforms import HiddenField, widgets
 
-from app.crud.fields import PhotoField, SwitchField, make_typed_field
+from app.crud.fields import PhotoField, SwitchField, UploadField, make_typed_field
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import LinesField, line_form_of
 from app.crud.modelfields import ModelChoiceField, ModelMultipleChoiceField
@@ -176,6 +176,8 @@ def make_column_field(column: Column, label: Any, *, is_optional: bool, **common
     field_type = get_field_type(column)
     if field_type.form_field == "photo":
         return PhotoField(label, **common)
+    if field_type.form_field == "file":
+        return UploadField(label, field_type=field_type, **common)
     default = (
         column.default.arg if column.default is not None and column.default.is_scalar else None
     )

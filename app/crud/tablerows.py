@@ -46,6 +46,9 @@ def table_rows(
                 parts.append(f"{own}{row_id}>{face(row_id, cell)}{name or '—'}</a>")
             elif shape == "link" and route:
                 parts.append(f"<td><a href={route}{cell.extra}>{escape(cell.text)}</a>")
+            elif shape == "file":
+                address = f"{escape(screen.route_base)}/file/{row_id}/{cell.extra}"
+                parts.append(f"<td><a href={address}>{escape(cell.text)}</a>")
             elif shape in _SHAPES:
                 parts.append("<td>" + _SHAPES[shape](cell))
             elif shape == "move":

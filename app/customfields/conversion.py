@@ -14,7 +14,7 @@ from app import organisation
 from app.bulk import is_one_of, update_rows
 from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomConversion, CustomField, CustomOption
-from app.customfields.services import follow_change, free_slot
+from app.customfields.services import enqueue_indexing, free_slot
 from app.customfields.slots import field_type_of
 from app.errors import DomainError
 from app.fieldtypes import Hints
@@ -41,6 +41,10 @@ def start_conversion(
     """Let a job fill a slot of another kind; raise DomainError if that cannot be."""
     if kind not in KINDS or kind == field.kind:
         raise DomainError(_("Choose another kind."), field="kind")
+    if KINDS[kind].is_file or KINDS[field.kind].is_file:
+        raise DomainError(
+            _("Files can’t be converted, nor can anything become a file."), field="kind"
+        )
     if open_conversion(session, field) is not None:
         raise DomainError(_("This field is being converted already."))
     conversion = CustomConversion(
@@ -237,13 +241,16 @@ def _locked(session: Session, conversion: CustomConversion, state: str) -> Custo
 
 
 def _switch(session: Session, field: CustomField, kind: str, slot: str, actor: Actor) -> None:
+    was_indexed = field.is_indexed
     field.kind, field.slot = kind, slot
     field.is_indexed = False
     field.is_sortable = field.is_sortable and KINDS[kind].is_sortable
     if kind != "date":
         field.validity_months = None
     session.flush()
-    follow_change(session, field, actor)
+    # The index of the slot that it leaves is dropped by the same job.
+    if was_indexed or field.is_sortable:
+        enqueue_indexing(session, field, actor)
 
 
 def _sweep_later(session: Session, conversion: CustomConversion, actor: Actor) -> None:

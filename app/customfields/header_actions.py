@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.crud.header_actions import HeaderAction
 from app.crud.screens import Screen
+from app.customfields.kinds import KINDS
 from app.customfields.models import CustomField
 
 
@@ -19,4 +20,8 @@ class ConvertField(HeaderAction):
 
     @classmethod
     def url(cls, row: CustomField, screen: Screen) -> str:
-        return "" if row.is_trashed else f"{screen.route_base}/convert/{row.id}"
+        return (
+            ""
+            if row.is_trashed or KINDS[row.kind].is_file
+            else f"{screen.route_base}/convert/{row.id}"
+        )

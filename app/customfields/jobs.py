@@ -6,75 +6,35 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateIndex, DropIndex
 
 from app.customfields.conversion import empty_rows, fill, prepare_options, sweep_late
-from app.customfields.kinds import COLUMN_PREFIX
+from app.customfields.indexes import refresh_indexes
+from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomConversion, CustomField
-from app.customfields.slots import custom_index, index_name
+from app.customfields.services import enqueue_indexing
 from app.errors import DomainError
 from app.fieldtypes import to_json
 from app.jobs.kinds import JobKind, Step
 from app.jobs.models import Job
 from app.log.services import record_many
 from app.security.actor import current_actor
+from app.storage.models import key_of
+from app.storage.services import release_files
 from app.subjects import model_named
 from app.types import now
 
 
 class IndexJob(JobKind):
-    """Makes the index that sorts lists by a custom field, or drops it."""
+    """Makes the indexes that sort lists by custom fields, and drops those that none needs."""
 
     name = "custom-field-index"
     label = _l("Prepare lists to be sorted by a custom field")
 
     def step(self, session: Session, job: Job, size: int) -> Step:
-        field = session.get(CustomField, job.payload["field_id"])
-        if field is not None and field.slot is not None:
-            is_wanted = field.is_sortable
-            make_or_drop_index(session, field, is_wanted=is_wanted)
-            # A new version, so that every process registers the field anew.
-            session.execute(
-                update(CustomField)
-                .where(CustomField.id == field.id)
-                .values(is_indexed=is_wanted, version=CustomField.version + 1, updated_at=now())
-            )
+        refresh_indexes(session, job.payload["subject"])
         return Step(cursor=1, count=1, is_last=True)
-
-
-def make_or_drop_index(session: Session, field: CustomField, *, is_wanted: bool) -> None:
-    table = model_named(field.subject).__table__
-    column = table.c[f"{COLUMN_PREFIX}{field.slot}"]
-    index = next(
-        (one for one in table.indexes if one.name == index_name(table.name, column.name)), None
-    )
-    is_new = index is None
-    index = index if index is not None else custom_index(column)
-    try:
-        if session.get_bind().dialect.name != "postgresql":
-            _execute(session.connection(), index, is_wanted=is_wanted, concurrently=False)
-            return
-        # Outside of any transaction, so that nobody waits who writes to the table meanwhile.
-        engine: Any = session.get_bind()
-        engine = getattr(engine, "engine", engine)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            _execute(connection, index, is_wanted=is_wanted, concurrently=True)
-    finally:
-        if is_new:
-            table.indexes.discard(index)
-
-
-def _execute(connection: Connection, index: Any, *, is_wanted: bool, concurrently: bool) -> None:
-    if concurrently:
-        index.dialect_options["postgresql"]["concurrently"] = True
-        # What a killed job has left is not usable.
-        connection.execute(DropIndex(index, if_exists=True))
-    elif not is_wanted:
-        connection.execute(DropIndex(index, if_exists=True))
-    if is_wanted:
-        connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 class EmptyJob(JobKind):
@@ -116,9 +76,13 @@ class EmptyJob(JobKind):
         ids = [row.id for row, _value in rows]
         if ids:
             session.execute(update(table).where(table.c.id.in_(ids)).values({column: None}))
+            if KINDS[field.kind].is_file:
+                release_files(session, {key_of(value) for _row, value in rows})
             record_many(session, "changed", field.subject, entries, current_actor())
         is_last = len(rows) < size
         if is_last:
+            if field.is_sortable:
+                enqueue_indexing(session, field, current_actor())
             # Written past the session: nothing of this is in its definition's log.
             session.execute(
                 update(CustomField.__table__)

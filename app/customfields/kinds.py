@@ -33,6 +33,11 @@ class FieldKind:
     # Whether a list can be sorted by it.
     is_sortable: bool = True
 
+    @property
+    def is_file(self) -> bool:
+        """Return True if its values name stored files, which are no other value."""
+        return self.field_type == "file"
+
     def slot_names(self) -> list[str]:
         """Return the slots, such as “t01”, in the order in which they are given out."""
         return [f"{self.letter}{number:02}" for number in range(1, self.slots + 1)]
@@ -50,6 +55,7 @@ KINDS: dict[str, FieldKind] = {
         FieldKind(
             "choices", _l("Multiple choice"), "m", 12, Text, "choices", True, is_sortable=False
         ),
+        FieldKind("file", _l("File"), "u", 8, lambda: String(255), "file", is_sortable=False),
     )
 }
 

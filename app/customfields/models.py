@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.contacts.models import ContactType
-from app.customfields.kinds import KINDS, slot_columns
+from app.customfields.kinds import COLUMN_PREFIX, KINDS, slot_columns
 from app.i18n.labels import Bilingual, choose_label
 from app.lines import Line, lines_of
 from app.log.models import Logged
@@ -193,6 +193,9 @@ def _add_slots() -> None:
     for model in marked(Customizable):
         for name, make_type in slot_columns().items():
             model.__table__.append_column(Column(name, make_type(), nullable=True))
+        # They keep their files while their field is in the trash.
+        names = [COLUMN_PREFIX + slot for slot in KINDS["file"].slot_names()]
+        model.__table__.info["file_columns"] = tuple(names)
 
 
 _add_slots()

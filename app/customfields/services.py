@@ -80,6 +80,10 @@ def complete_field(session: Session, field: CustomField) -> None:
     if any(not (option.label_en or option.label_es) for option in field.options):
         raise DomainError(_("Enter a name in at least one language."), field="options")
     _check_removed_options(session, field)
+    if kind.is_file and field.is_required:
+        raise DomainError(
+            _("A file can’t be required: an import could not bring it."), field="is_required"
+        )
     if field.is_sortable and not kind.is_sortable:
         raise DomainError(
             _("A list can’t be sorted by a field of this kind."), field="is_sortable"
@@ -105,6 +109,13 @@ def complete_field(session: Session, field: CustomField) -> None:
         )
     if field.contact_types and field.subject != "contact":
         raise DomainError(_("Only contacts have contact types."), field="contact_types")
+
+
+def check_restored(session: Session, field: CustomField) -> None:
+    """Raise DomainError if a field cannot come back from the trash beside those there are now."""
+    _check_label(session, field)
+    if field.is_sortable:
+        _check_number_of_indexes(session, field)
 
 
 def _check_removed_options(session: Session, field: CustomField) -> None:
@@ -162,14 +173,15 @@ def _check_number_of_indexes(session: Session, field: CustomField) -> None:
 def follow_change(session: Session, field: CustomField, actor: Actor) -> None:
     """Start the job that makes or drops the index of a field, if it has to."""
     if field.is_sortable != field.is_indexed:
-        enqueue(
-            session,
-            "custom-field-index",
-            {"field_id": field.id},
-            actor,
-            title=localize(lambda: _("Sort by “%(field)s”", field=field.label)),
-            total=1,
-        )
+        enqueue_indexing(session, field, actor)
+
+
+def enqueue_indexing(session: Session, field: CustomField, actor: Actor) -> None:
+    """Start the job that makes and drops indexes of a table as its fields want them."""
+    enqueue(
+        session, "custom-field-index", {"subject": field.subject}, actor,
+        title=localize(lambda: _("Sort by “%(field)s”", field=field.label)), total=1,
+    )  # fmt: skip
 
 
 def slot_counts(session: Session) -> list[dict[str, Any]]:

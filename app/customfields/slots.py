@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapper, column_property
 from app.added_fields import FORMER_FIELDS, StoredField
 from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomField
+from app.customfields.settings import file_rules
 from app.fieldtypes import FieldType, get_field_type
 from app.i18n.labels import choose_label
 from app.subjects import model_named
@@ -138,6 +139,8 @@ def _info(definition: CustomField, kind_name: str = "") -> dict[str, Any]:
             "validity_months": definition.validity_months,
             "warn_days": definition.warn_days or 0,
         }
+    if kind.is_file:
+        info |= {"name": definition.name, "file_rules": file_rules}
     if definition.contact_types:
         info["only_for"] = tuple(one.id for one in definition.contact_types)
     return info

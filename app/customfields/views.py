@@ -112,6 +112,7 @@ class CustomFieldView(ModelView):
     base_sort = "position"
     shown_if: ClassVar[dict[str, dict[str, tuple[Any, ...]]]] = {
         "options": {"kind": tuple(name for name, kind in KINDS.items() if kind.has_options)},
+        "is_required": {"kind": tuple(name for name, kind in KINDS.items() if not kind.is_file)},
         "is_sortable": {"kind": tuple(name for name, kind in KINDS.items() if kind.is_sortable)},
         "identifies": {"kind": ("text",)},
         "validity_months": {"kind": ("date",)},
@@ -142,6 +143,8 @@ class CustomFieldView(ModelView):
     def convert(self, pk: str):
         """Ask for another kind, and start the job that fills a slot of it; or decide on it."""
         field, error = self.find(pk), ""
+        if KINDS[field.kind].is_file:
+            abort(404)
         conversion = open_conversion(db.session(), field)
         if request.method == "POST":
             decide = DECISIONS.get(request.form.get("decision", ""))
@@ -164,7 +167,7 @@ class CustomFieldView(ModelView):
         page = self.render_template(
             "customfields/convert.html", view=self, field=field, conversion=conversion, error=error,
             title=_("Convert “%(field)s” to another kind", field=field.label),
-            kinds=[kind for kind in KINDS.values() if kind.name != field.kind], all_kinds=KINDS,
+            kinds=[one for one in KINDS.values() if one.name != field.kind and not one.is_file], all_kinds=KINDS,
         )  # fmt: skip
         return page, 422 if error else 200
 

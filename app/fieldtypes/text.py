@@ -164,3 +164,34 @@ class Photo(FieldType):
     form_field = "photo"
     filters = ("empty", "filled")
     is_text = False
+
+
+class File(FieldType):
+    """A stored file: its key of 32 characters, “/”, the name it was sent under.
+
+    ``info["name"]`` is the name of the attribute, ``info["file_rules"]`` a function that returns
+    which files are taken.
+    """
+
+    name = "file"
+    form_field = "file"
+    filters = ("empty", "filled")
+    shape = "file"
+    is_text = False
+    why_not_sorted = _l("A list can’t be sorted by files.")
+
+    def read(self, value: str, hints: Hints) -> str:
+        """Refuse whatever is typed: it could name somebody else's file."""
+        raise DomainError(_("A file can’t be typed: upload it."))
+
+    def show(self, value: Any) -> str:
+        return "" if value is None else value.partition("/")[2]
+
+    def cell_extra(self, value: Any) -> Any:
+        return self.info.get("name", "")
+
+    def write(self, value: Any) -> str:
+        return self.show(value)
+
+    def file_text(self, value: sa.ColumnElement[Any], hints: SqlHints) -> sa.ColumnElement[Any]:
+        return sa.func.substr(value, 34)

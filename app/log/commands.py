@@ -87,7 +87,7 @@ def erase(subject: str, reason: str, dry_run: bool, yes: bool) -> None:
             )
             click.confirm(_("Empty these entries?"), abort=True, err=True)
         emptied = 0
-        if number and not dry_run:
+        if not dry_run:
             # So that nothing is emptied whose seal covers the values themselves.
             Sealer().run(session, 10.0)
             emptied = sum(erase_in_chunks(session, SYSTEM, entries, reason))

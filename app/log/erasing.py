@@ -37,6 +37,7 @@ from app.log.digests import (
     stored_columns,
 )
 from app.log.models import SECURITY_SUBJECT, LogEntry
+from app.log.reactions import notify_of_table
 from app.log.sealing import is_sealed_anew
 from app.security.actor import Actor, ActorKind
 from app.text import clean
@@ -113,6 +114,7 @@ def erase_entries(session: Session, actor: Actor, entries: Entries, reason: str)
     """
     ids = session.scalars(select(LogEntry.id).where(entries.any_left)).all()
     if not ids:
+        _let_others_erase(session, actor, entries)
         return 0
     request_id = _log_request(session, actor, entries, len(ids), reason)
     for start in range(0, len(ids), CHUNK_SIZE):
@@ -131,6 +133,9 @@ def erase_in_chunks(
     with reading():
         number, last = count_left(session, entries), 0
         session.rollback()
+    if not number:
+        _let_others_erase(session, actor, entries)
+        session.commit()
     request_id = None
     while number > 0:
         with reading():
@@ -197,7 +202,16 @@ def _log_request(
         "subject_name": "",
         "changes": {"entries": [None, number], "reason": [None, reason]},
     }
+    _let_others_erase(session, actor, entries)
     return session.execute(insert(LogEntry).values(row).returning(LogEntry.id)).scalar_one()
+
+
+def _let_others_erase(session: Session, actor: Actor, entries: Entries) -> None:
+    """Let rooms that keep values of the erased row empty them: a ``Reaction`` to “log_erased”."""
+    if entries.subject_id:
+        notify_of_table(
+            session, entries.subject_type, "log_erased", [entries.subject_id], (), actor
+        )
 
 
 def _empty(session: Session, entries: Entries, ids: Sequence[int], request_id: int) -> None:

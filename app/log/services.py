@@ -19,7 +19,7 @@ from app.log.reactions import notify_of_table
 from app.log.values import foreign_keys, link_to_json, logged_columns, many_to_many
 from app.security.actor import Actor
 from app.security.scope import visible
-from app.storage.models import photo_fields
+from app.storage.models import file_fields, key_of
 from app.storage.services import lock_file
 from app.types import now
 
@@ -113,7 +113,7 @@ def restore_value(session: Session, row: Any, entry: LogEntry, field: str, actor
             _load_all(session, foreign_keys(model)[field][1], [old[0]], actor)
         setattr(row, field, None if old is None else old[0])
     elif field in logged_columns(model):
-        if old and field in photo_fields(model) and not lock_file(session, old):
+        if old and field in file_fields(model) and not lock_file(session, key_of(old)):
             raise DomainError(
                 _("The previous value can’t be restored because it no longer exists.")
             )

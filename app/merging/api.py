@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, abort, jsonify
+from flask import Response, abort, jsonify, request
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -20,17 +20,21 @@ from app.crud.api.schemas import (
     json_response,
     object_schema,
     operation_object,
+    query,
+    ref,
 )
 from app.crud.interface import parse_id
+from app.crud.listing import SIZES
 from app.crud.screens import Screen, screens
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.errors import DomainError
 from app.extensions import db
 from app.merging.fields import BOTH, OTHER, OWN, merge_fields
 from app.merging.models import Merge, Mergeable
-from app.merging.queries import rows_of
+from app.merging.queries import merges_before, rows_of
 from app.merging.services import MergeConflict, NotMerged, merge_rows, undo_merge, why_not_undone
 from app.operations.action_input import resource_name
+from app.operations.api.paging import next_url, read_page
 from app.security.actor import current_actor
 from app.text import clean
 
@@ -66,7 +70,12 @@ class MergesApi(Api):
             "moved": counts, "undo_until": text, "undone_at": {"type": ["string", "null"]},
             "why_not_undone": text, "kept": {"type": "integer", "minimum": 0},
         }  # fmt: skip
+        page = {
+            "results": {"type": "array", "items": ref("Merge")},
+            "next": {"type": ["string", "null"]},
+        }
         return {
+            "MergeList": object_schema(page, [*page]),
             "MergeRequest": object_schema(asked, [*REQUIRED]),
             "Merge": object_schema(merge, [*merge]),
         }
@@ -87,11 +96,46 @@ class MergesApi(Api):
             {"200": json_response("Merge"), **error_responses("404", "409", "422")},
             parameters=[pk],
         )  # fmt: skip
+        listed = operation_object(
+            "merges", "list", _("Merges, newest first"), {"200": json_response("MergeList")},
+            parameters=[
+                query("resource", _("Resource"),
+                      {"type": "string", "enum": sorted(_mergeable_screens())}),
+                query("size", _("Items per page"), {"type": "integer", "enum": [*SIZES]}),
+                query("before", _("Use “next” exactly as returned."), ID),
+            ],
+        )  # fmt: skip
         return {
-            "/api/v1/merges/": {"post": done},
+            "/api/v1/merges/": {"get": listed, "post": done},
             "/api/v1/merges/{pk}": {"get": read},
             "/api/v1/merges/{pk}/undo": {"post": undone},
         }
+
+    @expose("/", methods=["GET"])
+    def get_list(self) -> Answer:
+        """Return a page of the merges of which the user may see both rows."""
+        _require("can_list")
+        size, before = read_page(("size", "before", "resource"), "before")
+        known, asked = _mergeable_screens(), request.args.get("resource", "")
+        if asked and asked not in known:
+            abort(400, _("Send one of: %(known)s.", known=", ".join(known)))
+        listed = {
+            name: one for name, one in known.items() if one.can("can_list") and asked in ("", name)
+        }
+        found = merges_before(
+            db.session(), [one.table.model for one in listed.values()], current_actor(), before,
+            size + 1,
+        )  # fmt: skip
+        screens_by_table = {one.table.model.__tablename__: one for one in listed.values()}
+        last = found[size - 1][0].id if len(found) > size else None
+        following = next_url(f"{self.route_base}/", last, "before", size)
+        return jsonify(
+            results=[
+                _to_dict(merge, screens_by_table[merge.subject_type], *rows)
+                for merge, *rows in found[:size]
+            ],
+            next=f"{following}&resource={asked}" if following and asked else following,
+        )
 
     @expose("/", methods=["POST"])
     def post(self) -> Answer:

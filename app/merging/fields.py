@@ -31,6 +31,11 @@ class MergeField:
         return isinstance(self.column.type, Text)
 
     @property
+    def is_file(self) -> bool:
+        """Return True if it names a stored file, such as a photo."""
+        return self.is_photo or self.column.info.get("kind") == "file"
+
+    @property
     def is_photo(self) -> bool:
         """Return True for the key of a stored picture."""
         return self.column.info.get("kind") == "photo"
@@ -38,7 +43,7 @@ class MergeField:
     @property
     def is_exclusive(self) -> bool:
         """Return True if two rows cannot have the same value: the other one loses it."""
-        if self.column.unique or self.is_photo:
+        if self.column.unique or self.is_file:
             return True
         return any(
             index.unique and [column.name for column in index.columns] == [self.column.name]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, inspect, select
 from sqlalchemy.orm import Session
 
-from app.bulk import is_one_of
+from app.bulk import insert_rows, is_one_of
 from app.i18n.counted import Counted
 from app.merging.models import Merge, MergeMove
+from app.merging.moving import point_rows
 from app.registry import Plug
 from app.security.actor import Actor
 from app.security.scope import visible
 
-# Rows that are moved before they are written.
-CHUNK_SIZE = 500
+# Rows that are moved by one statement.
+CHUNK_SIZE = 2_000
 # Why a row or a field stays as it is when the merge is undone.
 CHANGED, ELSEWHERE, GONE = "changed", "elsewhere", "gone"
 
@@ -49,6 +50,12 @@ class MergeRun:
                 before=before or None,
             )
         )  # fmt: skip
+
+    def record_all(self, rule: MergeRule, versions: Mapping[int, int | None]) -> None:
+        """Note rows that a rule moved, with their versions by id."""
+        rows = [{"row_id": row_id, "version": one} for row_id, one in versions.items()]
+        common = {"merge_id": self.merge.id, "rule": rule.code()}
+        insert_rows(self.session.connection(), MergeMove.__table__, rows, common)
 
     def moves(self, rule: MergeRule) -> Iterator[Sequence[MergeMove]]:
         """Yield what a rule has noted, some at a time."""
@@ -164,35 +171,43 @@ class MoveRows(MergeRule, abstract=True):
 
     def merge(self, run: MergeRun) -> int:
         count, last = 0, 0
-        query = self._movable(run.survivor, run.merged).order_by(self.rows.id).limit(CHUNK_SIZE)
-        query = query.with_for_update(of=self.rows).execution_options(with_trash=True)
-        while rows := run.session.scalars(query.where(self.rows.id > last)).unique().all():
-            for row in rows:
-                setattr(row, self.attribute, run.survivor.id)
-            run.session.flush()
-            for row in rows:
-                run.record(self, row.id, getattr(row, "version", None))
-            run.session.flush()
-            last, count = rows[-1].id, count + len(rows)
+        query = self._movable(run.survivor, run.merged).with_only_columns(self.rows.id)
+        query = query.order_by(self.rows.id).limit(CHUNK_SIZE).with_for_update(of=self.rows)
+        query = query.execution_options(with_trash=True)
+        while ids := run.session.scalars(query.where(self.rows.id > last)).all():
+            versions = point_rows(
+                run.session, self.rows, self.attribute, ids, run.merged, run.survivor, run.actor
+            )
+            run.record_all(self, versions)
+            last, count = ids[-1], count + len(ids)
         return count
 
     def undo(self, run: MergeRun) -> list[Kept]:
         kept: list[Kept] = []
         for moves in run.moves(self):
-            rows = {row.id: row for row in self._locked(run.session, [m.row_id for m in moves])}
+            rows = self._locked(run.session, [move.row_id for move in moves])
+            unchanged = []
             for move in moves:
-                row = rows.get(move.row_id)
-                if why := self._why_kept(run, move, row):
+                if why := self._why_kept(run, move, rows.get(move.row_id)):
                     kept.append((move.row_id, why))
                 else:
-                    setattr(row, self.attribute, run.merged.id)
-            run.session.flush()
+                    unchanged.append(move.row_id)
+            point_rows(
+                run.session, self.rows, self.attribute, unchanged, run.survivor, run.merged,
+                run.actor,
+            )  # fmt: skip
         return kept
 
-    def _locked(self, session: Session, ids: list[int]) -> Iterator[Any]:
-        query = select(self.rows).where(is_one_of(session.get_bind().dialect, self.rows.id, ids))
+    def _locked(self, session: Session, ids: list[int]) -> dict[int, Any]:
+        """Lock rows; return what decides whether they go back, by id."""
+        names = (self.attribute, self.table_attribute, "version")
+        known = inspect(self.rows).column_attrs
+        columns = [getattr(self.rows, name) for name in names if name in known]
+        query = select(self.rows.id, *columns)
+        query = query.where(is_one_of(session.get_bind().dialect, self.rows.id, ids))
         query = query.order_by(self.rows.id).with_for_update(of=self.rows)
-        yield from session.scalars(query.execution_options(with_trash=True)).unique()
+        rows = session.execute(query.execution_options(with_trash=True))
+        return {row.id: row for row in rows}
 
     def _why_kept(self, run: MergeRun, move: MergeMove, row: Any) -> str:
         if row is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from app.merging.models import Merge
 from app.security.actor import Actor
-from app.security.scope import visible
+from app.security.scope import sees_all, visible
 from app.trash.services import select_trashed
 
 
@@ -52,3 +53,40 @@ def rows_of(session: Session, model: Any, merge: Merge, actor: Actor) -> tuple[A
     rows = session.scalars(query.execution_options(with_trash=True)).unique()
     found = {row.id: row for row in rows}
     return found.get(ids[0]), found.get(ids[1])
+
+
+def merges_before(
+    session: Session, models: Sequence[Any], actor: Actor, before: int, limit: int
+) -> list[tuple[Merge, Any, Any]]:
+    """Return the newest merges with an id below ``before``, each with its two rows.
+
+    They are those of which the actor may see both. ``before`` 0: from the newest on.
+    """
+    conditions = []
+    for model in models:
+        seen = visible(model, actor).with_only_columns(model.id)
+        pair = (Merge.survivor_id.in_(seen), Merge.merged_id.in_(seen))
+        both = () if sees_all(model, actor) else pair
+        conditions.append(and_(Merge.subject_type == model.__tablename__, *both))
+    query = select(Merge).where(or_(false(), *conditions)).order_by(Merge.id.desc()).limit(limit)
+    if before:
+        query = query.where(Merge.id < before)
+    merges = session.scalars(query.execution_options(with_trash=True)).all()
+    rows: dict[tuple[str, int], Any] = {}
+    for model in models:
+        table = model.__tablename__
+        ids = {
+            one
+            for merge in merges
+            if merge.subject_type == table
+            for one in (merge.survivor_id, merge.merged_id)
+        }
+        if ids:
+            found = visible(model, actor).where(model.id.in_(sorted(ids)))
+            for row in session.scalars(found.execution_options(with_trash=True)).unique():
+                rows[table, row.id] = row
+    return [
+        (merge, rows.get((merge.subject_type, merge.survivor_id)),
+         rows.get((merge.subject_type, merge.merged_id)))
+        for merge in merges
+    ]  # fmt: skip

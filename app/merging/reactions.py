@@ -1,15 +1,15 @@
-"""Let go of merged rows when the row that they were merged into is deleted for good."""
+"""Let go of what merges keep: of rows that are purged, and of those whose values are erased."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.log.reactions import Reaction
-from app.merging.models import Mergeable
+from app.merging.models import Merge, Mergeable, MergeMove
 from app.numbers.models import FormerNumber
 from app.security.actor import Actor
 
@@ -33,4 +33,32 @@ class ForgetMerges(Reaction):
             delete(FormerNumber).where(
                 FormerNumber.subject_type == table, FormerNumber.subject_id.in_(ids)
             )
+        )
+
+
+class EmptyMerges(Reaction):
+    """Empty the values of an erased row in its merges, which cannot be undone any more then."""
+
+    model = Mergeable
+    events = ("log_erased",)
+
+    def react(
+        self, session: Session, ids: Sequence[int], fields: frozenset[str], actor: Actor
+    ) -> None:
+        model: Any = self.changed_model
+        is_theirs = (
+            Merge.subject_type == model.__tablename__,
+            or_(Merge.survivor_id.in_(ids), Merge.merged_id.in_(ids)),
+        )
+        merges = select(Merge.id).where(*is_theirs)
+        options = {"synchronize_session": False}
+        session.execute(
+            update(MergeMove)
+            .where(MergeMove.merge_id.in_(merges), MergeMove.before.is_not(None))
+            .values(before=null()),
+            execution_options=options,
+        )
+        session.execute(
+            update(Merge).where(*is_theirs, Merge.fields.is_not(None)).values(fields=null()),
+            execution_options=options,
         )

@@ -24,6 +24,7 @@ from app.operations.services import UNDO_DAYS
 from app.security.actor import Actor, acting_as
 from app.security.scope import visible
 from app.states.locks import why_locked
+from app.storage.models import key_of
 from app.storage.services import lock_file
 from app.trash.services import move_to_trash, restore
 from app.types import now
@@ -239,6 +240,8 @@ def undo_merge(session: Session, merge: Merge, survivor: Any, merged: Any, actor
             _write_former_numbers(session, row)
         session.flush()
     merge.kept, merge.undone_at, merge.undone_by = kept, now(), actor.name[:160]
+    operation = session.get_one(Operation, merge.operation_id)
+    operation.undone, operation.kept = operation.changed, len(kept)
     _record(session, run, "unmerged", "unmerged")
     session.flush()
 
@@ -293,8 +296,8 @@ def _is_there(session: Session, field: MergeField, value: Any) -> bool:
     """Return False if a value of before names a row or a file that is gone."""
     if value is None:
         return True
-    if field.is_photo:
-        return lock_file(session, value)
+    if field.is_file:
+        return lock_file(session, key_of(value))
     for key in field.column.foreign_keys:
         if session.scalar(select(key.column).where(key.column == value)) is None:
             return False

@@ -42,6 +42,7 @@ from app.operations.serializers import (
     preview_to_dict,
 )
 from app.operations.transactions import commit_and_run
+from app.operations.undoers import find_undoer
 from app.security.actor import SYSTEM, Actor, acting_as, load_actor
 from app.text import clean
 
@@ -176,10 +177,17 @@ def undo(number: int, name: str | None, language: str | None) -> None:
     """Undo an operation, except on rows changed since; print one JSON object."""
     with _acting(name, language) as actor:
         found = _find_visible(number, actor)
-        if why := why_not_undone(found):
+        undoer = find_undoer(found)
+        why = why_not_undone(found) if undoer is None else str(undoer.why_not(db.session()))
+        if why:
             raise DomainError(why)
         if not may_act(actor, found):
             raise DomainError(_("%(name)s doesn’t have permission to do this.", name=actor.name))
+        if undoer is not None:
+            undoer.undo(db.session(), actor)
+            db.session.commit()
+            _print(operation_to_dict(_find(number)))
+            return
         job = services.undo(db.session(), found, actor, at_once=NO_LIMIT)
         job = commit_and_run(job, NO_LIMIT)
         state = run_now(job.id, wait_seconds=None)

@@ -14,6 +14,7 @@ from app.operations.action_input import dashed
 from app.operations.actionbase import NONE, Action, answer_fields, find_operation_action
 from app.operations.models import Operation, OperationReason
 from app.operations.services import Preview
+from app.operations.undoers import find_undoer
 
 # The names of outcomes outside of the database.
 OUTCOME_NAMES = {
@@ -122,16 +123,27 @@ def operation_to_dict(operation: Operation) -> dict[str, Any]:
         "created_at": operation.created_at.isoformat(),
         "undo_until": operation.undo_until.isoformat() if operation.undo_until else None,
         "job": operation.job_id,
-        "state": job.state if job else "draft" if operation.is_draft else FORGOTTEN,
+        "state": job.state if job else _state_without_job(operation),
         "error": job.error if job else "",
         "matched": operation.matched,
         **{name: getattr(operation, code) for code, name in OUTCOME_NAMES.items()},
         "undo_job": operation.undo_job_id,
-        "undo_state": undo_job.state if undo_job else None,
+        "undo_state": undo_job.state if undo_job else _undo_state_without_job(operation),
         "undo_error": undo_job.error if undo_job else "",
         "undone": operation.undone,
         "kept": operation.kept,
     }
+
+
+def _state_without_job(operation: Operation) -> str:
+    if operation.is_draft:
+        return "draft"
+    return "done" if find_undoer(operation) is not None else FORGOTTEN
+
+
+def _undo_state_without_job(operation: Operation) -> str | None:
+    is_undone = operation.undone and find_undoer(operation) is not None
+    return "done" if is_undone else None
 
 
 def count_reasons(session: Session, operation: Operation) -> Reasons:

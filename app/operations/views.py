@@ -29,7 +29,12 @@ from app.operations.actionbase import (
     find_operation_action,
 )
 from app.operations.models import Operation
-from app.operations.permissions import may_undo, owns_or_administers, why_not_undone
+from app.operations.permissions import (
+    may_request_undo,
+    may_undo,
+    owns_or_administers,
+    why_not_undone,
+)
 from app.operations.selection import Selection
 from app.operations.services import (
     DRAFT_DAYS,
@@ -42,7 +47,8 @@ from app.operations.transactions import (
     commit_and_run,
     committed_and_reading,
 )
-from app.security.actor import current_actor
+from app.operations.undoers import Undoer, find_undoer
+from app.security.actor import Actor, current_actor
 from app.text import digits
 from app.types import now
 
@@ -162,6 +168,8 @@ class OperationsView(Page):
             abort(404)
         if operation.is_undone:
             return redirect(f"/jobs/{operation.undo_job_id}/")
+        if (undoer := find_undoer(operation)) is not None:
+            return self._undo_at_once(undoer, actor)
         if may_undo(actor, operation):
             limit = background_limit()
             job = services.undo(db.session(), operation, actor, at_once=limit)
@@ -170,6 +178,19 @@ class OperationsView(Page):
             why_not_undone(operation) or _("You no longer have permission to do this."), "danger"
         )
         return redirect(f"/jobs/{operation.job_id}/" if operation.job_id else "/jobs/")
+
+    def _undo_at_once(self, undoer: Undoer, actor: Actor):
+        """Undo an operation that needs no job."""
+        try:
+            if not may_request_undo(actor, undoer.operation):
+                raise DomainError(_("You no longer have permission to do this."))
+            undoer.undo(db.session(), actor)
+            db.session.commit()
+            flash(_("Undone."), "success")
+        except DomainError as error:
+            db.session.rollback()
+            flash(str(error), "danger")
+        return redirect("/jobs/")
 
     def _draft(self, pk: str, *, is_sent: bool = False) -> DraftPage:
         """Return a draft of the user's own; abort with its job's page or with an error page."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, inspect, select, update
 from sqlalchemy.orm import Session
 
-from app.bulk import insert_rows
+from app.bulk import insert_rows, is_one_of
 from app.search.models import SEPARATOR, Searchable, searchables
 from app.search.queries import own_text
 from app.text import fold
@@ -74,6 +74,25 @@ def update_linked_names(session: Session, linked_model: type, names: Mapping[int
                 for row_id, name in names.items()
             ],
         )
+
+
+def write_linked_name(
+    session: Session, model: Any, attribute: str, ids: Sequence[int], name: str
+) -> None:
+    """Write the name of the row that rows of a model are linked to now into their search texts.
+
+    Nothing is done unless ``attribute`` is the link that their texts name.
+    """
+    if not issubclass(model, Searchable) or not model.search_linked:
+        return
+    (column,) = inspect(model).relationships[model.search_linked].local_columns
+    if inspect(model).get_property_by_column(column).key != attribute:
+        return
+    table = model.search_table
+    dialect = session.get_bind().dialect
+    own: Any = own_text(table, dialect.name)
+    statement = update(table).where(is_one_of(dialect, table.c.row_id, ids))
+    session.connection().execute(statement.values(text=own.concat(SEPARATOR + fold(name))))
 
 
 def rebuild(session: Session, model: type[Searchable], chunk: int = 2000) -> int:

@@ -19,6 +19,8 @@ from app.types import now
 ORPHAN_LIFETIME = timedelta(days=1)
 # New files are written to the first; earlier versions wrote photos to the second.
 FOLDERS = ("files", "photos")
+# Characters of a key without a suffix.
+KEY_LENGTH = 32
 
 
 class WrittenFile(NamedTuple):
@@ -45,7 +47,7 @@ def write_file(blocks: Iterable[bytes], suffix: str) -> WrittenFile:
     """
     folder = _folders()[0]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = f"{secrets.token_hex(16)}{suffix}"
+    key = f"{secrets.token_hex(KEY_LENGTH // 2)}{suffix}"
     part = folder / f"{key}.part"
     size, digest = 0, hashlib.sha256()
     try:

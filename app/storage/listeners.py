@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.changed import is_changed
 from app.storage.files import delete_from_disk
-from app.storage.models import photo_fields
+from app.storage.models import file_fields, key_of, may_have_files
 from app.storage.services import TO_DELETE, assign_files, forget_files_of, release_files
 
 
@@ -17,19 +17,19 @@ def _follow_rows(session: Session, _context) -> None:
     named: dict[tuple[str, int], set[str]] = {}
     released: set[str] = set()
     for row in (*session.new, *session.dirty):
-        for field in photo_fields(type(row)):
+        for field in file_fields(type(row)):
             if not is_changed(row, (field,)):
                 continue
             history = inspect(row).attrs[field].history
-            released.update(key for key in history.deleted if key)
-            if keys := {key for key in history.added if key}:
+            released.update(key_of(value) for value in history.deleted if value)
+            if keys := {key_of(value) for value in history.added if value}:
                 named.setdefault((row.__tablename__, row.id), set()).update(keys)
     if released:
         release_files(session, released)
     for (table, row_id), keys in named.items():
         assign_files(session, keys, table, row_id)
     for row in session.deleted:
-        if photo_fields(type(row)):
+        if may_have_files(type(row)):
             forget_files_of(session, row.__tablename__, [row.id])
 
 

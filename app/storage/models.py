@@ -52,11 +52,41 @@ class StoredFile(Model):
 @cached_until_fields_change
 def photo_fields(model: Any) -> tuple[str, ...]:
     """Return the names of a model's attributes that hold a photo's key."""
+    return _fields_of(model, "photo")
+
+
+@cached_until_fields_change
+def file_fields(model: Any) -> tuple[str, ...]:
+    """Return the names of a model's attributes that name a stored file, photos included."""
+    return _fields_of(model, "photo", "file")
+
+
+def _fields_of(model: Any, *kinds: str) -> tuple[str, ...]:
     return tuple(
         attribute.key
         for attribute in inspect(model).column_attrs
-        if attribute.columns[0].info.get("kind") == "photo"
+        if attribute.columns[0].info.get("kind") in kinds
     )
+
+
+def spare_file_columns(table: Any) -> tuple[str, ...]:
+    """Return the columns of a table that may name a file although no attribute stands for them."""
+    return table.info.get("file_columns", ())
+
+
+def may_have_files(model: Any) -> bool:
+    """Return True if rows of a model can name a stored file."""
+    return bool(file_fields(model) or spare_file_columns(model.__table__))
+
+
+def key_of(value: str) -> str:
+    """Return the key in the value of a column: a photo's is the key, a file's also has a name."""
+    return value.partition("/")[0]
+
+
+def name_file(file: StoredFile) -> str:
+    """Return the value of a column that names a file."""
+    return f"{file.key}/{file.name}"
 
 
 def models_with_photos() -> list[Any]:

@@ -4,24 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from flask_appbuilder import Model
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.storage.files import ORPHAN_LIFETIME
-from app.storage.models import StoredFile, models_with_photos, photo_fields
+from app.storage.files import KEY_LENGTH, ORPHAN_LIFETIME
+from app.storage.models import (
+    StoredFile,
+    models_with_photos,
+    photo_fields,
+    spare_file_columns,
+)
 from app.types import now
 
 
 def key_columns() -> Iterator[ColumnElement[str]]:
-    """Yield every column that holds the key of a file."""
+    """Yield every column that holds the key of a photo."""
     for model in models_with_photos():
         for field in photo_fields(model):
             yield model.__table__.c[field]
 
 
 def is_named() -> ColumnElement[bool]:
-    """Return the condition that a row, in the trash or not, holds the key of a file."""
-    return or_(*(exists().where(column == StoredFile.key) for column in key_columns()))
+    """Return the condition that a row, in the trash or not, names a file."""
+    photos = (exists().where(column == StoredFile.key) for column in key_columns())
+    return or_(*photos, *_named_by_owners())
+
+
+def _named_by_owners() -> Iterator[ColumnElement[bool]]:
+    """Yield the condition that its owner names a file, for each table with such columns.
+
+    They have no index: the row is found by its id, which is that of the file's owner.
+    """
+    for table in Model.metadata.tables.values():
+        if names := spare_file_columns(table):
+            keys = (func.substr(table.c[name], 1, KEY_LENGTH) == StoredFile.key for name in names)
+            is_owner = and_(StoredFile.owner_type == table.name, StoredFile.owner_id == table.c.id)
+            yield exists(select(table.c.id).where(is_owner, or_(*keys)))
+
+
+def find_stored(session: Session, key: str) -> StoredFile | None:
+    """Return the row of a file, or None."""
+    return session.scalar(select(StoredFile).where(StoredFile.key == key))
 
 
 def is_expired() -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ from app.storage.files import delete_from_disk, find_file, old_files, write_file
 from app.storage.kinds import HEAD_SIZE, PHOTOS, FileRules
 from app.storage.models import StoredFile
 from app.storage.pictures import to_jpeg
-from app.storage.queries import is_expired, is_lost, is_named, stored_keys
+from app.storage.queries import find_stored, is_expired, is_lost, is_named, stored_keys
 from app.text import clean
 from app.types import now
 
@@ -34,17 +35,20 @@ BLOCK_SIZE = 1 << 16
 TO_DELETE = "files_to_delete"
 
 
-def store_file(stream: IO[bytes], name: str, rules: FileRules, field: str) -> StoredFile:
+def store_file(
+    stream: IO[bytes], name: str, rules: FileRules, field: str, *, has_suffix: bool = True
+) -> StoredFile:
     """Write a file to disk and return its row, which the caller adds to the session.
 
     Call it outside of a transaction. Raise DomainError for ``field`` if the file is too large, not
     of a type that is taken, or cannot be written. A file whose row is not committed is deleted
-    after a day.
+    after a day. Without its suffix all keys are of the same length.
     """
     head = stream.read(HEAD_SIZE)
     kind = rules.type_of(name, head, field)
+    suffix = kind.suffixes[0] if has_suffix else ""
     try:
-        written = write_file(_limited(head, stream, rules, field), kind.suffixes[0])
+        written = write_file(_limited(head, stream, rules, field), suffix)
     except OSError as error:
         logger.error("A file could not be stored: %s", error)
         raise DomainError(
@@ -74,6 +78,19 @@ def _limited(head: bytes, stream: IO[bytes], rules: FileRules, field: str) -> It
 def store_photo(stream: IO[bytes], field: str) -> StoredFile:
     """Store a picture as a small JPEG without metadata; see ``store_file``."""
     return store_file(io.BytesIO(to_jpeg(stream, field)), f"{field}.jpg", PHOTOS, field)
+
+
+def store_copy(session: Session, key: str) -> StoredFile | None:
+    """Store a file a second time and return its row, as ``store_file`` does; None if it is gone."""
+    path, source = find_file(key), find_stored(session, key)
+    if path is None or source is None:
+        return None
+    with path.open("rb") as stream:
+        written = write_file(iter(partial(stream.read, BLOCK_SIZE), b""), path.suffix)
+    return StoredFile(
+        key=written.key, name=source.name, type=source.type, size=written.size,
+        digest=written.digest, created_at=now(),
+    )  # fmt: skip
 
 
 def open_file(key: str) -> IO[bytes]:

@@ -15,7 +15,7 @@ from app.log.services import record_many
 from app.security.actor import SYSTEM, Actor
 from app.security.scope import visible
 from app.states.locks import not_locked
-from app.storage.models import photo_fields
+from app.storage.models import may_have_files
 from app.storage.services import forget_files_of
 from app.types import now
 
@@ -116,7 +116,7 @@ def purge_rows(session: Session, model: Any, chosen: Select, actor: Actor) -> in
         .returning(model.id)
         .execution_options(synchronize_session=False, with_trash=True)
     ).all()
-    if photo_fields(model):
+    if may_have_files(model):
         forget_files_of(session, model.__tablename__, deleted)
     entries = [
         {

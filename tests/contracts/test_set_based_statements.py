@@ -15,6 +15,7 @@ APP = Path(__file__).parents[2] / "app"
 REASONS = {
     ("crud/submissions.py", "record_created_row"): "the key was claimed in the same transaction",
     ("customfields/conversion.py", "empty_rows"): "the chunk was locked in the same transaction",
+    ("customfields/indexes.py", "refresh_indexes"): "it says which indexes were made just now",
     ("customfields/jobs.py", "step"): "the chunk was locked; the leased job alone says the rest",
     ("entities/listeners.py", "_update_paths"): "the root of the tree is locked",
     ("imports/jobs/checking.py", "step"): "the import was locked in the same transaction",

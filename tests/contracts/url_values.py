@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +20,14 @@ from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
+from app.customfields import loading
+from app.customfields.slots import SlotField
 from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
+from app.imports.exports import reach_of
 from app.imports.files import store_upload
+from app.imports.models import ExportFile
 from app.imports.services import create_run
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
@@ -36,9 +41,12 @@ from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.states.transitions import transitions_of
-from app.storage.files import file_folders
+from app.storage.files import file_folders, write_file
+from app.storage.models import StoredFile
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
+from app.types import now
+from tests.customfields.fields import a_field
 from tests.factories import a_row, an_operation
 from tests.people import ALICIA, api_key_header
 
@@ -145,6 +153,37 @@ def _entries(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "missing", here | {"entry_id": MISSING_ID}
 
 
+def _presets(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    for name, owner_id, list_name in (
+        ("own", user.id, view.preset_key),
+        ("foreign", ALICIA.user.id, view.preset_key),
+        ("elsewhere", user.id, view.key),
+    ):
+        row = SavedView(list_name=list_name, name=name, query="", owner_id=owner_id)
+        db.session.add(row)
+        db.session.commit()
+        yield name, {"view_id": row.id}
+    yield "missing", {"view_id": MISSING_ID}
+
+
+def _export_files(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    for name, owner in (("own", user), ("foreign", ALICIA.user)):
+        written = write_file([b"Nombre"], ".csv")
+        actor = owner.as_actor()
+        export = ExportFile(
+            importer=view.importer.name, choices={}, reach=reach_of(actor), file_name="a.csv",
+            file_key=written.key, actor_id=owner.id, expires_at=now() + timedelta(hours=1),
+        )  # fmt: skip
+        db.session.add(export)
+        db.session.commit()
+        yield name, {"pk": export.id}
+    yield "missing", {"pk": MISSING_ID}
+
+
+def _export_files_of_contacts(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
+    yield from _export_files(rows, screen_named("contacts"), user)
+
+
 def _saved_views(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     for name, owner_id, list_name in (
         ("own", user.id, view.key),
@@ -201,6 +240,26 @@ def _photos(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
         yield name, {"pk": number, "name": "face.jpg"}
     yield "crossed", {"pk": rows.row_id(Contact, "own"), "name": "another.jpg"}
     yield "missing", {"pk": MISSING_ID, "name": "face.jpg"}
+
+
+def _files(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
+    model = Contact if view is None or not hasattr(view, "datamodel") else view.datamodel.obj
+    loading.refresh()
+    defined = [one for one in SlotField.all() if one.model is model]
+    names = [one.name for one in defined if one.info.get("kind") == "file"]
+    name = names[0] if names else a_field("file", "Paper", subject=model.__tablename__).name
+    place = {"field": name} | ({} if model is not Contact else {"resource": "contacts"})
+    for which in ("own", "foreign", "trashed"):
+        written = write_file([b"%PDF-"], "")
+        number = rows.row_id(model, which)
+        query = select(model).where(model.id == number).execution_options(with_trash=True)
+        stored = StoredFile(key=written.key, name="a.pdf", type="application/pdf", size=5)
+        db.session.add(stored)
+        setattr(db.session.scalars(query).one(), name, f"{written.key}/a.pdf")
+        db.session.commit()
+        yield which, place | {"pk": number}
+    yield "crossed", place | {"pk": rows.row_id(model, "own"), "field": "last_name"}
+    yield "missing", place | {"pk": MISSING_ID}
 
 
 def _provinces(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
@@ -331,6 +390,10 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("restore", "pk"): _restored,
     ("entry_id", "field", "pk"): _entries,
     ("view_id",): _saved_views,
+    ("edit_preset", "view_id"): _presets,
+    ("delete_preset", "view_id"): _presets,
+    ("export_download", "pk"): _export_files,
+    ("ExportsApi", "pk"): _export_files_of_contacts,
     ("lookup", "name"): _pickers,
     ("card", "name"): _cards,
     ("other_id", "pk"): _mergeable_pairs,
@@ -339,6 +402,8 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("high_id", "low_id"): _pairs,
     ("token",): _uploads,
     ("photo", "name", "pk"): _photos,
+    ("field", "pk"): _files,
+    ("field", "pk", "resource"): _files,
     ("name", "pk"): _transitions,
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,

@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from app.customfields import loading
-from app.customfields.conversion import open_conversion
+from app.customfields.conversion import (
+    confirm_conversion,
+    fill,
+    open_conversion,
+    start_conversion,
+)
+from app.customfields.jobs import ConvertJob
 from app.customfields.models import CustomField
 from app.extensions import db
 from app.jobs.models import Job
@@ -128,3 +134,42 @@ def contact_entries(contact):
         LogEntry.subject_type == "contact", LogEntry.subject_id == contact.id
     )
     return db.session.scalars(query.order_by(LogEntry.id)).all()
+
+
+class Killed(BaseException):
+    """What ends a worker in the middle of a chunk."""
+
+
+@pytest.mark.both_databases
+def test_a_conversion_that_is_killed_loses_nothing_and_counts_nothing_twice(session, monkeypatch):
+    field = a_field(label="Certificate")
+    texts = [*TEXTS, "01/02/2026", "nada", "03/02/2026"]
+    rows = [a_contact(**{field.name: text}) for text in texts]
+    step = ConvertJob.step
+    monkeypatch.setattr(ConvertJob, "step", lambda self, *args: step(self, *args[:2], 2))
+    conversion = start_conversion(session, field, "date", ALICIA.as_actor())
+    session.commit()
+    chunks: list[int] = []
+
+    def fill_and_die(*args):
+        result = fill(*args)
+        chunks.append(len(args[2]))
+        if len(chunks) in (2, 4):
+            raise Killed
+        return result
+
+    monkeypatch.setattr("app.customfields.jobs.fill", fill_and_die)
+    for _kill in range(2):
+        with pytest.raises(Killed):
+            run_now(conversion.job_id)
+    assert open_conversion(session, field_now(field.id)).state == "filling"
+    assert run_now(conversion.job_id) == "done"
+    conversion = open_conversion(session, field_now(field.id))
+    assert (conversion.state, conversion.fits, conversion.misfits) == ("filled", 4, 3)
+    assert sum(chunks) == len(texts) + 2 * 2
+    confirm_conversion(session, conversion, ALICIA.as_actor())
+    session.commit()
+    loading.refresh()
+    assert [getattr(reload(row), field.name) for row in rows] == [
+        date(2025, 12, 31), date(2026, 1, 15), None, None, date(2026, 2, 1), None, date(2026, 2, 3),
+    ]  # fmt: skip

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
 from app.customfields import loading, periodic
 from app.customfields.models import CustomField
-from app.extensions import db
 from app.fieldtypes import ExpiringDate
 from app.i18n.clock import today
 from app.jobs.models import Job
@@ -109,24 +108,6 @@ def test_the_first_valid_date_is_the_first_one_that_still_holds(months):
         day = date(2023, 12, 25) + timedelta(days=number)
         first = field_type.first_valid(day)
         assert field_type.last_day(first) >= day > field_type.last_day(first - timedelta(days=1))
-
-
-@pytest.mark.both_databases
-def test_a_job_makes_the_index_that_lists_are_sorted_by(client_as, session, app):
-    field = a_field("number", "Height")
-    sent = {"version": str(field.version), "label_en": "Height", "is_sortable": "1"}
-    client_as(ALICIA).post(f"/custom-fields/edit/{field.id}", data=sent)
-    job = session.scalars(select(Job).where(Job.kind == "custom-field-index")).one()
-    if session.get_bind().dialect.name == "postgresql":
-        # Its index is made outside of the test's transaction, which nobody else can see.
-        return
-    assert run_now(job.id) == "done"
-    indexes = {one["name"] for one in inspect(session.connection()).get_indexes("contact")}
-    assert "ix_custom_n01_contact" in indexes
-    assert db.session.get(CustomField, field.id, populate_existing=True).is_indexed
-    contact = a_contact(last_name="Peña", **{field.name: 2})
-    page = client_as(BRUNO).get(f"/contacts/list/?sort={field.name}&cols=name,{field.name}").text
-    assert names(page) == [contact.last_name]
 
 
 @pytest.mark.both_databases

@@ -238,3 +238,15 @@ def test_an_import_finds_rows_by_a_field_that_identifies(session, tmp_path):
     assert report.matched == {name: 1}
     new = session.scalars(select(Contact).where(Contact.last_name == "Nueva")).one()
     assert getattr(new, name) == "AB-9"
+
+
+@pytest.mark.parametrize("way", ["/custom-fields/restore", "/custom-fields/trash/restore"])
+def test_a_restored_field_has_its_values_again(client_as, session, way):
+    admin, field = client_as(ALICIA), a_field()
+    contact = a_contact(**{field.name: "XL"})
+    admin.post(f"/custom-fields/delete/{field.id}", data={"version": field.version})
+    page = admin.get(f"/contacts/show/{contact.id}").text
+    assert "XL" not in page.split('id="log"')[0]
+    assert admin.post(f"{way}/{field.id}").status_code == 302
+    page = admin.get(f"/contacts/show/{contact.id}").text
+    assert "XL" in page.split('id="log"')[0]

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from app.contacts.models import Contact
 from app.errors import DomainError
 from app.extensions import db
-from app.merging.models import MergeMove
+from app.log.erasing import entries_of, erase_entries, erase_in_chunks
+from app.merging.models import Merge, MergeMove
 from app.merging.periodic import DeleteExpiredMerges
 from app.numbers.queries import find_by_former_number
 from app.security.actor import SYSTEM
@@ -57,3 +58,39 @@ def test_a_contact_whose_survivor_was_purged_may_be_restored():
     restore(gone)
     db.session.commit()
     assert not gone.is_trashed
+
+
+@pytest.mark.parametrize("whose", ["stays", "gone"])
+def test_erasing_a_person_from_the_log_empties_their_merges(session, whose, client_as):
+    stays, gone = a_contact(first_name="Ana"), a_contact(email="canary@example.org")
+    done, other = merge(stays, gone), merge(a_contact(), a_contact(email="b@example.org"))
+    session.add(
+        MergeMove(merge_id=done.id, rule="MoveReports", row_id=stays.id, before={"a": "canary"})
+    )
+    session.commit()
+    person = {"stays": stays, "gone": gone}[whose]
+    for _again in range(2):
+        erase_entries(session, ALICIA.as_actor(), entries_of("contact", person.id), "Art. 17")
+        session.commit()
+        session.expire_all()
+        for table in (Merge.__table__, MergeMove.__table__):
+            assert "canary" not in str(session.execute(select(table)).all())
+        # A second time, nothing of the log being left, what came later is emptied as well.
+        done.fields = {"survivor": {"email": [None, "canary@example.org"]}, "merged": {}}
+        session.commit()
+    assert other.fields is not None
+    page = client_as(ALICIA).get(f"/contacts/merged/{done.id}")
+    assert page.status_code == 200
+
+
+def test_the_command_erases_from_merges_what_the_log_no_longer_has(session):
+    done = merge(a_contact(), a_contact(email="canary@example.org"))
+    chosen = entries_of("contact", done.merged_id)
+    assert sum(erase_in_chunks(session, ALICIA.as_actor(), chosen, "Art. 17")) > 0
+    session.refresh(done)
+    assert done.fields is None
+    done.fields = {"survivor": {"email": [None, "canary@example.org"]}, "merged": {}}
+    session.commit()
+    assert sum(erase_in_chunks(session, ALICIA.as_actor(), chosen, "Art. 17")) == 0
+    session.refresh(done)
+    assert done.fields is None

@@ -6,19 +6,22 @@ from typing import ClassVar
 
 import pytest
 from flask_appbuilder import Model
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.contacts.models import Contact
+from app.errors import Locked
 from app.extensions import db
 from app.i18n.counted import Counted
+from app.log.models import LogEntry
 from app.merging.mergerule import KeepOneRow, MergeRule, merge_rules
 from app.models import VersionedRow
 from app.security.scope import OpenToStaff
+from app.states.locks import Lock
 from app.subjects import Attached, Discussed
 from tests.contracts.test_merge_rules import references_to
-from tests.factories import a_contact
-from tests.merging.test_merging import merge, undo
+from tests.factories import a_contact, an_account
+from tests.merging.test_merging import found, merge, undo
 from tests.people import BRUNO
 from tests.sample import sample_app
 
@@ -108,3 +111,62 @@ def test_a_table_without_a_rule_is_noticed(app, monkeypatch):
     monkeypatch.setattr(MergeRule, "_registered", rules)
     covered = set().union(*(rule.references() for rule in merge_rules(Contact)))
     assert references_to(Contact) - covered == {("sample_participant", "contact_id")}
+
+
+def test_ten_times_as_many_contacts_of_an_account_move_by_as_many_statements(
+    client_as, counting, monkeypatch
+):
+    numbers = []
+    for count in (2, 20):
+        stays, gone = an_account(), an_account(name="Álvarez e Hijos")
+        contacts = [a_contact(account=gone) for _number in range(count)]
+        versions = [row.version for row in contacts]
+        with counting() as statements:
+            done = merge(stays, gone)
+        numbers.append(len(statements))
+        assert {row.account_id for row in contacts} == {stays.id}
+        assert [row.version for row in contacts] == [version + 1 for version in versions]
+        entry = db.session.scalars(
+            select(LogEntry).where(LogEntry.subject_type == "contact").order_by(LogEntry.id.desc())
+        ).first()
+        assert entry.changes == {"account_id": [[gone.id, str(gone)], [stays.id, str(stays)]]}
+        assert entry.subject_name == str(contacts[-1])
+        assert (entry.version, entry.operation_id) == (contacts[-1].version, done.operation_id)
+        contacts[0].notes = "Changed since"
+        db.session.commit()
+        with counting() as statements:
+            undo(done, stays, gone)
+        numbers.append(len(statements))
+        assert {row.account_id for row in contacts[1:]} == {gone.id}
+        assert contacts[0].account_id == stays.id
+        assert done.kept == [["MoveContacts", contacts[0].id, "changed"]]
+    assert numbers[:2] == numbers[2:]
+
+
+def test_contacts_move_in_several_chunks_and_are_found_by_the_new_name(monkeypatch):
+    monkeypatch.setattr("app.merging.mergerule.CHUNK_SIZE", 2)
+    stays, gone = an_account(name="Zubizarreta"), an_account(name="Goikoetxea")
+    contacts = [a_contact(account=gone, last_name=f"Ruiz {number}") for number in range(5)]
+    ids = {row.id for row in contacts}
+    done = merge(stays, gone)
+    assert found("zubizarreta ruiz") == ids
+    assert found("goikoetxea ruiz") == set()
+    undo(done, stays, gone)
+    assert found("goikoetxea ruiz") == ids
+
+
+def test_a_row_that_must_not_be_changed_stops_the_merge(monkeypatch):
+    class NobodyMoves(Lock):
+        model, message = Contact, "Contacts of this account stay."
+
+        def locked(self, row):
+            return row.last_name == "Fixed"
+
+    try:
+        stays, gone = an_account(), an_account()
+        a_contact(account=gone, last_name="Fixed")
+        with pytest.raises(Locked, match="stay"):
+            merge(stays, gone)
+    finally:
+        Lock._registered.remove(NobodyMoves)
+    db.session.rollback()

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from app import organisation
 from app.addresses import address_columns
 from app.contacts.models import Contact, Status
+from app.crud.filepages import FilePages
 from app.crud.interface import ScopedInterface
 from app.crud.modelview import ModelView
 from app.extensions import db
@@ -23,7 +24,7 @@ from app.security.areas import Area
 from app.storage.files import find_file
 
 
-class ContactView(ImportExportPages, MergePages, ModelView):
+class ContactView(ImportExportPages, MergePages, FilePages, ModelView):
     """Everybody the organisation deals with."""
 
     datamodel = ScopedInterface(Contact)

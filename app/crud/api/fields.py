@@ -62,6 +62,13 @@ class ApiField(ListColumn):
         return schema | {"title": str(self.label)}
 
 
+class ApiFile(ApiField):
+    """The name of a stored file; its contents have an address of their own."""
+
+    def cell(self, values: tuple) -> Any:
+        return self.field_type.show(values[0]) or None
+
+
 class ApiLink(JoinedColumn):
     """A many-to-one relation: ``{id, label}``."""
 

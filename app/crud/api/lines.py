@@ -8,7 +8,15 @@ from flask_babel import gettext as _
 from sqlalchemy import Select, inspect, select
 from werkzeug.datastructures import MultiDict
 
-from app.crud.api.fields import ID_OR_OBJECT, LINK, ApiField, ApiLink, ApiLinks, parse_related_id
+from app.crud.api.fields import (
+    ID_OR_OBJECT,
+    LINK,
+    ApiField,
+    ApiFile,
+    ApiLink,
+    ApiLinks,
+    parse_related_id,
+)
 from app.crud.columns import ListColumn
 from app.crud.interface import ScopedInterface
 from app.crud.linesfield import set_form_values
@@ -131,4 +139,6 @@ def make_field(datamodel: ScopedInterface, name: str, label: Any) -> AnyField:
         return ApiLinks(datamodel, name, label)
     if datamodel.is_relation(name):
         return ApiLink(datamodel, name, label)
+    if datamodel.field_type(name).form_field == "file":
+        return ApiFile(datamodel, name, label)
     return ApiField(datamodel, name, label)

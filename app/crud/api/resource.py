@@ -93,6 +93,12 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
                 self.datamodel.is_relation(name) or self.datamodel.field_type(name).name != "photo"
             )
         ]
+        self.uploaded = {
+            name
+            for name in names
+            if not self.datamodel.is_relation(name)
+            and self.datamodel.field_type(name).form_field == "file"
+        }
         given = [name for name in self.read_only() if name in self.datamodel.list_properties]
         names += self.datamodel.computed
         self.fields = {  # type: ignore[misc]
@@ -109,7 +115,7 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
     def read_only(self) -> tuple[str, ...]:
         """Return the names of the fields that no request may set."""
         states = ("state",) if issubclass(self.datamodel.obj, Stateful) else ()
-        return (*READ_ONLY_FIELDS, *states, *self.datamodel.computed)
+        return (*READ_ONLY_FIELDS, *states, *self.datamodel.computed, *self.uploaded)
 
     @expose("/", methods=["GET"])
     @permission_name("list")
@@ -259,6 +265,8 @@ class ModelApi(TransitionMethods, fab.ModelRestApi, Plug, abstract=True):
         return typed, errors
 
     def _why_not_set(self, name: str) -> str:
+        if name in self.uploaded:
+            return _("Send the file itself: PUT /api/v1/files/…")
         if name in READ_ONLY_FIELDS or name in self.datamodel.computed:
             return _("Set automatically.")
         return (

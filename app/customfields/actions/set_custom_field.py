@@ -59,7 +59,12 @@ class SetCustomField(Action):
 
 def follow_fields(action: Any) -> None:
     """Let the form of the action ask for the custom fields that its model has now."""
-    fields = [field for field in SlotField.all() if field.model is action.model]
+    # A file belongs to one row.
+    fields = [
+        field
+        for field in SlotField.all()
+        if field.model is action.model and field.info.get("kind") != "file"
+    ]
     chooser: Column = Column(
         FIELD,
         String(40),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort
+from flask import abort, request
 from flask_babel import gettext as _
 
 from app.crud.filterbase import SEPARATOR
@@ -22,6 +24,7 @@ from app.operations.action_input import (
 )
 from app.operations.actionbase import Action, ActionForm
 from app.operations.selection import MAX_IDS, Selection, to_query_string
+from app.security.actor import current_actor
 from app.text import clean
 
 Wrong = dict[str, list[str]]
@@ -30,6 +33,7 @@ NAMES = (
 )  # fmt: skip
 # As many as a list takes, and the search text.
 MAX_FILTERS = 21
+MAX_KEY_LENGTH = 200
 
 
 class WrongRequest(DomainError):
@@ -175,3 +179,24 @@ class OperationRequest:
         except DomainError as error:
             self.wrong[name] = [str(error)]
             return None
+
+
+def request_key() -> str | None:
+    """Return a digest of the Idempotency-Key, distinct for each user."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return None
+    if not 0 < len(sent) <= MAX_KEY_LENGTH:
+        abort(
+            400,
+            _(
+                "Idempotency-Key must have between 1 and %(number)s characters.",
+                number=MAX_KEY_LENGTH,
+            ),
+        )
+    return hashlib.sha256(f"{current_actor().id}:{sent}".encode()).hexdigest()
+
+
+def request_digest(sent: dict[str, Any]) -> str:
+    """Return a digest of a request, to compare it with an earlier one."""
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()

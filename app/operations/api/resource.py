@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from flask import Response, abort, jsonify, request
@@ -13,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.crud.api import Api, ModelApi
 from app.crud.api.request_body import read_object
@@ -37,6 +36,8 @@ from app.operations.api.paging import check_parameters, next_url, read_page
 from app.operations.api.request_body import (
     OperationRequest,
     WrongRequest,
+    request_digest,
+    request_key,
 )
 from app.operations.jobs import OperationRun, OperationUndo
 from app.operations.models import NOT_STARTED, UNDO_OUTCOMES, Operation
@@ -54,12 +55,12 @@ from app.operations.transactions import (
     commit_and_run,
     committed_and_reading,
 )
+from app.operations.undoers import Undoer, find_undoer
 from app.security.actor import current_actor
 
 Answer = Response | tuple[Response, int]
 OUTCOME_CODES = {name: code for code, name in OUTCOME_NAMES.items()}
 OUTCOMES = (*OUTCOME_NAMES.values(), NOT_STARTED, *UNDO_OUTCOMES)
-MAX_KEY_LENGTH = 200
 
 
 class ActionsApi(Api):
@@ -120,7 +121,7 @@ class OperationsApi(Api):
         ):
             abort(403)
         sent = read_object()
-        key, digest = _request_key(), _digest(sent)
+        key, digest = request_key(), request_digest(sent)
         try:
             if key and sent.get("dry_run") is not True:
                 known = _find_by_key(key)
@@ -199,6 +200,8 @@ class OperationsApi(Api):
     def undo(self, pk: str) -> Answer:
         """Undo an operation, except on rows that were changed since."""
         operation = _get_own_to_change(pk)
+        if (undoer := find_undoer(operation)) is not None:
+            return _undo_at_once(undoer)
         if not operation.is_undone and (why := why_not_undone(operation)):
             db.session.rollback()
             return problem(409, why)
@@ -288,6 +291,22 @@ def _create_operation(asked: OperationRequest, key: str | None, digest: str) -> 
     return _operation_response(number, job, 201)
 
 
+def _undo_at_once(undoer: Undoer) -> Answer:
+    """Undo an operation that needs no job, unless that was done."""
+    number = undoer.operation.id
+    try:
+        if not undoer.operation.undone:
+            undoer.undo(db.session(), current_actor())
+            db.session.commit()
+    except DomainError as error:
+        db.session.rollback()
+        return problem(409, str(error))
+    except StaleDataError:
+        db.session.rollback()
+        return problem(409, _("Someone else has changed it."))
+    return _operation_response(number, None, 200)
+
+
 def _operation_response(number: int, job: Job | None, ended: int) -> Answer:
     """Return an operation that has ended, or 202 if its job is still running."""
     status = 202 if job is not None and job.is_live else ended
@@ -350,26 +369,6 @@ def _find(number: int) -> Operation:
     found = db.session.get(Operation, number, populate_existing=True)
     assert found is not None
     return found
-
-
-def _request_key() -> str | None:
-    """Return a digest of the Idempotency-Key, distinct for each user."""
-    sent = request.headers.get("Idempotency-Key")
-    if sent is None:
-        return None
-    if not 0 < len(sent) <= MAX_KEY_LENGTH:
-        abort(
-            400,
-            _(
-                "Idempotency-Key must have between 1 and %(number)s characters.",
-                number=MAX_KEY_LENGTH,
-            ),
-        )
-    return hashlib.sha256(f"{current_actor().id}:{sent}".encode()).hexdigest()
-
-
-def _digest(sent: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
 
 
 def _find_by_key(key: str) -> Operation | None:

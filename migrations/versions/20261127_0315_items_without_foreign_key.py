@@ -7,7 +7,7 @@ operation, and no operation is deleted while it has items.
 from alembic import op
 
 revision = "0070"
-down_revision = "0054"
+down_revision = "0091"
 branch_labels = None
 depends_on = None
 
