@@ -75,7 +75,10 @@ def complete_field(session: Session, field: CustomField) -> None:
     _check_label(session, field)
     if kind.has_options and not field.options:
         raise DomainError(_("Add at least one option."), field="options")
-    if not kind.has_options and field.options:
+    # One that was converted keeps its options as long as that can be undone.
+    state: Any = inspect(field)
+    has_new_options = state.attrs.options.history.has_changes()
+    if not kind.has_options and field.options and has_new_options:
         raise DomainError(_("Only choices have options."), field="options")
     if any(not (option.label_en or option.label_es) for option in field.options):
         raise DomainError(_("Enter a name in at least one language."), field="options")
@@ -154,13 +157,18 @@ def _check_label(session: Session, field: CustomField) -> None:
             raise DomainError(_("“%(value)s” is already in use.", value=label), field=name)
 
 
-def _check_number_of_indexes(session: Session, field: CustomField) -> None:
+def may_be_indexed(session: Session, field: CustomField) -> bool:
+    """Return True if there is room for an index of a field."""
     query = select(func.count()).where(
         CustomField.subject == field.subject, CustomField.is_sortable
     )
     if field.id is not None:
         query = query.where(CustomField.id != field.id)
-    if (session.scalar(query) or 0) >= MAX_INDEXES:
+    return (session.scalar(query) or 0) < MAX_INDEXES
+
+
+def _check_number_of_indexes(session: Session, field: CustomField) -> None:
+    if not may_be_indexed(session, field):
         raise DomainError(
             _(
                 "Lists can be sorted by up to %(count)s custom fields: each makes saving slower.",

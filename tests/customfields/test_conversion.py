@@ -173,3 +173,54 @@ def test_a_conversion_that_is_killed_loses_nothing_and_counts_nothing_twice(sess
     assert [getattr(reload(row), field.name) for row in rows] == [
         date(2025, 12, 31), date(2026, 1, 15), None, None, date(2026, 2, 1), None, date(2026, 2, 3),
     ]  # fmt: skip
+
+
+def convert(admin, field, kind: str) -> None:
+    address = f"/custom-fields/convert/{field.id}"
+    assert admin.post(address, data={"kind": kind}).status_code == 302
+    run_jobs("custom-field-convert")
+    assert admin.post(address, data={"decision": "confirm"}).status_code == 302
+    loading.refresh()
+
+
+def take_back(admin, field) -> None:
+    reply = admin.post(f"/custom-fields/convert/{field.id}", data={"decision": "undo"})
+    assert reply.status_code == 302
+    loading.refresh()
+
+
+def edit(admin, field, **typed) -> int:
+    now_ = field_now(field.id)
+    sent = {"version": str(now_.version), "label_en": "Renamed", "label_es": "Otro"} | typed
+    return admin.post(f"/custom-fields/edit/{field.id}", data=sent).status_code
+
+
+def test_a_converted_field_can_still_be_edited(client_as, session):
+    admin = client_as(ALICIA)
+    text = a_field(label="Size", identifies=True)
+    a_contact(**{text.name: "XL"})
+    convert(admin, text, "choice")
+    assert not field_now(text.id).identifies
+    assert edit(admin, text) == 302
+    take_back(admin, text)
+    field = field_now(text.id)
+    assert (field.kind, field.options, field.identifies) == ("text", [], True)
+    assert edit(admin, text, label_en="Size", identifies="1") == 302
+    choice = a_field("choice", "Colour", options=[("Red", "Rojo")])
+    a_contact(**{choice.name: str(choice.options[0].id)})
+    convert(admin, choice, "text")
+    assert edit(admin, choice, label_en="Paint", label_es="Pintura") == 302
+    take_back(admin, choice)
+    assert [option.label_en for option in field_now(choice.id).options] == ["Red"]
+
+
+def test_undoing_gives_back_how_the_field_was_used(client_as, session):
+    admin = client_as(ALICIA)
+    field = a_field("date", "Certificate", validity_months=12, warn_days=30)
+    assert field.is_sortable
+    convert(admin, field, "lines")
+    now_ = field_now(field.id)
+    assert (now_.is_sortable, now_.validity_months, now_.warn_days) == (False, None, None)
+    take_back(admin, field)
+    now_ = field_now(field.id)
+    assert (now_.is_sortable, now_.validity_months, now_.warn_days) == (True, 12, 30)
