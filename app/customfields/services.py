@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from flask_babel import gettext as _
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.changed import is_changed
 from app.customfields.kinds import COLUMN_PREFIX, KINDS, MAX_INDEXES
-from app.customfields.models import CustomConversion, CustomField
+from app.customfields.models import SUBJECTS, CustomConversion, CustomField
 from app.errors import DomainError
 from app.i18n.formats import show_number
 from app.i18n.localized import localize
@@ -194,15 +195,11 @@ def enqueue_indexing(session: Session, field: CustomField, actor: Actor) -> None
 
 def slot_counts(session: Session) -> list[dict[str, Any]]:
     """Return how many slots of each kind are in use, by table: subject, kind, used, slots."""
-    query = (
-        select(CustomField.subject, CustomField.kind, func.count())
-        .where(CustomField.slot.is_not(None))
-        .group_by(CustomField.subject, CustomField.kind)
-    )
-    rows = session.execute(query.execution_options(with_trash=True))
-    used = {(subject, kind): count for subject, kind, count in rows}
+    used = {
+        subject: Counter(slot[0] for slot in used_slots(session, subject)) for subject in SUBJECTS
+    }
     return [
-        {"subject": subject, "kind": kind, "used": used.get((subject, kind.name), 0)}
-        for subject in ("contact", "account")
+        {"subject": subject, "kind": kind, "used": used[subject][kind.letter]}
+        for subject in SUBJECTS
         for kind in KINDS.values()
     ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from app.customfields import loading
 from app.customfields.conversion import (
+    close_old_conversions,
     confirm_conversion,
     fill,
     open_conversion,
@@ -16,9 +17,12 @@ from app.customfields.conversion import (
 )
 from app.customfields.jobs import ConvertJob
 from app.customfields.models import CustomField
+from app.customfields.services import slot_counts
 from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.runner import run_now
+from app.security.actor import SYSTEM
+from app.types import now
 from tests.customfields.fields import a_field
 from tests.customfields.test_everywhere import form_of, reload
 from tests.factories import a_contact
@@ -224,3 +228,31 @@ def test_undoing_gives_back_how_the_field_was_used(client_as, session):
     take_back(admin, field)
     now_ = field_now(field.id)
     assert (now_.is_sortable, now_.validity_months, now_.warn_days) == (True, 12, 30)
+
+
+def test_both_slots_are_taken_until_the_conversion_cannot_be_undone(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    a_contact(**{field.name: "31/12/2025"})
+    address = f"/custom-fields/convert/{field.id}"
+    admin.post(address, data={"kind": "date"})
+    assert a_field("date", "While it is filled").slot == "d02"
+    run_jobs("custom-field-convert")
+    admin.post(address, data={"decision": "confirm"})
+    loading.refresh()
+    assert a_field(label="While it can be undone").slot == "t02"
+    counts = {
+        one["kind"].name: one["used"]
+        for one in slot_counts(session)
+        if one["subject"] == "contact"
+    }
+    assert (counts["text"], counts["date"]) == (2, 2)
+    conversion = open_conversion(session, field_now(field.id))
+    conversion.undo_until = now() - timedelta(days=1)
+    session.commit()
+    assert admin.post(address, data={"decision": "undo"}).status_code == 422
+    for _twice in range(2):
+        close_old_conversions(session, SYSTEM)
+        session.commit()
+    run_jobs("custom-slot-empty")
+    assert a_field(label="Afterwards").slot == "t01"
+    assert field_now(field.id).slot == "d01"
