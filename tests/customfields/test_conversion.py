@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.contacts.models import Contact
 from app.customfields import loading
 from app.customfields.conversion import (
     close_old_conversions,
     confirm_conversion,
     fill,
+    misfit_lines,
     open_conversion,
     start_conversion,
 )
@@ -21,6 +23,7 @@ from app.customfields.services import slot_counts
 from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.runner import run_now
+from app.log.services import record_many
 from app.security.actor import SYSTEM
 from app.types import now
 from tests.customfields.fields import a_field
@@ -256,3 +259,43 @@ def test_both_slots_are_taken_until_the_conversion_cannot_be_undone(client_as, s
     run_jobs("custom-slot-empty")
     assert a_field(label="Afterwards").slot == "t01"
     assert field_now(field.id).slot == "d01"
+
+
+def test_what_another_process_saves_as_the_old_kind_is_converted_later(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    a_contact(**{field.name: "31/12/2025"})
+    late, other = a_contact(), a_contact()
+    convert(admin, field, "date")
+    # As a process does that has not learned of the conversion yet.
+    column = Contact.__table__.c.custom_t01
+    for contact, is_logged in ((late, True), (other, False)):
+        here = Contact.__table__.c.id == contact.id
+        session.execute(update(Contact.__table__).where(here).values({column: "05/06/2026"}))
+        entry = {"subject_id": contact.id, "subject_name": "", "version": 2}
+        changes = {field.name: [None, "05/06/2026"]} if is_logged else {"notes": [None, "x"]}
+        record_many(session, "changed", "contact", [entry | {"changes": changes}], SYSTEM)
+    session.commit()
+    run_jobs("custom-field-sweep")
+    assert getattr(reload(late), field.name) == date(2026, 6, 5)
+    assert getattr(reload(other), field.name) is None
+
+
+def test_the_list_of_misfits_has_nobody_out_of_reach(client_as, session):
+    field = a_field(label="Certificate")
+    a_contact("Norte", last_name="Peña", **{field.name: "nada"})
+    a_contact("Sur", last_name="Ruiz", **{field.name: "tampoco"})
+    start_conversion(session, field, "date", ALICIA.as_actor())
+    session.commit()
+    run_jobs("custom-field-convert")
+    conversion = open_conversion(session, field_now(field.id))
+    assert "tampoco" in str(list(misfit_lines(session, conversion, ALICIA.as_actor())))
+    lines = str(list(misfit_lines(session, conversion, BRUNO.as_actor())))
+    assert ("nada" in lines, "tampoco" in lines) == (True, False)
+
+
+def test_a_field_is_converted_once_at_a_time(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    address = f"/custom-fields/convert/{field.id}"
+    assert admin.post(address, data={"kind": "date"}).status_code == 302
+    assert admin.post(address, data={"kind": "number"}).status_code == 422
+    assert a_field("number", "Height").slot == "n01"
