@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import exists, func, inspect, select
+from sqlalchemy import exists, func, inspect, select, union
 from sqlalchemy.orm import Session
 
 from app.changed import is_changed
@@ -195,11 +195,19 @@ def enqueue_indexing(session: Session, field: CustomField, actor: Actor) -> None
 
 def slot_counts(session: Session) -> list[dict[str, Any]]:
     """Return how many slots of each kind are in use, by table: subject, kind, used, slots."""
-    used = {
-        subject: Counter(slot[0] for slot in used_slots(session, subject)) for subject in SUBJECTS
-    }
+    fields = select(CustomField.subject, CustomField.slot).where(CustomField.slot.is_not(None))
+    kept = [
+        select(CustomField.subject, slot)
+        .join(CustomConversion)
+        .where(CustomConversion.state != "closed")
+        for slot in (CustomConversion.from_slot, CustomConversion.to_slot)
+    ]
+    # Each once, whichever of them name it.
+    query: Any = union(fields, *kept)
+    taken = session.execute(query, execution_options={"with_trash": True}).all()
+    used = Counter((subject, slot[0]) for subject, slot in taken)
     return [
-        {"subject": subject, "kind": kind, "used": used[subject][kind.letter]}
+        {"subject": subject, "kind": kind, "used": used[subject, kind.letter]}
         for subject in SUBJECTS
         for kind in KINDS.values()
     ]
