@@ -216,6 +216,9 @@ def _engine_options(database: str) -> dict[str, Any]:
         "pool_size": 10,
         "max_overflow": 20,
         "connect_args": {
+            # Each statement is planned for its values, since none is prepared by itself: a plan
+            # for any values made a rare search flip between 23 and 960 ms.
+            "prepare_threshold": None,
             "options": " ".join(f"-c {setting}" for setting in _POSTGRES),
             # A server that has vanished is noticed after a minute, not after hours.
             "connect_timeout": 10,
@@ -228,8 +231,8 @@ def _engine_options(database: str) -> dict[str, Any]:
 
 _POSTGRES = (
     "timezone=UTC",
-    # A generic plan made a rare search flip between 23 and 960 ms.
-    "plan_cache_mode=force_custom_plan",
+    # Of prepared statements, which find rows by keys (``database.KEEPS_PLAN``), plans are kept.
+    "plan_cache_mode=auto",
     # Pages run many short queries: JIT and parallel workers cost more than they save. Random
     # reads are cheap, because indexes are cached or on an SSD.
     "jit=off",

@@ -83,6 +83,13 @@ def has_id(dialect: Any, key: Any, ids: Sequence[int]) -> Any:
     return key == any_(bindparam(None, ids, type_=_Ids()))
 
 
+def has_given_id(dialect: Any, key: Any, name: str) -> Any:
+    """Return the condition that an id is one of those that a parameter gives to the statement."""
+    if dialect.name != "postgresql":
+        return key.in_(bindparam(name, expanding=True))
+    return key == any_(bindparam(name, type_=_Ids()))
+
+
 def to_json(dialect: Any, types: Mapping[str, Any], rows: Iterable[Row]) -> str:
     """Return rows as JSON, with values as the database stores them."""
     converters = {}

@@ -122,27 +122,25 @@ def snapshot(session: Any) -> Iterator[Any]:
             yield reader
 
 
-@contextmanager
-def kept_plan(session: Any) -> Iterator[None]:
-    """Let PostgreSQL keep the plan of the block's statements, whatever their parameters.
+# The execution option of a statement whose plan PostgreSQL keeps, whatever its parameters: one
+# that finds rows by unique keys. To plan it takes several times as long as to run it.
+KEEPS_PLAN = {"keeps_plan": True}
 
-    For what every request asks by unique keys: to plan it takes ten times as long as to run it.
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _choose_preparing(connection, _cursor, _statement, _parameters, context, many) -> None:
+    """Have PostgreSQL plan each statement for its values, except those whose plan it keeps.
+
+    Only a statement that the driver prepares has a plan to keep. A row that the session updates is
+    found by its key, too.
     """
-    connection = session.connection()
     if connection.dialect.name != "postgresql":
-        yield
         return
-    driver = connection.connection.driver_connection
-    word = "SESSION" if driver.autocommit else "LOCAL"
-    driver.execute(f"SET {word} plan_cache_mode = force_generic_plan")
-    try:
-        yield
-    except BaseException:
-        # A transaction that failed takes the setting with it.
-        if driver.autocommit and not driver.closed:
-            driver.execute("RESET plan_cache_mode")
-        raise
-    driver.execute(f"SET {word} plan_cache_mode TO DEFAULT")
+    options = {} if context is None else context.execution_options
+    # A mapper compiles once how it writes a row.
+    is_row_update = "compiled_cache" in options and context.isupdate and not many
+    is_kept = is_row_update or "keeps_plan" in options
+    connection.connection.driver_connection.prepare_threshold = 0 if is_kept else None
 
 
 class WriteLockMonitor:
@@ -245,28 +243,8 @@ def _lower_or_none(value):
 
 
 @event.listens_for(Engine, "checkin")
-def _record_checkin(connection, record) -> None:
+def _record_checkin(_connection, record) -> None:
     record.info["checked_in_at"] = monotonic()
-    threshold = record.info.pop("prepare_threshold", None)
-    if threshold is not None and connection is not None:
-        connection.prepare_threshold = threshold
-
-
-def plan_checks_once(session: PlainSession) -> None:
-    """Until the transaction ends, let PostgreSQL plan each check of a foreign key only once.
-
-    For transactions that write many rows. The connection's own ``plan_cache_mode`` has every check
-    of every row planned anew, which takes five times as long as the check itself. Statements are
-    still planned for their values, because none of them is prepared.
-    """
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    connection.exec_driver_sql("SET LOCAL plan_cache_mode = auto")
-    raw: Any = connection.connection.dbapi_connection
-    if raw.prepare_threshold is not None:
-        connection.connection.info["prepare_threshold"] = raw.prepare_threshold
-        raw.prepare_threshold = None
 
 
 @event.listens_for(Engine, "checkout")

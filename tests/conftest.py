@@ -50,6 +50,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
+    items[:] = ordering.sampled(config, items)
     if not config.option.in_order:
         items[:] = ordering.shuffled(items)
 

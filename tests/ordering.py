@@ -14,10 +14,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.databases import BOTH
-from tests.sampling import IS_FULL, SEED, chance, is_chosen
+from tests.sampling import IS_FULL, SEED, chance, is_chosen, some
 
 # Of the test functions that do not depend on the database, one in so many runs on PostgreSQL too.
 ONE_IN = 10
+# Of a function that runs once for each list or action, or for many values, so many cases run on
+# PostgreSQL too, and a third of those beyond.
+CASES = 6
 # What all tests take with one process.
 MINUTES, FULL_MINUTES = 16, 120
 BROWSER = "tests/browser"
@@ -55,13 +58,35 @@ def databases_of(metafunc: pytest.Metafunc) -> tuple[str, ...]:
     Decided before its tests are made: half of all tests would be made in vain otherwise.
     """
     config, definition = metafunc.config, metafunc.definition
+    is_long = definition.get_closest_marker("long") is not None
     runs_on_both = (
-        "postgres" in config.option.keyword
-        or any("::" in arg for arg in config.args)
+        runs_everything(config)
         or definition.get_closest_marker("both_databases") is not None
-        or is_chosen(definition.nodeid, 1 / ONE_IN)
+        or (not is_long and is_chosen(definition.nodeid, 1 / ONE_IN))
     )
     return BOTH if runs_on_both else BOTH[:1]
+
+
+def runs_everything(config: pytest.Config) -> bool:
+    """Return True if nothing is sampled: in full, for PostgreSQL alone, or for tests by name."""
+    return IS_FULL or "postgres" in config.option.keyword or any("::" in a for a in config.args)
+
+
+def sampled(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests without those cases of large functions that PostgreSQL does not run now."""
+    if runs_everything(config):
+        return items
+    cases: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        found = _DATABASE.search(item.nodeid)
+        if found and found[1] == "postgres":
+            cases[item.nodeid.partition("[")[0]].append(item.nodeid)
+    left_out: set[str] = set()
+    for function, ids in cases.items():
+        kept = some(ids, CASES + max(0, len(ids) - CASES) // 3, function)
+        left_out |= set(ids).difference(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    return [item for item in items if item.nodeid not in left_out]
 
 
 def shuffled(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -86,8 +111,8 @@ def header(config: pytest.Config) -> list[str]:
         lines.append("PADRON_TEST_FULL=1: nothing is sampled")
     else:
         lines.append(
-            f"sampled: hostile values; 1 in {ONE_IN} tests not marked both_databases on PostgreSQL"
-            " (PADRON_TEST_FULL=1 runs everything)"
+            "sampled: hostile values; on PostgreSQL the cases of large functions and 1 in"
+            f" {ONE_IN} tests not marked both_databases (PADRON_TEST_FULL=1 runs everything)"
         )
     is_whole = not config.option.keyword and not config.option.markexpr
     if is_whole and config.args == config.getini("testpaths"):

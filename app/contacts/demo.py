@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from app.contacts.models import Category, Contact, ContactType, Status, Tag
 from app.entities.models import Entity
 from app.entities.queries import get_root
 from app.text import fold
+from app.types import now
 
 FIRST_NAMES = (
     "Ana Belén", "Brian", "Concepción", "Diego", "Eulàlia", "Francisco Javier", "Gabriela",
@@ -104,6 +105,8 @@ def fill_with_demo(session: Session) -> None:
     statuses = list(session.scalars(select(Status).order_by(Status.position)))
     categories = list(session.scalars(select(Category)))
     known: Contact | None = None
+    # Numbers of their own, as above: when each was added, most of them lately.
+    history_rng, today = random.Random(13), now()
     for _number in range(160):
         first, last = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
         if rng.random() < 0.5 and " " not in last:
@@ -131,6 +134,7 @@ def fill_with_demo(session: Session) -> None:
             status=rng.choices(statuses, (80, 12, 8))[0],
             category=rng.choice(categories) if rng.random() < 0.3 else None,
             tags=rng.sample(tags, rng.choice((0, 0, 0, 1, 1, 2, 3))),
+            created_at=today - timedelta(hours=min(history_rng.expovariate(1 / 5_000), 30_000)),
         )
         session.add(contact)
         session.flush()

@@ -18,6 +18,7 @@ from app.importexport.fields import (
     ManyToManyField,
     ValueField,
     computed_value_fields,
+    key_fields,
     stored_value_fields,
 )
 from app.importexport.importer import Importer
@@ -171,7 +172,7 @@ class ContactImporter(Importer):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, and those that only files of other programs have."""
-        return _imported_fields(self.export_fields())
+        return (*_imported_fields(self.export_fields()), *key_fields(Contact))
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields of an export, in that order."""

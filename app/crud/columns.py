@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Select, and_, bindparam, func, or_, select
+from sqlalchemy import JSON, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
+from app.bulk import has_given_id
 from app.crud.columnvalues import is_indexed, is_stored_in_order, list_values
 from app.crud.interface import ScopedInterface
 from app.crud.prepared import prepared
 from app.crud.sorting import GroupSort, KeySort, Sort
+from app.database import KEEPS_PLAN
 from app.extensions import db
 from app.fieldtypes import FieldType
 from app.i18n.labels import label_expression
@@ -288,8 +290,9 @@ class ChipsColumn(ListColumn):
         return (
             select(near, label_expression(target), target.colour)
             .join_from(relation.secondary, target.id.table, far == target.id)
-            .where(near.in_(bindparam("ids", expanding=True)))
+            .where(has_given_id(db.engine.dialect, near, "ids"))
             .order_by(target.position, target.id)
+            .execution_options(**KEEPS_PLAN)
         )
 
     def cell(self, values: tuple) -> Cell:

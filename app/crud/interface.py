@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.added_fields import AddedField, ComputedField, added_fields, computed_fields
 from app.crud.filters import FilterConverter
 from app.crud.prepared import prepared
+from app.database import KEEPS_PLAN
 from app.extensions import db
 from app.fieldtypes import FieldType, get_field_type
 from app.lines import Line
@@ -92,7 +93,8 @@ class ScopedInterface(SQLAInterface):
         query = self.visible().where(self.obj.id == bindparam("row_id"))
         if not self.with_trash:
             query = query.where(not_trashed(self.obj)).execution_options(with_trash=True)
-        return query.options(*(joinedload(getattr(self.obj, name)) for name in linked))
+        query = query.options(*(joinedload(getattr(self.obj, name)) for name in linked))
+        return query.execution_options(**KEEPS_PLAN)
 
     def links(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the relations among some attributes that ``get`` may read with a row.

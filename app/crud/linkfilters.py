@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.crud.filterbase import MAX_VALUES, Filter, InvalidFilter, NoValueFilter
 from app.extensions import db
+from app.repositories.queries import Value, are_labels_open, offered_values
 from app.security.actor import current_actor
 from app.security.scope import not_trashed, scope_condition, sees_all, visible
 from app.text import clean
@@ -21,6 +23,25 @@ def link_condition(datamodel: Any, name: str, row_id: int) -> ColumnElement[bool
     if datamodel.is_relation_many_to_many(name):
         return datamodel.obj.id.in_(HasAnyOf(name, datamodel).linked([row_id]))
     return IsRelated(name, datamodel).key == row_id
+
+
+def show_values(filters: Sequence[tuple[Filter, Any]]) -> list[str]:
+    """Return what each (filter, value) is set to; values of repositories are read together."""
+    actor = current_actor()
+    models = dict.fromkeys(
+        filter_.target
+        for filter_, _value in filters
+        if isinstance(filter_, _RelationFilter)
+        and not isinstance(filter_, NoValueFilter)
+        and are_labels_open(filter_.target, actor)
+    )
+    offered = offered_values(db.session(), tuple(models)) if models else {}
+    return [
+        filter_.show_some(offered[filter_.target], value)
+        if isinstance(filter_, _RelationFilter) and filter_.target in offered
+        else filter_.show(value)
+        for filter_, value in filters
+    ]
 
 
 class _RelationFilter(Filter):
@@ -49,6 +70,12 @@ class _RelationFilter(Filter):
         """Return the related rows with these ids that are in the actor's scope."""
         query = visible(self.target, current_actor()).where(self.target.id.in_(value))
         return list(db.session.scalars(query))
+
+    def show_some(self, rows: Sequence[Value], value: Any) -> str:
+        """Return what the filter is set to; ``rows`` are all that can be chosen."""
+        if self.asks == "none":
+            return self.show(value)
+        return ", ".join(row.label for row in rows if row.id in value) or "—"
 
     def show(self, value):
         return ", ".join(str(row) for row in self.chosen(value)) or "—"

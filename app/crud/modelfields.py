@@ -17,11 +17,10 @@ from app.crud.lookup import MAX_LOOKUP_ROWS, get_add_view, lookup_rows, may_name
 from app.crud.quicksearch import lookup_results
 from app.crud.widgets import OptionWidget
 from app.extensions import db
-from app.i18n.labels import Bilingual
 from app.repositories.models import Repository
-from app.repositories.queries import Value, offered_values
+from app.repositories.queries import Value, are_labels_open, offered_values
 from app.security.actor import current_actor
-from app.security.scope import is_surely_visible, sees_every_row, visible
+from app.security.scope import is_surely_visible, visible
 from app.text import clean
 
 
@@ -145,12 +144,7 @@ class _ModelField(Field):
     @property
     def offers_values(self) -> bool:
         """Return True for the values of a repository by their label, all open to the user."""
-        return (
-            issubclass(self.model, Repository)
-            and self.model.__str__ is Bilingual.__str__
-            and not hasattr(self.model, "trashed_at")
-            and sees_every_row(self.model, current_actor())
-        )
+        return are_labels_open(self.model, current_actor())
 
     def _values(self) -> list[Value]:
         """Return the values of the repository, read with those of the form's other fields."""

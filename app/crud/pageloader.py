@@ -13,7 +13,7 @@ from app.crud.columns import ColumnPlan
 from app.crud.interface import ScopedInterface
 from app.crud.listing import ListState
 from app.crud.paging import Cursor, Order, Slice, fetch
-from app.crud.prepared import finished, prepared, read
+from app.crud.prepared import finished, finished_with_values, prepared, read
 from app.crud.sorting import GroupSort, KeySort, fetch_groups
 from app.security.actor import Actor
 
@@ -44,8 +44,9 @@ class PageLoader:
     def _run(self, statement: Select) -> Sequence[Row]:
         return read(self._finished(statement))
 
-    def _finished(self, statement: Select) -> Select:
-        return finished(statement.execution_options(with_trash=self.datamodel.with_trash))
+    def _finished(self, statement: Select, *, has_values: bool = False) -> Select:
+        statement = statement.execution_options(with_trash=self.datamodel.with_trash)
+        return (finished_with_values if has_values else finished)(statement)
 
     def by_key(self, sort: KeySort) -> Slice:
         """Return the rows of a page that the database sorts."""
@@ -73,7 +74,8 @@ class PageLoader:
             statements: list[Select] = []
 
             def note(statement: Select, descending: bool) -> Sequence[Row]:
-                statements.append(self._finished(self._with_columns(statement, descending)))
+                whole = self._with_columns(statement, descending)
+                statements.append(self._finished(whole, has_values=cursor is None))
                 return []
 
             self._fetch(note, sort, bound if self.after else None, bound if self.before else None)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.sql.visitors import cloned_traverse
 
 from app.caches import LatestOnly
+from app.database import KEEPS_PLAN
 from app.extensions import db
 from app.i18n.languages import current_language
 from app.security.actor import Actor
@@ -39,6 +41,26 @@ def finished(statement: Any) -> Any:
     if statement.get_execution_options().get("with_trash"):
         return statement
     return without_trash(statement)
+
+
+def finished_with_values(statement: Any) -> Any:
+    """Return a statement for ``read`` that has its values in its text.
+
+    So it is the same whenever it is executed, and PostgreSQL keeps the plan that it made for these
+    values. One that also takes parameters gets its values with them.
+    """
+    dialect = db.engine.dialect
+    if dialect.name == "postgresql":
+        whole = finished(cloned_traverse(statement, {}, {"bindparam": _write_value}))
+        compiled = whole.compile(dialect=dialect)
+        if not set(compiled.binds.values()) - compiled.literal_execute_params:
+            return whole.execution_options(**KEEPS_PLAN)
+    return finished(statement)
+
+
+def _write_value(parameter: Any) -> None:
+    if not parameter.required and parameter.callable is None:
+        parameter.literal_execute = True
 
 
 def read(statement: Any, values: Any = None) -> Sequence[Row[Any]]:

@@ -106,7 +106,7 @@ def fetch_groups(
         """Return the values from that of the cursor on, which may be gone by now."""
         if cursor is not None:
             counts.setdefault(cursor.value, 0)
-        values = _in_order(counts, sort.keys(list(counts), actor), descending)
+        values = in_order(counts, sort.keys(list(counts), actor), descending)
         if backwards:
             values.reverse()
         return values if cursor is None else values[values.index(cursor.value) :]
@@ -145,7 +145,7 @@ def _walk(values: list[Any], is_short: bool) -> Iterator[list[Any]]:
             yield chunk
 
 
-def _in_order(counts: Any, keys: dict[Any, Any], descending: bool) -> list[Any]:
+def in_order(counts: Any, keys: dict[Any, Any], descending: bool) -> list[Any]:
     """Return the values as they are shown; empty ones come last in either direction."""
     filled = [value for value in counts if keys.get(value) not in (None, "")]
     filled.sort(key=lambda value: (keys[value], value), reverse=descending)

@@ -15,10 +15,11 @@ from app.crud.columns import ColumnPlan, ListColumn
 from app.crud.filterbase import SEPARATOR, Filter, InvalidFilter
 from app.crud.filters import FilterConverter
 from app.crud.interface import ScopedInterface
+from app.crud.linkfilters import show_values
 from app.crud.listing import SIZES, ActiveFilter, ListPage, ListState, limited
 from app.crud.pageloader import PageLoader
 from app.crud.paging import MAX_COUNT, Cursor, InvalidPage
-from app.crud.prepared import finished, prepared, read
+from app.crud.prepared import finished, finished_with_values, prepared, read
 from app.crud.sorting import KeySort, Sort
 from app.errors import DomainError
 from app.extensions import db
@@ -194,7 +195,8 @@ class Table:
         def build() -> Select:
             ids = self.select_ids(state)
             query = select(func.count()).select_from(ids.limit(cap + 1).subquery())
-            return finished(query.execution_options(**ids.get_execution_options()))
+            query = query.execution_options(**ids.get_execution_options())
+            return finished_with_values(query) if is_whole else finished(query)
 
         is_whole = not (state.filters or state.q or self.is_part)
         key = (self.datamodel, cap)
@@ -238,6 +240,7 @@ class Table:
             is_whole and columns is None, is_walked, unfiltered, are_few,
         )  # fmt: skip
         found = loader.by_key(sort) if isinstance(sort, KeySort) else loader.by_group(sort)
+        texts = show_values([(active.filter, active.value) for active in state.filters])
         page = ListPage(
             state,
             plan.columns,
@@ -245,7 +248,7 @@ class Table:
             count,
             loader.first_position(len(found.rows), None if is_capped else count),
             is_capped=is_capped,
-            chips=[(active, active.filter.show(active.value)) for active in state.filters],
+            chips=list(zip(state.filters, texts, strict=True)),
         )
         if found.rows and found.has_previous:
             page.previous = state.url(

@@ -20,6 +20,7 @@ from app.crud.models import SavedView
 from app.crud.prepared import finished, prepared, read
 from app.crud.submissions import AlreadySubmitted, claim_submission, record_created_row
 from app.crud.table import Table
+from app.database import KEEPS_PLAN
 from app.errors import DomainError
 from app.extensions import db
 from app.security.actor import Actor, current_actor
@@ -195,6 +196,7 @@ def _select_views(actor: Actor) -> Select:
         .with_only_columns(
             SavedView.id, SavedView.name, SavedView.query, SavedView.owner_id, SavedView.role_id
         )
+        .execution_options(**KEEPS_PLAN)
     )
 
 

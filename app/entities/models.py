@@ -36,5 +36,9 @@ class Entity(Model, VersionedRow, Logged):
         """Return the condition for the actor's own entity and its descendants."""
         return entity_in_reach(cls.id, actor)
 
+    def is_in_scope(self, actor: Actor) -> bool:
+        """Return what ``scope`` says of this row, without asking the database."""
+        return actor.entity_ids is None or self.id in actor.entity_ids
+
     def __str__(self) -> str:
         return self.name

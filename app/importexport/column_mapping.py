@@ -13,7 +13,13 @@ from flask_babel import gettext as _
 from app.errors import DomainError
 from app.fieldtypes import Choice, Date, Hints, Phone
 from app.i18n.languages import LANGUAGES
-from app.importexport.fields import AppendedField, CsvField, ManyToManyField, ValueField
+from app.importexport.fields import (
+    AppendedField,
+    CsvField,
+    KeyField,
+    ManyToManyField,
+    ValueField,
+)
 from app.importexport.lookups import Lookup, split_list
 from app.importexport.reading import Source
 from app.text import fold
@@ -119,8 +125,13 @@ def guess_mapping(
 ) -> dict[int, CsvField | None]:
     """Return column position → field (None: ignored); ``chosen`` holds the user's choices."""
     mapping = dict(chosen)
-    names = {field_.name: field_names(field_) for field_ in fields}
     by_name = {field_.name: field_ for field_ in fields}
+    keys = {field_.name: field_ for field_ in fields if isinstance(field_, KeyField)}
+    for place, column in enumerate(columns):
+        # Nothing else stands for them: a column “ID” has numbers of another program.
+        if column.header in keys and keys[column.header] not in mapping.values():
+            mapping.setdefault(place, keys[column.header])
+    names = {field_.name: field_names(field_) for field_ in fields if field_.name not in keys}
 
     def map_by_name(place: int, wanted: str, *, weakly: bool) -> None:
         used = {other.name for other in mapping.values() if other is not None}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Select
@@ -38,6 +38,43 @@ def copied_blocks(
     Null is an empty cell. If the reader stops early, the statement is cancelled; so it is by the
     database after ``max_seconds``, whether the rows or the reader are slow.
     """
+    lines: list[bytes] = []
+    size = 0
+    with closing(_copied_lines(session, query, delimiter, max_seconds)) as copied:
+        for line in copied:
+            lines.append(line)
+            size += len(line)
+            if size >= BLOCK_BYTES:
+                yield b"\r\n".join([*lines, b""])
+                lines, size = [], 0
+    if lines:
+        yield b"\r\n".join([*lines, b""])
+
+
+def copied_in_order(
+    session: Session,
+    query: Select,
+    ids: Sequence[int],
+    delimiter: str,
+    max_seconds: float | None = None,
+) -> bytes:
+    """Return the rows of ``query``, whose first column is their id, in the order of ``ids``.
+
+    The lines are those of ``copied_blocks``, without the id.
+    """
+    found: dict[int, bytes] = {}
+    mark = delimiter.encode()
+    with closing(_copied_lines(session, query, delimiter, max_seconds)) as copied:
+        for line in copied:
+            number, _mark, rest = line.partition(mark)
+            found[int(number)] = rest
+    return b"".join(found[pk] + b"\r\n" for pk in ids if pk in found)
+
+
+def _copied_lines(
+    session: Session, query: Select, delimiter: str, max_seconds: float | None
+) -> Generator[bytes, None, None]:
+    """Yield the rows of ``query`` as lines without their end."""
     connection = session.connection()
     if max_seconds is not None:
         limit = max(int(max_seconds * 1000), 1)
@@ -52,15 +89,7 @@ def copied_blocks(
         for name, value in compiled.params.items()
     }
     statement = f"COPY ({compiled}) TO STDOUT WITH (FORMAT csv, DELIMITER '{delimiter}')"
-    lines: list[bytes | memoryview] = []
-    size = 0
     with driver.cursor() as cursor, cursor.copy(statement, values) as copy:
         # One line at a time, each with the line feed that PostgreSQL ends it with.
         for line in copy:
-            lines.append(line[:-1])
-            size += len(line)
-            if size >= BLOCK_BYTES:
-                yield b"\r\n".join([*lines, b""])
-                lines, size = [], 0
-    if lines:
-        yield b"\r\n".join([*lines, b""])
+            yield bytes(line[:-1])

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session, aliased
 
 from app.bulk import is_one_of
 from app.errors import DomainError
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.conflicts import display_value, reject_changed_rows
+from app.importexport.fields import (
+    ID,
+    VERSION,
+    CsvField,
+    ForeignKeyField,
+    KeyField,
+    ManyToManyField,
+    ValueField,
+)
 from app.importexport.lookups import LinkedRow, UnknownName, split_list
 from app.importexport.matching import Matcher
 from app.importexport.parsing import parse_rows
@@ -45,7 +54,7 @@ class ChunkDiff:
 
     def check(self) -> None:
         """Parse the rows, match them with the stored ones, and set the outcome of each."""
-        parse_rows(self.plan, self.rows)
+        self._parse()
         values = [self.match_values(row) for row in self.rows]
         Matcher(self.session, self.plan, self.actor).match(self.rows, values)
         self._compare()
@@ -55,20 +64,33 @@ class ChunkDiff:
 
         ``row_ids`` holds the id of each row's stored row, 0 for a new one.
         """
-        parse_rows(self.plan, self.rows)
+        self._parse()
         for row, row_id in zip(self.rows, row_ids, strict=True):
             row.row_id = row_id
         self._compare()
         self._reject_unknown()
 
+    def _parse(self) -> None:
+        """Set the values of the rows, and apart from these what names a stored row."""
+        parse_rows(self.plan, self.rows)
+        names = {field.name for field in self.plan.fields if isinstance(field, KeyField)}
+        for row in self.rows if names else ():
+            if ID in names:
+                row.given_id = row.values.pop("id", None)
+            if VERSION in names:
+                row.given_version = row.values.pop("version", None)
+
     def match_values(self, row: ImportRow) -> dict[str, Any]:
-        """Return the values of a row, with the entity if the row names one that exists."""
+        """Return the values of a row, with its id and the entity if it names one that exists."""
+        values = row.values
+        if row.given_id is not None:
+            values = {**values, "id": row.given_id, "version": row.given_version}
         lookup, text = self.plan.lookups.get("entity"), row.texts.get("entity")
         if lookup is None or text is None:
-            return row.values
+            return values
         with suppress(DomainError):
-            return {**row.values, "entity_id": lookup.find(text).id}
-        return row.values
+            return {**values, "entity_id": lookup.find(text).id}
+        return values
 
     def _compare(self) -> None:
         """Set the outcome and the changes of each row."""
@@ -92,6 +114,7 @@ class ChunkDiff:
                         row.reject("invalid", field.name, reason)
             if not row.outcome:
                 self._set_outcome(row)
+        reject_changed_rows(self)
         reject_states(self)
         reject_locked_rows(self)
         reject_broken_rows(self)
@@ -315,9 +338,9 @@ class ChunkDiff:
         for field in self.plan.fields:
             value = row.many.get(field.name) or row.links.get(field.name)
             if isinstance(field, ValueField) and row.values.get(field.key) is not None:
-                shown[str(field.label)] = _display(row.values[field.key], field.field_type)
+                shown[str(field.label)] = display_value(row.values[field.key], field.field_type)
             elif value:
-                shown[str(field.label)] = _display(value, None)
+                shown[str(field.label)] = display_value(value, None)
         values = [{"field": label, "value": text} for label, text in shown.items()]
         title = self.importer.title({**row.values, **row.links})
         return {"row": row.source.number, "name": title, "values": values}
@@ -328,7 +351,7 @@ class ChunkDiff:
         for key, (old, new) in row.changes.items():
             field = fields[key]
             field_type = field.field_type if isinstance(field, ValueField) else None
-            old_text, new_text = (_display(value, field_type) for value in (old, new))
+            old_text, new_text = (display_value(value, field_type) for value in (old, new))
             changes.append({"field": str(field.label), "old": old_text, "new": new_text})
         title = self.importer.title(row.stored or {})
         return {"row": row.source.number, "name": title, "changes": changes}
@@ -337,14 +360,3 @@ class ChunkDiff:
 def value_in_use(value: object) -> str:
     """Return the sentence for a value that no two rows may have."""
     return _("“%(value)s” is already in use.", value=value)
-
-
-def _display(value: Any, field_type: Any) -> str:
-    """Return the text shown for a value, a linked row or a list of linked rows."""
-    if value is None:
-        return ""
-    if isinstance(value, LinkedRow):
-        return value.label
-    if isinstance(value, list):
-        return ", ".join(linked.label for linked in value)
-    return str(field_type.show(value))[:200]

@@ -36,23 +36,35 @@ codecs.register_error(FALLBACK, _read_as_cp1252)
 
 
 def find_encoding(path: Path) -> str:
-    """Return the encoding of a text file; raise DomainError if the file is not text."""
+    """Return the encoding of a CSV file; raise DomainError if the file is not one."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
+    _refuse_binary(head)
+    _refuse_other_formats(head)
+    return text_encoding(path)
+
+
+def text_encoding(path: Path) -> str:
+    """Return the encoding of a text file."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    return "utf-8" if _is_mostly_utf8(path) else _detect_eight_bit(path)
+
+
+def _refuse_binary(head: bytes) -> None:
+    """Raise DomainError if a file that begins like this is not text."""
     if not head.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
         raise DomainError(_("This file is empty."))
     if head.startswith(_WORKBOOKS):
         raise DomainError(_("This is a spreadsheet. Save it as CSV and upload it again."))
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name
+    if head.startswith(tuple(mark for mark, _name in _BOMS)):
+        return
     controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1a" for byte in head)
     if head.startswith(_OTHER_FILES) or controls > max(8, len(head) // 50):
         raise DomainError(_("This is not a text file. Upload a CSV file."))
-    _refuse_other_formats(head)
-    if _is_mostly_utf8(path):
-        return "utf-8"
-    return _detect_eight_bit(path)
 
 
 def _refuse_other_formats(head: bytes) -> None:

@@ -22,11 +22,17 @@ from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.bulk import has_id
-from app.importexport.copying import copied_blocks
+from app.importexport.copying import copied_blocks, copied_in_order
 from app.importexport.csv_response import csv_lines
-from app.importexport.fields import CsvField, ForeignKeyField, ManyToManyField, ValueField
+from app.importexport.fields import (
+    CsvField,
+    ForeignKeyField,
+    ManyToManyField,
+    ValueField,
+    header,
+)
 from app.importexport.filequery import FileQuery
-from app.importexport.formula_escape import escape_formula
+from app.importexport.formula_escape import escape_formula, unescape_formula
 from app.importexport.lookups import Lookup, join_list
 from app.security.actor import Actor
 from app.security.scope import scope_condition, visible
@@ -35,6 +41,8 @@ CHUNK_SIZE = 1000
 # How many rows one COPY reads by their ids.
 COPY_SIZE = 20_000
 _MAX_CACHED_TEXTS = 5000
+# Returns the ids of the rows of a query in an order.
+Order = Callable[[Session, Select], "array[int]"]
 
 
 @dataclass
@@ -79,8 +87,8 @@ class Exporter:
     def _is_copied(self) -> bool:
         return self.is_in_sql and self.file_query.dialect == "postgresql"
 
-    def choose(self, query: Select, *, is_whole: bool) -> Chosen:
-        """Choose the rows of ``query``, which selects the model.
+    def choose(self, query: Select, *, is_whole: bool, order: Order | None = None) -> Chosen:
+        """Choose the rows of ``query``, which selects the model, in an order: by default by id.
 
         ``is_whole`` says that nothing but the actor's scope limits it: evaluating that again, when
         the rows are read, costs nothing. Only one row is read then, which begins the snapshot.
@@ -91,11 +99,12 @@ class Exporter:
             counted = query.with_only_columns(number).order_by(None).select_from(self.model)
             return self.session.scalar(counted) or 0
 
-        if is_whole and self._is_copied:
+        if is_whole and self._is_copied and order is None:
             first = query.with_only_columns(self.model.id).order_by(None).limit(1)
             self.session.execute(first).all()
             return Chosen(query, None, count)
-        return Chosen(query, self.select_ids(query), count)
+        ids = self.select_ids(query) if order is None else order(self.session, query)
+        return Chosen(query, ids, count)
 
     def select_ids(self, query: Select) -> array[int]:
         """Return the ids of the rows of ``query``, which selects the model, in order."""
@@ -114,33 +123,53 @@ class Exporter:
             assert chosen.ids is not None
             yield from self.lines(chosen.ids, delimiter)
             return
-        yield from csv_lines([self._header()], delimiter)
-        for query in self._copy_queries(chosen):
-            yield from copied_blocks(self.session, query, delimiter, max_seconds)
-
-    def _copy_queries(self, chosen: Chosen) -> Iterator[Select]:
-        """Yield the statements that read the rows; ids go into a statement 20,000 at a time."""
+        yield from csv_lines([self.header()], delimiter)
         if chosen.ids is None:
-            yield self.file_query.select(chosen.query, with_many=True)
+            query = self.file_query.select(chosen.query, with_many=True)
+            yield from copied_blocks(self.session, query, delimiter, max_seconds)
             return
-        # A row may have left the scope of the actor since the ids were read.
-        visible_rows = visible(self.model, self.actor)
         for start in range(0, len(chosen.ids), COPY_SIZE):
-            ids = chosen.ids[start : start + COPY_SIZE]
-            dialect = self.session.get_bind().dialect
-            query = visible_rows.where(has_id(dialect, self.model.id, ids))
-            yield self.file_query.select(query, with_many=True, id_range=(ids[0], ids[-1]))
+            part = chosen.ids[start : start + COPY_SIZE]
+            yield self._copied_text(part, delimiter, max_seconds)
+
+    def cell_rows(self, ids: Sequence[int]) -> Iterator[list[str]]:
+        """Yield the cells of the rows that there still are, in this order; none is escaped."""
+        if not self.is_in_sql:
+            yield from self.rows(ids)
+            return
+        for start in range(0, len(ids), CHUNK_SIZE):
+            part = ids[start : start + CHUNK_SIZE]
+            if self._is_copied:
+                text = self._copied_text(part, ",").decode()
+            else:
+                text = self._chunk_text(self._query_by_ids(), part, ",")
+            for cells in csv.reader(io.StringIO(text, newline="")):
+                yield [unescape_formula(cell) for cell in cells]
+
+    def _copied_text(
+        self, ids: Sequence[int], delimiter: str, max_seconds: float | None = None
+    ) -> bytes:
+        """Return some rows as lines that PostgreSQL has written."""
+        # A row may have left the scope of the actor since the ids were read.
+        dialect = self.session.get_bind().dialect
+        query = visible(self.model, self.actor).where(has_id(dialect, self.model.id, ids))
+        id_range = (min(ids), max(ids))
+        copied = self.file_query.select(query, with_many=True, with_id=True, id_range=id_range)
+        return copied_in_order(self.session, copied, ids, delimiter, max_seconds)
+
+    def _query_by_ids(self) -> Select:
+        is_chosen = self.model.id.in_(bindparam("ids", expanding=True))
+        return self.file_query.select(
+            visible(self.model, self.actor).where(is_chosen), with_many=False
+        )
 
     def lines(self, ids: Sequence[int], delimiter: str = ",") -> Iterator[str]:
         """Yield the header, then the rows that there still are, some lines at a time."""
         if not self.is_in_sql:
-            yield from csv_lines(chain([self._header()], self.rows(ids)), delimiter)
+            yield from csv_lines(chain([self.header()], self._read_rows(ids)), delimiter)
             return
-        yield from csv_lines([self._header()], delimiter)
-        is_chosen = self.model.id.in_(bindparam("ids", expanding=True))
-        query = self.file_query.select(
-            visible(self.model, self.actor).where(is_chosen), with_many=False
-        )
+        yield from csv_lines([self.header()], delimiter)
+        query = self._query_by_ids()
         for start in range(0, len(ids), CHUNK_SIZE):
             yield self._chunk_text(query, ids[start : start + CHUNK_SIZE], delimiter)
             # End the transaction: a slow client may take long to download the lines.
@@ -148,7 +177,8 @@ class Exporter:
 
     def _chunk_text(self, query: Select, ids: Sequence[int], delimiter: str) -> str:
         """Return some rows as lines; their linked rows are read by a statement of their own."""
-        rows = [[*row] for row in self.session.execute(query, {"ids": list(ids)})]
+        found = {row[0]: [*row] for row in self.session.execute(query, {"ids": list(ids)})}
+        rows = [found[pk] for pk in ids if pk in found]
         for place, field in enumerate(self.fields, 1):
             if isinstance(field, ManyToManyField):
                 many = self._linked_texts(field, [row[0] for row in rows])
@@ -158,24 +188,28 @@ class Exporter:
         csv.writer(text, delimiter=delimiter).writerows(row[1:] for row in rows)
         return text.getvalue()
 
-    def _header(self) -> list[str]:
-        return [str(field.label) for field in self.fields]
+    def header(self) -> list[str]:
+        """Return the headers of the columns."""
+        return [header(field) for field in self.fields]
 
     def rows(self, ids: Sequence[int]) -> Iterator[list[str]]:
-        """Yield the cells of each row, ordered by id."""
+        """Yield the cells of each row, in this order."""
         columns = {"id": self.model.id}
         for field in self.fields:
             if not isinstance(field, ManyToManyField):
                 columns.setdefault(field.key, field.attribute(self.model, self.actor))
         # A row may have left the scope of the actor since the ids were read.
         query = visible(self.model, self.actor).with_only_columns(*columns.values())
-        query = query.order_by(self.model.id)
         for field in self.fields:
             if isinstance(field, ForeignKeyField) and field.is_joined:
                 query = self._join(query, field)
         for start in range(0, len(ids), CHUNK_SIZE):
-            condition = self.model.id.in_(ids[start : start + CHUNK_SIZE])
-            chunk = [dict(row) for row in self.session.execute(query.where(condition)).mappings()]
+            part = ids[start : start + CHUNK_SIZE]
+            found = {
+                row["id"]: dict(row)
+                for row in self.session.execute(query.where(self.model.id.in_(part))).mappings()
+            }
+            chunk = [found[pk] for pk in part if pk in found]
             many = {
                 field.name: self._linked_texts(field, [row["id"] for row in chunk])
                 for field in self.fields
@@ -183,7 +217,12 @@ class Exporter:
             }
             for row in chunk:
                 yield [self._text(field, row, many) for field in self.fields]
-            # End the transaction: a slow client may take long to download the lines.
+
+    def _read_rows(self, ids: Sequence[int]) -> Iterator[list[str]]:
+        """Yield the cells of each row; end the transaction after each chunk."""
+        for start in range(0, len(ids), CHUNK_SIZE):
+            yield from self.rows(ids[start : start + CHUNK_SIZE])
+            # A slow client may take long to download the lines.
             self.session.commit()
 
     def _join(self, query: Select, field: ForeignKeyField) -> Select:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Table
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Column, Table, inspect
 
 from app.added_fields import ComputedField, computed_fields, stored_fields
 from app.fieldtypes import FieldType, Hints, get_field_type
@@ -86,6 +88,40 @@ def stored_value_fields(model: Any) -> tuple[ValueField, ...]:
 def computed_value_fields(model: Any) -> tuple[ValueField, ...]:
     """Return the fields of an exported file for the computed fields that rooms add to a model."""
     return tuple(ComputedValueField(field) for field in computed_fields(model).values())
+
+
+class KeyField(ValueField):
+    """The id or the version of a row, by which an exported file finds its rows again.
+
+    Neither is ever written: they say which stored row a row of the file is about, and whether that
+    has changed since.
+    """
+
+    def __init__(self, name: str, label: Any, attribute: Any) -> None:
+        self.column = attribute.property.columns[0]
+        CsvField.__init__(self, name, label, key=attribute.key)
+        self.field_type = get_field_type(self.column)
+        self.is_cached = False
+
+
+# Their headers are the same in every language.
+ID, VERSION = "_id", "_version"
+
+
+@lru_cache(maxsize=64)
+def key_fields(model: Any) -> tuple[KeyField, ...]:
+    """Return the fields of the id and the version of a row; none if a model has no version."""
+    if "version" not in inspect(model).column_attrs:
+        return ()
+    return (
+        KeyField(ID, _l("Internal number (_id)"), model.id),
+        KeyField(VERSION, _l("Version (_version)"), model.version),
+    )
+
+
+def header(field: CsvField) -> str:
+    """Return what the header of an exported column says."""
+    return field.name if isinstance(field, KeyField) else str(field.label)
 
 
 class AppendedField(ValueField):

@@ -67,7 +67,12 @@ class FileQuery:
         return kind.is_written_in_sql and kind.file_text(field.column, hints) is not None
 
     def select(
-        self, query: Select, *, with_many: bool, id_range: tuple[int, int] | None = None
+        self,
+        query: Select,
+        *,
+        with_many: bool,
+        with_id: bool = False,
+        id_range: tuple[int, int] | None = None,
     ) -> Select:
         """Return a SELECT of the cells of the rows that ``query`` selects, ordered by id.
 
@@ -92,7 +97,7 @@ class FileQuery:
         else:
             rows = inner.cte("cells").prefix_with("MATERIALIZED")
         cells = [self._cell(field, rows, place) for place, field in enumerate(self.fields)]
-        keys = [] if with_many else [rows.c.id]
+        keys = [rows.c.id] if with_id or not with_many else []
         return select(*keys, *cells).order_by(rows.c.id)
 
     def _raw(

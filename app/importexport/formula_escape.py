@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, case, collate, func, or_
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 # A spreadsheet computes a cell that begins like this; full-width forms included. A value that
 # looks escaped is escaped once more, so that unescaping always returns the original.
@@ -21,6 +22,9 @@ def escape_formula(value: str) -> str:
 
 def escape_formula_sql(value: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     """Return what ``escape_formula`` does as SQL; it mentions the value five times."""
+    # Not at the top: ``workbook_process.py`` loads this module in a small process.
+    from sqlalchemy import and_, case, collate, func, or_
+
     # The cheap test first, byte by byte: all beginnings are before the letters, or full-width.
     plain = collate(value, "C") if dialect == "postgresql" else value
     may_be = or_(plain < "A", plain >= "\uff00")

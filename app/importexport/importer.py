@@ -13,7 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.added_fields import stored_fields
 from app.i18n.localized import localize
-from app.importexport.fields import ComputedValueField, CsvField, ManyToManyField
+from app.importexport.fields import (
+    ID,
+    ComputedValueField,
+    CsvField,
+    ManyToManyField,
+    key_fields,
+)
 from app.importexport.matchrules import Agreement, MatchRule
 from app.importexport.modelfields import model_fields
 from app.importexport.rowvalues import RowValues
@@ -42,7 +48,7 @@ class Importer(Plug):
 
     def fields(self) -> tuple[CsvField, ...]:
         """Return the fields that a file may have: all but computed ones and stored files."""
-        return _imported(self.export_fields())
+        return (*_imported(self.export_fields()), *key_fields(self.model))
 
     def export_fields(self) -> tuple[CsvField, ...]:
         """Return the fields that an export writes, in that order."""
@@ -74,13 +80,16 @@ class Importer(Plug):
 
     @property
     def rules(self) -> tuple[MatchRule, ...]:
-        """Return the rules, the strongest first: after the first, the added fields that identify."""
+        """Return the rules, the strongest first: the id, the first, the added fields that identify."""
+        ids = [
+            MatchRule(field.name, field.label, (field.name,)) for field in key_fields(self.model)
+        ]
         added = (
             MatchRule(field.name, field.label, (field.name,), only_live=True)
             for field in stored_fields(self.model)
             if field.identifies
         )
-        return (*self.match_rules[:1], *added, *self.match_rules[1:])
+        return (*ids[:1], *self.match_rules[:1], *added, *self.match_rules[1:])
 
     def match_key(self, match: MatchRule, values: dict[str, Any]) -> Any:
         """Return the tuple a row is matched by, or None if the values are missing.
@@ -89,6 +98,8 @@ class Importer(Plug):
         """
         key = self.field(match.required_fields[0]).key
         value = values.get(key)
+        if match.name == ID:
+            return (value,) if value else None
         if value and self._is_name(key):
             value = sort_key(value)
         if not value:
@@ -109,7 +120,8 @@ class Importer(Plug):
 
     def identifying_columns(self) -> set[str]:
         """Return the names of the columns that ``match_key`` and ``agreement`` read."""
-        return {self.field(name).key for rule in self.rules for name in rule.required_fields}
+        names = {self.field(name).key for rule in self.rules for name in rule.required_fields}
+        return names | ({"version"} if key_fields(self.model) else set())
 
     def agreement(
         self,
@@ -129,7 +141,7 @@ class Importer(Plug):
         for rule in self.rules:
             if rule.name == match.name:
                 return how
-            if rule.name not in rules:
+            if rule.name not in rules or rule.name == ID:
                 continue
             key = self.field(rule.required_fields[0]).key
             given, known = values.get(key) or None, stored[key] or None
@@ -139,8 +151,26 @@ class Importer(Plug):
                 how = Agreement.LIKELY
         return how
 
+    def id_agreement(self, values: dict[str, Any], stored: dict[str, Any]) -> Agreement:
+        """Return whether the row of a file is surely about the stored row whose id it names.
+
+        The id alone may be that of another installation: the version or something that identifies
+        must agree, unless the file says nothing of these.
+        """
+        if values.get("version") == stored.get("version"):
+            return Agreement.EXACT
+        keys = self.identifying_columns() - {"id", "version"}
+        known = [key for key in keys if values.get(key) and stored.get(key)]
+        is_same = not known or any(
+            values[key] == stored[key] or self.is_same(key, stored[key], values[key])
+            for key in known
+        )
+        return Agreement.EXACT if is_same else Agreement.DOUBTFUL
+
     def doubt(self, match: MatchRule) -> str:
         """Return the sentence for a row that has the key of a stored one, and contradicts it."""
+        if match.name == ID:
+            return _("Nothing in this row agrees with the item that has its internal number.")
         label = str(self.field(match.required_fields[0]).label)
         return _("“%(field)s” is that of another item. Nothing is changed.", field=label)
 

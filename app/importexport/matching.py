@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bulk import is_one_of
-from app.importexport.fields import ValueField
+from app.importexport.fields import ID, ValueField
 from app.importexport.matchrules import Agreement, MatchRule
 from app.importexport.planning import ImportPlan
 from app.importexport.rows import ImportRow
@@ -81,10 +81,7 @@ class Matcher:
         doubts: dict[int, tuple[str, str]],
     ) -> None:
         """Take the stored row that a row is surely about; reject the row if it is not clear."""
-        judged = [
-            (self.importer.agreement(rule, found, stored, self.plan.rule_names), stored)
-            for stored in candidates
-        ]
+        judged = [(self._agreement(rule, found, stored), stored) for stored in candidates]
         in_scope = [(how, stored) for how, stored in judged if stored["is_visible"]]
         live = [(how, stored) for how, stored in in_scope if stored.get("trashed_at") is None]
         best = max((how for how, _stored in live), default=Agreement.OTHER)
@@ -103,6 +100,11 @@ class Matcher:
             doubts.setdefault(id(row), (name, self.importer.doubt(rule)))
         # A match out of scope on a column that is not unique is not revealed: as in a form,
         # the row becomes a new one.
+
+    def _agreement(self, rule: MatchRule, found: dict[str, Any], stored: Stored) -> Agreement:
+        if rule.name == ID:
+            return self.importer.id_agreement(found, stored)
+        return self.importer.agreement(rule, found, stored, self.plan.rule_names)
 
     def _is_unique(self, name: str) -> bool:
         field = self.importer.field(name)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.importexport.fields import AppendedField, CsvField, ForeignKeyField, ManyToManyField
+from app.importexport.fields import (
+    AppendedField,
+    CsvField,
+    ForeignKeyField,
+    KeyField,
+    ManyToManyField,
+)
 from app.importexport.lookups import LinkedRow
 from app.importexport.rows import ImportRow
 
@@ -14,7 +20,7 @@ def apply_policies(policies: dict[str, str], fields: dict[str, CsvField], row: I
     stored = row.stored or {}
     for name, policy in policies.items():
         field = fields[name]
-        if isinstance(field, ManyToManyField | AppendedField):
+        if isinstance(field, ManyToManyField | AppendedField | KeyField):
             continue
         is_link = isinstance(field, ForeignKeyField)
         is_empty = name not in row.texts if is_link else field.key not in row.values

@@ -16,6 +16,9 @@ class ImportRow:
     source: SourceRow
     # Column key → parsed value.
     values: dict[str, Any] = field(default_factory=dict)
+    # The id and the version of the stored row that the row of an exported file names.
+    given_id: int | None = None
+    given_version: int | None = None
     # Field name → text that names one or many other rows.
     texts: dict[str, str] = field(default_factory=dict)
     # Field name → the row or rows that text names.

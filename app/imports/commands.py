@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import IO, Any, NoReturn
 
 import click
 from flask.cli import with_appcontext
@@ -24,14 +26,16 @@ from app.i18n.languages import LANGUAGES, current_language
 from app.i18n.localized import localize
 from app.importexport.conditions import describe_conditions, fields_named, select_where
 from app.importexport.copying import export_snapshot
-from app.importexport.exporter import Exporter
+from app.importexport.exporter import Chosen, Exporter
+from app.importexport.fields import key_fields
+from app.importexport.formats import FORMATS, formats_of
 from app.importexport.importer import Importer
 from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
-from app.imports.files import store_upload
+from app.imports.files import CONVERTED, store_any_upload
 from app.imports.models import ImportIssue, ImportRun
-from app.imports.services import confirm, create_run, discard, start_check
+from app.imports.services import confirm, create_run_of, discard, start_check
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now
 from app.log.services import record_security_event
@@ -62,7 +66,8 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     rules = ", ".join(rule.name for rule in importer.rules)
 
     @click.command(
-        "import", help=f"Create and update {things} from a CSV file; print one JSON object."
+        "import",
+        help=f"Create and update {things} from a CSV, XLSX, ODS, XLS or vCard file; print one JSON object.",
     )
     @click.argument("path", metavar="FILE", type=click.Path(allow_dash=False))
     @click.option(
@@ -95,6 +100,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
     @click.option("--entity", default="", help="Name or number of the entity new rows go to.")
     @click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
     @click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
+    @click.option("--sheet", default="", help="Of a spreadsheet. Default: the first with rows.")
     @with_appcontext
     def import_(
         path: str,
@@ -107,6 +113,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         entity: str,
         delimiter: str | None,
         encoding: str | None,
+        sheet: str,
     ) -> None:
         session = db.session()
         try:
@@ -119,7 +126,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
                 doubtful_as_new=doubtful == "new",
                 entity=entity,
             )
-            run, plan = _check(importer, path, encoding, delimiter, options)
+            run, plan = _check(importer, path, encoding, delimiter, options, sheet)
             if not dry_run:
                 job = confirm(
                     session, run, run.plan_hash or "", screen_of(importer.model).key, SYSTEM,
@@ -158,19 +165,26 @@ def _check(
     encoding: str | None,
     delimiter: str | None,
     options: ImportOptions,
+    sheet: str = "",
 ) -> tuple[ImportRun, ImportPlan]:
     """Store a file and check it."""
     session = db.session()
-    # A file that cannot be read is not stored.
-    Source(path, encoding=encoding, delimiter=delimiter)
-    with open(path, "rb") as content:
-        file, lines = store_upload(content, Path(path).name, sys.maxsize)
-    run = create_run(session, importer, file, lines, SYSTEM)
-    session.commit()
-    stored = find_file(file.key)
-    assert stored is not None
-    source = Source(stored, encoding=encoding, delimiter=delimiter)
+    names = [field.name for field in importer.fields()]
     try:
+        with open(path, "rb") as content:
+            upload = store_any_upload(content, Path(path).name, sys.maxsize, names, sheet)
+    except OSError as error:
+        reason = error.strerror or ""
+        raise DomainError(_("The file can’t be read: %(reason)s.", reason=reason)) from None
+    run = create_run_of(session, importer, upload, SYSTEM)
+    session.commit()
+    stored = find_file(upload.file.key)
+    assert stored is not None
+    try:
+        if upload.original is not None:
+            source = Source(stored, **CONVERTED)
+        else:
+            source = Source(stored, encoding=encoding, delimiter=delimiter)
         plan = build_plan(importer, session, source, SYSTEM, options)
         plan.check()
     except DomainError:
@@ -214,7 +228,7 @@ def _parse_mapping(text: str) -> tuple[str, str]:
 
 
 def _export_command(importer: Importer, things: str) -> click.Command:
-    @click.command("export", help=f"Print {things} as CSV.")
+    @click.command("export", help=f"Print {things} as CSV, or write them as XLSX or vCard.")
     @click.option(
         "--where",
         multiple=True,
@@ -222,10 +236,24 @@ def _export_command(importer: Importer, things: str) -> click.Command:
         help="Such as type=member, tag=VIP, entity=North, q=words. Repeat as needed.",
     )
     @click.option("--columns", default="", help="Fields, separated by commas. Default: all.")
-    @click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+    @click.option(
+        "--format",
+        "name",
+        type=click.Choice([one.name for one in formats_of(importer.export_fields())]),
+        default="csv",
+    )
+    @click.option("--keys/--no-keys", default=False, help="With _id and _version of each row.")
+    @click.option("--output", type=click.File("wb", lazy=True), default="-")
     @click.option("--language", type=click.Choice(LANGUAGES), default=None)
     @with_appcontext
-    def export(where: tuple[str, ...], columns: str, output: TextIO, language: str | None) -> None:
+    def export(
+        where: tuple[str, ...],
+        columns: str,
+        name: str,
+        keys: bool,
+        output: IO[bytes],
+        language: str | None,
+    ) -> None:
         session = db.session()
         with ExitStack() as stack:
             with force_locale(language or current_language()), reading():
@@ -233,12 +261,13 @@ def _export_command(importer: Importer, things: str) -> click.Command:
                 try:
                     query = select_where(session, importer, where, SYSTEM, organisation.country())
                     fields = fields_named(importer, columns)
+                    if keys:
+                        fields = (*key_fields(importer.model), *fields)
+                    fields = FORMATS[name].fields_of(fields, importer.export_fields())
                     exporter = Exporter(reader, importer.model, fields, SYSTEM)
                 except DomainError as error:
                     exit_with_error(error)
-                if hasattr(output, "reconfigure"):
-                    output.reconfigure(encoding="utf-8", newline="")
-                chosen = exporter.choose(query, is_whole=not where)
+                chosen = exporter.choose(query, is_whole=not where and name == "csv")
                 # End the read-only transaction: the log entry below is written in another.
                 session.rollback()
             filters = localize(lambda: describe_conditions(importer, where)) if where else ""
@@ -248,10 +277,28 @@ def _export_command(importer: Importer, things: str) -> click.Command:
             )  # fmt: skip
             session.commit()
             with force_locale(language or current_language()), reading():
-                for block in exporter.blocks(chosen):
-                    output.write(block if isinstance(block, str) else block.decode())
+                try:
+                    _write(exporter, chosen, name, output)
+                except DomainError as error:
+                    exit_with_error(error)
 
     return export
+
+
+def _write(exporter: Exporter, chosen: Chosen, name: str, output: IO[bytes]) -> None:
+    """Write the rows in a format; CSV as it comes, without a byte order mark."""
+    if name == "csv":
+        for block in exporter.blocks(chosen):
+            output.write(block.encode() if isinstance(block, str) else block)
+        return
+    assert chosen.ids is not None
+    with tempfile.TemporaryFile() as file:
+        writer = FORMATS[name](file, exporter.fields)
+        for cells in exporter.cell_rows(chosen.ids):
+            writer.write(cells)
+        writer.close()
+        file.seek(0)
+        shutil.copyfileobj(file, output)
 
 
 @command_provider

@@ -35,6 +35,11 @@ class ImportRun(Model):
     # The stored file: its key, and SHA-256 of it.
     file_key: Mapped[str] = mapped_column(String(80))
     file_digest: Mapped[str] = mapped_column(String(64))
+    # The workbook or the vCards that the rows were read from; None if the file was CSV.
+    original_key: Mapped[str | None] = mapped_column(String(80))
+    # The names of the sheets of a workbook, and of the one that was read.
+    sheets: Mapped[list[str] | None] = mapped_column(Json)
+    sheet: Mapped[str | None] = mapped_column(String(200))
     # About how many rows it has, by its line ends.
     lines: Mapped[int] = mapped_column(default=0)
     choices: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
@@ -91,3 +96,29 @@ class ImportIssue(Model):
     # The name of a field of the importer; empty if it is about the whole row.
     field: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(String(400))
+
+
+class ExportFile(Model):
+    """A file that a job makes; it can be downloaded for a day, by whom it was made for.
+
+    ``choices`` holds what was chosen, as ``ExportChoice.to_json`` writes it; ``reach`` is a digest
+    of what its owner might export when the job was started.
+    """
+
+    __tablename__ = "export_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    importer: Mapped[str] = mapped_column(String(48))
+    choices: Mapped[dict[str, Any]] = mapped_column(Json)
+    reach: Mapped[str] = mapped_column(String(64))
+    file_key: Mapped[str | None] = mapped_column(String(80))
+    file_name: Mapped[str] = mapped_column(String(200), default="")
+    rows: Mapped[int] = mapped_column(default=0)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", ondelete="CASCADE"))
+    job_id: Mapped[int | None] = mapped_column(
+        ForeignKey("job.id", ondelete="CASCADE"), unique=True
+    )
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    job: Mapped[Job | None] = relationship(foreign_keys=[job_id])

@@ -17,6 +17,7 @@ from app.importexport.importer import Importer
 from app.importexport.planning import ImportPlan
 from app.importexport.reading import Source
 from app.importexport.report import Report
+from app.imports.files import Upload
 from app.imports.models import ImportChunk, ImportIssue, ImportRun
 from app.imports.plans import hash_plan, load_plan, plan_to_json
 from app.jobs.models import LIVE_STATES, Job
@@ -58,21 +59,53 @@ def may_import(actor: Actor, model: Any, *permissions: str) -> bool:
 def create_run(
     session: Session, importer: Importer, file: StoredFile, lines: int, actor: Actor
 ) -> ImportRun:
-    """Add an uploaded file, which is deleted after a day unless it is imported."""
+    """Add an uploaded CSV file, which is deleted after a day unless it is imported."""
+    return create_run_of(session, importer, Upload(file, lines), actor)
+
+
+def create_run_of(session: Session, importer: Importer, upload: Upload, actor: Actor) -> ImportRun:
+    """Add an uploaded file of any format, which is deleted after a day unless it is imported."""
+    file, original = upload.file, upload.original
     file.expires_at = now() + DRAFT_LIFETIME
+    if original is not None:
+        original.expires_at = file.expires_at
+        session.add(original)
     run = ImportRun(
         token=secrets.token_urlsafe(24),
         importer=importer.name,
         file_name=file.name,
         file_key=file.key,
         file_digest=file.digest or "",
-        lines=lines,
+        original_key=None if original is None else original.key,
+        lines=upload.lines,
         choices={},
         actor_id=actor.id,
     )
+    _set_sheets(run, upload)
     session.add_all([file, run])
     session.flush()
     return run
+
+
+def replace_rows(session: Session, run: ImportRun, upload: Upload) -> None:
+    """Let an import have the rows of another sheet; DomainError if it has started."""
+    session.refresh(run, with_for_update=True)
+    if run.operation_id is not None:
+        raise DomainError(_("This file has already been imported."))
+    if run.check_job_id is not None:
+        cancel(session, run.check_job_id)
+    _expire_files(session, [run.file_key])
+    upload.file.expires_at = now() + DRAFT_LIFETIME
+    session.add(upload.file)
+    run.file_key, run.file_digest = upload.file.key, upload.file.digest or ""
+    run.lines, run.checked, run.choices = upload.lines, None, {}
+    _set_sheets(run, upload)
+    session.flush()
+
+
+def _set_sheets(run: ImportRun, upload: Upload) -> None:
+    if upload.sheets is not None:
+        run.sheets, run.sheet = list(upload.sheets.names), upload.sheets.chosen[:200]
 
 
 def find_run(session: Session, token: str, importer: str, actor: Actor) -> ImportRun | None:
@@ -241,7 +274,7 @@ def discard(session: Session, run: ImportRun) -> None:
         raise DomainError(_("This import has already started, so it can’t be cancelled."))
     if run.check_job_id is not None:
         cancel(session, run.check_job_id)
-    _expire_files(session, [run.file_key])
+    _expire_files(session, filter(None, (run.file_key, run.original_key)))
     session.delete(run)
     session.flush()
 

@@ -23,7 +23,7 @@ from time import monotonic, sleep, thread_time
 
 from sqlalchemy.orm import Session
 
-from app.database import plan_checks_once, write_lock_monitor
+from app.database import write_lock_monitor
 from app.jobs.kinds import JobKind
 
 MIN_CHUNK_SIZE = 10
@@ -59,7 +59,7 @@ class ChunkSizer:
 
     def begin(self, session: Session) -> None:
         """Open the transaction of a chunk; time it from the moment it has the lock."""
-        plan_checks_once(session)
+        session.connection()
         self._began_at = self._clock()
 
     def _clock(self) -> float:

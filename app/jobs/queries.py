@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.database import is_read_only
+from app.database import KEEPS_PLAN, is_read_only
 from app.jobs.models import LIVE_STATES, Job
 from app.security.actor import Actor
 from app.security.scope import scope_condition
@@ -55,7 +55,8 @@ def count_by_state(session: Session, actor: Actor, *, sees_all: bool = False) ->
 
 def find_job(session: Session, actor: Actor, job_id: int, *, sees_all: bool = False) -> Job | None:
     """Return a job if the actor may see it."""
-    return session.scalar(select(Job).where(Job.id == job_id, jobs_visible_to(actor, sees_all)))
+    query = select(Job).where(Job.id == job_id, jobs_visible_to(actor, sees_all))
+    return session.scalar(query.execution_options(**KEEPS_PLAN))
 
 
 def live_job_ids(session: Session, actor: Actor) -> list[int]:

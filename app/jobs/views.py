@@ -135,9 +135,9 @@ class JobsView(Page):
         """Return the progress as JSON; the job's page polls it."""
         job = self._job(pk)
         kind = get_job_kind(job.kind)
-        counts = [] if kind is None else kind.counts(db.session(), job)
+        numbers = {} if kind is None else kind.numbers(db.session(), job)
         data = get_progress(job).as_dict()
-        data["counts"] = {code: show_number(number) for code, _word, number in counts}
+        data["counts"] = {code: show_number(number) for code, number in numbers.items()}
         return jsonify(data)
 
     @expose("/<pk>/cancel", methods=["POST"])

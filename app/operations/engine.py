@@ -271,7 +271,9 @@ class ChunkedRun:
         """
         model, session, entries = self.model, self.session, []
         query = select(model, Item.before).join(Item, Item.row_id == model.id)
-        query = query.where(Item.operation_id == self.operation_id, self.json.is_one_of(model.id))
+        query = query.where(
+            Item.operation_id == self.operation_id, self.json.is_one_of(Item.row_id)
+        )
         done = outcomes.pop(self.done, [])
         changed = self.json.id_list(done)
         refused: dict[int, str] = {}

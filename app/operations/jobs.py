@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.crud.columns import name_parts
 from app.crud.modelview import ModelView
+from app.database import KEEPS_PLAN
 from app.errors import DomainError
 from app.jobs.kinds import JobKind, ReportRow, Step
 from app.jobs.models import Job
@@ -114,6 +115,17 @@ class _OperationJob(JobKind, abstract=True):
         if job.is_live or left <= 0:
             return counts
         return [*counts, (NOT_STARTED, NOT_STARTED_LABEL, left)]
+
+    @classmethod
+    def numbers(cls, session: Session, job: Job) -> dict[str, int]:
+        columns: Any = [getattr(Operation, code) for code in cls.outcomes]
+        query = select(*columns).where(Operation.id == job.payload.get("operation"))
+        row = session.connection().execute(query.execution_options(**KEEPS_PLAN)).one_or_none()
+        if row is None:
+            return {}
+        numbers = dict(zip(cls.outcomes, row, strict=True))
+        left = (job.total or 0) - sum(numbers.values())
+        return numbers if job.is_live or left <= 0 else numbers | {NOT_STARTED: left}
 
     @classmethod
     def outcome_text(cls, outcome: str | None, kind: type[Action] | None) -> str:

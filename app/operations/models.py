@@ -121,9 +121,9 @@ class OperationItem(Model):
     # Undoing updates a row: free space in its page spares PostgreSQL the index update.
     __table_args__ = ({"postgresql_with": {"fillfactor": "70"}},)
 
-    operation_id: Mapped[int] = mapped_column(
-        ForeignKey("operation.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    # No foreign key: to check it took longer than to write the row. The transaction that writes an
+    # item counts it in its operation, which is not deleted while it has items.
+    operation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     row_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     outcome: Mapped[str | None] = mapped_column(String(8))
     reason: Mapped[str | None] = mapped_column(String(200))

@@ -75,8 +75,9 @@ class UndoRun(ChunkedRun):
         self._execute(statement, chunk_rows=self.json.id_list(ids))
 
     def logged_rows(self, entries: Select) -> Select:
-        items = and_(Item.operation_id == self.operation_id, Item.row_id == self.model.id)
-        # The ids tell the planner how many rows there are; it has no statistics of the items yet.
+        # Both the items and the rows are limited: while the items are new the planner has no
+        # statistics of them, and might read those of the whole operation for each chunk.
+        items = and_(self.chosen, Item.row_id == self.model.id)
         return entries.join(Item, items).where(self.json.is_one_of(self.model.id))
 
     def item_values(self) -> dict[str, ColumnElement]:
@@ -142,7 +143,8 @@ class UndoRun(ChunkedRun):
             for name, value in self.effect(verb).values.items()
         }
         values |= {"version": model.version + 1, "updated_at": NOW}
-        return update(model).where(self.chosen, Item.row_id == model.id).values(values)
+        rows = and_(Item.row_id == model.id, self.json.is_one_of(model.id))
+        return update(model).where(self.chosen, rows).values(values)
 
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         verb.undone(self.session, ids, self.actor)

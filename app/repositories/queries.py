@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, inspect, literal_column, select, union_all
+from sqlalchemy import inspect, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
-from app.i18n.labels import choose_label
+from app.database import KEEPS_PLAN
+from app.i18n.labels import Bilingual, choose_label
 from app.repositories.models import Repository
+from app.security.actor import Actor
+from app.security.scope import sees_every_row
 
 
 def first_value(session: Session, model: Any) -> Any:
@@ -42,13 +45,24 @@ def offered_values(
     return values
 
 
+def are_labels_open(model: Any, actor: Actor) -> bool:
+    """Return True if a model holds values that the actor may all see, each named by its label."""
+    return (
+        issubclass(model, Repository)
+        and model.__str__ is Bilingual.__str__
+        and not hasattr(model, "trashed_at")
+        and sees_every_row(model, actor)
+    )
+
+
 @lru_cache(maxsize=128)
-def _select_values(models: tuple[type[Repository], ...]) -> CompoundSelect[Any]:
+def _select_values(models: tuple[type[Repository], ...]) -> Any:
     tables: list[Any] = [inspect(model).local_table for model in models]
     names = ("id", "label_en", "label_es", "is_active", "position")
-    return union_all(
+    values = union_all(
         *(
             select(literal_column(str(place)).label("place"), *(table.c[name] for name in names))
             for place, table in enumerate(tables)
         )
-    ).order_by("place", "position", "id")
+    )
+    return values.order_by("place", "position", "id").execution_options(**KEEPS_PLAN)

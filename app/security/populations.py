@@ -11,7 +11,7 @@ from flask.sessions import SessionMixin
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.database import kept_plan
+from app.database import KEEPS_PLAN
 from app.extensions import db
 from app.registry import Plug
 from app.security import browser
@@ -57,8 +57,7 @@ class Population(Plug):
         token = browser.session_token()
         if token is None:
             return None
-        with kept_plan(session):
-            found = session.execute(_user_query(cls), session_values(token))  # type: ignore[arg-type]
+        found = session.execute(_user_query(cls), session_values(token))  # type: ignore[arg-type]
         row = found.unique().one_or_none()
         if row is None:
             return None
@@ -112,7 +111,7 @@ def _user_query(population: type[Population]) -> Select:
         select(users, *facts)
         .join(sessions, sessions.user_id == users.id)
         .where(sessions.token_hash == bindparam("token_hash"), *conditions, not_trashed(users))
-        .execution_options(with_trash=True)
+        .execution_options(with_trash=True, **KEEPS_PLAN)
     )
     return population.with_related(query)
 

@@ -85,6 +85,8 @@ def is_surely_visible(row: Any, actor: Actor) -> bool:
     model = type(row)
     if sees_every_row(model, actor):
         return True
+    if (decide := getattr(row, "is_in_scope", None)) is not None:
+        return decide(actor)
     own, usual = (getattr(scope, "__func__", None) for scope in (model.scope, Scoped.scope))
     return own is usual and row.entity_id in (actor.entity_ids or ())
 

@@ -173,7 +173,7 @@ def test_a_wrong_encoding_keeps_the_upload(client_as, session):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"PK\x03\x04", "This is a spreadsheet."),
+        (b"PK\x03\x04", "not a spreadsheet that can be read"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not a text file"),
         (b"", "empty"),
     ],

@@ -18,17 +18,20 @@ from app.entities.models import Entity
 from app.extensions import db
 from app.i18n.languages import LANGUAGES
 from app.importexport.fields import (
+    ID,
     ForeignKeyField,
     ManyToManyField,
     ValueField,
+    key_fields,
 )
+from app.importexport.formats import formats_of
 from app.importexport.importer import Importer, find_importer
 from app.log.models import LogEntry
 from app.repositories.models import Repository
 from app.search.models import Searchable
 from app.states.stateful import Stateful
 from tests.factories import a_row, a_value, the_entity
-from tests.importexport.importing import counts, export_text, import_file
+from tests.importexport.importing import counts, export_file, export_text, import_file
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -132,6 +135,21 @@ def test_an_export_imports_again_without_a_change_in_either_language(importer, t
             report = import_file(importer, path)
         assert report.errors == []
         assert set(counts(report)) == {"unchanged"}
+
+
+@every_importer
+@pytest.mark.both_databases
+def test_every_format_imports_again_without_a_change(importer, tmp_path):
+    a_full_row(importer)
+    a_row(importer.model, "Sur")
+    for file_format in formats_of(importer.export_fields()):
+        path = export_file(importer, tmp_path / f"export.{file_format.name}", file_format.name)
+        for chunk_size in (1, 1000):
+            report = import_file(importer, path, chunk_size=chunk_size)
+            assert (file_format.name, report.errors) == (file_format.name, [])
+            assert set(counts(report)) == {"unchanged"}
+            if key_fields(importer.model):
+                assert set(report.matched) == {ID}
 
 
 @every_importer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,9 @@ from app.customfields.slots import SlotField
 from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
+from app.imports.exports import reach_of
 from app.imports.files import store_upload
+from app.imports.models import ExportFile
 from app.imports.services import create_run
 from app.jobs.services import enqueue
 from app.log.models import LogEntry, is_logged
@@ -42,6 +45,7 @@ from app.storage.files import file_folders, write_file
 from app.storage.models import StoredFile
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
+from app.types import now
 from tests.customfields.fields import a_field
 from tests.factories import a_row, an_operation
 from tests.people import ALICIA, api_key_header
@@ -147,6 +151,37 @@ def _entries(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
     if "foreign" in _states(view):
         yield "crossed", here | {"entry_id": rows.log_entry(model, "foreign")[0]}
     yield "missing", here | {"entry_id": MISSING_ID}
+
+
+def _presets(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    for name, owner_id, list_name in (
+        ("own", user.id, view.preset_key),
+        ("foreign", ALICIA.user.id, view.preset_key),
+        ("elsewhere", user.id, view.key),
+    ):
+        row = SavedView(list_name=list_name, name=name, query="", owner_id=owner_id)
+        db.session.add(row)
+        db.session.commit()
+        yield name, {"view_id": row.id}
+    yield "missing", {"view_id": MISSING_ID}
+
+
+def _export_files(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    for name, owner in (("own", user), ("foreign", ALICIA.user)):
+        written = write_file([b"Nombre"], ".csv")
+        actor = owner.as_actor()
+        export = ExportFile(
+            importer=view.importer.name, choices={}, reach=reach_of(actor), file_name="a.csv",
+            file_key=written.key, actor_id=owner.id, expires_at=now() + timedelta(hours=1),
+        )  # fmt: skip
+        db.session.add(export)
+        db.session.commit()
+        yield name, {"pk": export.id}
+    yield "missing", {"pk": MISSING_ID}
+
+
+def _export_files_of_contacts(rows: RowPool, _view: Any, user: StaffUser) -> Iterator[Case]:
+    yield from _export_files(rows, screen_named("contacts"), user)
 
 
 def _saved_views(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
@@ -355,6 +390,10 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("restore", "pk"): _restored,
     ("entry_id", "field", "pk"): _entries,
     ("view_id",): _saved_views,
+    ("edit_preset", "view_id"): _presets,
+    ("delete_preset", "view_id"): _presets,
+    ("export_download", "pk"): _export_files,
+    ("ExportsApi", "pk"): _export_files_of_contacts,
     ("lookup", "name"): _pickers,
     ("card", "name"): _cards,
     ("other_id", "pk"): _mergeable_pairs,

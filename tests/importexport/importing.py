@@ -13,12 +13,14 @@ from app.errors import DomainError
 from app.extensions import db
 from app.importexport.conditions import fields_named, select_where
 from app.importexport.exporter import Exporter
+from app.importexport.fields import key_fields
+from app.importexport.formats import FORMATS
 from app.importexport.importer import Importer
 from app.importexport.planning import ImportOptions, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports import services
-from app.imports.files import store_upload
+from app.imports.files import CONVERTED, store_any_upload
 from app.imports.jobs.base import ImportJob
 from app.imports.models import ImportIssue, ImportRun
 from app.imports.plans import get_importer
@@ -27,6 +29,7 @@ from app.jobs.models import Job
 from app.jobs.runner import run_now
 from app.operations.models import Operation
 from app.security.actor import SYSTEM, Actor, acting_as
+from app.storage.files import find_file
 
 NO_LIMIT = 10**9
 
@@ -48,11 +51,14 @@ def check_file(
     """Upload and check a file, so many rows at a time."""
     session = db.session()
     with path.open("rb") as content:
-        stored, lines = store_upload(content, path.name, 10**9)
-    run = services.create_run(session, importer, stored, lines, actor)
+        names = [field.name for field in importer.fields()]
+        upload = store_any_upload(content, path.name, 10**9, names, options.pop("sheet", ""))
+    run = services.create_run_of(session, importer, upload, actor)
     session.commit()
     with acting_as(actor):
-        source = Source(path)
+        stored = find_file(run.file_key)
+        assert stored is not None
+        source = Source(stored, **({} if upload.original is None else CONVERTED))
         plan = build_plan(importer, session, source, actor, ImportOptions(country="ES", **options))
         plan.check()
         run_job(services.start_check(session, run, source, plan, actor, delay=30), size)
@@ -117,3 +123,20 @@ def counts(report: Report) -> dict[str, int]:
     """Return the outcomes of a report whose count is not zero."""
     names = ("new", "updated", "unchanged", "skipped", "conflict", "invalid")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
+
+
+def export_file(
+    importer: Importer, path: Path, name: str = "csv", actor: Actor = SYSTEM, *, ids: bool = True
+) -> Path:
+    """Write all rows with all fields into a file of a format."""
+    session = db.session()
+    fields = (*(key_fields(importer.model) if ids else ()), *importer.export_fields())
+    fields = FORMATS[name].fields_of(fields, importer.export_fields())
+    exporter = Exporter(session, importer.model, fields, actor)
+    with path.open("wb") as file:
+        writer = FORMATS[name](file, fields, ";")
+        query = select_where(session, importer, (), actor, "ES")
+        for cells in exporter.cell_rows(exporter.select_ids(query)):
+            writer.write(cells)
+        writer.close()
+    return path

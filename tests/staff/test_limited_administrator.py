@@ -53,6 +53,7 @@ def fill_with_canaries() -> set[int]:
     return found | set(range(1, 8))
 
 
+@pytest.mark.long
 def test_no_page_and_no_tab_shows_personal_data(app, lima):
     numbers = fill_with_canaries()
     written = db.session.scalars(

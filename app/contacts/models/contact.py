@@ -38,9 +38,17 @@ SEARCHED_COLUMNS = (
 LANGUAGES = {"en": _l("English"), "es": _l("Spanish")}
 
 
+# The links to values: a list is often filtered by several of them.
+_VALUES = ("type_id", "category_id", "status_id")
+
+
 def _sort_index(column: str) -> Index:
-    """Return an index that sorts a list and, on PostgreSQL, includes the columns of the scope."""
-    include = ["entity_id", "trashed_at"]
+    """Return an index that sorts a list and, on PostgreSQL, includes the columns of the scope.
+
+    That of a value includes the other values, so that two filters are counted from one index.
+    """
+    others = [name for name in _VALUES if name != column] if column in _VALUES else []
+    include = ["entity_id", "trashed_at", *others]
     return Index(f"ix_contact_{column}", column, "id", postgresql_include=include)
 
 
@@ -73,7 +81,7 @@ class Contact(
         ),
         *(_sort_index(name) for name in ("email", "birth_date", "created_at")),
         # The rows of an entity are found among those of a value without reading these.
-        *(_sort_index(f"{name}_id") for name in ("type", "category", "status", "account")),
+        *(_sort_index(name) for name in (*_VALUES, "account_id")),
         # Their values are read one by one, in the reader's alphabet.
         *(
             index

@@ -23,7 +23,7 @@ from app.importexport.fields import ForeignKeyField, ManyToManyField
 from app.importexport.lookups import EntityLookup
 from app.importexport.planning import IGNORE, POLICIES
 from app.imports import services
-from app.imports.files import store_upload
+from app.imports.files import convert, store_any_upload
 from app.imports.models import ImportIssue, ImportRun
 from app.imports.plans import load_plan
 from app.imports.rows import rejected_rows
@@ -41,6 +41,7 @@ from app.operations.services import FALLBACK_SECONDS
 from app.operations.transactions import background_limit, commit_and_run
 from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
+from app.storage.models import StoredFile
 from app.text import clean
 
 POLICY_LABELS = {
@@ -107,8 +108,9 @@ class ImportExportPages(ExportPages):
         actor = current_actor()
         db.session.commit()
         most = current_app.config["MAX_CONTENT_LENGTH"]
-        stored, lines = store_upload(file.stream, clean(file.filename), most)
-        run = services.create_run(db.session(), self.importer, stored, lines, actor)
+        names = [field.name for field in self.importer.fields()]
+        upload = store_any_upload(file.stream, clean(file.filename), most, names)
+        run = services.create_run_of(db.session(), self.importer, upload, actor)
         if services.recall_choices(db.session(), run, open_source(run).headers):
             flash(_("The columns are matched as in your last file with these headers."), "info")
         db.session.commit()
@@ -124,9 +126,12 @@ class ImportExportPages(ExportPages):
             return redirect(f"{self.route_base}/import/{token}/result")
         error: DomainError | None = None
         if request.method == "POST":
+            sheet = request.form.get("sheet") or run.sheet
             run.choices = read_choices()
             db.session.commit()
-            if "reread" not in request.form:
+            if sheet != run.sheet:
+                error = self._read_sheet(run, sheet or "")
+            elif "reread" not in request.form:
                 try:
                     self._start_check(run)
                     return redirect(f"{self.route_base}/import/{token}/check")
@@ -134,6 +139,25 @@ class ImportExportPages(ExportPages):
                     db.session.rollback()
                     error = exception
         return self._columns_page(run, error)
+
+    def _read_sheet(self, run: ImportRun, sheet: str) -> DomainError | None:
+        """Go on with the rows of another sheet of the workbook; return why that is not possible."""
+        query = select(StoredFile).where(StoredFile.key == run.original_key)
+        original = db.session.scalar(query)
+        if original is None or sheet not in (run.sheets or ()):
+            return DomainError(_("The spreadsheet no longer has this sheet."))
+        db.session.expunge(original)
+        # No transaction is open while the file is read.
+        db.session.commit()
+        try:
+            upload = convert(original, [field.name for field in self.importer.fields()], sheet)
+            services.replace_rows(db.session(), run, upload)
+            services.recall_choices(db.session(), run, open_source(run).headers)
+            db.session.commit()
+        except DomainError as error:
+            db.session.rollback()
+            return error
+        return None
 
     def _start_check(self, run: ImportRun) -> None:
         source = open_source(run)
@@ -154,6 +178,7 @@ class ImportExportPages(ExportPages):
             run.choices = choices | {"encoding": "", "delimiter": ""}
             source = open_source(run)
         plan = make_plan(self.importer, source, actor, {})
+        choices = run.choices if error is None else choices
         chosen = choices.get("mapping", {}) if "reread" not in request.form else {}
         page = self.render_template(
             "importexport/columns.html",

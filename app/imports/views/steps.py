@@ -17,6 +17,7 @@ from app.importexport.importer import Importer
 from app.importexport.planning import ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
 from app.importexport.report import Report
+from app.imports.files import CONVERTED
 from app.imports.models import ImportRun
 from app.security.actor import Actor
 from app.storage.files import find_file
@@ -47,6 +48,8 @@ def open_source(run: ImportRun) -> Source:
     path = find_file(run.file_key)
     if path is None:
         raise DomainError("")
+    if run.original_key:
+        return Source(path, **CONVERTED)
     return Source(
         path,
         encoding=run.choices.get("encoding") or None,

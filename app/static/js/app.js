@@ -25,6 +25,7 @@ import "./session.js";
 import "./shownif.js";
 import "./side.js";
 import "./show.js";
+import "./sortable.js";
 import "./startcards.js";
 import "./tabs.js";
 import "./themes.js";

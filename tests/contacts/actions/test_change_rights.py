@@ -18,6 +18,7 @@ from app.staff.models import StaffUser
 from tests.factories import a_contact
 from tests.operations.run_actions import do, items_of, preview, undo
 from tests.people import ALICIA, Person, add_person, force_login
+from tests.sampling import some
 from tests.staff.test_privileges import CUSTOM, EDIT, IN_REACH, PLACES, RANKS, READ, SECURITY, role
 
 pytestmark = [pytest.mark.usefixtures("session"), pytest.mark.both_databases]
@@ -82,7 +83,7 @@ def test_a_grant_is_allowed_if_the_actor_holds_it_and_all_the_target_holds(rank,
     roles, mine = ACTORS[rank]
     actor = somebody(roles).as_actor()
     before = {key: names(row.user) for key, row in targets.items()}
-    for answers, gives, replaced, given in GRANTS.values():
+    for answers, gives, replaced, given in some(list(GRANTS.values()), 3, rank):
         if gives <= mine:
             expected = expected_items(before, mine, replaced, given)
             grant_and_undo(actor, targets, answers, expected)
