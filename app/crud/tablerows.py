@@ -56,6 +56,9 @@ def table_rows(
                 parts.append(f"<td>{ways}")
             else:
                 parts.append(f"<td>{escape(cell.text)}")
+    if parts:
+        # What follows would stand in the last cell, which is not empty then.
+        parts.append("</td></tr>")
     return Markup("".join(parts))
 
 

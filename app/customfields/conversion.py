@@ -14,7 +14,7 @@ from app import organisation
 from app.bulk import is_one_of, update_rows
 from app.customfields.kinds import COLUMN_PREFIX, KINDS
 from app.customfields.models import CustomConversion, CustomField, CustomOption
-from app.customfields.services import enqueue_indexing, free_slot
+from app.customfields.services import enqueue_indexing, free_slot, may_be_indexed
 from app.customfields.slots import field_type_of
 from app.errors import DomainError
 from app.fieldtypes import Hints
@@ -31,6 +31,8 @@ from app.types import now
 UNDO_FOR = timedelta(days=30)
 # A text with more different values becomes no choice.
 MAX_OPTIONS = 200
+# What a field may be used as depends on its kind.
+_USES = ("is_sortable", "identifies", "validity_months", "warn_days")
 # Other processes may save a value of the old kind for so long after a conversion.
 SWEEP_SECONDS = 60.0
 
@@ -153,6 +155,7 @@ def confirm_conversion(session: Session, conversion: CustomConversion, actor: Ac
     """Let the field have its new kind and slot from now on."""
     field = _locked(session, conversion, "filled")
     sweep(session, conversion)
+    conversion.used_as = {name: getattr(field, name) for name in _USES}
     _switch(session, field, conversion.to_kind, conversion.to_slot, actor)
     conversion.state = "converted"
     conversion.log_id = _last_log_id(session)
@@ -166,6 +169,12 @@ def undo_conversion(session: Session, conversion: CustomConversion, actor: Actor
     if conversion.undo_until is None or conversion.undo_until < now():
         raise DomainError(_("It is too late to undo this."))
     sweep(session, conversion, back=True)
+    for name, value in (conversion.used_as or {}).items():
+        setattr(field, name, value)
+    if field.is_sortable and not may_be_indexed(session, field):
+        field.is_sortable, field.identifies, field.validity_months = False, False, None
+    if not KINDS[conversion.from_kind].has_options:
+        field.options.clear()
     _switch(session, field, conversion.from_kind, conversion.from_slot, actor)
     conversion.state = "undone"
     _empty_slot(session, conversion, conversion.to_slot, actor)
@@ -246,7 +255,8 @@ def _switch(session: Session, field: CustomField, kind: str, slot: str, actor: A
     field.is_indexed = False
     field.is_sortable = field.is_sortable and KINDS[kind].is_sortable
     if kind != "date":
-        field.validity_months = None
+        field.validity_months = field.warn_days = None
+    field.identifies = field.identifies and kind == "text"
     session.flush()
     # The index of the slot that it leaves is dropped by the same job.
     if was_indexed or field.is_sortable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flask_appbuilder import Model
 from flask_babel import lazy_gettext as _l
@@ -27,7 +27,7 @@ from app.models import VersionedRow
 from app.security.scope import OpenToStaff
 from app.subjects import Customizable, marked
 from app.trash.models import Trashable
-from app.types import UTCDateTime
+from app.types import Json, UTCDateTime
 
 # The tables whose rows may have custom fields → what they are called.
 SUBJECTS = {"contact": _l("Contacts"), "account": _l("Accounts")}
@@ -184,6 +184,8 @@ class CustomConversion(Model, VersionedRow):
     log_id: Mapped[int] = mapped_column(BigInteger, default=0)
     job_id: Mapped[int | None]
     undo_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # How the field was used that the new kind cannot be, by attribute: undoing gives it back.
+    used_as: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
     field: Mapped[CustomField] = relationship()
 

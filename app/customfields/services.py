@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import exists, func, inspect, select
+from sqlalchemy import exists, func, inspect, select, union
 from sqlalchemy.orm import Session
 
 from app.changed import is_changed
 from app.customfields.kinds import COLUMN_PREFIX, KINDS, MAX_INDEXES
-from app.customfields.models import CustomConversion, CustomField
+from app.customfields.models import SUBJECTS, CustomConversion, CustomField
 from app.errors import DomainError
 from app.i18n.formats import show_number
 from app.i18n.localized import localize
@@ -75,7 +76,10 @@ def complete_field(session: Session, field: CustomField) -> None:
     _check_label(session, field)
     if kind.has_options and not field.options:
         raise DomainError(_("Add at least one option."), field="options")
-    if not kind.has_options and field.options:
+    # One that was converted keeps its options as long as that can be undone.
+    state: Any = inspect(field)
+    has_new_options = state.attrs.options.history.has_changes()
+    if not kind.has_options and field.options and has_new_options:
         raise DomainError(_("Only choices have options."), field="options")
     if any(not (option.label_en or option.label_es) for option in field.options):
         raise DomainError(_("Enter a name in at least one language."), field="options")
@@ -154,13 +158,18 @@ def _check_label(session: Session, field: CustomField) -> None:
             raise DomainError(_("“%(value)s” is already in use.", value=label), field=name)
 
 
-def _check_number_of_indexes(session: Session, field: CustomField) -> None:
+def may_be_indexed(session: Session, field: CustomField) -> bool:
+    """Return True if there is room for an index of a field."""
     query = select(func.count()).where(
         CustomField.subject == field.subject, CustomField.is_sortable
     )
     if field.id is not None:
         query = query.where(CustomField.id != field.id)
-    if (session.scalar(query) or 0) >= MAX_INDEXES:
+    return (session.scalar(query) or 0) < MAX_INDEXES
+
+
+def _check_number_of_indexes(session: Session, field: CustomField) -> None:
+    if not may_be_indexed(session, field):
         raise DomainError(
             _(
                 "Lists can be sorted by up to %(count)s custom fields: each makes saving slower.",
@@ -186,15 +195,19 @@ def enqueue_indexing(session: Session, field: CustomField, actor: Actor) -> None
 
 def slot_counts(session: Session) -> list[dict[str, Any]]:
     """Return how many slots of each kind are in use, by table: subject, kind, used, slots."""
-    query = (
-        select(CustomField.subject, CustomField.kind, func.count())
-        .where(CustomField.slot.is_not(None))
-        .group_by(CustomField.subject, CustomField.kind)
-    )
-    rows = session.execute(query.execution_options(with_trash=True))
-    used = {(subject, kind): count for subject, kind, count in rows}
+    fields = select(CustomField.subject, CustomField.slot).where(CustomField.slot.is_not(None))
+    kept = [
+        select(CustomField.subject, slot)
+        .join(CustomConversion)
+        .where(CustomConversion.state != "closed")
+        for slot in (CustomConversion.from_slot, CustomConversion.to_slot)
+    ]
+    # Each once, whichever of them name it.
+    query: Any = union(fields, *kept)
+    taken = session.execute(query, execution_options={"with_trash": True}).all()
+    used = Counter((subject, slot[0]) for subject, slot in taken)
     return [
-        {"subject": subject, "kind": kind, "used": used.get((subject, kind.name), 0)}
-        for subject in ("contact", "account")
+        {"subject": subject, "kind": kind, "used": used[subject, kind.letter]}
+        for subject in SUBJECTS
         for kind in KINDS.values()
     ]

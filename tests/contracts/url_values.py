@@ -11,7 +11,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from flask import current_app
 from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import func, select
 from werkzeug.routing import Rule
@@ -20,8 +19,6 @@ from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
 from app.crud.screens import screen_named
-from app.customfields import loading
-from app.customfields.slots import SlotField
 from app.duplicates.models import DuplicatePair
 from app.extensions import db
 from app.fieldtypes import get_field_type
@@ -41,12 +38,11 @@ from app.security.scope import Scoped
 from app.security.sessions import create_session
 from app.staff.models import StaffUser
 from app.states.transitions import transitions_of
-from app.storage.files import file_folders, write_file
-from app.storage.models import StoredFile
+from app.storage.files import write_file
 from app.trash.models import Trashable
 from app.trash.services import move_to_trash
 from app.types import now
-from tests.customfields.fields import a_field
+from tests.contracts.file_values import file_cases, photo_cases
 from tests.factories import a_row, an_operation
 from tests.people import ALICIA, api_key_header
 
@@ -228,41 +224,6 @@ def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
     yield "missing", {"token": "A" * 32}
 
 
-def _photos(rows: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
-    # As earlier versions stored them.
-    folder = file_folders(current_app.config["DATA_DIR"])[-1]
-    folder.mkdir(exist_ok=True)
-    (folder / "face.jpg").write_bytes(b"a face")
-    for name in ("own", "foreign", "trashed"):
-        number = rows.row_id(Contact, name)
-        query = select(Contact).where(Contact.id == number).execution_options(with_trash=True)
-        db.session.scalars(query).one().photo = "face.jpg"
-        db.session.commit()
-        yield name, {"pk": number, "name": "face.jpg"}
-    yield "crossed", {"pk": rows.row_id(Contact, "own"), "name": "another.jpg"}
-    yield "missing", {"pk": MISSING_ID, "name": "face.jpg"}
-
-
-def _files(rows: RowPool, view: Any, _user: StaffUser) -> Iterator[Case]:
-    model = Contact if view is None or not hasattr(view, "datamodel") else view.datamodel.obj
-    loading.refresh()
-    defined = [one for one in SlotField.all() if one.model is model]
-    names = [one.name for one in defined if one.info.get("kind") == "file"]
-    name = names[0] if names else a_field("file", "Paper", subject=model.__tablename__).name
-    place = {"field": name} | ({} if model is not Contact else {"resource": "contacts"})
-    for which in ("own", "foreign", "trashed"):
-        written = write_file([b"%PDF-"], "")
-        number = rows.row_id(model, which)
-        query = select(model).where(model.id == number).execution_options(with_trash=True)
-        stored = StoredFile(key=written.key, name="a.pdf", type="application/pdf", size=5)
-        db.session.add(stored)
-        setattr(db.session.scalars(query).one(), name, f"{written.key}/a.pdf")
-        db.session.commit()
-        yield which, place | {"pk": number}
-    yield "crossed", place | {"pk": rows.row_id(model, "own"), "field": "last_name"}
-    yield "missing", place | {"pk": MISSING_ID}
-
-
 def _provinces(_things: RowPool, _view: Any, _user: StaffUser) -> Iterator[Case]:
     yield "own", {"country": "ES"}
     yield "missing", {"country": "XX"}
@@ -402,9 +363,9 @@ CASE_MAKERS: dict[tuple[str, ...], CaseMaker] = {
     ("MergesApi", "pk"): _merges_of_contacts,
     ("high_id", "low_id"): _pairs,
     ("token",): _uploads,
-    ("photo", "name", "pk"): _photos,
-    ("field", "pk"): _files,
-    ("field", "pk", "resource"): _files,
+    ("photo", "name", "pk"): photo_cases,
+    ("field", "pk"): file_cases,
+    ("field", "pk", "resource"): file_cases,
     ("name", "pk"): _transitions,
     ("country",): _provinces,
     ("OutboxView", "pk"): _mails,

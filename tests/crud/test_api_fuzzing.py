@@ -10,7 +10,7 @@ import pytest
 from tests.fuzzing import CALLERS, NO_KEY, fuzz
 from tests.sampling import some
 
-ASKED = ("contacts", "tags", "operations", "actions")
+ASKED = ("contacts", "tags", "operations", "actions", "merges", "files")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.contacts.models import Contact
 from app.customfields import loading
 from app.customfields.conversion import (
+    close_old_conversions,
     confirm_conversion,
     fill,
+    misfit_lines,
     open_conversion,
     start_conversion,
 )
 from app.customfields.jobs import ConvertJob
 from app.customfields.models import CustomField
+from app.customfields.services import slot_counts
 from app.extensions import db
 from app.jobs.models import Job
 from app.jobs.runner import run_now
+from app.log.services import record_many
+from app.security.actor import SYSTEM
+from app.types import now
 from tests.customfields.fields import a_field
 from tests.customfields.test_everywhere import form_of, reload
 from tests.factories import a_contact
@@ -173,3 +180,122 @@ def test_a_conversion_that_is_killed_loses_nothing_and_counts_nothing_twice(sess
     assert [getattr(reload(row), field.name) for row in rows] == [
         date(2025, 12, 31), date(2026, 1, 15), None, None, date(2026, 2, 1), None, date(2026, 2, 3),
     ]  # fmt: skip
+
+
+def convert(admin, field, kind: str) -> None:
+    address = f"/custom-fields/convert/{field.id}"
+    assert admin.post(address, data={"kind": kind}).status_code == 302
+    run_jobs("custom-field-convert")
+    assert admin.post(address, data={"decision": "confirm"}).status_code == 302
+    loading.refresh()
+
+
+def take_back(admin, field) -> None:
+    reply = admin.post(f"/custom-fields/convert/{field.id}", data={"decision": "undo"})
+    assert reply.status_code == 302
+    loading.refresh()
+
+
+def edit(admin, field, **typed) -> int:
+    now_ = field_now(field.id)
+    sent = {"version": str(now_.version), "label_en": "Renamed", "label_es": "Otro"} | typed
+    return admin.post(f"/custom-fields/edit/{field.id}", data=sent).status_code
+
+
+def test_a_converted_field_can_still_be_edited(client_as, session):
+    admin = client_as(ALICIA)
+    text = a_field(label="Size", identifies=True)
+    a_contact(**{text.name: "XL"})
+    convert(admin, text, "choice")
+    assert not field_now(text.id).identifies
+    assert edit(admin, text) == 302
+    take_back(admin, text)
+    field = field_now(text.id)
+    assert (field.kind, field.options, field.identifies) == ("text", [], True)
+    assert edit(admin, text, label_en="Size", identifies="1") == 302
+    choice = a_field("choice", "Colour", options=[("Red", "Rojo")])
+    a_contact(**{choice.name: str(choice.options[0].id)})
+    convert(admin, choice, "text")
+    assert edit(admin, choice, label_en="Paint", label_es="Pintura") == 302
+    take_back(admin, choice)
+    assert [option.label_en for option in field_now(choice.id).options] == ["Red"]
+
+
+def test_undoing_gives_back_how_the_field_was_used(client_as, session):
+    admin = client_as(ALICIA)
+    field = a_field("date", "Certificate", validity_months=12, warn_days=30)
+    assert field.is_sortable
+    convert(admin, field, "lines")
+    now_ = field_now(field.id)
+    assert (now_.is_sortable, now_.validity_months, now_.warn_days) == (False, None, None)
+    take_back(admin, field)
+    now_ = field_now(field.id)
+    assert (now_.is_sortable, now_.validity_months, now_.warn_days) == (True, 12, 30)
+
+
+def test_both_slots_are_taken_until_the_conversion_cannot_be_undone(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    a_contact(**{field.name: "31/12/2025"})
+    address = f"/custom-fields/convert/{field.id}"
+    admin.post(address, data={"kind": "date"})
+    assert a_field("date", "While it is filled").slot == "d02"
+    run_jobs("custom-field-convert")
+    admin.post(address, data={"decision": "confirm"})
+    loading.refresh()
+    assert a_field(label="While it can be undone").slot == "t02"
+    counts = {
+        one["kind"].name: one["used"]
+        for one in slot_counts(session)
+        if one["subject"] == "contact"
+    }
+    assert (counts["text"], counts["date"]) == (2, 2)
+    conversion = open_conversion(session, field_now(field.id))
+    conversion.undo_until = now() - timedelta(days=1)
+    session.commit()
+    assert admin.post(address, data={"decision": "undo"}).status_code == 422
+    for _twice in range(2):
+        close_old_conversions(session, SYSTEM)
+        session.commit()
+    run_jobs("custom-slot-empty")
+    assert a_field(label="Afterwards").slot == "t01"
+    assert field_now(field.id).slot == "d01"
+
+
+def test_what_another_process_saves_as_the_old_kind_is_converted_later(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    a_contact(**{field.name: "31/12/2025"})
+    late, other = a_contact(), a_contact()
+    convert(admin, field, "date")
+    # As a process does that has not learned of the conversion yet.
+    column = Contact.__table__.c.custom_t01
+    for contact, is_logged in ((late, True), (other, False)):
+        here = Contact.__table__.c.id == contact.id
+        session.execute(update(Contact.__table__).where(here).values({column: "05/06/2026"}))
+        entry = {"subject_id": contact.id, "subject_name": "", "version": 2}
+        changes = {field.name: [None, "05/06/2026"]} if is_logged else {"notes": [None, "x"]}
+        record_many(session, "changed", "contact", [entry | {"changes": changes}], SYSTEM)
+    session.commit()
+    run_jobs("custom-field-sweep")
+    assert getattr(reload(late), field.name) == date(2026, 6, 5)
+    assert getattr(reload(other), field.name) is None
+
+
+def test_the_list_of_misfits_has_nobody_out_of_reach(client_as, session):
+    field = a_field(label="Certificate")
+    a_contact("Norte", last_name="Peña", **{field.name: "nada"})
+    a_contact("Sur", last_name="Ruiz", **{field.name: "tampoco"})
+    start_conversion(session, field, "date", ALICIA.as_actor())
+    session.commit()
+    run_jobs("custom-field-convert")
+    conversion = open_conversion(session, field_now(field.id))
+    assert "tampoco" in str(list(misfit_lines(session, conversion, ALICIA.as_actor())))
+    lines = str(list(misfit_lines(session, conversion, BRUNO.as_actor())))
+    assert ("nada" in lines, "tampoco" in lines) == (True, False)
+
+
+def test_a_field_is_converted_once_at_a_time(client_as, session):
+    admin, field = client_as(ALICIA), a_field(label="Certificate")
+    address = f"/custom-fields/convert/{field.id}"
+    assert admin.post(address, data={"kind": "date"}).status_code == 302
+    assert admin.post(address, data={"kind": "number"}).status_code == 422
+    assert a_field("number", "Height").slot == "n01"

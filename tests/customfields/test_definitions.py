@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from app.contacts.importers import ContactImporter
 from app.customfields import loading, periodic
 from app.customfields.models import CustomField
 from app.fieldtypes import ExpiringDate
@@ -147,3 +148,45 @@ def test_a_list_that_showed_a_removed_field_shows_the_rest(client_as, session):
     # A filter that is dropped would show, and change, more than was meant.
     refused = browser.get(f"/contacts/list/?{name}__is=XL")
     assert refused.status_code == 400
+
+
+def test_a_field_restored_before_its_values_are_deleted_keeps_them(session, app):
+    field = a_field(label="Licence")
+    row, name = a_contact(**{field.name: "AB-1"}), field.name
+    field.trashed_at = now() - timedelta(days=31)
+    session.commit()
+    periodic.EmptyRemovedFields().run(app)
+    field.trashed_at = None
+    session.commit()
+    job = session.scalars(select(Job).where(Job.kind == "custom-field-empty")).one()
+    assert run_now(job.id) == "done"
+    assert getattr(reload(row), name) == "AB-1"
+    assert field.slot == "t01"
+
+
+def test_a_field_removed_lately_keeps_its_values(session, app):
+    field = a_field(label="Licence")
+    field.trashed_at = now() - timedelta(days=29)
+    session.commit()
+    periodic.EmptyRemovedFields().run(app)
+    assert session.scalars(select(Job).where(Job.kind == "custom-field-empty")).all() == []
+
+
+def test_what_is_not_in_filters_is_refused(client_as, session):
+    field = a_field("number", "Height", in_filters=False)
+    browser = client_as(BRUNO)
+    assert browser.get(f"/contacts/list/?{field.name}__from=1").status_code == 400
+
+
+@pytest.mark.parametrize("is_sortable", [True, False])
+def test_a_list_is_sorted_by_a_field_that_is_set_to_be(client_as, session, is_sortable):
+    field = a_field("number", "Height", is_sortable=is_sortable)
+    a_contact()
+    page = client_as(BRUNO).get(f"/contacts/list/?cols=name,{field.name}").text
+    assert (f"sort={field.name}" in page) == is_sortable
+
+
+def test_imports_find_rows_by_a_field_once_it_has_its_index(session):
+    field = a_field(label="Licence", identifies=True)
+    names = [rule.name for rule in ContactImporter().rules]
+    assert field.name not in names
