@@ -25,7 +25,7 @@ from tests.contacts.importing import counts, import_file
 from tests.customfields.fields import a_field
 from tests.factories import a_contact, some_contacts, the_value
 from tests.importexport.importing import export_file
-from tests.people import BRUNO, CLARA
+from tests.people import ALICIA, BRUNO, CLARA, EDITS_CONTACTS
 from tests.sampling import chance
 
 LETTERS = "aáñÜ ,;\"'\\\n-=+@:|<>&😀مرحبا0.{}[]"
@@ -316,7 +316,10 @@ def test_a_text_that_no_cell_holds_is_refused_instead_of_cut(app):
         writer.write(["x" * MAX_XLSX_TEXT])
         with pytest.raises(DomainError, match="more than 32767 characters in row 3"):
             writer.write(["x" * (MAX_XLSX_TEXT + 1)])
-        writer.close()
+        part = Path(writer.sheet.row_data_filename)
+        assert part.exists()
+        writer.discard()
+        assert not part.exists()
 
 
 def test_an_export_is_logged_with_its_columns(client_as, session):
@@ -354,16 +357,27 @@ def test_a_preset_is_saved_applied_changed_and_deleted(client_as, session):
 
 
 def test_a_preset_is_shared_with_a_role_and_changed_by_its_owner_alone(client_as, session):
-    browser = client_as(BRUNO)
-    role = str(CLARA.user.roles[0].id) if CLARA.user.roles[0] in BRUNO.user.roles else None
-    at = save_preset(browser, **({"role": role} if role else {})).location
+    role = next(one for one in BRUNO.user.roles if one.name == EDITS_CONTACTS)
+    at = save_preset(client_as(BRUNO), role=str(role.id)).location
+    own = save_preset(client_as(BRUNO), "Mío").location
     number = at.partition("preset=")[2]
-    seen = client_as(CLARA).get(f"/contacts/export?preset={number}").status_code
-    assert seen == (200 if role else 404)
+    assert client_as(CLARA).get(at).status_code == 404
+    user = CLARA.user
+    user.roles.append(role)
+    session.commit()
+    clara = client_as(CLARA)
+    assert "Carnés" in clara.get(at).text
+    assert "Save as a new preset" in clara.get(at).text
+    assert clara.get(own).status_code == 404
     for what in ("edit", "delete"):
-        assert (
-            client_as(CLARA).post(f"/contacts/export/presets/{number}/{what}").status_code == 404
-        )
+        path = f"/contacts/export/presets/{number}/{what}"
+        assert clara.post(path, data={"name": "Otro"}).status_code == 404
+    assert client_as(ALICIA).post(f"/contacts/export/presets/{number}/delete").status_code == 302
+
+
+def test_a_preset_is_not_shared_with_a_role_of_others(client_as, session):
+    role = ALICIA.user.roles[0]
+    assert save_preset(client_as(BRUNO), role=str(role.id)).status_code == 400
 
 
 def test_a_preset_needs_a_name_of_its_own(client_as, session):

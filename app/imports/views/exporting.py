@@ -26,7 +26,7 @@ from app.importexport.copying import export_snapshot
 from app.importexport.csv_response import MAX_SECONDS, csv_response, default_delimiter
 from app.importexport.exporter import Chosen, Exporter
 from app.importexport.fields import CsvField
-from app.importexport.formats import CsvFormat, formats_of
+from app.importexport.formats import CsvFormat, formats_of, write_rows
 from app.importexport.importer import Importer, find_importer
 from app.importexport.slots import download_slot
 from app.imports import exports
@@ -211,10 +211,7 @@ class ExportPages(ExportPresetPages):
                 assert chosen.ids is not None
                 is_small = len(chosen.ids) <= exports.MAX_DIRECT_ROWS
                 if is_small:
-                    writer = choice.format(file, choice.fields)
-                    for cells in exporter.cell_rows(chosen.ids):
-                        writer.write(cells)
-                    writer.close()
+                    write_rows(choice.format(file, choice.fields), exporter.cell_rows(chosen.ids))
                 db.session.commit()
             if not is_small:
                 return self._start(choice)
