@@ -248,21 +248,30 @@ def test_chosen_columns_come_in_the_chosen_order_and_the_rows_in_that_of_the_lis
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "sort", ["name", "-name", "city", "-city", "type", "-birth_date", "account"]
-)
-def test_the_rows_of_a_file_have_the_order_of_the_list(client_as, session, sort):
+def test_the_rows_of_a_file_have_the_order_of_the_list(client_as, session):
     some_contacts(9)
     for place, city in enumerate(("Ávila", None, "avila", "Zamora", "")):
         a_contact(city=city, birth_date=datetime.date(1980, 1, 9 - place) if place else None)
     browser = client_as(BRUNO)
-    page = browser.get(f"/contacts/list/?sort={sort}").text
-    ids = re.findall(r"name=rowid value=(\d+)", page)
-    ids = list(dict.fromkeys(ids))
     data = {"fields": "chosen", "field": "last_name", "ids": "1"}
-    with export(browser, f"?sort={sort}", **data) as reply:
-        rows = list(csv.reader(io.StringIO(reply.data.decode("utf-8-sig"), newline="")))
-    assert [row[0] for row in rows[1:]] == ids
+    for sort in ("name", "-name", "city", "-city", "type", "-birth_date", "account"):
+        page = browser.get(f"/contacts/list/?sort={sort}").text
+        ids = list(dict.fromkeys(re.findall(r"name=rowid value=(\d+)", page)))
+        assert len(ids) == 14
+        with export(browser, f"?sort={sort}", **data) as reply:
+            rows = list(csv.reader(io.StringIO(reply.data.decode("utf-8-sig"), newline="")))
+        assert (sort, [row[0] for row in rows[1:]]) == (sort, ids)
+
+
+def test_the_columns_are_those_that_the_user_sees_in_the_list(client_as, session):
+    one = a_contact(city="Lugo")
+    browser = client_as(BRUNO)
+    browser.post("/contacts/preferences", data={"cols": ["name", "city"], "on": ""})
+    expected = ["Member number", "First name", "Last name", "City"]
+    for data in ({}, {"rowid": [str(one.id)], "on": ""}, {"on": "sort=-name"}):
+        assert workbook(export(browser, format="xlsx", **data))[0] == expected
+    assert "Member number, First name, Last name, City<" in browser.get("/contacts/export").text
+    assert workbook(export(browser, "?cols=email", format="xlsx"))[0][-1] == "E-mail"
 
 
 def test_only_the_ticked_rows_are_exported(client_as, session):
