@@ -22,9 +22,31 @@ from app.importexport.fields import (
     stored_value_fields,
 )
 from app.importexport.importer import Importer
+from app.importexport.key_lookup import ByKeys
 from app.importexport.lookups import ByName, EntityLookup, RepositoryLookup
 from app.importexport.matchrules import Agreement, MatchRule
 from app.text import fold
+
+
+class ContactLookup(ByKeys):
+    """Find a contact by member number or e-mail."""
+
+    own_columns = ("number", "email")
+
+    def spellings(self, text: str) -> tuple[str, ...]:
+        # Numbers are stored as they were typed.
+        return (*number_spellings(text), text.upper())
+
+    @property
+    def label_columns(self) -> tuple[Any, ...]:
+        return (Contact.first_name, Contact.last_name)
+
+    def row_label(self, row: Any) -> str:
+        return " ".join(part for part in (row.first_name, row.last_name) if part)
+
+    def not_found_message(self, text: str) -> str:
+        """Return the error message for a number or an address that nobody has."""
+        return _("No contact has the member number or e-mail “%(value)s”.", value=text[:80])
 
 
 @cached_until_fields_change
@@ -153,6 +175,11 @@ def _imported_fields(exported: tuple[CsvField, ...]) -> tuple[CsvField, ...]:
             "second surname", "last name 2", "surname 2", "mother s maiden name",
             "segundo apellido", "apellido 2", "2 apellido", "2o apellido", "apellido materno",
         ),
+        ForeignKeyField(
+            "manager", Contact.manager, ContactLookup,
+            "manager number", "manager e mail", "manager email", "reports to", "supervisor",
+            "responsable", "jefe", "superior", "jefe directo",
+        ),
     )  # fmt: skip
 
 
@@ -274,6 +301,15 @@ class ContactImporter(Importer):
             return [key], [key]
         name, born = key
         return [(name, born and born.isoformat())], [(name, born and born.isoformat())]
+
+    def wide_key(self, match: MatchRule, values: dict[str, Any]) -> tuple[Any, bool]:
+        """Return the address alone or the name alone: parts of a name, and no birth date, fit many."""
+        if match.name == "email":
+            return values["email"], not (values.get("first_name") and values.get("last_name"))
+        if match.name == "name":
+            name, born = self.match_key(match, values) or ("", None)
+            return name, born is None
+        return None, False
 
     def derived_columns(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the sort key of the name."""

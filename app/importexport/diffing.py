@@ -23,7 +23,7 @@ from app.importexport.fields import (
     ValueField,
 )
 from app.importexport.lookups import LinkedRow, UnknownName, split_list
-from app.importexport.matching import Matcher
+from app.importexport.matching import Matcher, find_former_numbers
 from app.importexport.parsing import parse_rows
 from app.importexport.planning import ImportPlan
 from app.importexport.policies import apply_policies, count_erased, merge_links
@@ -31,6 +31,7 @@ from app.importexport.reading import SourceRow
 from app.importexport.report import ACCEPTED, MAX_NEW_SAMPLES, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
 from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
+from app.numbers.models import Numbered
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 from app.text import sort_key
@@ -47,7 +48,8 @@ class ChunkDiff:
         self.importer = plan.importer
         self.model = plan.importer.model
         self.actor = actor
-        self.rows = [ImportRow(row) for row in source_rows]
+        corrected = plan.repairs.apply(source_rows, plan.mapping, plan.lookups)
+        self.rows = [ImportRow(row) for row in corrected]
         self.fields: dict[str, CsvField] = {field.name: field for field in plan.fields}
         # Stored many-to-many links: field name → row id → linked ids.
         self.stored_many: dict[str, dict[int, list[int]]] = {}
@@ -67,6 +69,7 @@ class ChunkDiff:
         self._parse()
         for row, row_id in zip(self.rows, row_ids, strict=True):
             row.row_id = row_id
+            row.is_restored = bool(row_id) and self.plan.repairs.restores(row.source.number)
         self._compare()
         self._reject_unknown()
 
@@ -97,13 +100,22 @@ class ChunkDiff:
         self.load_stored()
         self.reject_taken_values()
         open_rows = [row for row in self.rows if not row.outcome]
+        # All that is wrong with a row is said at once.
+        broken = [row for row in self.rows if row.wrong_texts]
         for name, lookup in self.plan.lookups.items():
             if lookup.model is self.model:
                 # Earlier chunks may have inserted rows that this one names.
                 lookup.forget_loaded()
             if isinstance(self.fields[name], ForeignKeyField):
-                lookup.load(row.texts[name] for row in open_rows if name in row.texts)
+                named = [row for row in (*open_rows, *broken) if name in row.texts]
+                lookup.load(row.texts[name] for row in named)
+                key = self.fields[name].key
+                lookup.load_labels(
+                    row.stored[key] for row in named if row.stored and row.stored[key]
+                )
         self.load_stored_many(open_rows)
+        for row in broken:
+            self._resolve_links(row)
         required = [self.importer.field(name) for name in self.importer.required_fields]
         for row in open_rows:
             self._resolve_links(row)
@@ -128,7 +140,7 @@ class ChunkDiff:
                 if text and lookup.key(text) not in names:
                     row.reject("invalid", name, lookup.not_found_message(text))
                 if lookup.model is self.model and row.outcome == "new":
-                    names.add(lookup.key(row.values.get("name") or ""))
+                    names.update(lookup.own_keys(row.values))
 
     def _is_missing(self, row: ImportRow, field: CsvField) -> bool:
         """Return True if a row has no value for a field."""
@@ -145,14 +157,18 @@ class ChunkDiff:
         stored_rows = {
             stored["id"]: stored for stored in self.fetch(row.row_id for row in matched)
         }
+        self._drop_former_numbers(matched, stored_rows)
         for row in matched:
             stored = stored_rows.get(row.row_id)
             if stored is None or not stored["is_visible"]:
                 row.reject("skipped", "", _("You no longer have access to it."))
-            elif stored.get("trashed_at") is not None:
+            elif stored.get("trashed_at") is not None and not row.is_restored:
                 row.reject("skipped", "", _("It is in the trash."))
+                row.is_trashed = True
             else:
                 row.stored = stored
+                if stored.get("trashed_at") is not None:
+                    row.values["trashed_at"] = None
                 row.was_version = stored.get("version", 0)
                 apply_policies(self.plan.policies, self.fields, row)
                 for key in unique:
@@ -160,6 +176,30 @@ class ChunkDiff:
                         key, stored[key], row.values[key]
                     ):
                         row.values[key] = stored[key]
+
+    def _drop_former_numbers(
+        self, rows: list[ImportRow], stored_rows: dict[int, dict[str, Any]]
+    ) -> None:
+        """Drop the number of a row that found its stored row by it, though that has another one.
+
+        It is the number of what was merged into the stored row.
+        """
+        if not issubclass(self.model, Numbered):
+            return
+        others = [
+            row
+            for row in rows
+            if (given := row.values.get("number"))
+            and (stored := stored_rows.get(row.row_id))
+            and stored["number"] != given
+        ]
+        if others:
+            known = find_former_numbers(
+                self.session, self.importer, {row.values["number"] for row in others}
+            )
+            for row in others:
+                if known.get(row.values["number"]) == row.row_id:
+                    del row.values["number"]
 
     def fetch(self, row_ids: Iterable[int]) -> list[dict[str, Any]]:
         """Return stored rows as dictionaries, trashed and out-of-scope ones included."""
@@ -318,6 +358,8 @@ class ChunkDiff:
             if row.outcome in ("new", "updated"):
                 self._add_created_values(row, report)
                 report.erased += count_erased(row.changes)
+                report.restored += "trashed_at" in row.changes
+            report.trashed += row.is_trashed
             for name, reason in row.problems:
                 report.add_error(row.source.number, name, reason)
             if row.outcome == "updated" and len(report.samples) < MAX_SAMPLES:
@@ -329,7 +371,7 @@ class ChunkDiff:
         """Add the values that do not exist yet, and will be created with the row."""
         pairs = [*row.links.items(), *((name, one) for name in row.many for one in row.many[name])]
         for name, linked in pairs:
-            if linked.id is None and self.plan.lookups[name].may_create:
+            if linked.id is None and name not in row.unknown:
                 report.add_created(str(self.fields[name].label), linked.label)
 
     def _new_sample(self, row: ImportRow) -> dict[str, Any]:
@@ -349,6 +391,10 @@ class ChunkDiff:
         fields: dict[str, CsvField] = {field.key: field for field in self.plan.fields}
         changes = []
         for key, (old, new) in row.changes.items():
+            if key == "trashed_at":
+                where = _("In the trash")
+                changes.append({"field": where, "old": _("Yes"), "new": _("No")})
+                continue
             field = fields[key]
             field_type = field.field_type if isinstance(field, ValueField) else None
             old_text, new_text = (display_value(value, field_type) for value in (old, new))

@@ -179,6 +179,13 @@ class Importer(Plug):
         key = self.match_key(match, values)
         return ([], []) if key is None else ([key], [key])
 
+    def wide_key(self, match: MatchRule, values: dict[str, Any]) -> tuple[Any, bool]:
+        """Return the key of all rows that may agree with a row, or None if its own keys are that.
+
+        And whether the row says so little that it agrees with several of them.
+        """
+        return None, False
+
     def is_same(self, key: str, stored: Any, value: Any) -> bool:
         """Return True if the stored value of a unique column stays, as another one is the same."""
         return False

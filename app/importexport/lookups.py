@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from app.security.actor import Actor
 from app.security.scope import scope_condition, visible
 from app.text import clean, fold, sort_key
 
-_MAX_CACHED_KEYS = 50_000
+MAX_CACHED_KEYS = 50_000
 
 
 class LinkedRow:
@@ -36,19 +36,27 @@ class LinkedRow:
 
 
 class UnknownName(DomainError):
-    """No row has the name, and none may be created."""
+    """No row has the name, ``text``, and none may be created."""
+
+    def __init__(self, message: object, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class Lookup:
     """Find rows of one model by the text of a cell."""
 
     max_length = 120
+    # What other rows of a file name a row of the same model by.
+    own_columns: ClassVar[tuple[str, ...]] = ("name",)
 
     def __init__(self, session: Session, model: Any, actor: Actor, may_create: bool) -> None:
         self.session = session
         self.model = model
         self.actor = actor
         self.may_create = may_create
+        # Keys of names that may be created, whatever ``may_create`` says.
+        self.creatable: set[str] = set()
         # Rows with a greater id are younger than the check of the file; 0: there was none yet.
         self.last_id = 0
         # Key of a name → the rows that have it.
@@ -63,12 +71,23 @@ class Lookup:
     def load(self, texts: Iterable[str]) -> None:
         """Fetch the rows that these texts may name, in one statement at most."""
 
+    def load_labels(self, row_ids: Iterable[int]) -> None:
+        """Fetch the names of rows, in one statement at most."""
+
+    def own_keys(self, values: dict[str, Any]) -> list[str]:
+        """Return the keys by which other rows of a file may name a row of the same model."""
+        return [self.key(text) for name in self.own_columns if (text := values.get(name))]
+
     def forget_loaded(self) -> None:
         """Forget what ``load`` fetched, for a table whose rows change meanwhile."""
 
     def key(self, text: str) -> str:
         """Return the key that names are compared by."""
         return fold(text)
+
+    def allow(self, names: Iterable[str]) -> None:
+        """Allow rows with these names to be created."""
+        self.creatable |= {self.key(clean(name)) for name in names}
 
     def has(self, text: str) -> bool:
         """Return True if there is a row with this name."""
@@ -96,8 +115,8 @@ class Lookup:
                     count=len(matches),
                 )
             )
-        if not self.may_create:
-            raise UnknownName(self.not_found_message(text))
+        if not (self.may_create or self.key(text) in self.creatable):
+            raise UnknownName(self.not_found_message(text), text)
         if len(text) > self.max_length:
             raise DomainError(
                 _("Too long. The maximum is %(count)s characters.", count=self.max_length)
@@ -200,6 +219,9 @@ class EntityLookup(Lookup):
                         return row
         return super().find(text, current)
 
+    def allow(self, names: Iterable[str]) -> None:
+        """Create no entity for a file."""
+
     def not_found_message(self, text: str) -> str:
         """Return the error message for an entity that does not exist or is out of scope."""
         return _("Entity “%(value)s” not found.", value=text[:80])
@@ -229,7 +251,7 @@ class ByName(Lookup):
         if not keys:
             return
         # Bound the cache: a file may name very many rows.
-        if len(self.loaded_keys) > _MAX_CACHED_KEYS:
+        if len(self.loaded_keys) > MAX_CACHED_KEYS:
             self.forget_loaded()
         self.loaded_keys |= keys
         model = self.model

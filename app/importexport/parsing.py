@@ -71,6 +71,8 @@ def _parse_column(plan: ImportPlan, rows: list[ImportRow], place: int, field: Va
             value = values[cell] = _parse_cell(plan, field, cell, country, day_first)
         if isinstance(value, DomainError):
             row.reject("invalid", name, value)
+            if not is_appended:
+                row.wrong_texts[name] = cell.strip()
         elif value is not None:
             row.values[key] = value
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from flask_babel import gettext as _
+from phonenumbers import SUPPORTED_REGIONS
 from sqlalchemy.orm import Session
 
 from app.database import reading
@@ -25,6 +27,7 @@ from app.importexport.importer import Importer
 from app.importexport.lookups import EntityLookup, Lookup
 from app.importexport.matchrules import MatchRule
 from app.importexport.reading import Source
+from app.importexport.repairs import Repairs
 from app.security.actor import Actor
 
 # In a mapping of columns: the column is not imported.
@@ -55,6 +58,10 @@ class ImportOptions:
     doubtful_as_new: bool = False
     # Header → one of POLICIES, where it is not the first.
     policies: dict[str, str] = field(default_factory=dict)
+    # What was decided about problems, as ``Repairs.from_choices`` reads it.
+    repairs: dict[str, Any] = field(default_factory=dict)
+    # Whether the user may restore rows of the model from the trash.
+    may_restore: bool = True
     # Return True for the models of which the user may create rows.
     may_create: Callable[[type], bool] = lambda _model: True
 
@@ -80,6 +87,7 @@ class ImportPlan:
     doubtful_as_new: bool = False
     # Name of a field → one of POLICIES, where it is not the first.
     policies: dict[str, str] = field(default_factory=dict)
+    repairs: Repairs = field(default_factory=Repairs)
 
     @property
     def match(self) -> MatchRule:
@@ -119,6 +127,14 @@ class ImportPlan:
         required = [name for name in self.importer.required_fields if name not in names]
         return [str(self.importer.field(name).label) for name in required]
 
+    def allow_created(self) -> None:
+        """Let the lookups create what was decided to be created."""
+        for place, names in self.repairs.created.items():
+            field_ = self.mapping.get(place)
+            lookup = None if field_ is None else self.lookups.get(field_.name)
+            if lookup is not None and lookup.model is not self.importer.model:
+                lookup.allow(names)
+
     def set_last_id(self, last_id: int) -> None:
         """Prefer rows of the imported model that were there before this import."""
         for lookup in self.lookups.values():
@@ -138,6 +154,11 @@ def build_plan(
     importer: Importer, session: Session, source: Source, actor: Actor, options: ImportOptions
 ) -> ImportPlan:
     """Decide how a file will be imported; raise DomainError if the options do not fit it."""
+    if options.phone_country and options.phone_country not in SUPPORTED_REGIONS:
+        raise DomainError(
+            _("“%(name)s” is not a country code.", name=options.phone_country[:40]),
+            field="country",
+        )
     with reading():
         columns = profile_columns(source)
         fields = importer.fields()
@@ -171,7 +192,7 @@ def build_plan(
     day_first = guess_day_first(columns, mapping, options.country != "US")
     if options.day_first is not None:
         day_first = dict.fromkeys(day_first, options.day_first)
-    return ImportPlan(
+    plan = ImportPlan(
         importer=importer,
         columns=columns,
         mapping=mapping,
@@ -185,7 +206,17 @@ def build_plan(
         entity_labels={} if entities is None else entities.labels,
         doubtful_as_new=options.doubtful_as_new,
         policies=_chosen_policies(columns, mapping, options.policies),
+        repairs=Repairs.from_choices(options.repairs, source.headers),
     )
+    if not options.may_restore:
+        plan.repairs.restores_all, plan.repairs.restored = False, frozenset()
+    for place, field_ in mapping.items():
+        if isinstance(field_, ForeignKeyField | ManyToManyField) and not options.may_create(
+            field_.model
+        ):
+            plan.repairs.created.pop(place, None)
+    plan.allow_created()
+    return plan
 
 
 def _chosen_mapping(

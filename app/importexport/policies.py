@@ -48,4 +48,4 @@ def merge_links(
 
 def count_erased(changes: dict[str, tuple[Any, Any]]) -> int:
     """Return how many fields a row loses."""
-    return sum(new in (None, []) for _old, new in changes.values())
+    return sum(new in (None, []) for key, (_old, new) in changes.items() if key != "trashed_at")

@@ -43,6 +43,9 @@ class Report:
     erased: int = 0
     # Rows whose stored row was changed by somebody else since the check.
     changed_since: int = 0
+    # Rows whose item is in the trash and stays there, and those that restore it.
+    trashed: int = 0
+    restored: int = 0
     # The greatest id of a stored row when the check began.
     last_id: int = 0
 
@@ -63,6 +66,7 @@ class Report:
         self.errors, self.errors_left_off = checked.errors, checked.errors_left_off
         self.created_values, self.matched = checked.created_values, checked.matched
         self.created_more, self.erased = checked.created_more, 0
+        self.trashed = checked.trashed
 
     def add_created(self, label: str, value: str) -> None:
         """Name a value of a field that is, or would be, created."""
@@ -93,16 +97,19 @@ class Report:
             data["created_more"] = self.created_more
         if self.erased:
             data["erased"] = self.erased
+        for name in ("trashed", "restored"):
+            if getattr(self, name):
+                data[name] = getattr(self, name)
         if self.matched:
             data["matched"] = self.matched
         return data
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads: all but the errors."""
-        names = (*OUTCOMES, "matched", "samples", "new_samples", "created_values", "created_more")
-        return {
-            name: getattr(self, name) for name in (*names, "erased", "changed_since", "last_id")
-        }
+        names: tuple[str, ...] = OUTCOMES
+        names += ("matched", "samples", "new_samples", "created_values", "created_more")
+        names += ("erased", "trashed", "restored", "changed_since", "last_id")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.importexport.lookups import LinkedRow
+from app.importexport.lookups import LinkedRow, UnknownName
 from app.importexport.reading import SourceRow
 
 
@@ -26,10 +26,17 @@ class ImportRow:
     many: dict[str, list[LinkedRow]] = field(default_factory=dict)
     # (field name, reason) of everything that is wrong.
     problems: list[tuple[str, str]] = field(default_factory=list)
+    # Field name → the text that is no value of it, which other rows may have, too.
+    wrong_texts: dict[str, str] = field(default_factory=dict)
+    # Whether its stored row is in the trash; whether it comes back from there.
+    is_trashed: bool = False
+    is_restored: bool = False
     # One of ``report.OUTCOMES``; empty until it is known.
     outcome: str = ""
     # The name of the rule by which it found its stored row; empty for a new one.
     rule: str = ""
+    # Whether the two agree in all that identifies them.
+    is_exact: bool = False
     # Field name → the text that names a row of the same model which no stored row has.
     unknown: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Any] | None = None
@@ -42,4 +49,6 @@ class ImportRow:
     def reject(self, outcome: str, field_name: str, reason: object) -> None:
         """Record why the row is not imported; ``outcome`` is “invalid”, “conflict” or “skipped”."""
         self.problems.append((field_name, str(reason)))
+        if isinstance(reason, UnknownName) and reason.text:
+            self.wrong_texts[field_name] = reason.text
         self.outcome = outcome

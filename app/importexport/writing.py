@@ -66,7 +66,8 @@ class ChunkWriter:
             if naming:
                 ids: dict[str, int] = {}
                 for row in new:
-                    ids.setdefault(lookup.key(row.values.get("name") or ""), row.row_id)
+                    for key in lookup.own_keys(row.values):
+                        ids.setdefault(key, row.row_id)
                 for row in naming:
                     row.links[name].id = ids[lookup.key(row.unknown[name])]
 
@@ -123,12 +124,18 @@ class ChunkWriter:
         connection, table = self.session.connection(), self.model.__table__
         self.lock(row.row_id for row in rows)
         updates = []
+        moves_trash = any("trashed_at" in row.changes for row in rows)
         for row in sorted(rows, key=lambda row: row.row_id):
             stored = row.stored or {}
             values = self._column_values(row)
             values |= self.importer.derived_columns(stored | values)
             version = stored["version"]
             values["version"] = version + 1
+            if moves_trash:
+                trashed_at = row.values.get("trashed_at", stored["trashed_at"])
+                is_moved = "trashed_at" in row.changes
+                by = (trashed_at and self.diff.actor.id) if is_moved else stored["trashed_by_id"]
+                values |= {"trashed_at": trashed_at, "trashed_by_id": by}
             updates.append({**values, "old_id": row.row_id, "old_version": version})
             row.stored = stored | values
         found_by = {"id": "old_id", "version": "old_version"}
@@ -167,7 +174,10 @@ class ChunkWriter:
 
     def _log(self, new: list[ImportRow], updated: list[ImportRow]) -> None:
         subject_type = self.model.__tablename__
-        for event, rows in (("created", new), ("changed", updated)):
+        events: dict[str, list[ImportRow]] = {"created": new}
+        for row in updated:
+            events.setdefault(_event(row), []).append(row)
+        for event, rows in events.items():
             entries = [
                 {
                     "subject_id": row.row_id,
@@ -232,6 +242,13 @@ class ChunkWriter:
             if name != self.importer.title(before):
                 names[row.row_id] = name
         update_linked_names(self.session, self.model, names)
+
+
+def _event(row: ImportRow) -> str:
+    """Return what the log calls the change of a stored row."""
+    if "trashed_at" not in row.changes:
+        return "changed"
+    return "restored" if row.values["trashed_at"] is None else "trashed"
 
 
 def _to_log(value: Any) -> Any:

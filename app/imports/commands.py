@@ -35,7 +35,7 @@ from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports.files import CONVERTED, store_any_upload
 from app.imports.models import ImportIssue, ImportRun
-from app.imports.services import confirm, create_run_of, discard, start_check
+from app.imports.services import confirm, create_run_of, discard, split_mapping, start_check
 from app.jobs.models import STATES, Job
 from app.jobs.runner import run_now
 from app.log.services import record_security_event
@@ -97,6 +97,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         default="leave",
         help="Rows that contradict what they match: leave them out, or add them.",
     )
+    @click.option("--restore", is_flag=True, help="Restore and update what is in the trash.")
     @click.option("--entity", default="", help="Name or number of the entity new rows go to.")
     @click.option("--delimiter", default=None, help="What separates cells. Default: detected.")
     @click.option("--encoding", default=None, help="Such as utf-8 or cp1252. Default: detected.")
@@ -110,6 +111,7 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         create_values: bool,
         policies: tuple[str, ...],
         doubtful: str,
+        restore: bool,
         entity: str,
         delimiter: str | None,
         encoding: str | None,
@@ -119,12 +121,13 @@ def _import_command(importer: Importer, things: str) -> click.Command:
         try:
             options = ImportOptions(
                 country=organisation.country(),
-                mapping=dict(_parse_mapping(text) for text in maps),
+                mapping=dict(split_mapping(text) for text in maps),
                 match=match,
                 create_values=create_values,
-                policies=dict(_parse_mapping(text) for text in policies),
+                policies=dict(split_mapping(text) for text in policies),
                 doubtful_as_new=doubtful == "new",
                 entity=entity,
+                repairs={"restores_all": restore},
             )
             run, plan = _check(importer, path, encoding, delimiter, options, sheet)
             if not dry_run:
@@ -217,14 +220,6 @@ def _report(run: ImportRun) -> dict[str, Any]:
         for one in session.scalars(issues.order_by(ImportIssue.row, ImportIssue.id))
     ]
     return report.to_dict()
-
-
-def _parse_mapping(text: str) -> tuple[str, str]:
-    """Split HEADER=FIELD at the last “=”: a header may hold one, a field never does."""
-    header, separator, name = text.rpartition("=")
-    if not separator:
-        raise DomainError(_("“%(text)s” must have the form HEADER=FIELD.", text=text[:80]))
-    return header, name
 
 
 def _export_command(importer: Importer, things: str) -> click.Command:

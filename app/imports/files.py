@@ -107,7 +107,8 @@ def _check_csv(key: str, **known: Any) -> int:
     """Return about how many lines a stored CSV file has; DomainError if it cannot be read."""
     path = find_file(key)
     assert path is not None
-    Source(path, **known)
+    if next(Source(path, **known).rows(), None) is None:
+        raise DomainError(_("This file has headers, but no rows below them."), field="file")
     with path.open("rb") as content:
         return sum(block.count(b"\n") for block in _blocks(content)) + 1
 

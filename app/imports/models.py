@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, false
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -86,7 +86,10 @@ class ImportIssue(Model):
     """Why a row of the file is not imported: one for each cell that is wrong."""
 
     __tablename__ = "import_issue"
-    __table_args__ = (Index("ix_import_issue_run_id", "run_id", "row", "id"),)
+    __table_args__ = (
+        Index("ix_import_issue_run_id", "run_id", "row", "id"),
+        Index("ix_import_issue_value", "run_id", "field", "value"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id", ondelete="CASCADE"))
@@ -96,6 +99,12 @@ class ImportIssue(Model):
     # The name of a field of the importer; empty if it is about the whole row.
     field: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(String(400))
+    # What the cell holds, unless it is too long to be corrected on the page, or there is none.
+    cell: Mapped[str | None] = mapped_column(String(200))
+    # The text that is no value of the field, by which problems are grouped; else empty.
+    value: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    # Whether what the row is about is in the trash, and can be restored.
+    is_trashed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class ExportFile(Model):

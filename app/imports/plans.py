@@ -16,6 +16,7 @@ from app.importexport.importer import Importer
 from app.importexport.lookups import ByName
 from app.importexport.planning import ImportPlan
 from app.importexport.reading import Source
+from app.importexport.repairs import Repairs
 from app.imports.models import ImportRun
 from app.security.actor import Actor
 from app.storage.files import find_file
@@ -43,6 +44,7 @@ def plan_to_json(plan: ImportPlan, source: Source) -> dict[str, Any]:
         "home": plan.home,
         "doubtful_as_new": plan.doubtful_as_new,
         "policies": plan.policies,
+        "repairs": plan.repairs.to_json(),
         "day_first": {str(place): is_first for place, is_first in plan.day_first.items()},
     }
 
@@ -66,7 +68,7 @@ def load_plan(session: Session, run: ImportRun, actor: Actor) -> ImportPlan:
         if isinstance(field, ForeignKeyField | ManyToManyField)
     }
     rules = {rule.name: rule for rule in importer.rules}
-    return ImportPlan(
+    plan = ImportPlan(
         importer=importer,
         columns=[ColumnProfile(header) for header in stored["headers"]],
         mapping={place: named.get(place) for place in range(len(stored["headers"]))},
@@ -79,8 +81,17 @@ def load_plan(session: Session, run: ImportRun, actor: Actor) -> ImportPlan:
         lookups=lookups,
         doubtful_as_new=stored["doubtful_as_new"],
         policies=stored["policies"],
+        repairs=load_repairs(run),
         entity_labels=importer.entity_labels(session),
     )
+    plan.allow_created()
+    return plan
+
+
+def load_repairs(run: ImportRun) -> Repairs:
+    """Return what was decided about the problems of an import."""
+    stored = run.plan or {}
+    return Repairs.from_json(stored["repairs"]) if "repairs" in stored else Repairs()
 
 
 def open_file(run: ImportRun) -> Source:

@@ -13,18 +13,23 @@ from sqlalchemy.orm import Session
 from app.bulk import insert_rows
 from app.fieldtypes import to_json
 from app.importexport.lookups import LinkedRow
+from app.importexport.planning import ImportPlan
+from app.importexport.repairs import MAX_TEXT
 from app.importexport.report import ACCEPTED
 from app.importexport.rows import ImportRow
 from app.imports.models import ImportIssue, ImportRun
-from app.imports.plans import open_file
+from app.imports.plans import load_repairs, open_file
 from app.operations.models import Operation, OperationItem
 
 # Rows of the file that are read together.
 _BLOCK = 500
 
 
-def write_issues(session: Session, run_id: int, rows: Iterable[ImportRow]) -> None:
+def write_issues(
+    session: Session, run_id: int, plan: ImportPlan, rows: Iterable[ImportRow]
+) -> None:
     """Write why rows are not imported."""
+    places = {field.name: place for place, field in plan.mapping.items() if field is not None}
     issues = [
         {
             "run_id": run_id,
@@ -32,12 +37,29 @@ def write_issues(session: Session, run_id: int, rows: Iterable[ImportRow]) -> No
             "outcome": row.outcome,
             "field": name,
             "reason": reason[:400],
+            "cell": _cell(row, places.get(name)),
+            "value": _wrong_text(row, name),
+            "is_trashed": row.is_trashed,
         }
         for row in rows
         if row.outcome not in ACCEPTED
         for name, reason in row.problems
     ]
     insert_rows(session.connection(), ImportIssue.__table__, issues)
+
+
+def _cell(row: ImportRow, place: int | None) -> str | None:
+    """Return the cell of a problem if it can be corrected on the page."""
+    if place is None or row.source.problem or place >= len(row.source.cells):
+        return None
+    text = row.source.cells[place]
+    return text if len(text) <= MAX_TEXT and text.isprintable() else None
+
+
+def _wrong_text(row: ImportRow, name: str) -> str:
+    """Return the text by which a problem is grouped, or an empty one."""
+    text = row.wrong_texts.get(name, "")
+    return text if len(text) <= MAX_TEXT and text.isprintable() else ""
 
 
 def write_items(session: Session, operation_id: int, rows: Iterable[ImportRow]) -> None:
@@ -81,13 +103,13 @@ def rejected_rows(session: Session, run: ImportRun) -> Iterator[list[str]]:
 
     They can be corrected and imported.
     """
-    source = open_file(run)
+    source, repairs = open_file(run), load_repairs(run)
     width = len(source.headers)
     yield [*source.headers, _("Problem")]
     with source.reader() as reader:
         while block := list(islice(reader, _BLOCK)):
             reasons = _reasons(session, run.id, block[0].number, block[-1].number)
-            for row in block:
+            for row in repairs.apply(block, {}, {}):
                 if row.number in reasons:
                     cells = [*row.cells, *[""] * (width - len(row.cells))]
                     # Cells beyond the last header follow the reasons.

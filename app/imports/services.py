@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import DomainError
-from app.i18n.localized import LocalizedText, localize
+from app.i18n.localized import localize
 from app.importexport.importer import Importer
 from app.importexport.planning import ImportPlan
 from app.importexport.reading import Source
@@ -21,10 +21,10 @@ from app.imports.files import Upload
 from app.imports.models import ImportChunk, ImportIssue, ImportRun
 from app.imports.plans import hash_plan, load_plan, plan_to_json
 from app.jobs.models import LIVE_STATES, Job
-from app.jobs.services import cancel, enqueue, resume
+from app.jobs.services import cancel, enqueue
 from app.operations.models import Operation
 from app.operations.permissions import owns_or_administers, why_not_undone
-from app.operations.services import FALLBACK_SECONDS, UNDO_DAYS
+from app.operations.services import FALLBACK_SECONDS, UNDO_DAYS, enqueue_undo
 from app.security.actor import Actor
 from app.security.rights import actor_has_permission, resource_of
 from app.storage.models import StoredFile
@@ -36,8 +36,9 @@ ACTION = "import"
 DRAFT_LIFETIME, FILE_LIFETIME = timedelta(days=1), timedelta(days=7)
 
 
-# What is chosen anew for each file is left out: where it goes, and how it is read.
+# What is chosen anew for each file is left out: where it goes, how it is read, its single cells.
 _RECALLED = ("mapping", "policies", "match", "create_values", "doubtful", "day_order")
+_RECALLED_REPAIRS = ("texts", "created")
 _RECALLED_RUNS = 50
 
 
@@ -130,6 +131,10 @@ def recall_choices(session: Session, run: ImportRun, headers: list[str]) -> bool
     for plan, choices in session.execute(earlier):
         if plan and sorted(plan["headers"]) == sorted(headers):
             run.choices = {name: choices[name] for name in _RECALLED if name in choices}
+            repairs = choices.get("repairs", {})
+            run.choices["repairs"] = {
+                name: repairs[name] for name in _RECALLED_REPAIRS if name in repairs
+            }
             return True
     return False
 
@@ -239,32 +244,16 @@ def undo(session: Session, run: ImportRun, actor: Actor, *, at_once: int) -> Job
     operation = run.operation
     if operation is None:
         raise DomainError(_("This hasn’t finished yet."))
-    session.refresh(operation, with_for_update=True)
-    for job in (operation.job, operation.undo_job):
-        if job is not None:
-            session.refresh(job)
-    if operation.undo_job is not None and operation.is_undone:
-        return operation.undo_job
-    if why := why_not_undone_import(run):
-        raise DomainError(why)
-    delay = FALLBACK_SECONDS if operation.changed <= at_once else 0
-    if operation.undo_job is not None:
-        resume(session, operation.undo_job, actor, delay=delay)
-        return operation.undo_job
-    done = LocalizedText() if operation.job is None else operation.job.localized_title
-    job = enqueue(
-        session,
-        "import_undo",
-        {"import": run.id, "operation": operation.id},
-        actor,
-        title=localize(lambda: _("Undo: %(title)s", title=done)),
-        total=operation.changed,
-        key=f"import-undo-{run.id}",
-        delay=delay,
-    )
-    operation.undo_job_id = job.id
-    session.flush()
-    return job
+    payload = {"import": run.id, "operation": operation.id}
+    return enqueue_undo(session, operation, "import_undo", payload, actor, at_once=at_once)
+
+
+def split_mapping(text: str) -> tuple[str, str]:
+    """Split HEADER=VALUE at the last “=”: a header may hold one, a value never does."""
+    header, separator, value = text.rpartition("=")
+    if not separator:
+        raise DomainError(_("“%(text)s” must have the form HEADER=FIELD.", text=text[:80]))
+    return header, value
 
 
 def discard(session: Session, run: ImportRun) -> None:

@@ -73,7 +73,7 @@ def _plan_values(diff: ChunkDiff, row: ImportRow, before: dict[str, list[Any]]) 
     stored = row.stored or {}
     fields = {field.key: field for field in diff.plan.fields}
     for key, (old, new) in before.items():
-        field = fields[key]
+        field = fields.get(key)
         if isinstance(field, ManyToManyField):
             links = diff.stored_links(field.name, row.row_id)
             is_same = set(links) == {pk for pk, _label in new}

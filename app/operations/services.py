@@ -232,6 +232,23 @@ def undo(session: Session, operation: Operation, actor: Actor, *, at_once: int) 
     """
     if not may_request_undo(actor, operation):
         raise DomainError(_("Only the person who ran this, or an administrator, can undo it."))
+    payload = {"operation": operation.id}
+    return enqueue_undo(session, operation, "operation_undo", payload, actor, at_once=at_once)
+
+
+def enqueue_undo(
+    session: Session,
+    operation: Operation,
+    kind: str,
+    payload: dict[str, Any],
+    actor: Actor,
+    *,
+    at_once: int,
+) -> Job:
+    """Enqueue the job that undoes an operation, or return it; DomainError if it cannot be undone.
+
+    An undoing that was stopped before its end goes on.
+    """
     session.refresh(operation, with_for_update=True)
     if operation.job is not None:
         # It may have failed, and have been retried a moment ago.
@@ -250,8 +267,8 @@ def undo(session: Session, operation: Operation, actor: Actor, *, at_once: int) 
     done = LocalizedText() if operation.job is None else operation.job.localized_title
     job = enqueue(
         session,
-        "operation_undo",
-        {"operation": operation.id},
+        kind,
+        payload,
         actor,
         title=localize(lambda: _("Undo: %(title)s", title=done)),
         total=operation.changed,

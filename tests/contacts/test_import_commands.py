@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,22 @@ def test_a_dry_run_leaves_nothing(run):
     done = run("import", DATA / "congreso-es-cp1252.csv", "--dry-run")
     assert json.loads(done.stdout)["new"] == 54
     assert db.session.scalar(select(func.count(ImportRun.id))) == 0
+
+
+def test_a_file_of_headers_alone_says_so(run, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Apellidos;Nombre\n")
+    done = run("import", path)
+    assert done.exit_code == 2
+    assert done.stderr.strip() == "This file has headers, but no rows below them."
+
+
+def test_what_is_in_the_trash_is_restored_if_asked(run, tmp_path, session):
+    a_contact(last_name="Vieja", first_name="Eva", trashed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    session.commit()
+    path = tmp_path / "a.csv"
+    path.write_text("Apellidos;Nombre\nVieja;Eva\n")
+    skipped = json.loads(run("import", path).stdout)
+    assert (skipped["skipped"], skipped["trashed"]) == (1, 1)
+    done = json.loads(run("import", path, "--restore").stdout)
+    assert (done["updated"], done["restored"]) == (1, 1)

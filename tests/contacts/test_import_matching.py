@@ -192,3 +192,22 @@ def test_dates_are_taken_as_people_write_them(load, cell, day):
 def test_a_file_without_names_is_refused_at_once_in_words(load):
     with pytest.raises(DomainError, match="No column is matched to “Last name”"):
         load("Provincia\nLugo\n")
+
+
+def test_a_row_that_finds_a_contact_and_an_earlier_row_is_a_question(load):
+    a_contact(first_name="Ana", last_name="Inventada", number="900", birth_date=None)
+    report = load(
+        "Nº socio,Nombre,Apellidos,Ciudad\n901,Ana,Inventada,Lugo\n,Ana,Inventada,Soria\n"
+    )
+    assert counts(report) == {"new": 1, "conflict": 1}
+    assert reasons(report) == ["It matches an existing item, but also row 2."]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_row_that_says_too_little_beside_another_is_a_question(load, is_first):
+    a_contact(first_name="Ana", last_name="Inventada", birth_date=date(1980, 1, 2))
+    little, other = "Ana,Inventada,,Lugo\n", "Ana,Inventada,1975-03-04,Soria\n"
+    rows = little + other if is_first else other + little
+    report = load(f"Nombre,Apellidos,Fecha de nacimiento,Ciudad\n{rows}")
+    assert report.conflict == 1
+    assert report.errors[0]["row"] == 3

@@ -133,7 +133,10 @@ def test_what_was_chosen_is_remembered_for_the_same_headers(client_as, session):
     at = upload(browser, "x;Nombre\nPeña;Ana\n").location
     chosen = {"field": ["last_name", "first_name"], "policy": ["overwrite", "fill"]}
     submit_columns(browser, at, **chosen)
-    assert 'value="last_name" selected' not in browser.get(upload(browser, "x;y\n").location).text
+    assert (
+        'value="last_name" selected'
+        not in browser.get(upload(browser, "x;y\n1;2\n").location).text
+    )
     run_import(browser, at)
     again = browser.get(upload(browser, "Nombre;x\nEva;Ruiz\n").location).text
     assert 'value="last_name" selected' in again
@@ -341,3 +344,11 @@ def test_an_export_is_described_in_the_language_of_who_reads_about_it(client_as,
 def test_a_get_of_the_export_file_redirects_to_the_export_page(client_as, session):
     reply = client_as(CLARA).get("/contacts/export.csv?q=ruiz")
     assert reply.location.endswith("/contacts/export?q=ruiz")
+
+
+@pytest.mark.parametrize("content", ["Apellidos;Correo\n", "Apellidos;Correo\n;\n\n", "Apellidos"])
+def test_a_file_of_headers_alone_says_so(client_as, session, content):
+    reply = upload(client_as(BRUNO), content)
+    assert reply.status_code == 422
+    assert "This file has headers, but no rows below them." in reply.text
+    assert session.scalars(select(ImportRun)).all() == []

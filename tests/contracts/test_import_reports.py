@@ -40,6 +40,7 @@ def a_file(importer: Importer, path: Path, purpose: str, rows: int = 30) -> Path
     dice = chance(f"{importer.name} {purpose}")
     wanted = {name for rule in importer.match_rules for name in rule.required_fields}
     wanted |= {*importer.required_fields, "first_name", "birth_date", "country", "phone", "parent"}
+    wanted.add("manager")
     fields = [field for field in importer.fields() if field.name in wanted]
     dice.shuffle(fields)
     headers = [field.name for field in fields]
@@ -55,6 +56,9 @@ def a_file(importer: Importer, path: Path, purpose: str, rows: int = 30) -> Path
 
 
 def _pool(field: Any) -> list[str]:
+    if field.name == "manager":
+        # By numbers, which no row changes: who had an e-mail may have another one behind it.
+        return ["", "", "1", "7", "000001", "X-9", "Nobody"]
     if isinstance(field, ForeignKeyField):
         return ["", "", "", "Luis", "Ana", "Nobody"]
     kind = field.field_type.name if isinstance(field, ValueField) else "text"
@@ -109,10 +113,10 @@ def test_the_check_says_what_a_run_of_any_chunk_size_does(importer, run, connect
             lines = path.read_text().splitlines(keepends=True)
             kept = [line for number, line in enumerate(lines, 1) if number not in rejected]
             (tmp_path / "kept.csv").write_text("".join(kept))
+            if len(kept) == 1:
+                # A file without rows is refused.
+                continue
             again = import_file(importer, tmp_path / "kept.csv", chunk_size=size)
-            # A row that agrees with two by now, by its number and by its name, is to be decided.
-            same = dict(counts(again))
-            same["unchanged"] = same.get("unchanged", 0) + same.pop("conflict", 0)
-            assert same == {"unchanged": len(kept) - 1}, again
+            assert counts(again) == {"unchanged": len(kept) - 1}, again
     assert done == [(counts(checks[0]), sorted(map(str, checks[0].errors)))] * 4
     assert left == left[:1] * 4

@@ -16,6 +16,7 @@ from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
+from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
@@ -214,9 +215,10 @@ def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
+    own = getattr(view, "importer", None) or ContactImporter()
     for name, importer, owner in (
-        ("own", view.importer, user),
-        ("foreign", view.importer, ALICIA.user),
+        ("own", own, user),
+        ("foreign", own, ALICIA.user),
         ("crossed", SimpleNamespace(name="another"), user),
     ):
         stream = io.BytesIO(b"Nombre;Apellidos\nAna;Ruiz\n")

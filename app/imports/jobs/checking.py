@@ -69,7 +69,7 @@ class ImportCheck(ImportJob):
             self.found.errors.clear()
             session.add(self._chunk(job.cursor, list(start), diff.rows, pack_keys(keys)))
             session.flush()
-            write_issues(session, run.id, diff.rows)
+            write_issues(session, run.id, state.plan, diff.rows)
         session.execute(
             update(ImportRun)
             .where(ImportRun.id == run.id)

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 
+from app.errors import DomainError
 from app.importexport.diffing import ChunkDiff
 from app.importexport.matching import Matcher
 from app.importexport.report import ACCEPTED, Report
@@ -19,6 +20,7 @@ from app.importexport.writing import ChunkWriter
 from app.imports.jobs.base import ITEM_OUTCOMES, ImportJob, get_run, item_rows, outcome_counts
 from app.imports.models import ImportRun
 from app.imports.rows import rejected_rows, write_issues, write_items
+from app.imports.services import may_import
 from app.imports.state import (
     ACCEPTED_LETTERS,
     forget_state,
@@ -50,6 +52,11 @@ class ImportRows(ImportJob):
             self.found.begin_with_rejected(checked)
         else:
             self.found = Report.from_json(run.result)
+
+        repairs = self.state.plan.repairs
+        restores = repairs.restores_all or repairs.restored
+        if restores and not may_import(self.actor, self.importer.model, "can_delete"):
+            raise DomainError(_("The person who started this no longer has permission."))
 
     def step(self, session: Session, job: Job, size: int) -> Step:
         state, size = self.state, self.rows_of_chunk(session, size)
@@ -95,7 +102,7 @@ class ImportRows(ImportJob):
             for row, (_source, row_id, version) in zip(diff.rows, accepted, strict=True)
             if row_id
         )
-        write_issues(session, self.run_id, diff.rows)
+        write_issues(session, self.run_id, self.state.plan, diff.rows)
         write_items(session, self.operation_id, diff.rows)
 
     def _reject_newcomers(self, session: Session, diff: ChunkDiff) -> None:
@@ -110,7 +117,8 @@ class ImportRows(ImportJob):
         values = [diff.match_values(row) for row in new]
         Matcher(session, self.state.plan, self.actor, only).match(probes, values)
         for row, probe in zip(new, probes, strict=True):
-            if probe.row_id:
+            # Several of them, or one that contradicts, is no reason to add another one.
+            if probe.row_id or probe.outcome:
                 row.reject("conflict", "", _("Somebody else has added this since the check."))
 
     def end(self, session: Session, job: Job) -> None:

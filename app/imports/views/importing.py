@@ -9,10 +9,11 @@ from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
 from app.crud.basepage import ListLink, PageMeta
+from app.crud.interface import parse_id
 from app.database import reading
 from app.errors import DomainError
 from app.extensions import db
@@ -26,18 +27,24 @@ from app.imports import services
 from app.imports.files import convert, store_any_upload
 from app.imports.models import ImportIssue, ImportRun
 from app.imports.plans import load_plan
+from app.imports.problems import (
+    PAGE_SIZE,
+    count_decisions,
+    problem_groups,
+    problems,
+    read_decisions,
+)
 from app.imports.rows import rejected_rows
 from app.imports.services import PlanChanged
 from app.imports.views.exporting import ExportPages
 from app.imports.views.steps import (
-    MAX_SHOWN_ERRORS,
+    begin_check,
     make_plan,
     open_source,
     read_choices,
     report_data,
 )
 from app.jobs.models import Job
-from app.operations.services import FALLBACK_SECONDS
 from app.operations.transactions import background_limit, commit_and_run
 from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
@@ -127,13 +134,13 @@ class ImportExportPages(ExportPages):
         error: DomainError | None = None
         if request.method == "POST":
             sheet = request.form.get("sheet") or run.sheet
-            run.choices = read_choices()
+            run.choices = read_choices() | {"repairs": run.choices.get("repairs", {})}
             db.session.commit()
             if sheet != run.sheet:
                 error = self._read_sheet(run, sheet or "")
             elif "reread" not in request.form:
                 try:
-                    self._start_check(run)
+                    begin_check(self.importer, run)
                     return redirect(f"{self.route_base}/import/{token}/check")
                 except DomainError as exception:
                     db.session.rollback()
@@ -158,15 +165,6 @@ class ImportExportPages(ExportPages):
             db.session.rollback()
             return error
         return None
-
-    def _start_check(self, run: ImportRun) -> None:
-        source = open_source(run)
-        plan = make_plan(self.importer, source, current_actor(), run.choices)
-        plan.check()
-        # A small file is checked by this very request.
-        delay = FALLBACK_SECONDS if run.lines <= background_limit() else 0
-        job = services.start_check(db.session(), run, source, plan, current_actor(), delay=delay)
-        commit_and_run(job, background_limit() if delay else 0)
 
     def _columns_page(self, run: ImportRun, error: DomainError | None):
         actor, choices = current_actor(), run.choices
@@ -240,23 +238,65 @@ class ImportExportPages(ExportPages):
             return redirect(f"{self.route_base}/import/{token}")
         if job.state != "done":
             return redirect(f"/jobs/{job.id}/")
+        return self._check_page(run)
+
+    def _check_page(self, run: ImportRun, error: DomainError | None = None):
         plan = load_plan(db.session(), run, current_actor())
-        wrong = select(ImportIssue).where(ImportIssue.run_id == run.id)
-        first = wrong.order_by(ImportIssue.row, ImportIssue.id).limit(MAX_SHOWN_ERRORS)
-        problems = list(db.session.scalars(first))
-        report = report_data(run, plan, problems)
-        report["problems"] = db.session.scalar(select(func.count()).select_from(wrong.subquery()))
+        report = report_data(run, plan)
+        only = request.args.get("only", "")
+        after = parse_id(request.args.get("after", "0")) or 0
+        found = problems(db.session(), run, only, after)
         if not (self.can("can_show") or self.can("can_edit")):
             # The examples name stored rows and what they hold.
             report["samples"] = []
-        return self.render_template(
+        headers = {
+            field.name: plan.columns[place].header
+            for place, field in plan.mapping.items()
+            if field is not None
+        }
+        page = self.render_template(
             "importexport/preview.html",
             title=self.importer.import_label,
             view=self,
             run=run,
             report=report,
+            only=only,
+            is_first=after == 0,
+            problems=found[:PAGE_SIZE],
+            next_after=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else 0,
+            groups=problem_groups(db.session(), run, plan) if after == 0 else [],
+            repairs=run.choices.get("repairs", {}),
+            decisions=count_decisions(run.choices.get("repairs", {})),
+            may_restore=self.can("can_delete"),
             labels={field.name: str(field.label) for field in self.importer.fields()},
+            headers=headers,
+            error=error,
         )
+        return page, 200 if error is None else 422
+
+    @expose("/import/<string:token>/repair", methods=["POST"])
+    @has_access
+    @permission_name("import")
+    def import_repair(self, token: str):
+        """Decide about problems that the check found, and check the file again."""
+        run = self._find_run(token)
+        if run.operation_id is not None or run.checked is None:
+            return redirect(f"{self.route_base}/import/{token}/result")
+        try:
+            if "discard" in request.form:
+                run.choices = run.choices | {"repairs": {}}
+            else:
+                plan = load_plan(db.session(), run, current_actor())
+                may_restore = self.can("can_delete")
+                run.choices = read_decisions(
+                    request.form, run.choices, plan, may_restore=may_restore
+                )
+            db.session.commit()
+            begin_check(self.importer, run)
+        except DomainError as error:
+            db.session.rollback()
+            return self._check_page(run, error)
+        return redirect(f"{self.route_base}/import/{token}/check")
 
     @expose("/import/<string:token>/run", methods=["POST"])
     @has_access

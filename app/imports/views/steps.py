@@ -19,10 +19,12 @@ from app.importexport.reading import Source
 from app.importexport.report import Report
 from app.imports.files import CONVERTED
 from app.imports.models import ImportRun
-from app.security.actor import Actor
+from app.imports.services import may_import, start_check
+from app.jobs.models import Job
+from app.operations.services import FALLBACK_SECONDS
+from app.operations.transactions import background_limit, commit_and_run
+from app.security.actor import Actor, current_actor
 from app.storage.files import find_file
-
-MAX_SHOWN_ERRORS = 200
 
 
 def read_choices() -> dict[str, Any]:
@@ -71,6 +73,8 @@ def make_plan(
         day_first={"dmy": True, "mdy": False}.get(choices.get("day_order", "")),
         doubtful_as_new=choices.get("doubtful") == "new",
         policies=choices.get("policies", {}),
+        repairs=choices.get("repairs", {}),
+        may_restore=may_import(actor, importer.model, "can_delete"),
         may_create=lambda model: get_add_view(model) is not None,
     )
     # End the transaction: while the file is read, this request must not hold the write lock.
@@ -78,12 +82,25 @@ def make_plan(
     return build_plan(importer, db.session(), source, actor, options)
 
 
-def report_data(run: ImportRun, plan: ImportPlan, problems: list[Any]) -> dict[str, Any]:
+def begin_check(importer: Importer, run: ImportRun) -> Job:
+    """Store the plan of an import's choices and check the file; DomainError if they do not fit.
+
+    A small file is checked by this very request.
+    """
+    actor, limit = current_actor(), background_limit()
+    source = open_source(run)
+    plan = make_plan(importer, source, actor, run.choices)
+    plan.check()
+    delay = FALLBACK_SECONDS if run.lines <= limit else 0
+    job = start_check(db.session(), run, source, plan, actor, delay=delay)
+    return commit_and_run(job, limit if delay else 0)
+
+
+def report_data(run: ImportRun, plan: ImportPlan) -> dict[str, Any]:
     """Return the report of the check in the form the templates show."""
     report = Report.from_json(run.checked or {})
     encoding = (run.plan or {})["encoding"]
     return report.to_dict() | {
-        "errors": [{"row": one.row, "field": one.field, "reason": one.reason} for one in problems],
         "samples": report.samples,
         "new_samples": report.new_samples,
         "erased": report.erased,

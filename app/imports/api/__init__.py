@@ -1,0 +1,1 @@
+"""The API of imports and exports."""
