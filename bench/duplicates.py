@@ -105,7 +105,7 @@ def measure_scan(report: Report, count: int) -> None:
     pairs = db.session.scalar(select(func.count()).select_from(DuplicatePair))
     groups = db.session.scalar(select(func.count()).select_from(LargeGroup))
     print(
-        f"  {state}: {db.session.get(Job, number).total:,} steps, {pairs:,} pairs, {groups:,} groups"
+        f"  {state}: {db.session.get_one(Job, number).total:,} steps, {pairs:,} pairs, {groups:,} groups"
     )
     report.add("search: seconds for 100,000", "s", [seconds * 100_000 / count], [], below(120))
     report.add("search: CPU for 100,000", "s", [cpu * 100_000 / count], [], below(60))
