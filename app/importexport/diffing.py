@@ -23,7 +23,7 @@ from app.importexport.fields import (
     ValueField,
 )
 from app.importexport.lookups import LinkedRow, UnknownName, split_list
-from app.importexport.matching import Matcher, find_former_numbers
+from app.importexport.matching import Matcher, drop_former_numbers
 from app.importexport.parsing import parse_rows
 from app.importexport.planning import ImportPlan
 from app.importexport.policies import apply_policies, count_erased, merge_links
@@ -31,7 +31,6 @@ from app.importexport.reading import SourceRow
 from app.importexport.report import ACCEPTED, MAX_NEW_SAMPLES, MAX_SAMPLES, Report
 from app.importexport.rows import ImportRow
 from app.importexport.rule_checks import reject_broken_rows, reject_locked_rows, reject_states
-from app.numbers.models import Numbered
 from app.security.actor import Actor
 from app.security.scope import scope_condition
 from app.text import sort_key
@@ -157,7 +156,7 @@ class ChunkDiff:
         stored_rows = {
             stored["id"]: stored for stored in self.fetch(row.row_id for row in matched)
         }
-        self._drop_former_numbers(matched, stored_rows)
+        drop_former_numbers(self.session, self.importer, matched, stored_rows)
         for row in matched:
             stored = stored_rows.get(row.row_id)
             if stored is None or not stored["is_visible"]:
@@ -176,30 +175,6 @@ class ChunkDiff:
                         key, stored[key], row.values[key]
                     ):
                         row.values[key] = stored[key]
-
-    def _drop_former_numbers(
-        self, rows: list[ImportRow], stored_rows: dict[int, dict[str, Any]]
-    ) -> None:
-        """Drop the number of a row that found its stored row by it, though that has another one.
-
-        It is the number of what was merged into the stored row.
-        """
-        if not issubclass(self.model, Numbered):
-            return
-        others = [
-            row
-            for row in rows
-            if (given := row.values.get("number"))
-            and (stored := stored_rows.get(row.row_id))
-            and stored["number"] != given
-        ]
-        if others:
-            known = find_former_numbers(
-                self.session, self.importer, {row.values["number"] for row in others}
-            )
-            for row in others:
-                if known.get(row.values["number"]) == row.row_id:
-                    del row.values["number"]
 
     def fetch(self, row_ids: Iterable[int]) -> list[dict[str, Any]]:
         """Return stored rows as dictionaries, trashed and out-of-scope ones included."""

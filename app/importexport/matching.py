@@ -174,7 +174,9 @@ class Matcher:
         return sorted((dict(row) for row in rows.mappings()), key=lambda stored: stored["id"])
 
 
-def find_former_numbers(session: Session, importer: Importer, numbers: set[str]) -> dict[str, int]:
+def _find_former_numbers(
+    session: Session, importer: Importer, numbers: set[str]
+) -> dict[str, int]:
     """Return by number the ids of the rows that rows with these numbers were merged into.
 
     A number may have fewer or more zeros before it than the former one had.
@@ -188,3 +190,26 @@ def find_former_numbers(session: Session, importer: Importer, numbers: set[str])
     spelled = {text: given for given in numbers for text in importer.key_values(rule, (given,))}
     found = find_by_former_number(session, importer.model, spelled)
     return {spelled[text]: row_id for text, row_id in found.items()}
+
+
+def drop_former_numbers(
+    session: Session, importer: Importer, rows: list[ImportRow], stored_rows: dict[int, Stored]
+) -> None:
+    """Drop the number of a row that found its stored row by it, though that has another one.
+
+    It is the number of what was merged into the stored row.
+    """
+    if not issubclass(importer.model, Numbered):
+        return
+    others = [
+        row
+        for row in rows
+        if (given := row.values.get("number"))
+        and (stored := stored_rows.get(row.row_id))
+        and stored["number"] != given
+    ]
+    if others:
+        known = _find_former_numbers(session, importer, {row.values["number"] for row in others})
+        for row in others:
+            if known.get(row.values["number"]) == row.row_id:
+                del row.values["number"]

@@ -21,6 +21,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.visitors import iterate
 
 from app.operations.engine import NOW, ChunkedRun, main_verb
 from app.operations.models import Operation
@@ -75,10 +77,19 @@ class UndoRun(ChunkedRun):
         self._execute(statement, chunk_rows=self.json.id_list(ids))
 
     def logged_rows(self, entries: Select) -> Select:
-        # Both the items and the rows are limited: while the items are new the planner has no
-        # statistics of them, and might read those of the whole operation for each chunk.
-        items = and_(self.chosen, Item.row_id == self.model.id)
-        return entries.join(Item, items).where(self.json.is_one_of(self.model.id))
+        return entries.where(self._rows_of_chunk(*entries.selected_columns))
+
+    def _rows_of_chunk(self, *values: Any) -> ColumnElement[bool]:
+        """Return the condition on the changed rows of a chunk, for a statement with these values.
+
+        Items are read only if a value comes from them. Both they and the rows are limited then:
+        while the items are new PostgreSQL has no statistics of them, and might read those of the
+        whole operation for each chunk. Even so it takes longer, looking through all ids for each.
+        """
+        of_chunk = self.json.is_one_of(self.model.id)
+        if not any(_reads_items(value) for value in values):
+            return of_chunk
+        return and_(self.chosen, Item.row_id == self.model.id, of_chunk)
 
     def item_values(self) -> dict[str, ColumnElement]:
         model = self.model
@@ -143,8 +154,7 @@ class UndoRun(ChunkedRun):
             for name, value in self.effect(verb).values.items()
         }
         values |= {"version": model.version + 1, "updated_at": NOW}
-        rows = and_(Item.row_id == model.id, self.json.is_one_of(model.id))
-        return update(model).where(self.chosen, rows).values(values)
+        return update(model).where(self._rows_of_chunk(*values.values())).values(values)
 
     def after_change(self, verb: Verb, ids: list[int]) -> None:
         verb.undone(self.session, ids, self.actor)
@@ -158,3 +168,10 @@ class UndoRun(ChunkedRun):
             return "kept"
 
         self.change_each(outcomes, change, refuse)
+
+
+def _reads_items(value: Any) -> bool:
+    """Return True if an expression names a column of the items."""
+    return isinstance(value, ClauseElement) and any(
+        getattr(part, "table", None) is Item.__table__ for part in iterate(value)
+    )

@@ -184,8 +184,11 @@ class _Linking(Verb):
 
     def unlinking(self, rows: Select, json: JsonFunctions) -> Effect:
         """Return the effect of removing the link from all rows."""
+        # As a sum the target matches no index: PostgreSQL, which does not know yet how many rows
+        # were linked a moment ago, would look through all of them for each chunk.
+        target = self.target_column + 0 if json.is_postgres else self.target_column
         statement = delete(self.table).where(
-            self.target_column == self.target_id, json.is_one_of(self.row_column)
+            target == self.target_id, json.is_one_of(self.row_column)
         )
         return self._effect(rows, json, statement, is_added=False)
 

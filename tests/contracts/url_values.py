@@ -16,7 +16,6 @@ from flask_appbuilder.security.sqla.models import ApiKey
 from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
-from app.contacts.importers import ContactImporter
 from app.contacts.models import Contact
 from app.crud.cards import SavedViewsCard
 from app.crud.models import SavedView
@@ -215,7 +214,7 @@ def _transitions(rows: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
 
 
 def _uploads(_things: RowPool, view: Any, user: StaffUser) -> Iterator[Case]:
-    own = getattr(view, "importer", None) or ContactImporter()
+    own = getattr(view, "importer", None) or screen_named("contacts").importer
     for name, importer, owner in (
         ("own", own, user),
         ("foreign", own, ALICIA.user),

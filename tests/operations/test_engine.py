@@ -135,3 +135,17 @@ def test_rows_that_left_the_scope_are_refused_and_listed():
     assert leaves.entity.name == "Norte"
     assert str(operation.answers_text).endswith("Mudanza")
     assert preview(ChangeStatus, BRUNO.as_actor(), [stays, leaves], status=status.id).matched == 2
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True, scope="session")
+def test_undoing_a_tag_finds_links_and_rows_by_the_ids_of_the_chunk_alone(counting):
+    """PostgreSQL knows nothing yet of what the operation has just written."""
+    operation = do(AddTag, BRUNO.as_actor(), [a_contact(), a_contact()], tag=a_value(Tag).id)
+    with counting() as statements:
+        undo(operation, BRUNO.as_actor())
+    kinds = ("UPDATE contact ", "INSERT INTO log_entry", "DELETE FROM contact_tag")
+    written = [text for text in statements if text.startswith(kinds)]
+    assert len(written) == len(kinds)
+    assert not any("operation_item" in text for text in written)
+    (links,) = (text for text in written if text.startswith(kinds[2]))
+    assert "tag_id + " in links
