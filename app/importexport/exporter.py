@@ -78,6 +78,12 @@ class Exporter:
         self.is_in_sql = self.file_query.is_possible()
         self.cache: dict[tuple, str] = {}
 
+    def use(self, session: Session) -> None:
+        """Read with another session from now on."""
+        self.session = self.file_query.session = session
+        for lookup in self.lookups.values():
+            lookup.session = session
+
     @property
     def labels(self) -> str:
         """Return the labels of the exported fields, separated by commas."""

@@ -6,7 +6,8 @@ import codecs
 import csv
 import datetime
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from flask_babel import gettext as _
@@ -44,6 +45,9 @@ class FileFormat:
 
     def close(self) -> None:
         """Write what is left; the file stays open."""
+
+    def discard(self) -> None:
+        """Give up a file that was not closed."""
 
     @classmethod
     def fields_of(
@@ -139,6 +143,12 @@ class XlsxFormat(FileFormat):
     def close(self) -> None:
         self.book.close()
 
+    def discard(self) -> None:
+        # Without packing what was written, which may take a minute.
+        self.book.fileclosed = True
+        self.sheet.row_data_fh.close()
+        Path(self.sheet.row_data_filename).unlink(missing_ok=True)
+
 
 class VcardFormat(FileFormat):
     """vCards of version 4: a card for each row; what vCard has no property for has one of ours."""
@@ -164,6 +174,17 @@ class VcardFormat(FileFormat):
 FORMATS: dict[str, type[FileFormat]] = {
     one.name: one for one in (CsvFormat, XlsxFormat, VcardFormat)
 }
+
+
+def write_rows(writer: FileFormat, rows: Iterable[Sequence[str]]) -> None:
+    """Write all rows and close the file, or give it up with the error."""
+    try:
+        for cells in rows:
+            writer.write(cells)
+    except BaseException:
+        writer.discard()
+        raise
+    writer.close()
 
 
 def formats_of(fields: Sequence[CsvField]) -> list[type[FileFormat]]:

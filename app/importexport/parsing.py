@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
 from typing import Any
 
 import phonenumbers
+from flask_babel import gettext as _
 
 from app.errors import DomainError
-from app.fieldtypes import Country, Hints, Phone
+from app.fieldtypes import Country, Date, Hints, Phone
+from app.i18n.formats import show_date
 from app.importexport.fields import AppendedField, ForeignKeyField, ValueField
 from app.importexport.planning import ImportPlan
 from app.importexport.rows import ImportRow
 from app.text import clean
+
+# Spreadsheets count days from here; they take 1900 for a leap year.
+_SERIAL_ZERO = date(1899, 12, 30)
 
 
 def parse_rows(plan: ImportPlan, rows: list[ImportRow]) -> None:
@@ -90,7 +97,21 @@ def _parse_cell(
             return field.parse(cell, Hints(one, day_first))
         except DomainError as exception:
             error = error or exception
+    if isinstance(field.field_type, Date) and (day := _day_of_serial(cell)):
+        return DomainError(
+            _(
+                "“%(value)s” is not a date, but the number by which spreadsheets store %(day)s. Is that the date? Write it out.",
+                value=cell.strip(), day=day,
+            )
+        )  # fmt: skip
     return error
+
+
+def _day_of_serial(cell: str) -> str:
+    """Return the day that a spreadsheet stores as a number of five digits; "" for another text."""
+    if not re.fullmatch(r"[1-9]\d{4}", cell.strip()):
+        return ""
+    return show_date(_SERIAL_ZERO + timedelta(days=int(cell)))
 
 
 def _is_valid(cell: str, country: str) -> bool:

@@ -28,7 +28,7 @@ from app.importexport.conditions import describe_conditions, fields_named, selec
 from app.importexport.copying import export_snapshot
 from app.importexport.exporter import Chosen, Exporter
 from app.importexport.fields import key_fields
-from app.importexport.formats import FORMATS, formats_of
+from app.importexport.formats import FORMATS, formats_of, write_rows
 from app.importexport.importer import Importer
 from app.importexport.planning import POLICIES, ImportOptions, ImportPlan, build_plan
 from app.importexport.reading import Source
@@ -288,10 +288,7 @@ def _write(exporter: Exporter, chosen: Chosen, name: str, output: IO[bytes]) -> 
         return
     assert chosen.ids is not None
     with tempfile.TemporaryFile() as file:
-        writer = FORMATS[name](file, exporter.fields)
-        for cells in exporter.cell_rows(chosen.ids):
-            writer.write(cells)
-        writer.close()
+        write_rows(FORMATS[name](file, exporter.fields), exporter.cell_rows(chosen.ids))
         file.seek(0)
         shutil.copyfileobj(file, output)
 

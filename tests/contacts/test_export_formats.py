@@ -25,7 +25,7 @@ from tests.contacts.importing import counts, import_file
 from tests.customfields.fields import a_field
 from tests.factories import a_contact, some_contacts, the_value
 from tests.importexport.importing import export_file
-from tests.people import BRUNO, CLARA
+from tests.people import ALICIA, BRUNO, CLARA, EDITS_CONTACTS
 from tests.sampling import chance
 
 LETTERS = "aáñÜ ,;\"'\\\n-=+@:|<>&😀مرحبا0.{}[]"
@@ -248,21 +248,30 @@ def test_chosen_columns_come_in_the_chosen_order_and_the_rows_in_that_of_the_lis
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(
-    "sort", ["name", "-name", "city", "-city", "type", "-birth_date", "account"]
-)
-def test_the_rows_of_a_file_have_the_order_of_the_list(client_as, session, sort):
+def test_the_rows_of_a_file_have_the_order_of_the_list(client_as, session):
     some_contacts(9)
     for place, city in enumerate(("Ávila", None, "avila", "Zamora", "")):
         a_contact(city=city, birth_date=datetime.date(1980, 1, 9 - place) if place else None)
     browser = client_as(BRUNO)
-    page = browser.get(f"/contacts/list/?sort={sort}").text
-    ids = re.findall(r"name=rowid value=(\d+)", page)
-    ids = list(dict.fromkeys(ids))
     data = {"fields": "chosen", "field": "last_name", "ids": "1"}
-    with export(browser, f"?sort={sort}", **data) as reply:
-        rows = list(csv.reader(io.StringIO(reply.data.decode("utf-8-sig"), newline="")))
-    assert [row[0] for row in rows[1:]] == ids
+    for sort in ("name", "-name", "city", "-city", "type", "-birth_date", "account"):
+        page = browser.get(f"/contacts/list/?sort={sort}").text
+        ids = list(dict.fromkeys(re.findall(r"name=rowid value=(\d+)", page)))
+        assert len(ids) == 14
+        with export(browser, f"?sort={sort}", **data) as reply:
+            rows = list(csv.reader(io.StringIO(reply.data.decode("utf-8-sig"), newline="")))
+        assert (sort, [row[0] for row in rows[1:]]) == (sort, ids)
+
+
+def test_the_columns_are_those_that_the_user_sees_in_the_list(client_as, session):
+    one = a_contact(city="Lugo")
+    browser = client_as(BRUNO)
+    browser.post("/contacts/preferences", data={"cols": ["name", "city"], "on": ""})
+    expected = ["Member number", "First name", "Last name", "City"]
+    for data in ({}, {"rowid": [str(one.id)], "on": ""}, {"on": "sort=-name"}):
+        assert workbook(export(browser, format="xlsx", **data))[0] == expected
+    assert "Member number, First name, Last name, City<" in browser.get("/contacts/export").text
+    assert workbook(export(browser, "?cols=email", format="xlsx"))[0][-1] == "E-mail"
 
 
 def test_only_the_ticked_rows_are_exported(client_as, session):
@@ -316,7 +325,10 @@ def test_a_text_that_no_cell_holds_is_refused_instead_of_cut(app):
         writer.write(["x" * MAX_XLSX_TEXT])
         with pytest.raises(DomainError, match="more than 32767 characters in row 3"):
             writer.write(["x" * (MAX_XLSX_TEXT + 1)])
-        writer.close()
+        part = Path(writer.sheet.row_data_filename)
+        assert part.exists()
+        writer.discard()
+        assert not part.exists()
 
 
 def test_an_export_is_logged_with_its_columns(client_as, session):
@@ -354,16 +366,27 @@ def test_a_preset_is_saved_applied_changed_and_deleted(client_as, session):
 
 
 def test_a_preset_is_shared_with_a_role_and_changed_by_its_owner_alone(client_as, session):
-    browser = client_as(BRUNO)
-    role = str(CLARA.user.roles[0].id) if CLARA.user.roles[0] in BRUNO.user.roles else None
-    at = save_preset(browser, **({"role": role} if role else {})).location
+    role = next(one for one in BRUNO.user.roles if one.name == EDITS_CONTACTS)
+    at = save_preset(client_as(BRUNO), role=str(role.id)).location
+    own = save_preset(client_as(BRUNO), "Mío").location
     number = at.partition("preset=")[2]
-    seen = client_as(CLARA).get(f"/contacts/export?preset={number}").status_code
-    assert seen == (200 if role else 404)
+    assert client_as(CLARA).get(at).status_code == 404
+    user = CLARA.user
+    user.roles.append(role)
+    session.commit()
+    clara = client_as(CLARA)
+    assert "Carnés" in clara.get(at).text
+    assert "Save as a new preset" in clara.get(at).text
+    assert clara.get(own).status_code == 404
     for what in ("edit", "delete"):
-        assert (
-            client_as(CLARA).post(f"/contacts/export/presets/{number}/{what}").status_code == 404
-        )
+        path = f"/contacts/export/presets/{number}/{what}"
+        assert clara.post(path, data={"name": "Otro"}).status_code == 404
+    assert client_as(ALICIA).post(f"/contacts/export/presets/{number}/delete").status_code == 302
+
+
+def test_a_preset_is_not_shared_with_a_role_of_others(client_as, session):
+    role = ALICIA.user.roles[0]
+    assert save_preset(client_as(BRUNO), role=str(role.id)).status_code == 400
 
 
 def test_a_preset_needs_a_name_of_its_own(client_as, session):

@@ -30,8 +30,6 @@ from app.types import now
 from tests.factories import a_contact, some_contacts, the_entity
 from tests.people import ALICIA, BRUNO, CLARA
 
-pytestmark = pytest.mark.both_databases
-
 
 def start(browser, query: str = "", **data) -> Job:
     data = {"format": "xlsx", "fields": "all", "ids": "1", "background": "1"} | data
@@ -61,6 +59,7 @@ def download(browser, job: Job):
     return browser.get(f"/contacts/export/files/{the_export(job).id}")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("name", ["csv", "xlsx", "vcf"])
 def test_a_job_makes_the_file_that_its_owner_downloads(client_as, session, name):
     some_contacts(8)
@@ -96,6 +95,7 @@ def test_the_file_of_another_person_is_not_found_even_by_administrators(client_a
     assert "Only the person who started this can download the file." in page
 
 
+@pytest.mark.both_databases
 def test_the_file_is_deleted_after_a_day(app, client_as, session):
     some_contacts(2)
     browser = client_as(BRUNO)
@@ -139,6 +139,7 @@ def test_a_job_whose_owner_sees_other_rows_by_now_fails_in_words(client_as, sess
     assert job.error
 
 
+@pytest.mark.both_databases
 def test_a_process_that_takes_over_begins_the_file_anew(client_as, session):
     some_contacts(8)
     job = start(client_as(BRUNO), format="csv")
@@ -155,6 +156,7 @@ def test_a_process_that_takes_over_begins_the_file_anew(client_as, session):
     assert len(session.scalars(query).all()) == 1
 
 
+@pytest.mark.both_databases
 def test_a_stopped_job_leaves_no_file(client_as, session):
     some_contacts(8)
     job = start(client_as(BRUNO))

@@ -17,7 +17,7 @@ from app.errors import DomainError
 from app.importexport import workbooks
 from app.importexport.formula_escape import unescape_formula
 from app.importexport.workbooks import WorkbookReader
-from tests.importexport.workbooks import patch_part, write_ods, write_xlsx
+from tests.importexport.workbooks import patch_part, write_ods, write_xls, write_xlsx
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -108,6 +108,11 @@ def test_ods_is_read_with_millions_of_repeated_empty_rows(tmp_path):
     empty = '<table:table-row table:number-rows-repeated="1048570"><table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
     path = write_ods(tmp_path / "a.ods", [[], ["A", "B"], ["007", datetime.date(2019, 2, 2)], [1.5, "x"]], empty)  # fmt: skip
     assert read(path) == [[], ["A", "B"], ["007", "2019-02-02"], ["1.5", "x"]]
+
+
+def test_xls_is_read(tmp_path):
+    path = write_xls(tmp_path / "a.xls", [["Nombre", "CP"], ["Íñigo", 6001.0], ["007", 1.5]])
+    assert read(path) == [["Nombre", "CP"], ["Íñigo", "6001"], ["007", "1.5"]]
 
 
 def _sheet(path: Path, old: bytes, new: bytes) -> Path:

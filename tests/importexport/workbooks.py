@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,3 +57,49 @@ def _ods_cell(value: Any) -> str:
     if isinstance(value, int | float):
         return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
     return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
+
+
+_FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+
+
+def write_xls(path: Path, rows: list[list[str | float]]) -> Path:
+    """Write rows into the only sheet of a workbook as Excel 97 stored it (BIFF8 in OLE)."""
+
+    def record(code: int, content: bytes) -> bytes:
+        return struct.pack("<HH", code, len(content)) + content
+
+    def text(value: str, size: str) -> bytes:
+        return struct.pack(f"<{size}B", len(value), 1) + value.encode("utf-16-le")
+
+    sheet = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
+    for number, row in enumerate(rows):
+        for place, value in enumerate(row):
+            at = struct.pack("<HHH", number, place, 0)
+            if isinstance(value, str):
+                sheet += record(0x0204, at + text(value, "H"))
+            else:
+                sheet += record(0x0203, at + struct.pack("<d", value))
+    sheet += record(0x000A, b"")
+    begin = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
+    name, end = text("Hoja1", "B"), record(0x000A, b"")
+    offset = len(begin) + 4 + 6 + len(name) + len(end)
+    book = begin + record(0x0085, struct.pack("<IH", offset, 0) + name) + end + sheet
+    # A shorter stream would stand elsewhere.
+    book = book.ljust(max(4096, -(-len(book) // 512) * 512), b"\0")
+    sectors = len(book) // 512
+    fat = [_FAT, _END, *range(3, sectors + 2), _END]
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, _END, 0, _END, 0)
+    header += struct.pack("<109I", 0, *[_FREE] * 108)
+    directory = _entry("Root Entry", 5, _END, 0, child=1) + _entry("Workbook", 2, 2, len(book))
+    table = struct.pack(f"<{len(fat)}I", *fat).ljust(512, b"\xff")
+    path.write_bytes(header + table + directory.ljust(512, b"\0") + book)
+    return path
+
+
+def _entry(name: str, kind: int, start: int, size: int, child: int = _FREE) -> bytes:
+    encoded = (name + "\0").encode("utf-16-le")
+    links = struct.pack("<III", _FREE, _FREE, child)
+    head = encoded.ljust(64, b"\0") + struct.pack("<HBB", len(encoded), kind, 1) + links
+    return head + bytes(36) + struct.pack("<IQ", start, size)

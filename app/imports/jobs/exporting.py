@@ -7,7 +7,6 @@ import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import IO, Any
 
 from flask import Flask, current_app
@@ -86,8 +85,7 @@ class _State:
     def close(self) -> None:
         """Delete what is written; a file of the store that no row names goes after a day."""
         if self.thread is None:
-            with suppress(Exception):
-                self.format.close()
+            self.format.discard()
         self.file.close()
 
 
@@ -121,7 +119,7 @@ class ExportJob(JobKind):
             _states[job.id] = state
             while len(_states) > _MAX_STATES:
                 _states.popitem(last=False)[1].close()
-        state.exporter.session = state.exporter.file_query.session = session
+        state.exporter.use(session)
         self.state, self.export_id = state, export.id
 
     def _open(self, session: Session, export: ExportFile, job: Job) -> _State:

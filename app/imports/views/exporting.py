@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from typing import IO, Any, cast
 from urllib.parse import urlencode
@@ -12,11 +13,12 @@ from urllib.parse import urlencode
 from flask import Response, abort, flash, redirect, render_template, request, send_file
 from flask_appbuilder import expose, has_access
 from flask_appbuilder.security.decorators import permission_name
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from app.crud.interface import ScopedInterface, parse_id
 from app.crud.limits import time_limit
-from app.crud.listing import decode_query
+from app.crud.listing import decode_query, encode_query
 from app.crud.screens import Screen
 from app.crud.table import Table
 from app.database import reading, writing
@@ -26,7 +28,7 @@ from app.importexport.copying import export_snapshot
 from app.importexport.csv_response import MAX_SECONDS, csv_response, default_delimiter
 from app.importexport.exporter import Chosen, Exporter
 from app.importexport.fields import CsvField
-from app.importexport.formats import CsvFormat, formats_of
+from app.importexport.formats import CsvFormat, formats_of, write_rows
 from app.importexport.importer import Importer, find_importer
 from app.importexport.slots import download_slot
 from app.imports import exports
@@ -65,8 +67,9 @@ class ExportPages(ExportPresetPages):
         """Ask which columns of the filtered list to export, and in which format."""
         preset = self.find_preset(request.args.get("preset", ""))
         self.state()
-        query = [pair for pair in request.args.items(multi=True) if pair[0] != "preset"]
-        selection = Selection(cast(Screen, self), None, urlencode(query))
+        selection = Selection(
+            cast(Screen, self), None, self._with_columns(encode_query(request.args))
+        )
         shown = exports.form_state(request.args if preset is None else preset.form())
         if preset is None:
             shown = shown._replace(has_ids=True)
@@ -80,10 +83,20 @@ class ExportPages(ExportPresetPages):
         try:
             selection = Selection.from_form(cast(Screen, self), request.form)
             selection.check(current_actor())
+            selection = replace(selection, on=self._with_columns(selection.on))
         except DomainError as error:
             return self.refuse_selection(error)
         shown = exports.form_state(request.form)._replace(has_ids=True)
         return self.export_page(selection, shown)
+
+    def _with_columns(self, on: str) -> str:
+        """Return the query string of a list with the columns that the user sees there."""
+        pairs = [pair for pair in decode_query(on.removeprefix("?")) if pair[0] != "preset"]
+        mine = (current_user.preferences or {}).get(self.key, {}).get("cols") or ()
+        known = [name for name in mine if name in self.table.columns]
+        if known and "cols" not in dict(pairs):
+            pairs.append(("cols", ",".join(known)))
+        return urlencode(pairs)
 
     def refuse_selection(self, error: DomainError) -> Any:
         """Say that rows are out of scope, which is recorded; or what else is wrong on the list."""
@@ -137,10 +150,9 @@ class ExportPages(ExportPresetPages):
         if form.getlist("rowid") or form.get("all"):
             selection = Selection.from_form(cast(Screen, self), form)
             selection.check(current_actor())
-            return selection
+            return replace(selection, on=self._with_columns(selection.on))
         on = form.get("on") or request.query_string.decode()
-        pairs = [pair for pair in decode_query(on) if pair[0] != "preset"]
-        return Selection(cast(Screen, self), None, urlencode(pairs))
+        return Selection(cast(Screen, self), None, self._with_columns(on))
 
     @expose("/export.csv", methods=["GET", "POST"])
     @has_access
@@ -211,10 +223,7 @@ class ExportPages(ExportPresetPages):
                 assert chosen.ids is not None
                 is_small = len(chosen.ids) <= exports.MAX_DIRECT_ROWS
                 if is_small:
-                    writer = choice.format(file, choice.fields)
-                    for cells in exporter.cell_rows(chosen.ids):
-                        writer.write(cells)
-                    writer.close()
+                    write_rows(choice.format(file, choice.fields), exporter.cell_rows(chosen.ids))
                 db.session.commit()
             if not is_small:
                 return self._start(choice)
