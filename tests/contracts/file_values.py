@@ -38,12 +38,14 @@ def photo_cases(rows: Any, _view: Any, _user: Any) -> Iterator[Case]:
 
 def file_cases(rows: Any, view: Any, _user: Any) -> Iterator[Case]:
     """Yield the cases of the address of a file of a custom field, which is defined if need be."""
-    model = Contact if view is None or not hasattr(view, "datamodel") else view.datamodel.obj
+    is_api = not hasattr(view, "datamodel")
+    model = Contact if is_api else view.datamodel.obj
     loading.refresh()
     defined = [one for one in SlotField.all() if one.model is model]
     names = [one.name for one in defined if one.info.get("kind") == "file"]
     name = names[0] if names else a_field("file", "Paper", subject=model.__tablename__).name
-    place = {"field": name} | ({} if model is not Contact else {"resource": "contacts"})
+    # The API names the list in its address, a list does not.
+    place = {"field": name} | ({"resource": "contacts"} if is_api else {})
     for which in ("own", "foreign", "trashed"):
         written = write_file([b"%PDF-"], "")
         number = rows.row_id(model, which)
