@@ -46,7 +46,7 @@ def table_rows(
                 parts.append(f"{own}{row_id}>{face(row_id, cell)}{name or '—'}</a>")
             elif shape == "link" and route:
                 parts.append(f"<td><a href={route}{cell.extra}>{escape(cell.text)}</a>")
-            elif shape == "file":
+            elif shape == "file" and hasattr(screen, "file"):
                 address = f"{escape(screen.route_base)}/file/{row_id}/{cell.extra}"
                 parts.append(f"<td><a href={address}>{escape(cell.text)}</a>")
             elif shape in _SHAPES:

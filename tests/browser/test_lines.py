@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from waitress.server import create_server
 
 from app.crud.linesfield import LinesField
+from app.customfields import loading
 from app.extensions import db
 from app.security.rights import ADMINISTRATOR
 from tests.browser.context_pool import ContextPool
@@ -22,7 +25,10 @@ WIDTHS = "all => all.map((one) => [one.name || one.id, one.offsetWidth])"
 @pytest.fixture
 def served(tmp_path, chromium, page_errors):
     """Serve a sample room whose model has lines; give an order and what opens pages of it."""
-    with sample_app("sqlite", tmp_path, declare) as app:
+    with ExitStack() as stack:
+        # The other program that this process serves must not change the custom fields meanwhile.
+        with loading._lock:
+            app = stack.enter_context(sample_app("sqlite", tmp_path, declare))
         app.config |= {"WTF_CSRF_ENABLED": True, "TESTING": False}
         server = create_server(app, host="127.0.0.1", port=0, threads=4)
         live = LiveServer(app, f"http://127.0.0.1:{server.effective_port}")

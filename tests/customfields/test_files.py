@@ -110,6 +110,17 @@ def test_a_file_is_sent_only_within_rights_and_scope(client_as, field):
     assert stored() == ["ficha médica.pdf"] * 2
 
 
+def test_the_trash_names_a_file_without_a_link(client_as, session, field):
+    contact, browser = a_contact(), client_as(BRUNO)
+    upload(browser, contact, field)
+    move_to_trash(reload(contact), BRUNO.as_actor())
+    session.commit()
+    for page in (f"show/{contact.id}", f"list/?cols=name,{field.name}"):
+        text = browser.get(f"/contacts/trash/{page}").text
+        assert "ficha médica.pdf" in text
+        assert f"/file/{contact.id}/" not in text
+
+
 def test_what_is_not_taken_is_explained_and_leaves_nothing(client_as, session, field, app):
     contact, browser = a_contact(), client_as(BRUNO)
     set_setting(session, FileTypes, "|pdf|")
