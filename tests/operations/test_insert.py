@@ -181,7 +181,8 @@ def test_what_has_a_trash_is_moved_there_and_other_verbs_are_undone_too(app, ses
 def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(app, counting):
     action, actor = app.sample.AddCall, ALICIA.as_actor()
     counts = []
-    for number in (2, 12):
+    # The first time reads what the process then keeps.
+    for number in (1, 2, 12):
         rows = [a_contact() for _number in range(number)]
         for row in rows:
             db.session.refresh(row)
@@ -190,7 +191,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(app, cou
         with counting() as more:
             undo(operation, actor)
         counts.append((len(statements), len(more)))
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 @pytest.mark.parametrize(
