@@ -178,6 +178,9 @@ class _FormReader(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self._select = self._area = self._text = ""
+        # The first option of a select of one value: a browser sends it if none is selected.
+        self._first: str | None = None
+        self._is_open = False
 
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
@@ -191,14 +194,21 @@ class _FormReader(HTMLParser):
             if is_sent and (kind not in ("checkbox", "radio") or "checked" in a):
                 self.forms[-1].append((a["name"], a.get("value") or ""))
         elif tag == "select":
-            self._select = a.get("name") or ""
-        elif tag == "option" and self._select and "selected" in a:
-            self.forms[-1].append((self._select, a.get("value") or ""))
+            self._select, self._first = a.get("name") or "", None
+            self._is_open = "multiple" not in a
+        elif tag == "option" and self._select:
+            if "selected" in a:
+                self.forms[-1].append((self._select, a.get("value") or ""))
+                self._is_open = False
+            elif self._first is None:
+                self._first = a.get("value") or ""
         elif tag == "textarea":
             self._area, self._text = a.get("name") or "", ""
 
     def handle_endtag(self, tag):
         if tag == "select":
+            if self._select and self._is_open and self._first is not None:
+                self.forms[-1].append((self._select, self._first))
             self._select = ""
         elif tag == "textarea" and self._area:
             self.forms[-1].append((self._area, self._text.removeprefix("\n")))

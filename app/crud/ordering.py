@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.crud.listing import ListState
 from app.crud.sorting import GroupSort, KeySort, in_order
 from app.crud.table import Table
+from app.importexport.copying import read_ids
 from app.security.actor import Actor
 
 
@@ -36,7 +37,7 @@ def _by_key(
         # What has no value comes last in either direction.
         keys.insert(0, is_blank.asc())
     ids = query.with_only_columns(row_id).order_by(None).order_by(*keys)
-    return array("q", session.scalars(ids))
+    return read_ids(session, ids)
 
 
 def _by_group(

@@ -22,7 +22,7 @@ from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.bulk import has_id
-from app.importexport.copying import copied_blocks, copied_in_order
+from app.importexport.copying import copied_blocks, copied_in_order, read_ids
 from app.importexport.csv_response import csv_lines
 from app.importexport.fields import (
     CsvField,
@@ -115,8 +115,7 @@ class Exporter:
     def select_ids(self, query: Select) -> array[int]:
         """Return the ids of the rows of ``query``, which selects the model, in order."""
         query = query.with_only_columns(self.model.id).order_by(None).order_by(self.model.id)
-        # Not with a cursor of the server: PostgreSQL has none in autocommit, in which exports read.
-        return array("q", self.session.scalars(query))
+        return read_ids(self.session, query)
 
     def blocks(
         self, chosen: Chosen, delimiter: str = ",", max_seconds: float | None = None

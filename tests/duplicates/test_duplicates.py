@@ -23,6 +23,12 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("session")]
 BORN = date(1980, 3, 2)
 
 
+@pytest.fixture(autouse=True)
+def _own_sample(monkeypatch):
+    """Forget the surnames of earlier tests, whose jobs had the same ids."""
+    monkeypatch.setattr(jobs, "_samples", {})
+
+
 def scan() -> Job:
     job = start_scan(db.session(), ALICIA.as_actor())
     number = job.id
