@@ -29,6 +29,7 @@ from flask_appbuilder import Model
 from sqlalchemy import text
 from sqlalchemy.orm import instrumentation
 
+from app.customfields.slots import SlotField
 from app.extensions import db
 from app.registry import Plug
 from app.search.models import Searchable
@@ -68,7 +69,10 @@ def declared(declare: Callable[[], dict[str, Any]]) -> Iterator[SimpleNamespace]
         yield SimpleNamespace(**declare())
     finally:
         for kind in Plug.__subclasses__():
-            kind._registered[:] = plugs.get(kind, [])
+            # The custom fields are those of the database that was read last, whatever it was.
+            fields = [one for one in kind._registered if issubclass(one, SlotField)]
+            others = [one for one in plugs.get(kind, []) if not issubclass(one, SlotField)]
+            kind._registered[:] = others + fields
         for manager in set(Model.registry._managers) - managers:
             Model.registry._dispose_manager_and_mapper(manager)
             del Model.registry._managers[manager]
