@@ -43,7 +43,6 @@ from tests.contracts.url_values import RowPool, url_cases
 from tests.databases import migrated_app, undone
 from tests.people import Person, add_person, api_key_header, force_login
 from tests.portal import Portal, add_portal_user, portal_cookie, the_portal
-from tests.sampling import some
 
 FILE = Path(__file__).with_name("permissions.txt")
 VISITOR, CONTACT, PENDING, NO_ROLE = "Visitor", "Contact", "Pending session", "No role"
@@ -56,8 +55,6 @@ ROLES = (*AREA_ROLES, LIMITED_ADMINISTRATOR, ADMINISTRATOR)
 # Those whom the back-office treats as not signed in.
 SIGNED_OUT = (VISITOR, CONTACT, PENDING)
 ALL_ROLES = (*SIGNED_OUT, NO_ROLE, *ROLES)
-# In a line whose status codes differ by role.
-CODES_OF_A_ROLE = re.compile(r" \d{3} \(")
 _ROLE = f"({'|'.join(map(re.escape, ALL_ROLES))})"
 
 
@@ -88,7 +85,7 @@ class Matrix:
 
     app: Flask
     connection: Connection
-    # The line expected of a request; without it each role is asked alone, and about every row.
+    # The line expected of a request; without it each role is asked alone.
     expected: Callable[[MatrixRequest], str] | None = None
     lines: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -170,16 +167,11 @@ class Matrix:
         return roles if is_refused else []
 
     def _status_codes(self, request: MatrixRequest, may: list[str]) -> str:
-        """Return the status codes for rows of each kind, by role where they differ.
-
-        Where one answer is expected for all roles, one of them is asked, by the seed.
-        """
+        """Return the status codes for rows of each kind, by role where they differ."""
         by_codes: dict[str, list[str]] = {}
-        asked = [role for role in may if self.users[role] is not None]
-        if self.expected is not None and not CODES_OF_A_ROLE.search(self.expected(request)):
-            asked = some(asked, 1, request.label)
-        for role in asked:
-            user = self.users[role]
+        for role in may:
+            if (user := self.users[role]) is None:
+                continue
             requests = []
             for which, url, form in self._rows(request, user):
                 form = form if which != "own" else self._filled_in(request, role, url, form)

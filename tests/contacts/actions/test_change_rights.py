@@ -79,11 +79,16 @@ def targets(custom) -> dict[tuple[str, str], Contact]:
 
 
 @pytest.mark.parametrize("rank", ACTORS)
-def test_a_grant_is_allowed_if_the_actor_holds_it_and_all_the_target_holds(rank, targets):
+def test_a_grant_is_allowed_if_the_actor_holds_it_and_all_the_target_holds(
+    rank, targets, database
+):
     roles, mine = ACTORS[rank]
     actor = somebody(roles).as_actor()
     before = {key: names(row.user) for key, row in targets.items()}
-    for answers, gives, replaced, given in some(list(GRANTS.values()), 3, rank):
+    grants = list(GRANTS.values())
+    for answers, gives, replaced, given in (
+        grants if database == "sqlite" else some(grants, 3, rank)
+    ):
         if gives <= mine:
             expected = expected_items(before, mine, replaced, given)
             grant_and_undo(actor, targets, answers, expected)
